@@ -1,0 +1,1 @@
+//! The client core and its native and browser shells.

@@ -1,0 +1,1 @@
+//! The Game trait and the games that ship.

@@ -1,0 +1,1 @@
+//! The state-sync core: pure, deterministic, without IO.
