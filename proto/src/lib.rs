@@ -1,1 +1,16 @@
-//! The wire: .proto files and their generated types.
+//! The wire: the types generated from `tickwire/v1/*.proto`.
+//!
+//! In: the .proto files, which document every message and field. Out: prost types under [`v1`], and the few
+//! constants that both ends share. Nothing here knows what the messages are used for.
+
+/// Version 1 of the protocol, generated from `tickwire/v1/*.proto`.
+#[allow(missing_docs, clippy::doc_markdown)]
+pub mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/tickwire.v1.rs"));
+}
+
+/// The protocol version that `Hello` names.
+pub const VERSION: u32 = 1;
+
+/// The WebSocket subprotocol (RFC 6455 section 1.9) of this version.
+pub const SUBPROTOCOL: &str = "tickwire.v1";
