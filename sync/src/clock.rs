@@ -1,0 +1,299 @@
+//! The client's clocks: the server's clock, when to make inputs, and what moment of the world to show.
+//!
+//! In: times on the client's monotonic clock, and what messages said. Out: estimates. All of them slew by a few percent and
+//! jump only after a long stall, because a jump is a snap on somebody's screen.
+
+use crate::ids::{Micros, Tick, ViewTick};
+use std::collections::VecDeque;
+
+/// Length and start of ticks, on the server's clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TickClock {
+    /// When tick 0 was due, in microseconds on the server's clock; may be negative.
+    pub tick_zero_us: i64,
+    /// Ticks per second, at least 1.
+    pub tick_rate: u32,
+}
+
+impl TickClock {
+    /// Length of a tick in microseconds.
+    #[must_use]
+    pub fn tick_us(&self) -> f64 {
+        1e6 / f64::from(self.tick_rate.max(1))
+    }
+
+    /// When a tick is due, in microseconds on the server's clock.
+    #[must_use]
+    pub fn due_us(&self, tick: Tick) -> f64 {
+        self.tick_zero_us as f64 + f64::from(tick.0) * self.tick_us()
+    }
+
+    /// The tick axis at a moment of the server's clock, in ticks with a fraction.
+    #[must_use]
+    pub fn ticks_at(&self, server_us: f64) -> f64 {
+        (server_us - self.tick_zero_us as f64) / self.tick_us()
+    }
+}
+
+/// Estimates the server's clock from the quickest round trips: their halves are the most alike.
+#[derive(Clone, Debug, Default)]
+pub struct ServerClock {
+    samples: VecDeque<ClockSample>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ClockSample {
+    round_trip: Micros,
+    /// The server's clock minus the client's.
+    offset_us: f64,
+}
+
+impl ServerClock {
+    /// Round trips that are remembered: at one a second, the clock follows a drift within half a minute.
+    const MEMORY: usize = 30;
+
+    /// Takes one round trip: when the question left and the answer came by the client's clock, and what the server's clock said.
+    pub fn sample(&mut self, asked: Micros, answered: Micros, server_us: u64) {
+        let round_trip = answered.since(asked);
+        let middle = asked.0 as f64 + round_trip.0 as f64 / 2.0;
+        if self.samples.len() == Self::MEMORY {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(ClockSample {
+            round_trip,
+            offset_us: server_us as f64 - middle,
+        });
+    }
+
+    /// The server's clock at a moment of the client's, in microseconds; `None` before the first round trip.
+    #[must_use]
+    pub fn server_us(&self, now: Micros) -> Option<f64> {
+        let quickest = self.samples.iter().min_by_key(|sample| sample.round_trip)?;
+        Some(now.0 as f64 + quickest.offset_us)
+    }
+
+    /// The least round trip that is remembered.
+    #[must_use]
+    pub fn least_round_trip(&self) -> Option<Micros> {
+        self.samples.iter().map(|sample| sample.round_trip).min()
+    }
+
+    /// Forgets everything: another path, or a clock that was asleep.
+    pub fn reset(&mut self) {
+        self.samples.clear();
+    }
+}
+
+/// Says for which tick the next input is, so that inputs arrive just before they are due.
+///
+/// The server reports by how much each input came too early. The clock runs up to 5 % faster or slower until nearly all of
+/// them come in time with little to spare.
+#[derive(Clone, Debug)]
+pub struct InputClock {
+    tick_us: f64,
+    /// The tick axis at `at`.
+    ticks: f64,
+    at: Micros,
+    rate: f64,
+    /// How far the clock has been moved so far, by slewing and jumping, in ticks.
+    shift: f64,
+    /// `shift` when the input for a tick was made, by tick modulo the length.
+    shift_of_input: Vec<f64>,
+    /// Margins as they would have been without any shift: so those from before a correction still count for what they say of the path.
+    unshifted: VecDeque<f64>,
+    far_off: u32,
+}
+
+impl InputClock {
+    /// Reports that are remembered: four seconds at 60 Hz.
+    const MEMORY: usize = 240;
+    /// What nearly all inputs shall have to spare, in ticks.
+    const SPARE: f64 = 0.35;
+    /// What the typical input may have to spare at most, in ticks: a stall now and then must not delay every input.
+    const MOST: f64 = 4.0;
+    /// By how much the clock may run faster or slower.
+    const MAX_SLEW: f64 = 0.05;
+    /// Errors beyond this many ticks are jumped over, once they have lasted for half a second.
+    const JUMP: f64 = 12.0;
+
+    /// A clock that starts at `now` with a first guess: the tick axis of the server when a message sent now arrives there.
+    #[must_use]
+    pub fn new(tick_rate: u32, now: Micros, arrival_ticks: f64) -> Self {
+        Self {
+            tick_us: 1e6 / f64::from(tick_rate.max(1)),
+            ticks: arrival_ticks + 1.5,
+            at: now,
+            rate: 1.0,
+            shift: 0.0,
+            shift_of_input: vec![0.0; 256],
+            unshifted: VecDeque::new(),
+            far_off: 0,
+        }
+    }
+
+    /// Moves the clock to `now` and returns the newest tick for which an input is due.
+    pub fn advance(&mut self, now: Micros) -> Tick {
+        let elapsed = now.since(self.at).0 as f64 / self.tick_us;
+        self.ticks += elapsed * self.rate;
+        self.shift += elapsed * (self.rate - 1.0);
+        self.at = self.at.max(now);
+        let due = Tick(self.ticks.max(0.0) as u32);
+        let place = due.0 as usize % self.shift_of_input.len();
+        self.shift_of_input[place] = self.shift;
+        due
+    }
+
+    /// The tick axis at the last [`Self::advance`], with its fraction.
+    #[must_use]
+    pub fn ticks(&self) -> f64 {
+        self.ticks
+    }
+
+    /// Takes the report of the snapshot of `tick`: the least margin of the inputs since the one before, in ticks; negative ones were late.
+    pub fn margin(&mut self, tick: Tick, margin: f64) {
+        if self.unshifted.len() == Self::MEMORY {
+            self.unshifted.pop_front();
+        }
+        let input_tick = (f64::from(tick.0) + margin).max(0.0) as usize;
+        self.unshifted
+            .push_back(margin - self.shift_of_input[input_tick % self.shift_of_input.len()]);
+        let error = self.error();
+        self.far_off = if error.abs() > Self::JUMP {
+            self.far_off + 1
+        } else {
+            0
+        };
+        if self.far_off > 30 {
+            self.ticks -= error;
+            self.shift -= error;
+            self.far_off = 0;
+            self.rate = 1.0;
+        } else {
+            self.rate = 1.0 - (error * 0.05).clamp(-Self::MAX_SLEW, Self::MAX_SLEW);
+        }
+    }
+
+    /// By how many ticks inputs come earlier than they need to; negative: later.
+    fn error(&self) -> f64 {
+        let mut sorted: Vec<f64> = self
+            .unshifted
+            .iter()
+            .map(|margin| margin + self.shift)
+            .collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        match (sorted.get(sorted.len() / 50), sorted.get(sorted.len() / 2)) {
+            (Some(low), Some(middle)) => (low - Self::SPARE).max(middle - Self::MOST),
+            _ => 0.0,
+        }
+    }
+}
+
+/// Says which moment of the world to show: late enough that nearly every snapshot has come before it is needed.
+///
+/// The delay is one tick plus the 99th percentile of the arrivals' jitter, both measured against the quickest arrival.
+#[derive(Clone, Debug)]
+pub struct ViewClock {
+    tick_us: f64,
+    /// For each of the latest snapshots: arrival minus tick number times tick length, in microseconds of the client's clock.
+    lateness: VecDeque<f64>,
+    target_lateness: f64,
+    least_lateness: f64,
+    since_update: u32,
+    /// What is shown: the lateness that it corresponds to slews towards the target.
+    shown_lateness: Option<f64>,
+    at: Micros,
+    newest: Tick,
+}
+
+impl ViewClock {
+    /// Snapshots that are remembered: about four seconds.
+    const MEMORY: usize = 256;
+    /// How far the shown moment may run ahead of the newest snapshot, in ticks: bounded extrapolation.
+    const MAX_AHEAD: f64 = 6.0;
+    /// By how much the shown time may run faster or slower.
+    const MAX_SLEW: f64 = 0.05;
+    /// Beyond this, the shown moment jumps.
+    const JUMP_US: f64 = 500_000.0;
+
+    /// A clock that has seen nothing.
+    #[must_use]
+    pub fn new(tick_rate: u32) -> Self {
+        Self {
+            tick_us: 1e6 / f64::from(tick_rate.max(1)),
+            lateness: VecDeque::new(),
+            target_lateness: 0.0,
+            least_lateness: 0.0,
+            since_update: 0,
+            shown_lateness: None,
+            at: Micros(0),
+            newest: Tick(0),
+        }
+    }
+
+    /// Takes the arrival of a snapshot.
+    pub fn arrived(&mut self, tick: Tick, now: Micros) {
+        if self.lateness.len() == Self::MEMORY {
+            self.lateness.pop_front();
+        }
+        self.lateness
+            .push_back(now.0 as f64 - f64::from(tick.0) * self.tick_us);
+        self.newest = tick;
+        self.since_update += 1;
+        if self.since_update >= 16 || self.lateness.len() < 32 {
+            self.since_update = 0;
+            let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
+            sorted.sort_unstable_by(f64::total_cmp);
+            self.least_lateness = sorted.first().copied().unwrap_or_default();
+            let high = sorted
+                .get((sorted.len() - 1) * 99 / 100)
+                .copied()
+                .unwrap_or_default();
+            self.target_lateness = high + self.tick_us;
+        }
+    }
+
+    /// The moment to show at `now`; `None` before the first snapshot. Never goes back, but for a jump.
+    pub fn advance(&mut self, now: Micros) -> Option<ViewTick> {
+        if self.lateness.is_empty() {
+            return None;
+        }
+        let elapsed = now.since(self.at).0 as f64;
+        let error = self
+            .shown_lateness
+            .map_or(f64::INFINITY, |shown| self.target_lateness - shown);
+        let shown = match self.shown_lateness {
+            Some(shown) if error.abs() < Self::JUMP_US => {
+                // Close most of the gap within half a second, as far as the slew allows.
+                shown
+                    + (error * (elapsed / 500_000.0).min(1.0))
+                        .clamp(-elapsed * Self::MAX_SLEW, elapsed * Self::MAX_SLEW)
+            }
+            _ => self.target_lateness,
+        };
+        self.shown_lateness = Some(shown);
+        self.at = now;
+        let ticks = (now.0 as f64 - shown) / self.tick_us;
+        Some(ViewTick::from_ticks(
+            ticks.min(f64::from(self.newest.0) + Self::MAX_AHEAD),
+        ))
+    }
+
+    /// How far behind the quickest arrival the shown moment is, in milliseconds.
+    #[must_use]
+    pub fn delay_ms(&self) -> Option<f64> {
+        self.shown_lateness
+            .map(|shown| (shown - self.least_lateness) / 1e3)
+    }
+
+    /// The 99th percentile of the arrivals' jitter, in milliseconds.
+    #[must_use]
+    pub fn jitter_ms(&self) -> f64 {
+        (self.target_lateness - self.tick_us - self.least_lateness).max(0.0) / 1e3
+    }
+
+    /// Forgets the arrivals: another connection, or a client that was asleep.
+    pub fn reset(&mut self) {
+        self.lateness.clear();
+        self.shown_lateness = None;
+    }
+}

@@ -1,0 +1,145 @@
+//! Events: what happened at one tick and leaves no state behind (a shot, an explosion, a kill).
+//!
+//! In: what a game emits during its step, each with the cells it touches. Out: a list per frame, sorted by cell, that
+//! blocks draw from. At most [`MAX_PER_CELL`] a cell and tick; the oldest beyond that are dropped and counted.
+
+use crate::grid::CellId;
+
+/// Events that one cell keeps of one tick.
+pub const MAX_PER_CELL: usize = 64;
+/// How many ticks back a block looks for events; older ones are not worth showing.
+pub const MAX_AGE: u32 = 64;
+
+/// One event of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event<'a> {
+    /// Counts up by one with every event of the room.
+    pub number: u32,
+    /// Position in the schema's list of event kinds.
+    pub kind: u32,
+    /// The game's own encoding.
+    pub payload: &'a [u8],
+}
+
+#[derive(Clone, Debug)]
+struct Record {
+    number: u32,
+    kind: u32,
+    payload: std::ops::Range<usize>,
+}
+
+/// The events of one tick. Filled by [`Self::emit`] during the step, sorted when the frame is published.
+#[derive(Clone, Default, Debug)]
+pub struct Events {
+    records: Vec<Record>,
+    payloads: Vec<u8>,
+    /// (cell, position in `records`), sorted once the frame is published.
+    touched: Vec<(CellId, u32)>,
+    next_number: u32,
+    dropped: u64,
+}
+
+impl Events {
+    /// Adds an event that touches these cells. Its order among the tick's events is the order of the calls.
+    pub fn emit(&mut self, kind: u32, payload: &[u8], cells: impl IntoIterator<Item = CellId>) {
+        let start = self.payloads.len();
+        self.payloads.extend_from_slice(payload);
+        let index = self.records.len() as u32;
+        self.records.push(Record {
+            number: self.next_number,
+            kind,
+            payload: start..self.payloads.len(),
+        });
+        self.next_number = self.next_number.wrapping_add(1);
+        self.touched
+            .extend(cells.into_iter().map(|cell| (cell, index)));
+    }
+
+    /// Takes the emitted events out of `queue`, whose buffers this one's old ones become, and sorts them by cell.
+    pub(crate) fn take_from(&mut self, queue: &mut Self) {
+        std::mem::swap(self, queue);
+        queue.clear();
+        queue.next_number = self.next_number;
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        self.drop_oldest_beyond_limit();
+        queue.dropped = self.dropped;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.records.clear();
+        self.payloads.clear();
+        self.touched.clear();
+    }
+
+    fn drop_oldest_beyond_limit(&mut self) {
+        let touched = &self.touched;
+        // An entry has MAX_PER_CELL younger ones of its cell behind it exactly if the one that far on is of the same cell.
+        let is_crowded = |at: usize| {
+            touched
+                .get(at + MAX_PER_CELL)
+                .is_some_and(|(cell, _)| *cell == touched[at].0)
+        };
+        let crowded: usize = (0..touched.len()).filter(|at| is_crowded(*at)).count();
+        if crowded > 0 {
+            let keep: Vec<_> = (0..touched.len())
+                .filter(|at| !is_crowded(*at))
+                .map(|at| touched[at])
+                .collect();
+            self.touched = keep;
+            self.dropped += crowded as u64;
+        }
+    }
+
+    /// How many events were dropped for a crowded cell so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Cells that an event of this tick touches, ascending, each once or more.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = CellId> {
+        self.touched.iter().map(|(cell, _)| *cell)
+    }
+
+    /// The events that touch a cell, oldest first.
+    pub fn of_cell(&self, cell: CellId) -> impl Iterator<Item = Event<'_>> {
+        let start = self.touched.partition_point(|(other, _)| *other < cell);
+        let rest = self.touched.get(start..).unwrap_or_default();
+        rest.iter()
+            .take_while(move |(other, _)| *other == cell)
+            .filter_map(|(_, index)| {
+                let record = self.records.get(*index as usize)?;
+                Some(Event {
+                    number: record.number,
+                    kind: record.kind,
+                    payload: self.payloads.get(record.payload.clone())?,
+                })
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowded_cell_keeps_its_newest_events() {
+        let (mut queue, mut frame) = (Events::default(), Events::default());
+        for number in 0..100 {
+            queue.emit(0, &[number], [CellId(3)]);
+        }
+        queue.emit(1, b"x", [CellId(4), CellId(2), CellId(4)]);
+        frame.take_from(&mut queue);
+        let numbers: Vec<u32> = frame.of_cell(CellId(3)).map(|event| event.number).collect();
+        assert_eq!(numbers, (36..100).collect::<Vec<_>>());
+        assert_eq!(frame.of_cell(CellId(4)).count(), 1);
+        assert_eq!(queue.dropped(), 36);
+        queue.emit(0, b"", [CellId(0)]);
+        frame.take_from(&mut queue);
+        assert_eq!(
+            frame.of_cell(CellId(0)).next().map(|event| event.number),
+            Some(101)
+        );
+    }
+}

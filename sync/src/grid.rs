@@ -1,0 +1,255 @@
+//! The interest grid: squares over the game's plane, in layers, and one global cell.
+//!
+//! In: positions in the unit of the x and y lanes. Out: cell numbers. What lies outside the grid belongs to the nearest
+//! square, so that every position has a cell.
+
+use glam::IVec2;
+use tickwire_proto::v1;
+
+/// The number of a cell: 0 is the global cell, then the squares, layer by layer and row by row.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CellId(pub u32);
+
+impl CellId {
+    /// The cell that everyone sees.
+    pub const GLOBAL: Self = Self(0);
+
+    /// The number as an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A sheet of the grid, 0 to 31. Layer 0 is everybody's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Layer(pub u8);
+
+/// The layers that one player sees: a bit each. Everybody sees layer 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LayerSet(u32);
+
+impl Default for LayerSet {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl LayerSet {
+    /// This set and one more layer.
+    #[must_use]
+    pub const fn with(self, layer: Layer) -> Self {
+        Self(self.0 | 1 << (layer.0 & 31))
+    }
+
+    /// Whether the layer is in the set.
+    #[must_use]
+    pub const fn contains(self, layer: Layer) -> bool {
+        self.0 >> (layer.0 & 31) & 1 == 1
+    }
+}
+
+/// The shape of the grid. Positions and sides are in the unit of the x and y lanes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grid {
+    /// The smallest position of the first square.
+    pub origin: IVec2,
+    /// The side of a square, at least 1.
+    pub cell_size: u32,
+    /// Squares along x.
+    pub columns: u32,
+    /// Squares along y.
+    pub rows: u32,
+    /// Sheets, 1 to 32.
+    pub layers: u8,
+}
+
+/// A rectangle of squares, both ends included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Squares {
+    pub min: IVec2,
+    pub max: IVec2,
+}
+
+impl Squares {
+    pub fn contains(self, square: IVec2) -> bool {
+        square.cmpge(self.min).all() && square.cmple(self.max).all()
+    }
+}
+
+impl Grid {
+    /// A grid of one layer that covers `size` from `origin` by squares of `cell_size`.
+    #[must_use]
+    pub fn covering(origin: IVec2, size: IVec2, cell_size: u32) -> Self {
+        let count = |length: i32| (length.max(1) as u32).div_ceil(cell_size.max(1));
+        Self {
+            origin,
+            cell_size: cell_size.max(1),
+            columns: count(size.x),
+            rows: count(size.y),
+            layers: 1,
+        }
+    }
+
+    pub(crate) fn is_possible(&self) -> bool {
+        let cells = u64::from(self.columns) * u64::from(self.rows) * u64::from(self.layers);
+        (1..=1 << 20).contains(&cells) && self.cell_size >= 1 && (1..=32).contains(&self.layers)
+    }
+
+    /// How many cells there are, the global one included.
+    #[must_use]
+    pub fn cell_count(&self) -> usize {
+        1 + self.columns as usize * self.rows as usize * usize::from(self.layers)
+    }
+
+    /// The cell of a position on a layer. A layer beyond the last counts as the last.
+    #[must_use]
+    pub fn cell_at(&self, position: IVec2, layer: Layer) -> CellId {
+        self.cell_of(self.square_at(position), layer)
+    }
+
+    /// The layer of a cell; the global cell counts as layer 0.
+    #[must_use]
+    pub fn layer_of(&self, cell: CellId) -> Layer {
+        match cell.0.checked_sub(1) {
+            Some(square) => Layer((square / (self.columns * self.rows)) as u8),
+            None => Layer(0),
+        }
+    }
+
+    /// Every cell that a straight line from `from` to `to` touches on a layer, in no particular order and at least one.
+    pub fn for_each_on_line(
+        &self,
+        from: IVec2,
+        to: IVec2,
+        layer: Layer,
+        mut touch: impl FnMut(CellId),
+    ) {
+        let squares = self.squares_within(from.min(to), from.max(to));
+        let direction = to.as_i64vec2() - from.as_i64vec2();
+        for square in self.each(squares) {
+            // A square is touched where its corners do not all lie on one side of the line.
+            let low = self.origin.as_i64vec2() + square.as_i64vec2() * i64::from(self.cell_size)
+                - from.as_i64vec2();
+            let high = low + i64::from(self.cell_size);
+            let side = |x: i64, y: i64| {
+                (i128::from(direction.x) * i128::from(y) - i128::from(direction.y) * i128::from(x))
+                    .signum()
+            };
+            let sides = side(low.x, low.y)
+                + side(high.x, low.y)
+                + side(low.x, high.y)
+                + side(high.x, high.y);
+            if sides.abs() < 4 {
+                touch(self.cell_of(square, layer));
+            }
+        }
+    }
+
+    pub(crate) fn square_at(&self, position: IVec2) -> IVec2 {
+        let along = |value: i32, origin: i32, count: u32| {
+            let square =
+                (i64::from(value) - i64::from(origin)).div_euclid(i64::from(self.cell_size));
+            square.clamp(0, i64::from(count) - 1) as i32
+        };
+        IVec2::new(
+            along(position.x, self.origin.x, self.columns),
+            along(position.y, self.origin.y, self.rows),
+        )
+    }
+
+    pub(crate) fn squares_within(&self, low: IVec2, high: IVec2) -> Squares {
+        Squares {
+            min: self.square_at(low),
+            max: self.square_at(high),
+        }
+    }
+
+    pub(crate) fn cell_of(&self, square: IVec2, layer: Layer) -> CellId {
+        let layer = u32::from(layer.0.min(self.layers - 1));
+        CellId(1 + (layer * self.rows + square.y as u32) * self.columns + square.x as u32)
+    }
+
+    /// The square of a cell, `None` for the global one.
+    pub(crate) fn square_of(&self, cell: CellId) -> Option<IVec2> {
+        let square = cell.0.checked_sub(1)? % (self.columns * self.rows);
+        Some(IVec2::new(
+            (square % self.columns) as i32,
+            (square / self.columns) as i32,
+        ))
+    }
+
+    pub(crate) fn each(&self, squares: Squares) -> impl Iterator<Item = IVec2> + use<> {
+        (squares.min.y..=squares.max.y)
+            .flat_map(move |y| (squares.min.x..=squares.max.x).map(move |x| IVec2::new(x, y)))
+    }
+
+    pub(crate) fn to_proto(self) -> v1::Grid {
+        v1::Grid {
+            origin_x: self.origin.x,
+            origin_y: self.origin.y,
+            cell_size: self.cell_size,
+            columns: self.columns,
+            rows: self.rows,
+            layers: u32::from(self.layers),
+        }
+    }
+
+    pub(crate) fn from_proto(grid: &v1::Grid) -> Self {
+        Self {
+            origin: IVec2::new(grid.origin_x, grid.origin_y),
+            cell_size: grid.cell_size,
+            columns: grid.columns,
+            rows: grid.rows,
+            layers: u8::try_from(grid.layers).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid() -> Grid {
+        Grid {
+            layers: 2,
+            ..Grid::covering(IVec2::new(-100, 0), IVec2::new(400, 300), 100)
+        }
+    }
+
+    #[test]
+    fn every_position_has_a_cell() {
+        let grid = grid();
+        assert_eq!(grid.cell_count(), 1 + 4 * 3 * 2);
+        assert_eq!(grid.cell_at(IVec2::new(-100, 0), Layer(0)), CellId(1));
+        assert_eq!(
+            grid.cell_at(IVec2::new(i32::MIN, i32::MIN), Layer(0)),
+            CellId(1)
+        );
+        assert_eq!(
+            grid.cell_at(IVec2::new(i32::MAX, i32::MAX), Layer(1)),
+            CellId(24)
+        );
+        assert_eq!(grid.layer_of(CellId(13)), Layer(1));
+        assert_eq!(grid.square_of(CellId(24)), Some(IVec2::new(3, 2)));
+    }
+
+    #[test]
+    fn a_line_touches_the_cells_it_crosses_and_no_others() {
+        let grid = grid();
+        let mut cells = Vec::new();
+        grid.for_each_on_line(
+            IVec2::new(-50, 50),
+            IVec2::new(150, 250),
+            Layer(0),
+            |cell| cells.push(cell.0),
+        );
+        // The diagonal passes through the corners, so it touches the squares on both sides of them.
+        assert_eq!(cells, [1, 2, 5, 6, 7, 10, 11]);
+        cells.clear();
+        grid.for_each_on_line(IVec2::new(-50, 50), IVec2::new(-50, 50), Layer(0), |cell| {
+            cells.push(cell.0)
+        });
+        assert_eq!(cells, [1]);
+    }
+}

@@ -1,0 +1,185 @@
+//! The new-types for every number and name that the crates share.
+//!
+//! Plain values, ordered as their numbers are. None of them does anything but keep one meaning apart from another.
+
+use std::fmt;
+
+/// A tick's number: one step of the world. Follows time, so a skipped tick's number has no frame. At 60 Hz it lasts 2.2 years.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Tick(pub u32);
+
+impl Tick {
+    /// The tick after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// How many ticks this one is after `earlier`; 0 if it is not.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u32 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The tick `ticks` before this one, if there is one.
+    #[must_use]
+    pub const fn before(self, ticks: u32) -> Option<Self> {
+        match self.0.checked_sub(ticks) {
+            Some(tick) => Some(Self(tick)),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Display for Tick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A point on the tick axis with a fraction, in 1/256 tick: what a screen showed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct ViewTick(pub u64);
+
+impl ViewTick {
+    /// Parts of a tick.
+    pub const FRACTIONS: u64 = 256;
+
+    /// The point `fraction` / 256 after `tick`. A fraction beyond 255 runs into the next ticks.
+    #[must_use]
+    pub const fn new(tick: Tick, fraction: u32) -> Self {
+        Self(tick.0 as u64 * Self::FRACTIONS + fraction as u64)
+    }
+
+    /// The nearest point to a real number of ticks; negative ones become 0.
+    #[must_use]
+    pub fn from_ticks(ticks: f64) -> Self {
+        // A float-to-integer `as` saturates, so every input has a defined result.
+        Self((ticks * Self::FRACTIONS as f64).round() as u64)
+    }
+
+    /// This point as a real number of ticks.
+    #[must_use]
+    pub fn as_ticks(self) -> f64 {
+        self.0 as f64 / Self::FRACTIONS as f64
+    }
+
+    /// The tick at or before this point.
+    #[must_use]
+    pub const fn tick(self) -> Tick {
+        let tick = self.0 / Self::FRACTIONS;
+        Tick(if tick > u32::MAX as u64 {
+            u32::MAX
+        } else {
+            tick as u32
+        })
+    }
+
+    /// The part beyond [`Self::tick`], in 1/256.
+    #[must_use]
+    pub const fn fraction(self) -> u32 {
+        (self.0 % Self::FRACTIONS) as u32
+    }
+}
+
+/// An input's number: counts up by one over a session, from 1. 0 stands for none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Seq(pub u32);
+
+/// A player's number in a room, from 1; also the session's. 0 stands for nobody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct PlayerId(pub u32);
+
+impl fmt::Display for PlayerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A kind's position in the schema.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct KindId(pub u8);
+
+impl KindId {
+    /// The position as an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An entity's name: a compact slot within its kind, and the count of that slot's uses (from 1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EntityId {
+    /// What sort of entity.
+    pub kind: KindId,
+    /// Compact number within the kind, below [`EntityId::MAX_SLOTS`].
+    pub slot: u32,
+    /// Counts the uses of the slot, from 1.
+    pub generation: u32,
+}
+
+impl EntityId {
+    /// Slots that a kind can have.
+    pub const MAX_SLOTS: u32 = 1 << 24;
+
+    /// The name without its generation: the place in a frame's table.
+    #[must_use]
+    pub const fn key(self) -> RowKey {
+        RowKey::new(self.kind, self.slot)
+    }
+}
+
+/// A place in a frame's table: kind and slot in one word, ordered by kind, then slot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RowKey(u32);
+
+impl RowKey {
+    /// `slot` must be below [`EntityId::MAX_SLOTS`]; higher bits are cut off.
+    #[must_use]
+    pub const fn new(kind: KindId, slot: u32) -> Self {
+        Self((kind.0 as u32) << 24 | (slot & (EntityId::MAX_SLOTS - 1)))
+    }
+
+    /// What sort of entity.
+    #[must_use]
+    pub const fn kind(self) -> KindId {
+        KindId((self.0 >> 24) as u8)
+    }
+
+    /// Compact number within the kind.
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self.0 & (EntityId::MAX_SLOTS - 1)
+    }
+}
+
+/// A point on a monotonic clock, or a span on it, in microseconds. Whose clock it is, the context says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Micros(pub u64);
+
+impl Micros {
+    /// `millis` milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1000)
+    }
+
+    /// The span from `earlier` to this point; 0 if this is not later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn as_millis(self) -> f64 {
+        self.0 as f64 / 1e3
+    }
+
+    /// This point or span, `span` later or longer.
+    #[must_use]
+    pub const fn plus(self, span: Self) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}

@@ -1,0 +1,233 @@
+//! The input buffer: hands the game exactly one input per player and tick.
+//!
+//! In: inputs, each for a tick. Out: for each tick the input that came for it; else the last one again, for a quarter of a
+//! second; else the neutral input. The rule for bursts and floods: an input counts only for its own tick, the first one for
+//! a tick wins, and one that comes after its tick was taken is late. So nobody moves faster by sending more.
+
+use crate::ids::{Seq, Tick, ViewTick};
+
+/// How far ahead of the last taken tick an input may be.
+pub const MAX_LEAD: u32 = 64;
+
+/// What became of an input that arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// It waits for its tick.
+    Accepted,
+    /// Its tick was taken already.
+    Late,
+    /// There is one for that tick, its number is not newer, or it is too far ahead.
+    Flooded,
+}
+
+/// What the game is handed for one tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken<'a> {
+    /// The input that came for this tick.
+    Fresh(Input<'a>),
+    /// None came; the last one again. The game must not fire a second shot for it.
+    Repeated(Input<'a>),
+    /// None came for too long (or ever): nothing is pressed.
+    Neutral,
+}
+
+/// One input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Input<'a> {
+    /// Its number.
+    pub seq: Seq,
+    /// What the player's screen showed.
+    pub view: ViewTick,
+    /// The game's own encoding.
+    pub payload: &'a [u8],
+}
+
+/// The inputs of one player that wait for their ticks.
+#[derive(Clone, Debug)]
+pub struct InputBuffer {
+    slots: Vec<Slot>,
+    /// The input that was handed out last.
+    last: Slot,
+    taken: Tick,
+    newest_seq: Seq,
+    applied_seq: Seq,
+    repeats: u32,
+    max_repeats: u32,
+    starved: u32,
+    has_had_input: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    tick: Tick,
+    seq: Seq,
+    view: ViewTick,
+    payload: Vec<u8>,
+    is_full: bool,
+}
+
+impl InputBuffer {
+    /// An empty buffer for a player who joins after `now`; starving repeats the last input for `max_repeats` ticks (a quarter of a second).
+    #[must_use]
+    pub fn new(now: Tick, max_repeats: u32) -> Self {
+        Self {
+            slots: vec![Slot::default(); MAX_LEAD as usize],
+            last: Slot::default(),
+            taken: now,
+            newest_seq: Seq(0),
+            applied_seq: Seq(0),
+            repeats: 0,
+            max_repeats,
+            starved: 0,
+            has_had_input: false,
+        }
+    }
+
+    /// Takes an input that arrived.
+    pub fn arrived(&mut self, tick: Tick, input: Input<'_>) -> Arrival {
+        if input.seq <= self.newest_seq || tick.since(self.taken) > MAX_LEAD {
+            return Arrival::Flooded;
+        }
+        if tick <= self.taken {
+            self.newest_seq = input.seq;
+            return Arrival::Late;
+        }
+        let slot = &mut self.slots[(tick.0 % MAX_LEAD) as usize];
+        if slot.is_full && slot.tick == tick {
+            return Arrival::Flooded;
+        }
+        self.newest_seq = input.seq;
+        slot.tick = tick;
+        slot.seq = input.seq;
+        slot.view = input.view;
+        slot.payload.clear();
+        slot.payload.extend_from_slice(input.payload);
+        slot.is_full = true;
+        Arrival::Accepted
+    }
+
+    /// Hands out the input for `tick`, which must be later than all before.
+    pub fn take(&mut self, tick: Tick) -> Taken<'_> {
+        self.taken = tick;
+        let slot = &mut self.slots[(tick.0 % MAX_LEAD) as usize];
+        if slot.is_full && slot.tick == tick {
+            std::mem::swap(slot, &mut self.last);
+            slot.is_full = false;
+            self.repeats = 0;
+            self.has_had_input = true;
+            self.applied_seq = self.last.seq;
+            return Taken::Fresh(self.last.input());
+        }
+        if self.has_had_input {
+            self.starved = self.starved.saturating_add(1);
+        }
+        if self.has_had_input && self.repeats < self.max_repeats {
+            self.repeats += 1;
+            return Taken::Repeated(self.last.input());
+        }
+        Taken::Neutral
+    }
+
+    /// The newest number that arrived.
+    #[must_use]
+    pub fn newest_seq(&self) -> Seq {
+        self.newest_seq
+    }
+
+    /// The newest number that was handed out.
+    #[must_use]
+    pub fn applied_seq(&self) -> Seq {
+        self.applied_seq
+    }
+
+    /// How often the game had to do without, once there had been a first input.
+    #[must_use]
+    pub fn starved(&self) -> u32 {
+        self.starved
+    }
+
+    /// Forgets what waits and what is pressed: the player is away.
+    pub fn pause(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.is_full = false);
+        self.has_had_input = false;
+        self.repeats = 0;
+    }
+}
+
+impl Slot {
+    fn input(&self) -> Input<'_> {
+        Input {
+            seq: self.seq,
+            view: self.view,
+            payload: &self.payload,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(seq: u32) -> Input<'static> {
+        Input {
+            seq: Seq(seq),
+            view: ViewTick::default(),
+            payload: b"x",
+        }
+    }
+
+    #[test]
+    fn every_tick_gets_exactly_one_input() {
+        let mut buffer = InputBuffer::new(Tick(100), 15);
+        assert_eq!(buffer.take(Tick(101)), Taken::Neutral);
+        assert_eq!(buffer.arrived(Tick(102), input(1)), Arrival::Accepted);
+        assert_eq!(buffer.arrived(Tick(104), input(2)), Arrival::Accepted);
+        assert!(matches!(
+            buffer.take(Tick(102)),
+            Taken::Fresh(Input { seq: Seq(1), .. })
+        ));
+        assert!(matches!(
+            buffer.take(Tick(103)),
+            Taken::Repeated(Input { seq: Seq(1), .. })
+        ));
+        assert_eq!(buffer.arrived(Tick(103), input(3)), Arrival::Late);
+        assert!(matches!(
+            buffer.take(Tick(104)),
+            Taken::Fresh(Input { seq: Seq(2), .. })
+        ));
+        for tick in 105..120 {
+            assert!(
+                matches!(buffer.take(Tick(tick)), Taken::Repeated(_)),
+                "tick {tick}"
+            );
+        }
+        assert_eq!(buffer.take(Tick(120)), Taken::Neutral);
+        assert_eq!(buffer.starved(), 17);
+    }
+
+    #[test]
+    fn a_flood_moves_nobody_faster() {
+        let mut buffer = InputBuffer::new(Tick(0), 15);
+        let (mut seq, mut accepted, mut fresh) = (0, 0, 0);
+        for tick in 1..=600_u32 {
+            for copy in 0..20 {
+                seq += 1;
+                let target = Tick(tick + copy % 3);
+                accepted += u32::from(buffer.arrived(target, input(seq)) == Arrival::Accepted);
+            }
+            fresh += u32::from(matches!(buffer.take(Tick(tick)), Taken::Fresh(_)));
+        }
+        assert_eq!(fresh, 600);
+        assert!(accepted <= 602);
+    }
+
+    #[test]
+    fn an_input_far_ahead_is_refused() {
+        let mut buffer = InputBuffer::new(Tick(0), 15);
+        assert_eq!(
+            buffer.arrived(Tick(MAX_LEAD + 1), input(1)),
+            Arrival::Flooded
+        );
+        assert_eq!(buffer.arrived(Tick(MAX_LEAD), input(1)), Arrival::Accepted);
+    }
+}

@@ -1,0 +1,141 @@
+//! The block memo: every block of the current tick is encoded once, whoever asks.
+//!
+//! In: requests by (cell, base, encoding). Out: ranges of one buffer that holds all blocks of the tick. In the steady state
+//! all clients have the same base, so the work grows with what changed and not with who looks, and nothing is allocated.
+
+use crate::delta::CellDelta;
+use crate::frame::Frame;
+use crate::grid::CellId;
+use crate::history::History;
+use crate::ids::Tick;
+use crate::plain;
+use std::ops::Range;
+use tickwire_proto::v1;
+
+/// How blocks are encoded for one connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Encoding {
+    /// Protobuf all the way down.
+    #[default]
+    Plain,
+}
+
+impl Encoding {
+    /// The encoding that a client gets for what it asked.
+    #[must_use]
+    pub fn negotiate(_asked: v1::Encoding) -> Self {
+        Self::Plain
+    }
+
+    /// As `Welcome` names it.
+    #[must_use]
+    pub fn to_proto(self) -> v1::Encoding {
+        match self {
+            Self::Plain => v1::Encoding::Plain,
+        }
+    }
+}
+
+/// Which block: the memo's key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BlockKey {
+    /// The cell.
+    pub cell: CellId,
+    /// The tick that the client has; `None`: it has nothing, and the block is a keyframe.
+    pub base: Option<Tick>,
+    /// How the block is encoded.
+    pub encoding: Encoding,
+}
+
+/// The encoded blocks of one tick.
+#[derive(Debug, Default)]
+pub struct BlockMemo {
+    tick: Option<Tick>,
+    buffer: Vec<u8>,
+    entries: Vec<Entry>,
+    /// For each cell, its newest entry plus 1; 0: none. The entries of a cell are chained by `Entry::next`.
+    heads: Vec<u32>,
+    delta: CellDelta,
+    encoded: u64,
+    reused: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: BlockKey,
+    block: Range<usize>,
+    next: u32,
+}
+
+impl BlockMemo {
+    /// The block for `key` to the history's newest frame: a range for [`Self::bytes`]. Empty where the history is empty.
+    ///
+    /// A base that the history no longer holds gives a keyframe.
+    pub fn block(&mut self, history: &History, key: BlockKey) -> Range<usize> {
+        let Some(newest) = history.newest() else {
+            return 0..0;
+        };
+        if self.tick != Some(newest.tick()) {
+            self.start_tick(newest.tick(), history.schema().grid.cell_count());
+        }
+        let base = key.base.and_then(|tick| history.at(tick));
+        let key = BlockKey {
+            base: base.map(Frame::tick),
+            ..key
+        };
+        let mut next = self.heads[key.cell.index()];
+        while let Some(entry) = next
+            .checked_sub(1)
+            .map(|index| &self.entries[index as usize])
+        {
+            if entry.key == key {
+                self.reused += 1;
+                return entry.block.clone();
+            }
+            next = entry.next;
+        }
+        self.encoded += 1;
+        self.delta.compute(history, base, key.cell);
+        let start = self.buffer.len();
+        match key.encoding {
+            Encoding::Plain => {
+                plain::encode_block(history, base, key.cell, &self.delta, &mut self.buffer)
+            }
+        }
+        let block = start..self.buffer.len();
+        self.entries.push(Entry {
+            key,
+            block: block.clone(),
+            next: self.heads[key.cell.index()],
+        });
+        self.heads[key.cell.index()] = self.entries.len() as u32;
+        block
+    }
+
+    /// The bytes of a block of this tick.
+    #[must_use]
+    pub fn bytes(&self, block: Range<usize>) -> &[u8] {
+        self.buffer.get(block).unwrap_or_default()
+    }
+
+    /// Blocks encoded so far.
+    #[must_use]
+    pub fn encoded(&self) -> u64 {
+        self.encoded
+    }
+
+    /// Requests that an already encoded block answered so far.
+    #[must_use]
+    pub fn reused(&self) -> u64 {
+        self.reused
+    }
+
+    fn start_tick(&mut self, tick: Tick, cells: usize) {
+        self.tick = Some(tick);
+        self.heads.resize(cells, 0);
+        for entry in self.entries.drain(..) {
+            self.heads[entry.key.cell.index()] = 0;
+        }
+        self.buffer.clear();
+    }
+}

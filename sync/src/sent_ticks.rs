@@ -1,0 +1,87 @@
+//! The ticks at which one cell was brought up to date, as both ends remember them.
+//!
+//! In: ticks, ascending. Out: for a point on the tick axis, the pair of ticks that a screen blends there. Server and client
+//! keep the same record of the same snapshots, so the server's rewind blends the very pair that the screen blended.
+
+use crate::ids::{Tick, ViewTick};
+
+/// Up to the 64 ticks before the newest one, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SentTicks {
+    newest: Tick,
+    /// Bit i: tick `newest - i` was sent. Bit 0 is set as soon as anything was.
+    bits: u64,
+}
+
+impl SentTicks {
+    /// Adds a tick, which must be later than all before (else nothing happens).
+    pub fn record(&mut self, tick: Tick) {
+        if self.bits != 0 && tick <= self.newest {
+            return;
+        }
+        let shift = tick.since(self.newest);
+        self.bits = self.bits.checked_shl(shift).unwrap_or(0) | 1;
+        self.newest = tick;
+    }
+
+    /// The newest tick; `None` if nothing was sent.
+    #[must_use]
+    pub fn newest(&self) -> Option<Tick> {
+        (self.bits != 0).then_some(self.newest)
+    }
+
+    /// The newest tick at or before `view`, and the oldest after it. Where there is none on one side, both are the nearest one.
+    #[must_use]
+    pub fn around(&self, view: ViewTick) -> Option<(Tick, Tick)> {
+        let newest = self.newest()?;
+        if view.tick() >= newest {
+            return Some((newest, newest));
+        }
+        // Ticks from `newest - ago` back are at or before the view; those below that bit are after it.
+        let ago = newest.since(view.tick());
+        let at_or_before = self.bits.checked_shr(ago).unwrap_or(0);
+        let after = if ago >= 64 {
+            self.bits
+        } else {
+            self.bits & ((1 << ago) - 1)
+        };
+        let older =
+            (at_or_before != 0).then(|| Tick(newest.0 - ago - at_or_before.trailing_zeros()));
+        let younger = Tick(newest.0 - (63 - after.leading_zeros()));
+        Some((older.unwrap_or(younger), younger))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pair_around_a_view_is_what_was_sent() {
+        let mut sent = SentTicks::default();
+        assert_eq!(sent.around(ViewTick::new(Tick(3), 0)), None);
+        for tick in [10, 11, 14, 20] {
+            sent.record(Tick(tick));
+        }
+        let around = |tick, fraction| {
+            sent.around(ViewTick::new(Tick(tick), fraction))
+                .map(|(a, b)| (a.0, b.0))
+        };
+        assert_eq!(around(10, 0), Some((10, 11)));
+        assert_eq!(around(10, 255), Some((10, 11)));
+        assert_eq!(around(12, 0), Some((11, 14)));
+        assert_eq!(around(19, 255), Some((14, 20)));
+        assert_eq!(around(20, 0), Some((20, 20)));
+        assert_eq!(around(25, 0), Some((20, 20)));
+        assert_eq!(around(3, 0), Some((10, 10)));
+        sent.record(Tick(200));
+        assert_eq!(around_of(&sent, 150), Some((200, 200)));
+        sent.record(Tick(201));
+        assert_eq!(around_of(&sent, 200), Some((200, 201)));
+    }
+
+    fn around_of(sent: &SentTicks, tick: u32) -> Option<(u32, u32)> {
+        sent.around(ViewTick::new(Tick(tick), 0))
+            .map(|(a, b)| (a.0, b.0))
+    }
+}

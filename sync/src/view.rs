@@ -1,0 +1,172 @@
+//! A view: the cells that one client sees now, each with the tick at which that client has it.
+//!
+//! In: where the player looks, and which snapshots were sent. Out: for each cell the base of its next block. Over an ordered,
+//! reliable transport the base is simply what was last sent; no acknowledgement is needed.
+
+use crate::grid::{CellId, Grid, Layer, LayerSet, Squares};
+use crate::hash;
+use crate::history::History;
+use crate::ids::Tick;
+use crate::sent_ticks::SentTicks;
+use glam::IVec2;
+
+/// What a player looks at. Positions and lengths are in the unit of the x and y lanes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sight {
+    /// The middle of the screen.
+    pub focus: IVec2,
+    /// Half the width and height of what shall be replicated around the focus, at least 0.
+    pub half_extent: IVec2,
+    /// The layers that the player sees.
+    pub layers: LayerSet,
+}
+
+/// The cells that one client sees, ascending.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    pub(crate) cells: Vec<ViewCell>,
+    /// Cells that the client has and that are no longer seen.
+    pub(crate) dropped: Vec<CellId>,
+    /// Whether the client has had a first snapshot since the connection or the last [`View::start_over`].
+    pub(crate) started: bool,
+    aimed: Option<Aim>,
+}
+
+/// One cell of a view.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ViewCell {
+    pub id: CellId,
+    /// The tick at which the client has the cell; `None`: not at all yet.
+    pub base: Option<Tick>,
+    /// The cell's hash at the base.
+    pub hash: u64,
+    /// Which ticks of the cell the client was sent.
+    pub sent: SentTicks,
+    /// Whether the snapshot that was built last leaves this cell at its base.
+    pub is_held: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Aim {
+    inner: Squares,
+    outer: Squares,
+    layers: LayerSet,
+}
+
+impl View {
+    /// Turns the view to a sight: cells that the sight touches join, and cells that it has left by more than a quarter of a
+    /// cell's side are dropped, so that walking along a border does not flap.
+    pub fn aim(&mut self, grid: &Grid, sight: Sight) {
+        let squares = |extent: IVec2| {
+            grid.squares_within(
+                IVec2::new(
+                    sight.focus.x.saturating_sub(extent.x),
+                    sight.focus.y.saturating_sub(extent.y),
+                ),
+                IVec2::new(
+                    sight.focus.x.saturating_add(extent.x),
+                    sight.focus.y.saturating_add(extent.y),
+                ),
+            )
+        };
+        let half = sight.half_extent.max(IVec2::ZERO);
+        let margin = (grid.cell_size / 4) as i32;
+        let wide = IVec2::new(half.x.saturating_add(margin), half.y.saturating_add(margin));
+        let aim = Aim {
+            inner: squares(half),
+            outer: squares(wide),
+            layers: sight.layers,
+        };
+        if self.aimed == Some(aim) {
+            return;
+        }
+        self.aimed = Some(aim);
+        let is_seen = |cell: CellId| match grid.square_of(cell) {
+            Some(square) => aim.outer.contains(square) && aim.layers.contains(grid.layer_of(cell)),
+            None => true,
+        };
+        for cell in self.cells.extract_if(.., |cell| !is_seen(cell.id)) {
+            if cell.base.is_some() {
+                self.dropped.push(cell.id);
+            }
+        }
+        self.add(CellId::GLOBAL);
+        for layer in (0..grid.layers)
+            .map(Layer)
+            .filter(|layer| aim.layers.contains(*layer))
+        {
+            for square in grid.each(aim.inner) {
+                self.add(grid.cell_of(square, layer));
+            }
+        }
+    }
+
+    /// Makes the next snapshot start over: the client is assumed to have nothing.
+    pub fn start_over(&mut self) {
+        self.started = false;
+        self.dropped.clear();
+        for cell in &mut self.cells {
+            *cell = ViewCell::new(cell.id);
+        }
+    }
+
+    /// Notes that the snapshot built last for this view was sent: every cell it did not hold now stands at the newest frame.
+    pub fn sent(&mut self, history: &History) {
+        let Some(tick) = history.newest().map(|frame| frame.tick()) else {
+            return;
+        };
+        self.started = true;
+        self.dropped.clear();
+        for cell in self.cells.iter_mut().filter(|cell| !cell.is_held) {
+            cell.base = Some(tick);
+            cell.hash = history.cell_hash(cell.id);
+            cell.sent.record(tick);
+        }
+    }
+
+    /// The cells of the view and the tick at which the client has each, ascending.
+    pub fn bases(&self) -> impl Iterator<Item = (CellId, Option<Tick>)> {
+        self.cells.iter().map(|cell| (cell.id, cell.base))
+    }
+
+    /// Which ticks of a cell the client was sent.
+    #[must_use]
+    pub fn sent_ticks(&self, cell: CellId) -> Option<SentTicks> {
+        let index = self
+            .cells
+            .binary_search_by_key(&cell, |cell| cell.id)
+            .ok()?;
+        self.cells.get(index).map(|cell| cell.sent)
+    }
+
+    /// The hash of the view as it will stand once the snapshot built last is applied.
+    pub(crate) fn hash_when_sent(&self, history: &History) -> u64 {
+        self.cells
+            .iter()
+            .fold(0, |sum, cell| match (cell.is_held, cell.base) {
+                (false, _) => {
+                    sum.wrapping_add(hash::cell_in_view(cell.id, history.cell_hash(cell.id)))
+                }
+                (true, Some(_)) => sum.wrapping_add(hash::cell_in_view(cell.id, cell.hash)),
+                (true, None) => sum,
+            })
+    }
+
+    fn add(&mut self, id: CellId) {
+        if let Err(position) = self.cells.binary_search_by_key(&id, |cell| cell.id) {
+            self.cells.insert(position, ViewCell::new(id));
+        }
+    }
+}
+
+impl ViewCell {
+    fn new(id: CellId) -> Self {
+        Self {
+            id,
+            base: None,
+            hash: 0,
+            sent: SentTicks::default(),
+            is_held: false,
+        }
+    }
+}

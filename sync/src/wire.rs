@@ -1,0 +1,66 @@
+//! Writing protobuf by hand, for the messages that are too hot for a tree of structs.
+//!
+//! In: fields. Out: bytes at the end of a `Vec` that is used again and again. Only what the encoders need; decoding is
+//! left to prost.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+/// `sint32` on the wire: small magnitudes become small numbers.
+pub(crate) fn zigzag(value: i32) -> u64 {
+    u64::from((value.wrapping_shl(1) ^ (value >> 31)) as u32)
+}
+
+/// A varint field.
+pub(crate) fn uint(out: &mut Vec<u8>, field: u32, value: u64) {
+    encode_key(field, WireType::Varint, out);
+    encode_varint(value, out);
+}
+
+/// A varint field that proto3 leaves out when it is 0.
+pub(crate) fn uint_unless_zero(out: &mut Vec<u8>, field: u32, value: u64) {
+    if value != 0 {
+        uint(out, field, value);
+    }
+}
+
+/// A fixed64 field.
+pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+    encode_key(field, WireType::SixtyFourBit, out);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// A bytes or string field.
+pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(value.len() as u64, out);
+    out.extend_from_slice(value);
+}
+
+/// A length-delimited field (a message, or a packed list) whose content `write` appends.
+pub(crate) fn delimited(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    encode_key(field, WireType::LengthDelimited, out);
+    // Nearly all contents are shorter than 128 bytes, so one byte is set aside for the length.
+    let at = out.len();
+    out.push(0);
+    write(out);
+    let length = out.len() - at - 1;
+    if length < 0x80 {
+        out[at] = length as u8;
+        return;
+    }
+    let mut prefix = [0_u8; 10];
+    let mut rest = &mut prefix[..];
+    encode_varint(length as u64, &mut rest);
+    let used = 10 - rest.len();
+    out.splice(at..=at, prefix[..used].iter().copied());
+}
+
+/// A packed list of varints; left out when it is empty.
+pub(crate) fn packed(out: &mut Vec<u8>, field: u32, values: impl IntoIterator<Item = u64>) {
+    let mut values = values.into_iter().peekable();
+    if values.peek().is_some() {
+        delimited(out, field, |out| {
+            values.for_each(|value| encode_varint(value, out))
+        });
+    }
+}

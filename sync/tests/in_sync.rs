@@ -1,0 +1,622 @@
+//! The promise of the whole crate: after every snapshot the replica equals the server's view, bit for bit.
+//!
+//! Random worlds: moves, spawns, despawns, slots reused, cell crossings, skipped ticks, events, cells held at different
+//! bases, views that move, rests longer than the history. A failing case is printed by proptest and shrunk.
+
+use glam::IVec2;
+use proptest::prelude::*;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tickwire_proto::v1;
+use tickwire_sync::frame::{Frame, Place, Publisher};
+use tickwire_sync::history::{History, MIN_FRAMES};
+use tickwire_sync::memo::{BlockMemo, Encoding};
+use tickwire_sync::replica::{Applied, Replica};
+use tickwire_sync::snapshot::{Header, Snapshot};
+use tickwire_sync::view::{Sight, View};
+use tickwire_sync::{
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, RowKey, Schema, Tick,
+};
+
+const SHIP: KindId = KindId(0);
+const FLAG: KindId = KindId(1);
+
+fn schema() -> Arc<Schema> {
+    let ship = Kind {
+        name: "ship".into(),
+        lanes: vec![
+            Lane::continuous("x", "1/16 unit"),
+            Lane::continuous("y", "1/16 unit"),
+            Lane::angle("heading", "1/1024 turn", 1024),
+            Lane::discrete("health", "points"),
+        ],
+        private_lanes: vec![Lane::discrete("ammo", "shots")],
+        texts: vec!["name".into()],
+        placed: true,
+        predicted: true,
+    };
+    let flag = Kind {
+        name: "flag".into(),
+        lanes: vec![Lane::discrete("score", "points")],
+        ..Kind::default()
+    };
+    let grid = Grid {
+        layers: 2,
+        ..Grid::covering(IVec2::ZERO, IVec2::new(500, 500), 100)
+    };
+    let schema = Schema {
+        kinds: vec![ship, flag],
+        events: vec!["beam".into()],
+        grid,
+    };
+    schema.validate().unwrap();
+    Arc::new(schema)
+}
+
+/// One entity of the model world.
+#[derive(Clone, Debug)]
+struct Ship {
+    generation: u32,
+    place: Place,
+    lanes: [i32; 4],
+    name: Arc<str>,
+}
+
+/// One step of the model world.
+#[derive(Clone, Debug)]
+enum Step {
+    Move {
+        slot: u32,
+        by: (i32, i32),
+        turn: i32,
+    },
+    Jump {
+        slot: u32,
+        to: (i32, i32),
+    },
+    Spawn {
+        slot: u32,
+        at: (i32, i32),
+        layer: u8,
+    },
+    Despawn {
+        slot: u32,
+    },
+    Reuse {
+        slot: u32,
+        at: (i32, i32),
+    },
+    Rename {
+        slot: u32,
+        to: u8,
+    },
+    Everywhere {
+        slot: u32,
+    },
+    Score {
+        points: i32,
+    },
+    Event {
+        at: (i32, i32),
+    },
+}
+
+/// What one client does at one tick.
+#[derive(Clone, Debug)]
+struct Look {
+    focus: (i32, i32),
+    layers: bool,
+    is_sent: bool,
+    /// Cells whose number shares a bit with this one are held.
+    hold: u32,
+    starts_over: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Turn {
+    steps: Vec<Step>,
+    skipped_ticks: u32,
+    looks: Vec<Look>,
+    /// Ticks in which nothing happens and nothing is sent, before this one.
+    rest: u32,
+}
+
+fn position() -> impl Strategy<Value = (i32, i32)> {
+    (-20..520_i32, -20..520_i32)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let slot = 0..12_u32;
+    prop_oneof![
+        6 => (slot.clone(), (-60..60_i32, -60..60_i32), any::<i32>()).prop_map(|(slot, by, turn)| Step::Move { slot, by, turn }),
+        1 => (slot.clone(), position()).prop_map(|(slot, to)| Step::Jump { slot, to }),
+        3 => (slot.clone(), position(), 0..2_u8).prop_map(|(slot, at, layer)| Step::Spawn { slot, at, layer }),
+        2 => slot.clone().prop_map(|slot| Step::Despawn { slot }),
+        1 => (slot.clone(), position()).prop_map(|(slot, at)| Step::Reuse { slot, at }),
+        1 => (slot.clone(), any::<u8>()).prop_map(|(slot, to)| Step::Rename { slot, to }),
+        1 => slot.prop_map(|slot| Step::Everywhere { slot }),
+        1 => any::<i32>().prop_map(|points| Step::Score { points }),
+        1 => position().prop_map(|at| Step::Event { at }),
+    ]
+}
+
+fn look() -> impl Strategy<Value = Look> {
+    let hold = prop_oneof![2 => Just(0_u32), 1 => any::<u32>()];
+    (
+        position(),
+        any::<bool>(),
+        prop::bool::weighted(0.8),
+        hold,
+        prop::bool::weighted(0.03),
+    )
+        .prop_map(|(focus, layers, is_sent, hold, starts_over)| Look {
+            focus,
+            layers,
+            is_sent,
+            hold,
+            starts_over,
+        })
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let rest = prop_oneof![30 => Just(0_u32), 1 => 1..300_u32];
+    (
+        prop::collection::vec(step(), 0..8),
+        prop_oneof![9 => Just(0_u32), 1 => 1..5_u32],
+        prop::collection::vec(look(), 3),
+        rest,
+    )
+        .prop_map(|(steps, skipped_ticks, looks, rest)| Turn {
+            steps,
+            skipped_ticks,
+            looks,
+            rest,
+        })
+}
+
+#[derive(Default)]
+struct World {
+    ships: BTreeMap<u32, Ship>,
+    generations: BTreeMap<u32, u32>,
+    score: i32,
+}
+
+impl World {
+    fn apply(&mut self, step: &Step, history: &mut History) {
+        match *step {
+            Step::Move { slot, by, turn } => {
+                if let Some(ship) = self.ships.get_mut(&slot) {
+                    ship.lanes[0] += by.0;
+                    ship.lanes[1] += by.1;
+                    ship.lanes[2] = ship.lanes[2].wrapping_add(turn);
+                }
+            }
+            Step::Jump { slot, to } => {
+                if let Some(ship) = self.ships.get_mut(&slot) {
+                    (ship.lanes[0], ship.lanes[1]) = to;
+                }
+            }
+            Step::Spawn { slot, at, layer } => {
+                if !self.ships.contains_key(&slot) {
+                    self.spawn(slot, at, Place::Layer(Layer(layer)));
+                }
+            }
+            Step::Despawn { slot } => {
+                self.ships.remove(&slot);
+            }
+            Step::Reuse { slot, at } => {
+                if self.ships.remove(&slot).is_some() {
+                    self.spawn(slot, at, Place::Layer(Layer(0)));
+                }
+            }
+            Step::Rename { slot, to } => {
+                if let Some(ship) = self.ships.get_mut(&slot) {
+                    ship.name = format!("name {to}").into();
+                }
+            }
+            Step::Everywhere { slot } => {
+                if let Some(ship) = self.ships.get_mut(&slot) {
+                    ship.place = Place::Everywhere;
+                }
+            }
+            Step::Score { points } => self.score = points,
+            Step::Event { at } => {
+                let grid = history.schema().grid;
+                let here = grid.cell_at(at.into(), Layer(0));
+                let corner = grid.cell_at(IVec2::from(at) + 50, Layer(0));
+                history.events().emit(0, b"bang", [here, corner]);
+            }
+        }
+    }
+
+    fn spawn(&mut self, slot: u32, at: (i32, i32), place: Place) {
+        let generation = self.generations.entry(slot).or_default();
+        *generation += 1;
+        self.ships.insert(
+            slot,
+            Ship {
+                generation: *generation,
+                place,
+                lanes: [at.0, at.1, 0, 100],
+                name: format!("ship {slot}").into(),
+            },
+        );
+    }
+
+    fn publish(&self, out: &mut Publisher<'_>) {
+        for (slot, ship) in &self.ships {
+            let id = EntityId {
+                kind: SHIP,
+                slot: *slot,
+                generation: ship.generation,
+            };
+            out.put(id, ship.place, &ship.lanes, &[Arc::clone(&ship.name)]);
+            out.own(PlayerId(1 + slot % 3), id, &[7]);
+        }
+        out.put(
+            EntityId {
+                kind: FLAG,
+                slot: 0,
+                generation: 1,
+            },
+            Place::Everywhere,
+            &[self.score],
+            &[],
+        );
+    }
+}
+
+struct Client {
+    view: View,
+    replica: Replica,
+    /// The frame that each cell of the view stands at, as the server knows it.
+    events: Vec<u32>,
+}
+
+fn wire_snapshot(snapshot: &Snapshot, memo: &BlockMemo) -> v1::Snapshot {
+    let bytes = snapshot.parts(memo).collect::<Vec<_>>().concat();
+    assert_eq!(bytes.len(), snapshot.len());
+    match v1::ServerMessage::decode(&bytes[..]).unwrap().body.unwrap() {
+        v1::server_message::Body::Snapshot(snapshot) => snapshot,
+        other => panic!("not a snapshot: {other:?}"),
+    }
+}
+
+fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
+    let rows = replica.rows(cell);
+    let names: Vec<RowKey> = rows.iter().map(|row| row.id.key()).collect();
+    assert_eq!(names, frame.members(cell), "members of {cell:?}");
+    for row in rows {
+        assert_eq!(Some(row.id), frame.id(row.id.key()));
+        assert_eq!(
+            row.lanes,
+            frame.lanes(row.id.key()).collect::<Vec<_>>(),
+            "{:?}",
+            row.id
+        );
+        assert!(
+            row.texts
+                .iter()
+                .map(|text| &**text)
+                .eq(frame.texts(row.id.key())),
+            "{:?}",
+            row.id
+        );
+    }
+}
+
+fn run(turns: &[Turn]) {
+    let schema = schema();
+    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+    let mut memo = BlockMemo::default();
+    let mut snapshot = Snapshot::default();
+    let mut world = World::default();
+    let mut frames: BTreeMap<Tick, Frame> = BTreeMap::new();
+    let new_client = || Client {
+        view: View::default(),
+        replica: Replica::new(Arc::clone(&schema)),
+        events: Vec::new(),
+    };
+    let mut clients: Vec<Client> = (0..3).map(|_| new_client()).collect();
+    let mut tick = Tick(0);
+    for turn in turns {
+        for _ in 0..turn.rest {
+            tick = tick.next();
+            history.publish(tick, |out| world.publish(out));
+            frames.insert(tick, history.newest().unwrap().clone());
+        }
+        tick = Tick(tick.0 + 1 + turn.skipped_ticks);
+        for step in &turn.steps {
+            world.apply(step, &mut history);
+        }
+        history.publish(tick, |out| world.publish(out));
+        frames.insert(tick, history.newest().unwrap().clone());
+        for (index, (client, look)) in clients.iter_mut().zip(&turn.looks).enumerate() {
+            let layers = if look.layers {
+                LayerSet::default().with(Layer(1))
+            } else {
+                LayerSet::default()
+            };
+            client.view.aim(
+                &schema.grid,
+                Sight {
+                    focus: look.focus.into(),
+                    half_extent: IVec2::splat(80),
+                    layers,
+                },
+            );
+            if look.starts_over {
+                client.view.start_over();
+                client.replica.wait_for_start();
+            }
+            if !look.is_sent {
+                continue;
+            }
+            let header = Header {
+                owner: PlayerId(1 + index as u32),
+                with_view_hash: true,
+                ..Header::default()
+            };
+            let hold = |cell: CellId| cell.0 & look.hold != 0;
+            snapshot.build(
+                &mut client.view,
+                &history,
+                &mut memo,
+                Encoding::Plain,
+                header,
+                hold,
+            );
+            let message = wire_snapshot(&snapshot, &memo);
+            client.view.sent(&history);
+            let applied = client.replica.apply(&message, &mut ()).unwrap();
+            assert_eq!(
+                applied,
+                Applied::Yes {
+                    view_hash_agreed: Some(true)
+                }
+            );
+            let expected: Vec<_> = client
+                .view
+                .bases()
+                .filter_map(|(cell, base)| Some((cell, base?)))
+                .collect();
+            assert_eq!(client.replica.cells().collect::<Vec<_>>(), expected);
+            for (cell, base) in expected {
+                assert_cell_equals_frame(&client.replica, cell, &frames[&base]);
+            }
+            assert_shown_is_right(client, &frames, tick);
+            let own: Vec<_> = message.own.iter().map(|own| own.slot).collect();
+            let wanted: Vec<_> = world
+                .ships
+                .keys()
+                .copied()
+                .filter(|slot| slot % 3 == index as u32)
+                .collect();
+            assert_eq!(own, wanted);
+            client.events.extend(
+                client
+                    .replica
+                    .take_events()
+                    .into_iter()
+                    .map(|event| event.number),
+            );
+        }
+    }
+    for client in &mut clients {
+        let count = client.events.len();
+        client.events.sort_unstable();
+        client.events.dedup();
+        assert_eq!(client.events.len(), count, "an event was shown twice");
+    }
+}
+
+/// What is shown while cells stand at different ticks: each entity once, nothing that is known to be gone, every row true at its tick.
+fn assert_shown_is_right(client: &Client, frames: &BTreeMap<Tick, Frame>, now: Tick) {
+    let shown = client.replica.shown();
+    let mut keys: Vec<RowKey> = shown.iter().map(|(row, _, _)| row.id.key()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), shown.len(), "an entity is shown twice");
+    let is_even = client.replica.cells().all(|(_, tick)| tick == now);
+    for (row, tick, _) in &shown {
+        let was = frames
+            .range(..=tick)
+            .rev()
+            .any(|(_, frame)| frame.id(row.id.key()) == Some(row.id));
+        assert!(was, "{:?} is shown and never was", row.id);
+        if is_even {
+            assert_eq!(
+                frames[tick].id(row.id.key()),
+                Some(row.id),
+                "something dead is shown"
+            );
+        }
+    }
+    // Whoever lives in a cell that is up to date is shown, with the newest row.
+    let frame = &frames[&now];
+    for (cell, tick) in client.replica.cells().filter(|(_, tick)| *tick == now) {
+        for key in frame.members(cell) {
+            let row = shown.iter().find(|(row, _, _)| row.id.key() == *key);
+            assert!(
+                row.is_some_and(|(row, at, _)| *at == tick && Some(row.id) == frame.id(*key)),
+                "{key:?} of {cell:?} is not shown"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_replica_equals_the_view_after_every_snapshot(turns in prop::collection::vec(turn(), 1..60)) {
+        run(&turns);
+    }
+
+    #[test]
+    fn a_damaged_snapshot_never_panics_and_is_found(
+        turns in prop::collection::vec(turn(), 2..20),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let schema = schema();
+        let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+        let (mut memo, mut snapshot, mut world) = (BlockMemo::default(), Snapshot::default(), World::default());
+        let (mut view, mut replica) = (View::default(), Replica::new(Arc::clone(&schema)));
+        for (tick, turn) in turns.iter().enumerate() {
+            for step in &turn.steps {
+                world.apply(step, &mut history);
+            }
+            history.publish(Tick(tick as u32 + 1), |out| world.publish(out));
+            view.aim(&schema.grid, Sight { focus: IVec2::splat(250), half_extent: IVec2::splat(200), layers: LayerSet::default() });
+            let header = Header { with_view_hash: true, ..Header::default() };
+            snapshot.build(&mut view, &history, &mut memo, Encoding::Plain, header, |_| false);
+            let mut bytes = snapshot.parts(&memo).collect::<Vec<_>>().concat();
+            let is_last = tick + 1 == turns.len();
+            if is_last {
+                for (at, with) in &damage {
+                    let at = at.index(bytes.len());
+                    bytes[at] ^= with;
+                }
+                if let Some(cut) = &cut {
+                    bytes.truncate(cut.index(bytes.len()));
+                }
+            }
+            view.sent(&history);
+            let Ok(v1::ServerMessage { body: Some(v1::server_message::Body::Snapshot(message)) }) = v1::ServerMessage::decode(&bytes[..]) else {
+                prop_assert!(is_last);
+                return Ok(());
+            };
+            match replica.apply(&message, &mut ()) {
+                // The hash is the judge: if it agrees, then the rows are right.
+                Ok(Applied::Yes { view_hash_agreed: Some(true) }) => {
+                    for (cell, base) in replica.cells() {
+                        if base == Tick(tick as u32 + 1) && view.bases().any(|(other, _)| other == cell) {
+                            assert_cell_equals_frame(&replica, cell, history.newest().unwrap());
+                        }
+                    }
+                }
+                Ok(_) => prop_assert!(is_last),
+                Err(_) => {
+                    prop_assert!(is_last);
+                    prop_assert_eq!(replica.apply(&v1::Snapshot::default(), &mut ()), Ok(Applied::Waiting));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_cell_is_encoded_once_however_many_look() {
+    let schema = schema();
+    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+    let mut memo = BlockMemo::default();
+    let mut snapshot = Snapshot::default();
+    let mut world = World::default();
+    for slot in 0..10 {
+        world.spawn(
+            slot,
+            (slot as i32 * 45, slot as i32 * 45),
+            Place::Layer(Layer(0)),
+        );
+    }
+    let mut views = vec![View::default(); 200];
+    let mut encoded_by_tick = Vec::new();
+    for tick in 1..20 {
+        for slot in 0..10 {
+            world.apply(
+                &Step::Move {
+                    slot,
+                    by: (1, 0),
+                    turn: 1,
+                },
+                &mut history,
+            );
+        }
+        history.publish(Tick(tick), |out| world.publish(out));
+        let before = memo.encoded();
+        for view in &mut views {
+            view.aim(
+                &schema.grid,
+                Sight {
+                    focus: IVec2::splat(250),
+                    half_extent: IVec2::splat(250),
+                    layers: LayerSet::default(),
+                },
+            );
+            snapshot.build(
+                view,
+                &history,
+                &mut memo,
+                Encoding::Plain,
+                Header::default(),
+                |_| false,
+            );
+            view.sent(&history);
+        }
+        let cells: std::collections::BTreeSet<_> = world
+            .ships
+            .values()
+            .map(|ship| {
+                schema
+                    .grid
+                    .cell_at(IVec2::new(ship.lanes[0], ship.lanes[1]), Layer(0))
+            })
+            .collect();
+        encoded_by_tick.push((memo.encoded() - before, cells.len() as u64));
+    }
+    assert!(
+        encoded_by_tick[1..]
+            .iter()
+            .all(|(encoded, cells)| encoded == cells),
+        "{encoded_by_tick:?}"
+    );
+    assert!(memo.reused() > memo.encoded() * 100);
+}
+
+#[test]
+fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
+    let schema = schema();
+    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+    let (mut memo, mut snapshot, mut world, mut view) = (
+        BlockMemo::default(),
+        Snapshot::default(),
+        World::default(),
+        View::default(),
+    );
+    let mut replica = Replica::new(Arc::clone(&schema));
+    world.spawn(0, (250, 250), Place::Layer(Layer(0)));
+    for tick in 1..1000 {
+        history.publish(Tick(tick), |out| world.publish(out));
+        view.aim(
+            &schema.grid,
+            Sight {
+                focus: IVec2::splat(250),
+                half_extent: IVec2::splat(80),
+                layers: LayerSet::default(),
+            },
+        );
+        // A client that misses long stretches gets no keyframe either, as nothing has changed.
+        if tick == 1 || tick % 300 == 0 {
+            snapshot.build(
+                &mut view,
+                &history,
+                &mut memo,
+                Encoding::Plain,
+                Header::default(),
+                |_| false,
+            );
+            view.sent(&history);
+            replica
+                .apply(&wire_snapshot(&snapshot, &memo), &mut ())
+                .unwrap();
+        }
+    }
+    assert_eq!(
+        memo.encoded(),
+        2,
+        "one keyframe for the ship's cell, one for the global cell, and nothing after"
+    );
+    assert_eq!(replica.tick(), Tick(900));
+}
