@@ -23,8 +23,6 @@ pub struct History {
     frames: VecDeque<Frame>,
     capacity: usize,
     owned: Owned,
-    /// What the game emits until the next publication.
-    queue: Events,
     /// For each kind and slot, whether the newest frame differs from the one before (1) or not (0).
     changed: Vec<Vec<u8>>,
     /// For each cell, the newest tick at which its rows changed or an event touched it.
@@ -42,7 +40,6 @@ impl History {
             frames: VecDeque::new(),
             capacity: capacity.max(MIN_FRAMES),
             owned: Owned::default(),
-            queue: Events::default(),
             changed: vec![Vec::new(); schema.kinds.len()],
             changed_at: vec![Tick(0); cells],
             cell_hashes: vec![0; cells],
@@ -56,16 +53,17 @@ impl History {
         &self.schema
     }
 
-    /// Where a game's step puts its events; they belong to the next frame published.
-    pub fn events(&mut self) -> &mut Events {
-        &mut self.queue
-    }
-
-    /// Publishes the frame of `tick`, which must be later than the newest: `rows` puts every entity that exists.
+    /// Publishes the frame of `tick`, which must be later than the newest: `rows` puts every entity that exists, and the
+    /// events that the step emitted are taken out of `events`.
     ///
     /// # Panics
     /// If `tick` is not later than the newest frame's (a mistake of the caller, which owns the tick counter).
-    pub fn publish(&mut self, tick: Tick, rows: impl FnOnce(&mut Publisher<'_>)) {
+    pub fn publish(
+        &mut self,
+        tick: Tick,
+        events: &mut Events,
+        rows: impl FnOnce(&mut Publisher<'_>),
+    ) {
         assert!(
             self.frames.back().is_none_or(|newest| newest.tick < tick),
             "tick {tick} was published before"
@@ -84,7 +82,7 @@ impl History {
             schema: &self.schema,
         });
         self.owned.sort();
-        frame.events.take_from(&mut self.queue);
+        frame.events.take_from(events);
         let empty = Frame::default();
         let before = self.frames.back().unwrap_or(&empty);
         let have_moved = find_changes(before, &frame, &mut self.changed);

@@ -55,6 +55,15 @@ pub struct InputBuffer {
     max_repeats: u32,
     starved: u32,
     has_had_input: bool,
+    current: Source,
+}
+
+/// Where the current tick's input comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Source {
+    Fresh,
+    Repeated,
+    Neutral,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,6 +89,7 @@ impl InputBuffer {
             max_repeats,
             starved: 0,
             has_had_input: false,
+            current: Source::Neutral,
         }
     }
 
@@ -106,8 +116,8 @@ impl InputBuffer {
         Arrival::Accepted
     }
 
-    /// Hands out the input for `tick`, which must be later than all before.
-    pub fn take(&mut self, tick: Tick) -> Taken<'_> {
+    /// Goes on to `tick`, which must be later than all before; [`Self::current`] then is its input.
+    pub fn advance(&mut self, tick: Tick) {
         self.taken = tick;
         let slot = &mut self.slots[(tick.0 % MAX_LEAD) as usize];
         if slot.is_full && slot.tick == tick {
@@ -116,16 +126,26 @@ impl InputBuffer {
             self.repeats = 0;
             self.has_had_input = true;
             self.applied_seq = self.last.seq;
-            return Taken::Fresh(self.last.input());
+            self.current = Source::Fresh;
+            return;
         }
-        if self.has_had_input {
-            self.starved = self.starved.saturating_add(1);
-        }
+        self.starved = self.starved.saturating_add(u32::from(self.has_had_input));
         if self.has_had_input && self.repeats < self.max_repeats {
             self.repeats += 1;
-            return Taken::Repeated(self.last.input());
+            self.current = Source::Repeated;
+        } else {
+            self.current = Source::Neutral;
         }
-        Taken::Neutral
+    }
+
+    /// The input of the tick that [`Self::advance`] went to.
+    #[must_use]
+    pub fn current(&self) -> Taken<'_> {
+        match self.current {
+            Source::Fresh => Taken::Fresh(self.last.input()),
+            Source::Repeated => Taken::Repeated(self.last.input()),
+            Source::Neutral => Taken::Neutral,
+        }
     }
 
     /// The newest number that arrived.
@@ -151,6 +171,7 @@ impl InputBuffer {
         self.slots.iter_mut().for_each(|slot| slot.is_full = false);
         self.has_had_input = false;
         self.repeats = 0;
+        self.current = Source::Neutral;
     }
 }
 
@@ -168,6 +189,11 @@ impl Slot {
 mod tests {
     use super::*;
 
+    fn take(buffer: &mut InputBuffer, tick: u32) -> Taken<'_> {
+        buffer.advance(Tick(tick));
+        buffer.current()
+    }
+
     fn input(seq: u32) -> Input<'static> {
         Input {
             seq: Seq(seq),
@@ -179,29 +205,29 @@ mod tests {
     #[test]
     fn every_tick_gets_exactly_one_input() {
         let mut buffer = InputBuffer::new(Tick(100), 15);
-        assert_eq!(buffer.take(Tick(101)), Taken::Neutral);
+        assert_eq!(take(&mut buffer, 101), Taken::Neutral);
         assert_eq!(buffer.arrived(Tick(102), input(1)), Arrival::Accepted);
         assert_eq!(buffer.arrived(Tick(104), input(2)), Arrival::Accepted);
         assert!(matches!(
-            buffer.take(Tick(102)),
+            take(&mut buffer, 102),
             Taken::Fresh(Input { seq: Seq(1), .. })
         ));
         assert!(matches!(
-            buffer.take(Tick(103)),
+            take(&mut buffer, 103),
             Taken::Repeated(Input { seq: Seq(1), .. })
         ));
         assert_eq!(buffer.arrived(Tick(103), input(3)), Arrival::Late);
         assert!(matches!(
-            buffer.take(Tick(104)),
+            take(&mut buffer, 104),
             Taken::Fresh(Input { seq: Seq(2), .. })
         ));
         for tick in 105..120 {
             assert!(
-                matches!(buffer.take(Tick(tick)), Taken::Repeated(_)),
+                matches!(take(&mut buffer, tick), Taken::Repeated(_)),
                 "tick {tick}"
             );
         }
-        assert_eq!(buffer.take(Tick(120)), Taken::Neutral);
+        assert_eq!(take(&mut buffer, 120), Taken::Neutral);
         assert_eq!(buffer.starved(), 17);
     }
 
@@ -215,7 +241,7 @@ mod tests {
                 let target = Tick(tick + copy % 3);
                 accepted += u32::from(buffer.arrived(target, input(seq)) == Arrival::Accepted);
             }
-            fresh += u32::from(matches!(buffer.take(Tick(tick)), Taken::Fresh(_)));
+            fresh += u32::from(matches!(take(&mut buffer, tick), Taken::Fresh(_)));
         }
         assert_eq!(fresh, 600);
         assert!(accepted <= 602);

@@ -9,6 +9,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_proto::v1;
+use tickwire_sync::event::Events;
 use tickwire_sync::frame::{Frame, Place, Publisher};
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
@@ -183,7 +184,7 @@ struct World {
 }
 
 impl World {
-    fn apply(&mut self, step: &Step, history: &mut History) {
+    fn apply(&mut self, step: &Step, grid: &Grid, events: &mut Events) {
         match *step {
             Step::Move { slot, by, turn } => {
                 if let Some(ship) = self.ships.get_mut(&slot) {
@@ -222,10 +223,9 @@ impl World {
             }
             Step::Score { points } => self.score = points,
             Step::Event { at } => {
-                let grid = history.schema().grid;
                 let here = grid.cell_at(at.into(), Layer(0));
                 let corner = grid.cell_at(IVec2::from(at) + 50, Layer(0));
-                history.events().emit(0, b"bang", [here, corner]);
+                events.emit(0, b"bang", [here, corner]);
             }
         }
     }
@@ -310,6 +310,7 @@ fn run(turns: &[Turn]) {
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
     let mut memo = BlockMemo::default();
+    let mut events = Events::default();
     let mut snapshot = Snapshot::default();
     let mut world = World::default();
     let mut frames: BTreeMap<Tick, Frame> = BTreeMap::new();
@@ -323,14 +324,14 @@ fn run(turns: &[Turn]) {
     for turn in turns {
         for _ in 0..turn.rest {
             tick = tick.next();
-            history.publish(tick, |out| world.publish(out));
+            history.publish(tick, &mut events, |out| world.publish(out));
             frames.insert(tick, history.newest().unwrap().clone());
         }
         tick = Tick(tick.0 + 1 + turn.skipped_ticks);
         for step in &turn.steps {
-            world.apply(step, &mut history);
+            world.apply(step, &schema.grid, &mut events);
         }
-        history.publish(tick, |out| world.publish(out));
+        history.publish(tick, &mut events, |out| world.publish(out));
         frames.insert(tick, history.newest().unwrap().clone());
         for (index, (client, look)) in clients.iter_mut().zip(&turn.looks).enumerate() {
             let layers = if look.layers {
@@ -460,15 +461,16 @@ proptest! {
         damage in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
+        let mut events = Events::default();
         let schema = schema();
         let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
         let (mut memo, mut snapshot, mut world) = (BlockMemo::default(), Snapshot::default(), World::default());
         let (mut view, mut replica) = (View::default(), Replica::new(Arc::clone(&schema)));
         for (tick, turn) in turns.iter().enumerate() {
             for step in &turn.steps {
-                world.apply(step, &mut history);
+                world.apply(step, &schema.grid, &mut events);
             }
-            history.publish(Tick(tick as u32 + 1), |out| world.publish(out));
+            history.publish(Tick(tick as u32 + 1), &mut events, |out| world.publish(out));
             view.aim(&schema.grid, Sight { focus: IVec2::splat(250), half_extent: IVec2::splat(200), layers: LayerSet::default() });
             let header = Header { with_view_hash: true, ..Header::default() };
             snapshot.build(&mut view, &history, &mut memo, Encoding::Plain, header, |_| false);
@@ -512,6 +514,7 @@ fn each_cell_is_encoded_once_however_many_look() {
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
     let mut memo = BlockMemo::default();
+    let mut events = Events::default();
     let mut snapshot = Snapshot::default();
     let mut world = World::default();
     for slot in 0..10 {
@@ -531,10 +534,11 @@ fn each_cell_is_encoded_once_however_many_look() {
                     by: (1, 0),
                     turn: 1,
                 },
-                &mut history,
+                &schema.grid,
+                &mut events,
             );
         }
-        history.publish(Tick(tick), |out| world.publish(out));
+        history.publish(Tick(tick), &mut events, |out| world.publish(out));
         let before = memo.encoded();
         for view in &mut views {
             view.aim(
@@ -577,6 +581,7 @@ fn each_cell_is_encoded_once_however_many_look() {
 
 #[test]
 fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
+    let mut events = Events::default();
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
     let (mut memo, mut snapshot, mut world, mut view) = (
@@ -588,7 +593,7 @@ fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
     let mut replica = Replica::new(Arc::clone(&schema));
     world.spawn(0, (250, 250), Place::Layer(Layer(0)));
     for tick in 1..1000 {
-        history.publish(Tick(tick), |out| world.publish(out));
+        history.publish(Tick(tick), &mut events, |out| world.publish(out));
         view.aim(
             &schema.grid,
             Sight {

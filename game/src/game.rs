@@ -1,0 +1,85 @@
+//! The trait that a game author implements: one object a room.
+
+use crate::step::Step;
+use std::sync::Arc;
+use thiserror::Error;
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::view::Sight;
+use tickwire_sync::{EntityId, PlayerId, Schema};
+
+/// What a room tells its game at the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GameSettings {
+    /// The only source of randomness.
+    pub seed: u64,
+    /// Ticks per second.
+    pub tick_rate: u32,
+    /// Computer-controlled players.
+    pub npcs: u32,
+}
+
+/// Who joins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The name that others see; cleaned and never empty.
+    pub name: String,
+    /// Who that is beyond this server (`sub` of a ticket), if the server knows.
+    pub subject: Option<String>,
+    /// Whether this player only watches.
+    pub is_spectator: bool,
+}
+
+/// Why a game does not let a player in.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("{0}")]
+pub struct Refusal(
+    /// For the player: why, and what to do.
+    pub String,
+);
+
+/// A game: the world of one room, and its rules.
+///
+/// Each tick the server calls [`Game::step`] and then [`Game::publish`]. The step must be deterministic: the same calls in
+/// the same order give the same rows, on every machine. So no clock, no iteration over hash maps, no std `sin` or `powf`
+/// (use glam's functions).
+pub trait Game: Send {
+    /// The name that `--game` and `Welcome` use.
+    fn name(&self) -> &'static str;
+
+    /// What the game replicates; the same for the room's whole life.
+    fn schema(&self) -> Arc<Schema>;
+
+    /// The map, in the game's own encoding; goes to each client once.
+    fn map(&self) -> Vec<u8>;
+
+    /// A hash that changes whenever the movement rules do. A client with other rules plays without prediction.
+    fn rules_hash(&self) -> u64;
+
+    /// A player joins. Returns the entity that stands for the player for the whole session (spectators: `None`).
+    ///
+    /// # Errors
+    /// The game may refuse; the player is told why.
+    fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<Option<EntityId>, Refusal>;
+
+    /// A player's connection is gone; the session waits for the resume window, and the player's input is neutral.
+    fn away(&mut self, player: PlayerId) {
+        let _ = player;
+    }
+
+    /// A player who was away is back.
+    fn resume(&mut self, player: PlayerId) {
+        let _ = player;
+    }
+
+    /// A player has left for good.
+    fn leave(&mut self, player: PlayerId);
+
+    /// One tick.
+    fn step(&mut self, step: &mut Step<'_>);
+
+    /// Puts every entity that exists now.
+    fn publish(&self, out: &mut Publisher<'_>);
+
+    /// What a player looks at now.
+    fn sight(&self, player: PlayerId) -> Sight;
+}
