@@ -7,5 +7,9 @@ use tickwire_sync::{EntityId, KindId};
 #[must_use]
 pub fn id(kind: KindId, key: impl Key) -> EntityId {
     let key = key.data().as_ffi();
-    EntityId { kind, slot: key as u32, generation: (key >> 33) as u32 + 1 }
+    EntityId {
+        kind,
+        slot: key as u32,
+        generation: (key >> 33) as u32 + 1,
+    }
 }

@@ -108,6 +108,10 @@ impl Step<'_> {
     /// The world as a player's screen showed it when the input of this tick was made.
     #[must_use]
     pub fn screen(&self, turn: &PlayerTurn<'_>) -> Screen<'_> {
-        Screen::new(self.history, self.turns.of(turn.player).map(|turn| turn.seen), turn.view)
+        Screen::new(
+            self.history,
+            self.turns.of(turn.player).map(|turn| turn.seen),
+            turn.view,
+        )
     }
 }

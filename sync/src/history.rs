@@ -193,12 +193,11 @@ fn find_changes(before: &Frame, now: &Frame, changed: &mut [Vec<u8>]) -> bool {
         changed.clear();
         changed.resize(table.generations.len().max(old.generations.len()), 0);
         let mut moved = 0_u8;
-        for slot in 0..common {
-            let differs = u8::from(old.generations[slot] != table.generations[slot])
-                | u8::from(old.cells[slot] != table.cells[slot]);
-            let is_live = u8::from(old.generations[slot] | table.generations[slot] != 0);
-            changed[slot] = differs & is_live;
-            moved |= changed[slot];
+        let names = old.generations.iter().zip(&table.generations);
+        let cells = old.cells.iter().zip(&table.cells);
+        for (changed, ((old, new), (from, to))) in changed.iter_mut().zip(names.zip(cells)) {
+            *changed = u8::from((old | new) != 0) & (u8::from(old != new) | u8::from(from != to));
+            moved |= *changed;
         }
         for (old, new) in old.lanes.iter().zip(&table.lanes) {
             for ((changed, old), new) in changed.iter_mut().zip(old).zip(new) {

@@ -99,7 +99,7 @@ impl BlockMemo {
         let start = self.buffer.len();
         match key.encoding {
             Encoding::Plain => {
-                plain::encode_block(history, base, key.cell, &self.delta, &mut self.buffer)
+                plain::encode_block(history, base, key.cell, &self.delta, &mut self.buffer);
             }
         }
         let block = start..self.buffer.len();

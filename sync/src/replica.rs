@@ -74,10 +74,14 @@ pub enum Applied {
 pub trait Watcher {
     /// A row entered or changed, and stands so at `tick`.
     fn row(&mut self, row: &Row, tick: Tick);
+
+    /// An entity is not in the view any more as of `tick`: gone from the world, or out of sight.
+    fn gone(&mut self, id: EntityId, tick: Tick);
 }
 
 impl Watcher for () {
     fn row(&mut self, _: &Row, _: Tick) {}
+    fn gone(&mut self, _: EntityId, _: Tick) {}
 }
 
 /// The rows of one client's view.
@@ -170,6 +174,14 @@ impl Replica {
         self.cells.iter().map(|(id, cell)| (*id, cell.tick))
     }
 
+    /// Which ticks of a cell were received.
+    #[must_use]
+    pub fn sent_ticks(&self, cell: CellId) -> SentTicks {
+        self.cells
+            .get(&cell)
+            .map_or_else(SentTicks::default, |cell| cell.sent)
+    }
+
     /// The rows of a cell as the server's frame had them at the cell's tick, sorted by kind and slot.
     #[must_use]
     pub fn rows(&self, cell: CellId) -> &[Row] {
@@ -251,7 +263,14 @@ impl Replica {
         watcher: &mut impl Watcher,
     ) -> Result<(), ReplicaError> {
         let tick = Tick(snapshot.tick);
+        // Rows that a cell lost without a word of where they went; most of them are in sight again at the end.
+        let mut lost = Vec::new();
         if snapshot.start_over {
+            lost.extend(
+                self.cells
+                    .values()
+                    .flat_map(|cell| cell.rows.iter().map(|row| row.id)),
+            );
             self.cells.clear();
             self.limbo.clear();
             self.gone.clear();
@@ -276,14 +295,19 @@ impl Replica {
             if held(block.cell) {
                 return Err(ReplicaError::Cell(block.cell));
             }
-            self.apply_block(block, tick, &mut left, watcher)?;
+            self.apply_block(block, tick, &mut left, &mut lost, watcher)?;
         }
         for (id, cell) in self.cells.iter_mut().filter(|(id, _)| !held(id.0)) {
             debug_assert!(id.index() < self.schema.grid.cell_count());
             cell.tick = tick;
             cell.sent.record(tick);
         }
-        self.settle(left);
+        lost.extend(self.settle(left));
+        for id in lost {
+            if self.find(id.key()).is_none_or(|row| row.id != id) {
+                watcher.gone(id, tick);
+            }
+        }
         Ok(())
     }
 
@@ -292,6 +316,7 @@ impl Replica {
         block: &v1::Block,
         tick: Tick,
         left: &mut Vec<(Row, Option<CellId>)>,
+        lost: &mut Vec<EntityId>,
         watcher: &mut impl Watcher,
     ) -> Result<(), ReplicaError> {
         let cell = self
@@ -299,8 +324,7 @@ impl Replica {
             .get_mut(&CellId(block.cell))
             .ok_or(ReplicaError::Cell(block.cell))?;
         if block.base_ago == 0 {
-            // Who is missing in a keyframe may be anywhere; nothing is said of it.
-            cell.rows.clear();
+            lost.extend(cell.rows.drain(..).map(|row| row.id));
         } else if tick.before(block.base_ago) != Some(cell.tick) {
             return Err(ReplicaError::Base(block.cell));
         }
@@ -344,9 +368,22 @@ impl Replica {
         Ok(())
     }
 
-    /// Decides what to show of the rows that left, once all cells of the snapshot are in place.
-    fn settle(&mut self, left: Vec<(Row, Option<CellId>)>) {
+    /// Decides what to show of the rows that left, once all cells of the snapshot are in place. Returns who may be out of sight.
+    fn settle(&mut self, left: Vec<(Row, Option<CellId>)>) -> Vec<EntityId> {
         let (cells, now) = (&self.cells, self.tick);
+        // Nearly all that leave for a cell of the view are there.
+        let is_there = |to: Option<CellId>, id: EntityId| {
+            let cell = to.and_then(|to| cells.get(&to));
+            cell.is_some_and(|cell| {
+                cell.position(id.key())
+                    .is_ok_and(|position| cell.rows[position].id == id)
+            })
+        };
+        let lost = left
+            .iter()
+            .filter(|(row, to)| !is_there(*to, row.id))
+            .map(|(row, _)| row.id)
+            .collect();
         self.limbo.retain(|limbo| {
             cells
                 .get(&limbo.to)
@@ -355,7 +392,7 @@ impl Replica {
         if self.is_even() {
             self.limbo.clear();
             self.gone.clear();
-            return;
+            return lost;
         }
         for (row, to) in left {
             match to {
@@ -378,6 +415,7 @@ impl Replica {
             .min()
             .unwrap_or(now);
         self.gone.retain(|_, gone| *gone > oldest);
+        lost
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn packed(out: &mut Vec<u8>, field: u32, values: impl IntoIterator<It
     let mut values = values.into_iter().peekable();
     if values.peek().is_some() {
         delimited(out, field, |out| {
-            values.for_each(|value| encode_varint(value, out))
+            values.for_each(|value| encode_varint(value, out));
         });
     }
 }

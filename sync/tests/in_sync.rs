@@ -3,6 +3,8 @@
 //! Random worlds: moves, spawns, despawns, slots reused, cell crossings, skipped ticks, events, cells held at different
 //! bases, views that move, rests longer than the history. A failing case is printed by proptest and shrunk.
 
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+
 use glam::IVec2;
 use proptest::prelude::*;
 use prost::Message;

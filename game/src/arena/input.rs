@@ -1,0 +1,53 @@
+//! What a player does in one tick: three bytes.
+
+/// One tick's input: byte 0 the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ArenaInput {
+    /// Thrust up the screen.
+    pub up: bool,
+    /// Thrust down the screen.
+    pub down: bool,
+    /// Thrust to the left.
+    pub left: bool,
+    /// Thrust to the right.
+    pub right: bool,
+    /// Fire when the beam is ready.
+    pub fire: bool,
+    /// Where the ship shall point; `None`: stays as it is.
+    pub heading: Option<i32>,
+}
+
+impl ArenaInput {
+    /// Reads an input. What cannot be read is neutral, as an empty one is.
+    #[must_use]
+    pub fn decode(payload: &[u8]) -> Self {
+        let [buttons, low, high] = *payload else {
+            return Self::default();
+        };
+        Self {
+            up: buttons & 1 != 0,
+            down: buttons & 2 != 0,
+            left: buttons & 4 != 0,
+            right: buttons & 8 != 0,
+            fire: buttons & 16 != 0,
+            heading: Some(i32::from(
+                u16::from_le_bytes([low, high]) % super::TURN as u16,
+            )),
+        }
+    }
+
+    /// The bytes that [`Self::decode`] reads. Without a heading there is nothing to send but neutral.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Some(heading) = self.heading else {
+            return Vec::new();
+        };
+        let buttons = [self.up, self.down, self.left, self.right, self.fire];
+        let buttons = buttons
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (bit, is_down)| bits | u8::from(*is_down) << bit);
+        let [low, high] = (heading.rem_euclid(super::TURN as i32) as u16).to_le_bytes();
+        vec![buttons, low, high]
+    }
+}

@@ -1,0 +1,199 @@
+//! The arena's map: rocks in a square world. Made from the room's seed, sent to each client once.
+//!
+//! In: a seed, or the bytes of `Welcome`. Out: collision and line-of-sight tests, the same on both ends. Rocks are kept in
+//! buckets, so that a test looks at the few that are near.
+
+use super::{UNIT, WORLD_SIDE};
+use glam::Vec2;
+
+/// Rocks in a map.
+const ROCKS: usize = 90;
+/// Side of a bucket, in units; larger than the largest rock's radius plus a ship's.
+const BUCKET_SIDE: f32 = 256.0;
+const BUCKETS: usize = (WORLD_SIDE as f32 / BUCKET_SIDE) as usize;
+
+/// A round rock. In units.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rock {
+    /// Its middle.
+    pub middle: Vec2,
+    /// Its radius, up to 120.
+    pub radius: f32,
+}
+
+/// The rocks of a world.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Map {
+    rocks: Vec<Rock>,
+    /// For each bucket the rocks that touch it or one next to it.
+    buckets: Vec<Vec<u16>>,
+}
+
+impl Map {
+    const BYTES_PER_ROCK: usize = 6;
+
+    /// Makes the map of a seed.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut rocks: Vec<Rock> = Vec::new();
+        while rocks.len() < ROCKS {
+            let radius = random.i32(28..=110) as f32;
+            let middle = Vec2::new(
+                random.i32(150..WORLD_SIDE - 150) as f32,
+                random.i32(150..WORLD_SIDE - 150) as f32,
+            );
+            // Room for a ship to pass between any two.
+            if rocks
+                .iter()
+                .all(|rock| rock.middle.distance(middle) > rock.radius + radius + 70.0)
+            {
+                rocks.push(Rock { middle, radius });
+            }
+        }
+        Self::new(rocks)
+    }
+
+    fn new(rocks: Vec<Rock>) -> Self {
+        let mut buckets = vec![Vec::new(); BUCKETS * BUCKETS];
+        for (index, rock) in rocks.iter().enumerate() {
+            let (low, high) = (
+                bucket(rock.middle - rock.radius - 64.0),
+                bucket(rock.middle + rock.radius + 64.0),
+            );
+            for y in low.1..=high.1 {
+                for x in low.0..=high.0 {
+                    buckets[y * BUCKETS + x].push(index as u16);
+                }
+            }
+        }
+        Self { rocks, buckets }
+    }
+
+    /// The map as bytes: x, y and radius of each rock in whole units, each 16 bits, little-endian.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let numbers = self
+            .rocks
+            .iter()
+            .flat_map(|rock| [rock.middle.x, rock.middle.y, rock.radius]);
+        numbers
+            .flat_map(|number| (number as u16).to_le_bytes())
+            .collect()
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` if it cannot be a map.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        if !bytes.len().is_multiple_of(Self::BYTES_PER_ROCK)
+            || bytes.len() > 4096 * Self::BYTES_PER_ROCK
+        {
+            return None;
+        }
+        let number = |bytes: &[u8]| Some(f32::from(u16::from_le_bytes(bytes.try_into().ok()?)));
+        let rocks = bytes.chunks_exact(Self::BYTES_PER_ROCK).map(|rock| {
+            let (middle, radius) = (
+                Vec2::new(number(&rock[..2])?, number(&rock[2..4])?),
+                number(&rock[4..])?,
+            );
+            (radius <= 120.0).then_some(Rock { middle, radius })
+        });
+        Some(Self::new(rocks.collect::<Option<_>>()?))
+    }
+
+    /// All rocks.
+    #[must_use]
+    pub fn rocks(&self) -> &[Rock] {
+        &self.rocks
+    }
+
+    /// Pushes a circle out of rocks and back into the world. Returns its new middle and the direction of the push (zero: none).
+    #[must_use]
+    pub fn push_out(&self, mut middle: Vec2, radius: f32) -> (Vec2, Vec2) {
+        let mut push = Vec2::ZERO;
+        for rock in self.near(middle) {
+            let away = middle - rock.middle;
+            let reach = rock.radius + radius;
+            if away.length_squared() < reach * reach {
+                let normal = away.try_normalize().unwrap_or(Vec2::X);
+                middle = rock.middle + normal * reach;
+                push += normal;
+            }
+        }
+        let inside = middle.clamp(Vec2::splat(radius), Vec2::splat(WORLD_SIDE as f32 - radius));
+        push += (inside - middle).signum() * (inside - middle).abs().min(Vec2::ONE);
+        (inside, push.normalize_or_zero())
+    }
+
+    /// Whether a circle touches no rock and lies within the world.
+    #[must_use]
+    pub fn is_free(&self, middle: Vec2, radius: f32) -> bool {
+        self.push_out(middle, radius) == (middle, Vec2::ZERO)
+    }
+
+    /// How far a ray gets before it meets a rock, at most `range`. `direction` has length 1.
+    #[must_use]
+    pub fn ray(&self, from: Vec2, direction: Vec2, range: f32) -> f32 {
+        self.rocks
+            .iter()
+            .filter_map(|rock| ray_to_circle(from, direction, rock.middle, rock.radius))
+            .fold(range, f32::min)
+    }
+
+    fn near(&self, middle: Vec2) -> impl Iterator<Item = &Rock> {
+        let (x, y) = bucket(middle);
+        self.buckets[y * BUCKETS + x]
+            .iter()
+            .map(|index| &self.rocks[usize::from(*index)])
+    }
+}
+
+/// Where a ray enters a circle; 0 if it starts inside; `None` if it misses.
+#[must_use]
+pub fn ray_to_circle(from: Vec2, direction: Vec2, middle: Vec2, radius: f32) -> Option<f32> {
+    let to = middle - from;
+    let along = to.dot(direction);
+    let aside_squared = to.length_squared() - along * along;
+    let half_chord_squared = radius * radius - aside_squared;
+    if to.length_squared() <= radius * radius {
+        return Some(0.0);
+    }
+    (along > 0.0 && half_chord_squared >= 0.0).then(|| along - half_chord_squared.sqrt())
+}
+
+fn bucket(position: Vec2) -> (usize, usize) {
+    // A float-to-integer `as` saturates, so every position has a bucket.
+    let along = |value: f32| ((value / BUCKET_SIDE) as usize).min(BUCKETS - 1);
+    (along(position.x), along(position.y))
+}
+
+/// A position in lane units, in units.
+#[must_use]
+pub fn in_units(x: i32, y: i32) -> Vec2 {
+    Vec2::new(x as f32, y as f32) / UNIT as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_survives_its_encoding() {
+        let map = Map::from_seed(7);
+        assert_eq!(Map::decode(&map.encode()), Some(map));
+        assert_eq!(Map::decode(&[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn nobody_gets_into_a_rock_or_out_of_the_world() {
+        let map = Map::from_seed(7);
+        for rock in map.rocks() {
+            let (out, push) = map.push_out(rock.middle + Vec2::new(1.0, 0.0), 16.0);
+            assert!(out.distance(rock.middle) >= rock.radius + 15.9 && push != Vec2::ZERO);
+        }
+        assert_eq!(
+            map.push_out(Vec2::new(-50.0, 9000.0), 16.0).0,
+            Vec2::new(16.0, WORLD_SIDE as f32 - 16.0)
+        );
+    }
+}
