@@ -225,6 +225,19 @@ impl Replica {
         shown
     }
 
+    /// The row to show of one entity, whatever its generation, and the tick at which it stands.
+    #[must_use]
+    pub fn find_with_tick(&self, key: RowKey) -> Option<(&Row, Tick)> {
+        if self.is_even() {
+            return self.find(key).map(|row| (row, self.tick));
+        }
+        let shown = self
+            .shown()
+            .into_iter()
+            .find(|(row, _, _)| row.id.key() == key);
+        shown.map(|(row, tick, _)| (row, tick))
+    }
+
     /// The row to show of one entity, whatever its generation.
     #[must_use]
     pub fn find(&self, key: RowKey) -> Option<&Row> {

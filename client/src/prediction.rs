@@ -1,0 +1,287 @@
+//! Prediction: the player's own entity ahead of the server, by the very rules that the server runs.
+//!
+//! In: own inputs, one a tick, and what snapshots say of the entity. Out: its state at the newest input's tick. When a
+//! snapshot differs from what was predicted for its tick, that is a correction: the state is put right and the later inputs
+//! are played again at once; what the screen shows then closes in smoothly.
+
+use std::collections::VecDeque;
+use tickwire_game::Rules;
+use tickwire_sync::{EntityId, Micros, Schema, Tick};
+
+/// Inputs and states that are remembered: as many as the server takes ahead, and the longest way back and forth.
+const MEMORY: usize = 192;
+/// A repeated input counts for this long on the server; then it is neutral.
+const REPEATS: u32 = 15;
+/// How fast a correction disappears from the screen: what is left after this time is 1/e.
+const SMOOTHING_US: f64 = 80_000.0;
+/// Corrections larger than this are not smoothed, in lane units: that was a teleport.
+const SNAP: i32 = 200 * 16;
+
+/// The state of the predicted entity at one tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Own {
+    /// Which entity.
+    pub id: EntityId,
+    /// The tick that the state is of.
+    pub tick: Tick,
+    /// Public lanes.
+    pub lanes: Vec<i32>,
+    /// Private lanes.
+    pub private_lanes: Vec<i32>,
+}
+
+/// How well prediction does.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct PredictionStats {
+    /// Inputs predicted.
+    pub inputs: u64,
+    /// Snapshots that differed from what was predicted.
+    pub corrections: u64,
+    /// The largest difference of a position, in lane units.
+    pub max_error: f64,
+}
+
+/// Predicts one entity of the player.
+pub(crate) struct Prediction {
+    rules: Option<Box<dyn Rules>>,
+    /// The inputs made, oldest first, with ascending ticks.
+    inputs: VecDeque<(Tick, Vec<u8>)>,
+    /// States since the newest confirmed one, oldest first, tick by tick.
+    states: VecDeque<Own>,
+    stats: PredictionStats,
+    /// What the screen still shows of corrections, in lane units.
+    offset: [f64; 2],
+    offset_at: Micros,
+}
+
+impl Prediction {
+    /// Without rules the entity is shown as snapshots say.
+    pub fn new(rules: Option<Box<dyn Rules>>) -> Self {
+        Self {
+            rules,
+            inputs: VecDeque::new(),
+            states: VecDeque::new(),
+            stats: PredictionStats::default(),
+            offset: [0.0; 2],
+            offset_at: Micros(0),
+        }
+    }
+
+    /// Takes other rules (another room), and forgets the state.
+    pub fn set_rules(&mut self, rules: Option<Box<dyn Rules>>) {
+        self.rules = rules;
+        self.reset();
+    }
+
+    /// Forgets inputs and state: the path or the clock changed.
+    pub fn reset(&mut self) {
+        self.inputs.clear();
+        self.states.clear();
+        self.offset = [0.0; 2];
+    }
+
+    /// The newest predicted state, and the one a tick before it.
+    pub fn newest(&self) -> Option<&Own> {
+        self.states.back()
+    }
+
+    /// The predicted state of a tick, if it is remembered.
+    pub fn at(&self, tick: Tick) -> Option<&Own> {
+        let first = self.states.front()?.tick;
+        self.states.get(tick.0.checked_sub(first.0)? as usize)
+    }
+
+    pub fn stats(&self) -> PredictionStats {
+        self.stats
+    }
+
+    /// What is left of corrections on the screen at `now`, in lane units along x and y.
+    pub fn offset(&self, now: Micros) -> [f64; 2] {
+        let left = (-(now.since(self.offset_at).0 as f64) / SMOOTHING_US).exp();
+        self.offset.map(|offset| offset * left)
+    }
+
+    /// Takes the input for `tick`, and predicts that tick.
+    pub fn input(&mut self, tick: Tick, payload: &[u8]) {
+        if self
+            .inputs
+            .back()
+            .is_some_and(|(newest, _)| *newest >= tick)
+        {
+            return;
+        }
+        if self.inputs.len() == MEMORY {
+            self.inputs.pop_front();
+        }
+        self.inputs.push_back((tick, payload.to_vec()));
+        if self.rules.is_some() && !self.states.is_empty() {
+            self.stats.inputs += 1;
+            self.predict_up_to(tick);
+        }
+    }
+
+    /// Takes what the snapshot of `confirmed.tick` says of the entity.
+    pub fn confirm(&mut self, schema: &Schema, confirmed: Own, now: Micros) {
+        let is_same_entity = self
+            .states
+            .back()
+            .is_some_and(|state| state.id == confirmed.id);
+        let newest_before = self.states.back().cloned();
+        let target = self.inputs.back().map(|(tick, _)| *tick);
+        if self.rules.is_none() {
+            self.states.clear();
+            self.states.push_back(confirmed);
+            return;
+        }
+        let predicted = if is_same_entity {
+            self.at(confirmed.tick)
+        } else {
+            None
+        };
+        if predicted == Some(&confirmed) {
+            while self
+                .states
+                .front()
+                .is_some_and(|state| state.tick < confirmed.tick)
+            {
+                self.states.pop_front();
+            }
+            return;
+        }
+        if let Some(error) = predicted.map(|predicted| distance(schema, predicted, &confirmed)) {
+            self.stats.corrections += 1;
+            self.stats.max_error = self.stats.max_error.max(error);
+        }
+        self.states.clear();
+        self.states.push_back(confirmed);
+        if let Some(target) = target {
+            self.predict_up_to(target);
+        }
+        if let (Some(before), Some(after)) = (newest_before, self.states.back()) {
+            if is_same_entity && before.tick == after.tick {
+                self.smooth(schema, &before, &after.clone(), now);
+            }
+        }
+    }
+
+    /// The player has no such entity now.
+    pub fn nothing_owned(&mut self) {
+        self.states.clear();
+        self.offset = [0.0; 2];
+    }
+
+    fn predict_up_to(&mut self, target: Tick) {
+        let Some(rules) = &self.rules else { return };
+        while let Some(state) = self.states.back().filter(|state| state.tick < target) {
+            let mut next = state.clone();
+            next.tick = state.tick.next();
+            let input = input_for(&self.inputs, next.tick);
+            rules.advance(
+                next.id.kind,
+                &mut next.lanes,
+                &mut next.private_lanes,
+                input,
+            );
+            if self.states.len() == MEMORY {
+                self.states.pop_front();
+            }
+            self.states.push_back(next);
+        }
+    }
+
+    fn smooth(&mut self, schema: &Schema, before: &Own, after: &Own, now: Micros) {
+        if !schema.kind(after.id.kind).is_some_and(|kind| kind.placed) {
+            return;
+        }
+        let left = self.offset(now);
+        let is_teleport = distance(schema, before, after) > f64::from(SNAP);
+        for axis in 0..2 {
+            let moved = f64::from(before.lanes[axis]) - f64::from(after.lanes[axis]);
+            self.offset[axis] = if is_teleport { 0.0 } else { left[axis] + moved };
+        }
+        self.offset_at = now;
+    }
+}
+
+/// What the server uses for a tick: the input made for it, or the one before it, for a while.
+fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick) -> &[u8] {
+    let after = inputs.partition_point(|(made, _)| *made <= tick);
+    match after.checked_sub(1).and_then(|index| inputs.get(index)) {
+        Some((made, payload)) if tick.since(*made) <= REPEATS => payload,
+        _ => &[],
+    }
+}
+
+/// How far two states are apart, in lane units; kinds without a position: 1 if they differ.
+fn distance(schema: &Schema, a: &Own, b: &Own) -> f64 {
+    if !schema.kind(a.id.kind).is_some_and(|kind| kind.placed) {
+        return f64::from(u8::from(a != b));
+    }
+    let along = |axis: usize| f64::from(a.lanes[axis]) - f64::from(b.lanes[axis]);
+    along(0).hypot(along(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire_game::arena;
+
+    fn own(tick: u32, lanes: [i32; 5], private: [i32; 3]) -> Own {
+        let id = EntityId {
+            kind: arena::kind::SHIP,
+            slot: 1,
+            generation: 1,
+        };
+        Own {
+            id,
+            tick: Tick(tick),
+            lanes: lanes.to_vec(),
+            private_lanes: private.to_vec(),
+        }
+    }
+
+    fn rules() -> Box<dyn Rules> {
+        tickwire_game::rules_for(arena::NAME, &[], arena::RULES_HASH).unwrap()
+    }
+
+    #[test]
+    fn what_the_rules_say_is_no_correction_and_anything_else_is_one() {
+        let schema = arena::schema();
+        let mut prediction = Prediction::new(Some(rules()));
+        let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
+        prediction.confirm(&schema, start.clone(), Micros(0));
+        let right = arena::ArenaInput {
+            right: true,
+            heading: Some(7),
+            ..arena::ArenaInput::default()
+        }
+        .encode();
+        for tick in 11..40 {
+            prediction.input(Tick(tick), &right);
+        }
+        let mut server = start;
+        for tick in 11..30 {
+            rules().advance(
+                server.id.kind,
+                &mut server.lanes,
+                &mut server.private_lanes,
+                &right,
+            );
+            server.tick = Tick(tick);
+            prediction.confirm(&schema, server.clone(), Micros(0));
+        }
+        assert_eq!(prediction.stats().corrections, 0);
+        let before = prediction.newest().unwrap().clone();
+        assert_eq!(before.tick, Tick(39));
+        server.tick = Tick(30);
+        server.lanes[0] += 160;
+        prediction.confirm(&schema, server, Micros(0));
+        assert_eq!(prediction.stats().corrections, 1);
+        let after = prediction.newest().unwrap();
+        assert_eq!(after.tick, Tick(39));
+        // The screen shows no jump at once, and the truth soon.
+        let shown = f64::from(after.lanes[0]) + prediction.offset(Micros(0))[0];
+        assert!((shown - f64::from(before.lanes[0])).abs() < 1.0);
+        assert!(prediction.offset(Micros(1_000_000))[0].abs() < 1.0);
+    }
+}
