@@ -1,1 +1,4 @@
 //! The client core and its native and browser shells.
+
+#[cfg(feature = "wasm")]
+pub mod wasm;
