@@ -11,7 +11,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 exec </dev/null
 export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
-target=${CARGO_TARGET_DIR:-target}
 
 # Debian packages, and the command that shows that each is there. Add a service where the first test uses it
 # (redis-server for the cluster, nginx and promtool of prometheus for deploy/).
