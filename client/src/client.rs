@@ -501,7 +501,7 @@ impl Client {
                 });
             }
             Some(v1::message::Content::Game(payload)) => {
-                self.incoming.push_back(Incoming::Game(payload))
+                self.incoming.push_back(Incoming::Game(payload));
             }
             None => {}
         }

@@ -157,10 +157,12 @@ impl Prediction {
         if let Some(target) = target {
             self.predict_up_to(target);
         }
-        if let (Some(before), Some(after)) = (newest_before, self.states.back()) {
-            if is_same_entity && before.tick == after.tick {
-                self.smooth(schema, &before, &after.clone(), now);
-            }
+        let newest_after = self.states.back().cloned();
+        if let Some((before, after)) = newest_before.zip(newest_after)
+            && is_same_entity
+            && before.tick == after.tick
+        {
+            self.smooth(schema, &before, &after, now);
         }
     }
 
@@ -195,10 +197,13 @@ impl Prediction {
         }
         let left = self.offset(now);
         let is_teleport = distance(schema, before, after) > f64::from(SNAP);
-        for axis in 0..2 {
-            let moved = f64::from(before.lanes[axis]) - f64::from(after.lanes[axis]);
-            self.offset[axis] = if is_teleport { 0.0 } else { left[axis] + moved };
-        }
+        let moved =
+            |axis: usize| left[axis] + f64::from(before.lanes[axis]) - f64::from(after.lanes[axis]);
+        self.offset = if is_teleport {
+            [0.0; 2]
+        } else {
+            [moved(0), moved(1)]
+        };
         self.offset_at = now;
     }
 }

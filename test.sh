@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The one test command: everything that must hold, from formatting to a player in a browser.
+#
+#   ./test.sh           all steps, in order; stops at the first that fails
+#   ./test.sh --long    also the browser tests that take minutes
+#
+# Needs Rust 1.95 or later (rustup). What else is missing it installs by name, where it may: Debian packages with apt-get
+# (as root, or by sudo without a password), web/'s pinned npm packages, and rustup's target wasm32-unknown-unknown.
+# Nothing is installed that is already there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+exec </dev/null
+export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
+
+# Debian packages, and the command that shows that each is there. Add a service where the first test uses it
+# (redis-server for the cluster, nginx and promtool of prometheus for deploy/).
+packages=(
+  node:nodejs npm:npm # the page's build, and the runner of the browser tests
+  chromium:chromium   # the browser tests
+  Xvfb:xvfb           # a display for windows: the hidden-tab test
+)
+# Without rustup's target for wasm32: a compiler that builds the standard library for it.
+packages_wasm=(rustc-web cargo-web rust-web-src lld-19)
+
+long=no
+case ${1:-} in
+  "") ;;
+  --long) long=yes ;;
+  *)
+    echo "usage: ./test.sh [--long]" >&2
+    exit 2
+    ;;
+esac
+
+summary=()
+current=
+began=0
+heading() {
+  finish_step ok
+  current=$1
+  began=$SECONDS
+  printf '\n=== %s\n' "$current"
+}
+finish_step() {
+  [ -z "$current" ] || summary+=("$(printf '%5ds  %-6s  %s' $((SECONDS - began)) "$1" "$current")")
+  current=
+}
+report() {
+  local code=$?
+  if [ "$code" -ne 0 ]; then finish_step FAILED; else finish_step ok; fi
+  printf '\n=== summary (%d s)\n' "$SECONDS"
+  printf '%s\n' "${summary[@]}"
+  if [ "$code" -ne 0 ]; then echo "FAILED (exit code $code)"; fi
+}
+trap report EXIT
+
+apt_install() {
+  local -a as_root=()
+  command -v apt-get >/dev/null || { echo "missing, and there is no apt-get to install them: $*" >&2; return 1; }
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo -n true 2>/dev/null || { echo "missing, please install: $*" >&2; return 1; }
+    as_root=(sudo -n)
+  fi
+  echo "installing with apt-get: $*"
+  ${as_root[@]+"${as_root[@]}"} apt-get update -qq
+  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+heading "tools"
+missing=()
+for entry in "${packages[@]}"; do
+  command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
+done
+[ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+web/build.sh --ready || apt_install "${packages_wasm[@]}"
+web/build.sh --ready
+rustc --version
+echo "node $(node --version), $(chromium --version 2>/dev/null)"
+
+# The features are the same in every cargo step, so that what they share (build scripts, macros, checked
+# dependencies) is compiled once.
+heading "rustfmt"
+cargo fmt --all --check
+cargo fmt --manifest-path web/bindgen/Cargo.toml --check
+
+heading "clippy"
+cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+
+heading "docs"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
+
+heading "tests"
+cargo test --locked --workspace --all-features
+
+heading "web: dist is what the sources give"
+web/build.sh --check
+
+if [ ! -e server/src/main.rs ]; then
+  # Only until the server has its binary; then these lines go.
+  heading "browser tests: left out, there is no server yet"
+  exit 0
+fi
+
+heading "release build of server and bots"
+cargo build --locked --release -p tickwire-server -p tickwire-bot
+
+heading "browser tests"
+node --test --test-concurrency=1 web/test/*.test.mjs
+
+if [ "$long" = yes ]; then
+  heading "long browser tests"
+  node --test --test-concurrency=1 web/test/long/*.test.mjs
+fi

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Builds the page: web/dist, which is committed and embedded in the server.
+#
+#   web/build.sh            builds web/dist
+#   web/build.sh --check    builds into a temporary folder, and fails if web/dist is not what the sources give
+#   web/build.sh --ready    builds nothing; exit code 0 if this machine has a Rust toolchain for wasm32
+#
+# The result is the same to the byte in any folder on any machine with the same Rust version. Needs: Rust with the
+# target wasm32-unknown-unknown (rustup, or else Debian's rustc-web, cargo-web, rust-web-src and lld-19, with which the
+# standard library is built too), and Node 18 or later with npm.
+# TICKWIRE_WASM_TOOLCHAIN=rustup or =debian picks one where both are there.
+set -euo pipefail
+
+web=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$web")
+wasm=wasm32-unknown-unknown
+target=${CARGO_TARGET_DIR:-$root/target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)/web
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+cd "$root"
+
+die() {
+  echo "web/build.sh: $*" >&2
+  exit 1
+}
+
+has_rustup_target() {
+  local folder
+  folder=$(rustc --print target-libdir --target "$wasm" 2>/dev/null) && [ -n "$(ls "$folder"/libstd-*.rlib 2>/dev/null)" ]
+}
+
+can_add_rustup_target() {
+  command -v rustup >/dev/null && timeout 300 rustup target add "$wasm" >&2 && has_rustup_target
+}
+
+has_debian_toolchain() {
+  [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -n "$(command -v wasm-ld-19)" ] &&
+    [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std" ]
+}
+
+pick_toolchain() {
+  case ${TICKWIRE_WASM_TOOLCHAIN:-any} in
+    rustup) has_rustup_target || can_add_rustup_target || return 1 ;;
+    debian) has_debian_toolchain || return 1 ;;
+    any) ;;
+    *) die "TICKWIRE_WASM_TOOLCHAIN is '$TICKWIRE_WASM_TOOLCHAIN'; it can be rustup or debian" ;;
+  esac
+  if [ "${TICKWIRE_WASM_TOOLCHAIN:-any}" != debian ] && has_rustup_target; then
+    toolchain=rustup
+  elif has_debian_toolchain; then
+    toolchain=debian
+  elif can_add_rustup_target; then
+    toolchain=rustup
+  else
+    return 1
+  fi
+}
+
+# Cargo, for the page's own crates, with the flags that keep this machine's folders out of the module. They replace
+# whatever RUSTFLAGS the caller has: those would change the bytes.
+wasm_cargo() {
+  local rustc=rustc cargo=cargo sysroot flags separator=$'\x1f'
+  if [ "$toolchain" = debian ]; then
+    rustc=/usr/bin/rustc
+    cargo=/usr/bin/cargo
+  fi
+  sysroot=$("$rustc" --print sysroot)
+  flags="--remap-path-prefix=$cargo_home=/cargo"
+  local registry
+  for registry in "$cargo_home"/registry/src/*/; do
+    flags+="$separator--remap-path-prefix=${registry%/}=/cargo/registry"
+  done
+  flags+="$separator--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
+  flags+="$separator--remap-path-prefix=$(readlink -m "$sysroot/lib/rustlib/src/rust")=/rust"
+  flags+="$separator--remap-path-prefix=$root=/tickwire"
+  flags+="$separator--remap-path-prefix=$target=/target"
+
+  local -a environment=(CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="$flags")
+  local -a std=()
+  if [ "$toolchain" = debian ]; then
+    # -Zbuild-std is a nightly option; Debian's stable compiler has to be told that it may.
+    environment+=(RUSTC="$rustc" RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19)
+    std=(-Zbuild-std=std,panic_abort)
+  fi
+  env "${environment[@]}" "$cargo" "$@" --locked --target "$wasm" ${std[@]+"${std[@]}"}
+}
+
+mode=${1:-}
+case $mode in
+  "" | --check) ;;
+  --ready)
+    pick_toolchain
+    exit
+    ;;
+  *) die "unknown option $mode" ;;
+esac
+pick_toolchain || die "no Rust for $wasm: run 'rustup target add $wasm', or install rustc-web cargo-web rust-web-src lld-19"
+command -v npm >/dev/null || die "no npm: install Node 18 or later"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/dist"
+
+echo "-- the core as WebAssembly ($toolchain)"
+# cdylib only here: as a crate-type in Cargo.toml every native build would link one too.
+cargo fetch --locked --quiet
+wasm_cargo rustc -p tickwire-client --no-default-features --features wasm --profile wasm --lib --crate-type cdylib
+CARGO_TARGET_DIR=$target/bindgen cargo run --quiet --locked --manifest-path web/bindgen/Cargo.toml -- \
+  "$target/$wasm/wasm/tickwire_client.wasm" "$web/src/wasm"
+
+echo "-- the page"
+cd "$web"
+if ! cmp -s package-lock.json node_modules/.tickwire-lock; then
+  npm ci --ignore-scripts --no-progress
+  cp package-lock.json node_modules/.tickwire-lock
+fi
+node_modules/.bin/tsc
+node_modules/.bin/esbuild src/page/main.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
+  --log-level=warning --outfile="$work/dist/app.js"
+cp src/page/index.html src/page/style.css src/wasm/tickwire_bg.wasm "$work/dist/"
+chmod 644 "$work"/dist/*
+if [ "$toolchain" = debian ]; then
+  version="$(/usr/bin/rustc --version), its own std"
+else
+  version=$(rustc --version)
+fi
+node stamp.mjs write "$work/dist" "$version"
+
+if [ "$mode" = --check ]; then
+  node stamp.mjs compare dist "$work/dist"
+  exit
+fi
+
+# Only what changed is written, so that the server that embeds it is not compiled again for nothing.
+mkdir -p dist
+for file in dist/*; do
+  [ -e "$work/$file" ] || rm -rf "$file"
+done
+for file in "$work"/dist/*; do
+  cmp -s "$file" "dist/$(basename "$file")" || cp "$file" dist/
+done
+echo "-- web/dist"
+wc -c dist/*

@@ -1,0 +1,153 @@
+// The stamp of a built page: which sources and which toolchain gave it, and the hash of each file.
+//
+//   node stamp.mjs write DIST TOOLCHAIN     writes DIST/BUILD.json
+//   node stamp.mjs compare DIST FRESH       exit 1 and a reason unless DIST is what the sources give
+//
+// The sources are only what flows into the page: of Cargo.lock the packages that the client crate reaches, and of the
+// workspace's Cargo.toml the profile and these packages' lines. A new dependency of the server alone changes nothing.
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const web = dirname(fileURLToPath(import.meta.url));
+const root = dirname(web);
+const STAMP = "BUILD.json";
+
+const CRATES = ["proto", "sync", "game", "client"];
+const NOT_IN_A_CRATE = new Set(["tests", "benches", "examples", "target"]);
+const WEB_FILES = ["build.sh", "stamp.mjs", "package.json", "package-lock.json", "tsconfig.json"];
+const GENERATED = join(web, "src", "wasm");
+
+const sha256 = (data) => createHash("sha256").update(data).digest("hex");
+
+/** Every file under `folder`, sorted by path, hidden ones and `skip` left out. */
+function filesUnder(folder, skip = () => false) {
+  const found = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.name.startsWith(".") || skip(path)) continue;
+    if (entry.isDirectory()) found.push(...filesUnder(path, skip));
+    else found.push(path);
+  }
+  return found.sort();
+}
+
+/** Cargo.lock's entries of the client crate and of all that it can reach: name, version and checksum. */
+function lockedPackages() {
+  const entries = readFileSync(join(root, "Cargo.lock"), "utf8")
+    .split("[[package]]")
+    .slice(1)
+    .map((text) => ({
+      text: text.trim(),
+      name: /^name = "(.+)"$/m.exec(text)[1],
+      version: /^version = "(.+)"$/m.exec(text)[1],
+      // "name", or "name version" where the lock file has several
+      dependencies: [...(/^dependencies = \[([^\]]*)\]/m.exec(text)?.[1] ?? "").matchAll(/"([^" ]+)(?: ([^" ]+))?/g)],
+    }));
+  const reached = new Set();
+  const visit = (name, version) => {
+    for (const entry of entries) {
+      if (entry.name !== name || (version && entry.version !== version) || reached.has(entry)) continue;
+      reached.add(entry);
+      for (const [, dependency, itsVersion] of entry.dependencies) visit(dependency, itsVersion);
+    }
+  };
+  visit("tickwire-client");
+  return entries.filter((entry) => reached.has(entry));
+}
+
+/** The workspace's Cargo.toml without the dependencies that only others use, and without comments. */
+function workspaceManifest(names) {
+  let section = "";
+  let kept = true;
+  const lines = [];
+  for (const line of readFileSync(join(root, "Cargo.toml"), "utf8").split("\n")) {
+    if (line.startsWith("[")) section = line;
+    if (line === "" || line.startsWith("#")) continue;
+    const key = /^([\w-]+)\s*=/.exec(line)?.[1];
+    if (line.startsWith("[") || key) {
+      kept =
+        section.startsWith("[profile.") || section === "[workspace.package]"
+          ? true
+          : section === "[workspace.dependencies]" && (line === section || names.has(key));
+    }
+    if (kept) lines.push(line);
+  }
+  return lines.join("\n");
+}
+
+/** One hash over all that flows into the page. */
+function sourcesHash() {
+  const hash = createHash("sha256");
+  const add = (name, data) => hash.update(`${name} ${sha256(data)}\n`);
+  const addFile = (path) => add(relative(root, path).split(sep).join("/"), readFileSync(path));
+
+  for (const crate of CRATES) {
+    const folder = join(root, crate);
+    const skip = (path) => NOT_IN_A_CRATE.has(relative(folder, path)) || path.endsWith(".md");
+    filesUnder(folder, skip).forEach(addFile);
+  }
+  filesUnder(join(web, "src"), (path) => path === GENERATED).forEach(addFile);
+  filesUnder(join(web, "bindgen"), (path) => path.endsWith("target")).forEach(addFile);
+  WEB_FILES.map((name) => join(web, name)).forEach(addFile);
+
+  const packages = lockedPackages();
+  add("Cargo.lock", packages.map((entry) => entry.text).join("\n"));
+  add("Cargo.toml", workspaceManifest(new Set(packages.map((entry) => entry.name))));
+  return hash.digest("hex");
+}
+
+function hashesOf(dist) {
+  const files = filesUnder(dist).filter((path) => path !== join(dist, STAMP));
+  return Object.fromEntries(files.map((path) => [relative(dist, path).split(sep).join("/"), sha256(readFileSync(path))]));
+}
+
+function write(dist, toolchain) {
+  const stamp = { sources: sourcesHash(), toolchain, files: hashesOf(dist) };
+  writeFileSync(join(dist, STAMP), `${JSON.stringify(stamp, null, 2)}\n`);
+}
+
+/** What is wrong with `dist`, one line each; nothing if it is what the sources give. */
+function faults(dist, fresh) {
+  const stampOf = (folder) => JSON.parse(readFileSync(join(folder, STAMP), "utf8"));
+  let committed;
+  try {
+    committed = stampOf(dist);
+  } catch (error) {
+    return [`${STAMP} cannot be read: ${error.message}`];
+  }
+  const built = stampOf(fresh);
+  const differing = (wanted, found) =>
+    [...new Set([...Object.keys(wanted), ...Object.keys(found)])].filter((name) => wanted[name] !== found[name]);
+
+  const lines = differing(committed.files, hashesOf(dist)).map((name) => `${name} was changed after it was built`);
+  if (committed.sources !== built.sources) {
+    lines.push("the sources changed since it was built");
+  }
+  if (committed.toolchain === built.toolchain) {
+    const names = differing(built.files, committed.files);
+    lines.push(...names.map((name) => `${name} is not the file that the sources give`));
+    console.log(`compared byte by byte (${built.toolchain})`);
+  } else {
+    console.log(`compared by the hash of the sources: built with ${committed.toolchain}, this is ${built.toolchain}`);
+  }
+  return lines;
+}
+
+const [command, dist, other] = process.argv.slice(2);
+if (command === "write" && other) {
+  write(dist, other);
+} else if (command === "compare" && other) {
+  const lines = faults(dist, other);
+  for (const line of lines) console.error(`web/dist: ${line}`);
+  if (lines.length > 0) {
+    console.error("web/dist is not what the sources give. Run web/build.sh and commit web/dist.");
+    process.exit(1);
+  }
+  console.log("web/dist is what the sources give");
+} else {
+  console.error("usage: node stamp.mjs write DIST TOOLCHAIN | compare DIST FRESH");
+  process.exit(2);
+}

@@ -1,0 +1,199 @@
+// What the browser tests stand on: starts the server, bots and Chromium, and ends each of them by its process id.
+//
+// Everything is tied to one test (`t`, of node's test runner) and ends with it, passed or failed. Nothing here waits for
+// time to pass: it waits for a line of output, for a process to end, or for a condition in the page.
+//
+// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), CHROMIUM (default: /usr/bin/chromium),
+// VERBOSE (shows what the programs print).
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const release = join(resolve(root, process.env.CARGO_TARGET_DIR ?? "target"), "release");
+const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
+const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+const START_MS = 20_000;
+const STOP_MS = 5_000;
+
+// A test runner that is itself ended must not leave processes behind.
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+const endings = new WeakMap();
+
+/** Runs `action` when the test is over; what was started last ends first. */
+function atEnd(t, action) {
+  if (!endings.has(t)) {
+    endings.set(t, []);
+    t.after(async () => {
+      for (const ending of endings.get(t).reverse()) await ending();
+    });
+  }
+  endings.get(t).push(action);
+}
+
+/** Starts a program that ends with the test. Its output is shown if the test fails. */
+function start(t, name, program, args, options = {}) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: root, ...options });
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8");
+    stream.on("data", (text) => output.push(text));
+  }
+  running.add(child);
+  const ended = new Promise((done) => {
+    child.on("error", (error) => done(error));
+    child.on("exit", (code, signal) => done({ code, signal }));
+  }).finally(() => running.delete(child));
+  atEnd(t, async () => {
+    await stop(child, ended);
+    if (process.env.VERBOSE || t.passed === false) process.stderr.write(`--- ${name}\n${output.join("")}`);
+  });
+  return { child, ended, output };
+}
+
+/** Ends a process politely, and after a while by force. */
+async function stop(child, ended) {
+  if (!running.has(child)) return;
+  child.kill("SIGTERM");
+  const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  await ended;
+  clearTimeout(force);
+}
+
+/** The first match of `pattern` in what the program prints; fails if it ends before, or takes too long. */
+async function printed(name, { child, ended, output }, pattern) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`${name} did not say ${pattern} in ${START_MS} ms:\n${output.join("")}`)), START_MS);
+  });
+  const gone = ended.then((end) => {
+    throw new Error(`${name} ended before it was ready (${end.message ?? JSON.stringify(end)}):\n${output.join("")}`);
+  });
+  gone.catch(() => {});
+  const found = (async () => {
+    for (;;) {
+      const match = pattern.exec(output.join(""));
+      if (match) return match;
+      await Promise.race([once(child.stdout, "data"), once(child.stderr, "data")]);
+    }
+  })();
+  try {
+    return await Promise.race([found, gone, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A server, on free ports unless `listen` says otherwise. `args`: more of its flags. */
+export async function startServer(t, { listen = "127.0.0.1:0", args = [] } = {}) {
+  const server = start(t, "server", SERVER, ["--listen", listen, "--ops-listen", "127.0.0.1:0", ...args]);
+  const [, socket, ops] = await printed("tickwire-server", server, /^tickwire ready (wss?:\/\/\S+) ops (https?:\/\/\S+)$/m);
+  const page = socket.replace(/^ws/, "http").replace(/\/ws$/, "/");
+  return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
+}
+
+/** Bots that play on `server` until the test ends (or for the `--duration` in `args`); `ended` gives their exit code. */
+export function startBots(t, server, { bots = 5, room, args = [] } = {}) {
+  const flags = ["--url", server.socket, "--bots", String(bots), "--duration", "600s"];
+  if (room) flags.push("--room", room);
+  if (server.secure) flags.push("--insecure");
+  const { child, ended } = start(t, "bots", BOT, [...flags, ...args]);
+  return { pid: child.pid, ended };
+}
+
+/** An X display of our own, for a browser with windows. */
+async function startDisplay(t) {
+  // The server picks a free display number and writes it to file descriptor 3.
+  const display = start(t, "Xvfb", "Xvfb", ["-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp"], {
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  const [number] = await Promise.race([
+    once(display.child.stdio[3], "data"),
+    display.ended.then((end) => {
+      throw new Error(`Xvfb did not start: ${end.message ?? JSON.stringify(end)}`);
+    }),
+  ]);
+  return `:${String(number).trim()}`;
+}
+
+const QUIET = [
+  "--no-sandbox", // as root there is none
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Chromium without windows: a context that accepts our self-signed certificates. */
+export async function launchBrowser(t) {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+  atEnd(t, () => browser.close());
+  return browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } });
+}
+
+/**
+ * Chromium with real windows, as a player has it: a tab behind another one is hidden, and throttled. Headless pages never
+ * count as hidden, and neither does any page that playwright launched: it makes them all believe that they have the focus.
+ * So the browser is started here, and playwright only connects to it, with its overrides off.
+ */
+export async function launchHeadedBrowser(t) {
+  const display = await startDisplay(t);
+  const profile = mkdtempSync(join(tmpdir(), "tickwire-chromium-"));
+  atEnd(t, () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+  const browser = start(
+    t,
+    "chromium",
+    CHROMIUM,
+    [
+      ...QUIET,
+      "--ignore-certificate-errors",
+      "--no-default-browser-check",
+      "--password-store=basic",
+      "--remote-debugging-port=0",
+      `--user-data-dir=${profile}`,
+      "about:blank",
+    ],
+    { env: { ...process.env, DISPLAY: display } },
+  );
+  const [, endpoint] = await printed("chromium", browser, /^DevTools listening on (ws:\S+)$/m);
+  const connection = await chromium.connectOverCDP(endpoint, { noDefaults: true });
+  return connection.contexts()[0];
+}
+
+/** A tab at `url`. `problems` collects what a player would never see but a developer must: errors of page and console. */
+export async function openPage(context, url) {
+  const page = await context.newPage();
+  const problems = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") problems.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  page.on("pageerror", (error) => problems.push(`page: ${error.stack ?? error}`));
+  page.on("crash", () => problems.push("the page crashed"));
+  await page.goto(url);
+  return { page, problems };
+}
+
+/** The address that joins without a click. */
+export function joinUrl(server, { name, room }) {
+  return `${server.page}?${new URLSearchParams({ name, autojoin: "1", room })}`;
+}
+
+/** What the page says of itself. */
+export const automation = (page) => page.evaluate(() => window.tickwire);
+
+/** Waits until the page plays and shows something. */
+export const playing = (page) =>
+  page.waitForFunction(() => window.tickwire?.state === "playing" && window.tickwire.entities > 0, null, { timeout: START_MS });

@@ -1,0 +1,66 @@
+// One test for each promise of the page at `/`.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { automation, joinUrl, launchBrowser, openPage, playing, startBots, startServer } from "./harness.mjs";
+
+const MINUTE = { timeout: 60_000 };
+
+for (const [scheme, args] of [
+  ["http", []],
+  ["https", ["--tls-self-signed"]],
+]) {
+  test(`a newcomer plays among bots over ${scheme}, and nothing goes wrong`, MINUTE, async (t) => {
+    const server = await startServer(t, { args });
+    assert.ok(server.page.startsWith(`${scheme}:`), server.page);
+    startBots(t, server, { bots: 5, room: "lobby" });
+    const context = await launchBrowser(t);
+    const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+    await playing(page);
+
+    // Herself and five bots at least, and two seconds of ticks that really arrive.
+    await page.waitForFunction(() => window.tickwire.entities >= 6);
+    const before = await automation(page);
+    await page.waitForFunction((tick) => window.tickwire.tick >= tick + 120, before.tick);
+
+    const after = await automation(page);
+    assert.equal(after.state, "playing");
+    assert.equal(after.viewMismatches, 0);
+    assert.ok(after.bytesIn > before.bytesIn);
+    assert.notEqual(after.playerId, 0);
+    assert.deepEqual(problems, []);
+  });
+}
+
+test("the player's own ship moves while W is pressed", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const context = await launchBrowser(t);
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "alone" }));
+  await playing(page);
+
+  // At rest first, so that what moves it is the key.
+  await page.waitForFunction(() => window.tickwire.own);
+  const start = await automation(page);
+  await page.waitForFunction((tick) => window.tickwire.tick >= tick + 30, start.tick);
+  const rested = await automation(page);
+  assert.deepEqual(rested.own, start.own, "a ship that nobody steers stays where it is");
+
+  await page.keyboard.down("w");
+  await page.waitForFunction(({ x, y }) => Math.hypot(window.tickwire.own.x - x, window.tickwire.own.y - y) > 2, start.own);
+  await page.keyboard.up("w");
+  assert.equal((await automation(page)).viewMismatches, 0);
+  assert.deepEqual(problems, []);
+});
+
+test("a page whose server goes away says so, and plays on when it is back", MINUTE, async (t) => {
+  const first = await startServer(t);
+  const context = await launchBrowser(t);
+  const { page } = await openPage(context, joinUrl(first, { name: "Ann", room: "lobby" }));
+  await playing(page);
+
+  process.kill(first.pid, "SIGKILL");
+  await page.waitForFunction(() => window.tickwire.state === "reconnecting");
+
+  await startServer(t, { listen: new URL(first.page).host });
+  await playing(page);
+});
