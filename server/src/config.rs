@@ -227,7 +227,7 @@ fn read_file(path: &Path) -> Result<Options, ConfigError> {
     toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error
             .span()
-            .map(|span| text[..span.start].lines().count().max(1));
+            .map(|span| 1 + text[..span.start].matches('\n').count());
         let at = line.map_or_else(String::new, |line| format!("line {line}: "));
         // The message alone: the whole error would be a drawing of several lines.
         let message = error.message().replace('\n', "; ");
