@@ -1,5 +1,7 @@
 //! The binary as an operator meets it: its one line, its exit codes, its signals.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};

@@ -13,7 +13,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntGauge, Registry, TextEncoder};
 
 use crate::close::Disconnect;
-use crate::net::frame::ProtocolError;
+use crate::net::violation::ProtocolError;
 use labels::{counters, histograms, register};
 
 /// Something is wrong with the metrics themselves: a bug, found when the server starts.

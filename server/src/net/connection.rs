@@ -1,7 +1,7 @@
 //! One WebSocket connection, shared by whoever has something to say to it.
 //!
 //! **One writer**: snapshots from a worker, pongs and closes from the reading task, notices from
-//! anywhere go through the one [`Outbox`] under the connection's lock, so frames never mix and TLS
+//! anywhere go through one outbox under the connection's lock, so frames never mix and TLS
 //! records keep their order. The lock is held over a *non-blocking* send: what the kernel takes and
 //! what we note as sent must not come apart, and no one waits longer than one copy into a socket's
 //! buffer. No method here is async or blocks. What is left pending is flushed by the next call, or
@@ -154,12 +154,13 @@ impl Connection {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// The peer has said a good `Hello`: the handshake's deadline is off.
-    pub fn greeted(&self) {
+    /// The peer has said a good `Hello`: the handshake's deadline is off, and pings begin.
+    pub fn mark_greeted(&self) {
         self.greeted.store(true, Ordering::Release);
+        self.wake.notify_one();
     }
 
-    /// Whether [`Connection::greeted`] was called.
+    /// Whether [`Connection::mark_greeted`] was called.
     pub fn is_greeted(&self) -> bool {
         self.greeted.load(Ordering::Acquire)
     }
@@ -349,14 +350,18 @@ impl Connection {
         });
     }
 
-    /// The very end; gives the reason that counts.
-    pub(super) fn end(&self) -> Disconnect {
+    /// The very end.
+    pub(super) fn end(&self) {
         self.with_outbox(|outbox, socket| {
             if outbox.stage != Stage::Ended {
                 outbox.end(socket);
             }
-            outbox.why()
-        })
+        });
+    }
+
+    /// Why the connection ended, or ends.
+    pub(super) fn why(&self) -> Disconnect {
+        self.outbox().why()
     }
 
     /// Bytes that the kernel took since the last call.

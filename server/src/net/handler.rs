@@ -33,7 +33,9 @@ pub trait Handler: Send + 'static {
     /// The peer sends more messages than anyone needs: tell the player before it is shut out.
     fn flood_warning(&mut self) {}
 
-    /// The connection has ended, for whatever reason. Called exactly once, and nothing after it.
+    /// No message goes either way any more, for whatever reason. Called exactly once, and nothing
+    /// after it. (The socket may take some seconds more for the closing handshake. It is freed with
+    /// the last `Arc<Connection>`, so let go of yours here.)
     fn closed(&mut self, why: Disconnect);
 }
 
@@ -66,7 +68,7 @@ pub trait Rooms: Send + Sync + 'static {
     type Handler: Handler;
 
     /// A WebSocket was opened on `/ws`, with the room that its URL names, if any (as it came: the
-    /// name is not yet validated). Until [`Connection::greeted`] was called, the connection is closed
+    /// name is not yet validated). Until [`Connection::mark_greeted`] was called, the connection is closed
     /// with 4003 at `deadline`.
     fn connected(
         &self,

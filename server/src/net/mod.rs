@@ -19,3 +19,4 @@ pub mod rtt;
 pub mod slots;
 pub mod upgrade;
 mod utf8;
+pub mod violation;

@@ -17,10 +17,11 @@ use tokio::time::sleep_until;
 
 use super::connection::{Connection, ReadBuffers, Received};
 use super::flood::{Flood, Verdict};
-use super::frame::{Decoder, Event, Opcode, ProtocolError, Rules, Violation};
+use super::frame::{Decoder, Event, Opcode, Rules};
 use super::handler::Handler;
 use super::heartbeat::{Beat, Heartbeat, HeartbeatTimes};
 use super::outbox::Stage;
+use super::violation::{ProtocolError, Violation};
 use crate::close::{Close, CloseCode, Disconnect};
 use crate::metrics::Metrics;
 
@@ -66,6 +67,8 @@ enum Phase {
 struct Reader<H: Handler> {
     connection: Arc<Connection>,
     handler: H,
+    /// [`Handler::closed`] was called.
+    told: bool,
     metrics: Arc<Metrics>,
     terms: Terms,
     decoder: Decoder,
@@ -85,6 +88,7 @@ pub async fn run<H: Handler>(
     let now = Instant::now();
     let mut reader = Reader {
         handler,
+        told: false,
         metrics,
         terms,
         decoder: Decoder::new(terms.rules),
@@ -141,7 +145,7 @@ impl<H: Handler> Reader<H> {
         match self.phase {
             Phase::AwaitClose { until } | Phase::AwaitEnd { until } => until,
             Phase::Open | Phase::Ended => match self.greeting_deadline() {
-                Some(deadline) => deadline.min(self.heartbeat.due()),
+                Some(deadline) => deadline,
                 None => self.heartbeat.due(),
             },
         }
@@ -166,14 +170,20 @@ impl<H: Handler> Reader<H> {
             (_, Phase::AwaitEnd { until }) if now >= until => self.phase = Phase::Ended,
             _ => {}
         }
+        if !self.connection.is_open() {
+            self.tell();
+        }
     }
 
     fn keep_time(&mut self, now: Instant) {
-        if self.greeting_deadline().is_some_and(|at| now >= at) {
-            self.connection.close(&Close::new(
-                CloseCode::HandshakeTimeout,
-                "no Hello came in time; connect and say Hello at once",
-            ));
+        // Pings begin with the Hello: before it, the deadline says all.
+        if let Some(deadline) = self.greeting_deadline() {
+            if now >= deadline {
+                self.connection.close(&Close::new(
+                    CloseCode::HandshakeTimeout,
+                    "no Hello came in time; connect and say Hello at once",
+                ));
+            }
             return;
         }
         match self.heartbeat.poll(now) {
@@ -234,7 +244,12 @@ impl<H: Handler> Reader<H> {
             if let Event::Close(payload) = event {
                 // Ours, if we sent one before, was the first: then this does nothing.
                 self.connection.close_raw(&[payload], Disconnect::Left);
-                return self.finish(Instant::now());
+                self.finish(Instant::now());
+                if self.connection.pending_bytes() == 0 {
+                    // Both have said their last: nothing unread can follow (see AwaitEnd).
+                    self.phase = Phase::Ended;
+                }
+                return;
             }
             if !self.connection.is_open() {
                 continue; // What comes before the peer's close frame is of no interest.
@@ -304,18 +319,27 @@ impl<H: Handler> Reader<H> {
     }
 }
 
+impl<H: Handler> Reader<H> {
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            let why = self.connection.why();
+            self.metrics.disconnects.get(why).inc();
+            tracing::debug!(
+                connection = self.connection.id().0,
+                why = why.as_str(),
+                "closed"
+            );
+            self.handler.closed(why);
+        }
+    }
+}
+
 impl<H: Handler> Drop for Reader<H> {
     fn drop(&mut self) {
-        let why = self.connection.end();
+        self.connection.end();
         self.metrics
             .sent_bytes
             .inc_by(self.connection.take_sent_bytes());
-        self.metrics.disconnects.get(why).inc();
-        tracing::debug!(
-            connection = self.connection.id().0,
-            reason = why.as_str(),
-            "closed"
-        );
-        self.handler.closed(why);
+        self.tell();
     }
 }

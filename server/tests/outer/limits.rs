@@ -61,6 +61,7 @@ async fn no_pong_is_closed_with_4004() {
     ];
     let mut server = TestServer::start(&flags);
     let (mut client, _connection) = server.join().await;
+    client.send(&frame(0x82, b"hello")).await;
     client.closed_with(4004).await;
     assert_eq!(server.closed().await, Disconnect::HeartbeatTimeout);
 }
@@ -75,6 +76,7 @@ async fn pongs_keep_alive_and_measure_the_round_trip() {
     let mut server = TestServer::start(&flags.concat());
     let (mut client, connection) = server.join().await;
     assert_eq!(connection.rtt(), None);
+    client.send(&frame(0x82, b"hello")).await;
     // A pong that answers nothing measures nothing.
     client.send(&frame(0x8A, b"unasked")).await;
     for _ in 0..12 {

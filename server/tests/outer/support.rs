@@ -47,7 +47,7 @@ impl Handler for TestHandler {
     fn message(&mut self, payload: &[u8]) -> Result<(), Close> {
         let _ = self.heard.send(Heard::Message(payload.to_vec()));
         match payload {
-            b"hello" => self.connection.greeted(),
+            b"hello" => self.connection.mark_greeted(),
             b"malformed" => return Err(Close::new(CloseCode::Malformed, "no ClientMessage")),
             b"panic" => panic!("as the test wants"),
             _ => {}
