@@ -1,0 +1,150 @@
+//! What the configuration promises. Nothing here reads the environment's `TICKWIRE_` variables
+//! but the test of the binary (`tests/binary.rs`), where they can be set without a race.
+
+use super::*;
+
+/// A file that goes away with the test.
+struct TestFile(PathBuf);
+
+impl TestFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn arg(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn load(arguments: &[&str]) -> Result<Config, ConfigError> {
+    Config::load(["tickwire-server"].iter().chain(arguments))
+}
+
+/// The line that a person would see.
+fn line(arguments: &[&str]) -> String {
+    let line = load(arguments).unwrap_err().to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:7777".parse().unwrap());
+    assert_eq!(config.ops_listen, "127.0.0.1:9777".parse().unwrap());
+    assert_eq!((config.tick_rate, config.npcs), (60, 8));
+    assert_eq!((config.max_rooms, config.max_players), (1000, 4000));
+    assert_eq!(
+        (config.max_connections, config.max_connections_per_ip),
+        (10_000, 0)
+    );
+    assert_eq!(config.max_message_bytes, 4096);
+    assert_eq!(config.handshake_timeout, Duration::from_secs(5));
+    assert_eq!(config.heartbeat_interval, Duration::from_secs(30));
+    assert_eq!(config.resume_window, Duration::from_secs(60));
+    assert_eq!(config.log_format, LogFormat::Text);
+    assert!(!config.ws_echo && config.tls.is_none() && config.cluster.is_none());
+}
+
+#[test]
+fn flags_go_before_the_file() {
+    let file = TestFile::new(
+        "order.toml",
+        "tick-rate = 30\nmax-rooms = 7\nhandshake-timeout = \"250ms\"\nws-echo = true\n\
+         allowed-origin = [\"https://a.example\", \"https://b.example\"]\n",
+    );
+    let config = load(&["--config", &file.arg(), "--tick-rate", "20"]).unwrap();
+    assert_eq!((config.tick_rate, config.max_rooms), (20, 7));
+    assert_eq!(config.handshake_timeout, Duration::from_millis(250));
+    assert!(config.ws_echo);
+    assert_eq!(
+        config.allowed_origins,
+        ["https://a.example", "https://b.example"]
+    );
+    let config = load(&["--config", &file.arg(), "--ws-echo=false"]).unwrap();
+    assert!(!config.ws_echo);
+}
+
+#[test]
+fn origins_repeat_and_come_out_in_normal_form() {
+    let one = ["--allowed-origin", "https://A.example:443/"];
+    let config = load(&[one, ["--allowed-origin", "http://b.example:8080"]].concat()).unwrap();
+    assert_eq!(
+        config.allowed_origins,
+        ["https://a.example", "http://b.example:8080"]
+    );
+    assert!(line(&["--allowed-origin", "game.example"]).starts_with("--allowed-origin game"));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_that_names_the_flag() {
+    for (arguments, flag) in [
+        (&["--tick-rate", "0"][..], "--tick-rate"),
+        (&["--tick-rate", "241"], "--tick-rate"),
+        (&["--tick-rate", "fast"], "--tick-rate"),
+        (&["--listen", "nonsense"], "--listen"),
+        (&["--max-message-bytes", "1"], "--max-message-bytes"),
+        (&["--handshake-timeout", "5 parsecs"], "--handshake-timeout"),
+        (&["--handshake-timeout", "0s"], "--handshake-timeout"),
+        (&["--tls-cert", "cert.pem"], "--tls-cert"),
+        (&["--tls-key", "key.pem"], "--tls-key"),
+        (
+            &["--tls-cert", "/no/cert", "--tls-key", "/no/key"],
+            "--tls-cert",
+        ),
+        (
+            &["--ticket-secret-file", "/no/secret"],
+            "--ticket-secret-file",
+        ),
+        (&["--redis", "localhost"], "--redis"),
+        (&["--node-name", "a b"], "--node-name"),
+        (&["--log-format", "xml"], "--log-format"),
+        (&["--workers", "0"], "--workers"),
+        (&["--config", "/no/file"], "--config"),
+        (&["--ops-listen", "127.0.0.1:7777"], "--ops-listen"),
+        (&["--frobnicate"], "--frobnicate"),
+        (&["--record", "/dev/null/x"], "--record"),
+    ] {
+        let line = line(arguments);
+        assert!(line.contains(flag), "{line:?} does not name {flag}");
+    }
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_an_error() {
+    let file = TestFile::new("unknown.toml", "tick-rate = 30\ntickrate = 60\n");
+    let line = line(&["--config", &file.arg()]);
+    assert!(
+        line.contains("tickrate") && line.contains("line 2"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_wrong_value_in_the_file_names_its_line() {
+    let file = TestFile::new("value.toml", "\nrtt-interval = \"soon\"\n");
+    let line = line(&["--config", &file.arg()]);
+    assert!(line.contains("line 2") && line.contains("5s"), "{line}");
+}
+
+#[test]
+fn an_empty_secret_is_refused_and_a_secret_is_not_shown() {
+    let empty = TestFile::new("empty-secret", "\n");
+    let arguments = ["--ticket-secret-file", &empty.arg()];
+    assert!(line(&arguments).contains("is empty"));
+    let file = TestFile::new("secret", "hunter2\n");
+    let config = load(&["--ticket-secret-file", &file.arg()]).unwrap();
+    assert_eq!(
+        config.ticket_secret.as_ref().unwrap().as_bytes(),
+        b"hunter2"
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

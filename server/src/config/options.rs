@@ -1,0 +1,164 @@
+//! The settings as they are written: one list serves the flags, the environment and the file.
+//!
+//! Every option is optional here, so that the three sources can be laid over each other; defaults
+//! and validation are [`super::Config`]'s. The file's keys are the flags' names.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::BoolishValueParser;
+use serde::Deserialize;
+
+/// A length of time as a person writes it: `5s`, `250ms`, `1m 30s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Period(pub Duration);
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match humantime::parse_duration(text) {
+            Ok(duration) => Ok(Self(duration)),
+            Err(error) => Err(format!("{error}; write it like 5s or 250ms")),
+        }
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+macro_rules! options {
+    ($(#[doc = $doc:literal] $(#[arg($($arg:tt)*)])? $field:ident: $type:ty, $env:literal;)+) => {
+        /// Tickwire's authoritative game-state sync server.
+        #[derive(Clone, Debug, Default, Parser, Deserialize)]
+        #[command(name = "tickwire-server", version)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub struct Options {
+            /// TOML file with any of these settings; keys are the flags' names. Flags and
+            /// environment go before it
+            #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
+            #[serde(skip)]
+            pub config: Option<PathBuf>,
+            /// Origin whose pages may connect, beside the server's own; repeatable, * for any
+            /// [default: same origin]
+            #[arg(long, env = "TICKWIRE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+            #[serde(default)]
+            pub allowed_origin: Option<Vec<String>>,
+            $(
+                #[doc = $doc]
+                #[arg(long, env = $env, $($($arg)*)?)]
+                #[serde(default)]
+                pub $field: Option<$type>,
+            )+
+        }
+
+        impl Options {
+            /// These, and where they say nothing, what `below` says.
+            #[must_use]
+            pub fn over(self, below: Self) -> Self {
+                Self {
+                    config: self.config,
+                    allowed_origin: self.allowed_origin.or(below.allowed_origin),
+                    $($field: self.$field.or(below.$field),)+
+                }
+            }
+        }
+    };
+}
+
+options! {
+    /// Game port: page at /, WebSocket at /ws [default: 127.0.0.1:7777]
+    #[arg(value_name = "ADDR:PORT")]
+    listen: String, "TICKWIRE_LISTEN";
+    /// Operations port: metrics, health, drain; never the game port [default: 127.0.0.1:9777]
+    #[arg(value_name = "ADDR:PORT")]
+    ops_listen: String, "TICKWIRE_OPS_LISTEN";
+    /// Which shipped game the rooms run [default: arena]
+    #[arg(value_name = "NAME")]
+    game: String, "TICKWIRE_GAME";
+    /// Ticks per second, 1 to 240 [default: 60]
+    #[arg(value_name = "HZ")]
+    tick_rate: u32, "TICKWIRE_TICK_RATE";
+    /// Computer-controlled players per room [default: 8]
+    npcs: u32, "TICKWIRE_NPCS";
+    /// Rooms at a time; further ones get close 1013 [default: 1000]
+    max_rooms: usize, "TICKWIRE_MAX_ROOMS";
+    /// Threads that own the rooms [default: one a core]
+    workers: usize, "TICKWIRE_WORKERS";
+    /// PEM file with the certificate's chain: the game port then speaks only TLS
+    #[arg(value_name = "FILE")]
+    tls_cert: PathBuf, "TICKWIRE_TLS_CERT";
+    /// PEM file with the certificate's key
+    #[arg(value_name = "FILE")]
+    tls_key: PathBuf, "TICKWIRE_TLS_KEY";
+    /// TLS with a development certificate that is made in memory
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    tls_self_signed: bool, "TICKWIRE_TLS_SELF_SIGNED";
+    /// File with the secret of signed tickets (HS256): Hello must then carry one
+    #[arg(value_name = "FILE")]
+    ticket_secret_file: PathBuf, "TICKWIRE_TICKET_SECRET_FILE";
+    /// Players per room; further ones get close 1013 [default: 4000]
+    max_players: usize, "TICKWIRE_MAX_PLAYERS";
+    /// Connections at a time, 0 for no limit; further ones get HTTP 503 [default: 10000]
+    max_connections: usize, "TICKWIRE_MAX_CONNECTIONS";
+    /// The same per address; further ones get HTTP 429 [default: 0]
+    max_connections_per_ip: usize, "TICKWIRE_MAX_CONNECTIONS_PER_IP";
+    /// Largest message, 64 to 16777216 bytes; larger ones get close 1009 [default: 4096]
+    #[arg(value_name = "BYTES")]
+    max_message_bytes: usize, "TICKWIRE_MAX_MESSAGE_BYTES";
+    /// From accept to Hello [default: 5s]
+    #[arg(value_name = "TIME")]
+    handshake_timeout: Period, "TICKWIRE_HANDSHAKE_TIMEOUT";
+    /// Between heartbeat pings [default: 30s]
+    #[arg(value_name = "TIME")]
+    heartbeat_interval: Period, "TICKWIRE_HEARTBEAT_INTERVAL";
+    /// No pong for the interval and this long ends the connection [default: 10s]
+    #[arg(value_name = "TIME")]
+    heartbeat_timeout: Period, "TICKWIRE_HEARTBEAT_TIMEOUT";
+    /// Between pings that measure the round trip, 0s for none [default: 1s]
+    #[arg(value_name = "TIME")]
+    rtt_interval: Period, "TICKWIRE_RTT_INTERVAL";
+    /// How long a session waits for its player [default: 60s]
+    #[arg(value_name = "TIME")]
+    resume_window: Period, "TICKWIRE_RESUME_WINDOW";
+    /// How long draining waits for connections to end [default: 10s]
+    #[arg(value_name = "TIME")]
+    drain_timeout: Period, "TICKWIRE_DRAIN_TIMEOUT";
+    /// Redis of the cluster
+    #[arg(value_name = "URL")]
+    redis: String, "TICKWIRE_REDIS";
+    /// This node's name in the cluster
+    #[arg(value_name = "NAME")]
+    node_name: String, "TICKWIRE_NODE_NAME";
+    /// Directory for replay files
+    #[arg(value_name = "DIR")]
+    record: PathBuf, "TICKWIRE_RECORD";
+    /// Directory for crash-safe journals
+    #[arg(value_name = "DIR")]
+    journal: PathBuf, "TICKWIRE_JOURNAL";
+    /// How log lines on standard error look [default: text]
+    #[arg(value_enum)]
+    log_format: LogFormat, "TICKWIRE_LOG_FORMAT";
+    /// Adds /echo, for RFC 6455 conformance suites
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    ws_echo: bool, "TICKWIRE_WS_ECHO";
+}

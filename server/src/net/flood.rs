@@ -1,0 +1,112 @@
+//! Who sends far more messages than a game needs is warned, and then shut out (close 1008). Pure.
+//!
+//! A 60 Hz client sends some 65 messages a second; a stalled link may deliver several seconds of
+//! them at once, which is no flood. So one busy second only warns; the flood is a rate that lasts.
+
+use std::time::{Duration, Instant};
+
+/// Messages (frames, pings included) that a second may have.
+pub const MAX_MESSAGES_PER_SECOND: u32 = 240;
+/// Busy seconds in a row that make a flood: the one that warns, and two more.
+const FLOOD_SECONDS: u32 = 3;
+
+/// What to do about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Fine,
+    /// Warn the player, once.
+    Warn,
+    /// Close with 1008.
+    Flood,
+}
+
+/// One connection's count.
+#[derive(Debug)]
+pub struct Flood {
+    second_began: Instant,
+    messages: u32,
+    busy_seconds: u32,
+}
+
+impl Flood {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            second_began: now,
+            messages: 0,
+            busy_seconds: 0,
+        }
+    }
+
+    /// Counts a message.
+    pub fn count(&mut self, now: Instant) -> Verdict {
+        const SECOND: Duration = Duration::from_secs(1);
+        let elapsed = now.saturating_duration_since(self.second_began);
+        if elapsed >= SECOND {
+            let was_busy = self.messages > MAX_MESSAGES_PER_SECOND;
+            if was_busy && elapsed < 2 * SECOND {
+                self.second_began += SECOND;
+            } else {
+                self.second_began = now;
+                self.busy_seconds = 0;
+            }
+            self.messages = 0;
+        }
+        self.messages = self.messages.saturating_add(1);
+        // Exactly once in each busy second.
+        if self.messages != MAX_MESSAGES_PER_SECOND + 1 {
+            return Verdict::Fine;
+        }
+        self.busy_seconds += 1;
+        match self.busy_seconds {
+            1 => Verdict::Warn,
+            FLOOD_SECONDS.. => Verdict::Flood,
+            _ => Verdict::Fine,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends at a rate for some seconds; gives the verdicts that were not `Fine`, and when.
+    fn send(flood: &mut Flood, from: Instant, rate: u32, seconds: u32) -> Vec<(Verdict, f64)> {
+        (0..rate * seconds)
+            .map(|n| f64::from(n) / f64::from(rate))
+            .map(|at| (flood.count(from + Duration::from_secs_f64(at)), at))
+            .filter(|(verdict, _)| *verdict != Verdict::Fine)
+            .collect()
+    }
+
+    #[test]
+    fn the_allowed_rate_is_fine_for_ever() {
+        let start = Instant::now();
+        assert_eq!(send(&mut Flood::new(start), start, 240, 60), []);
+    }
+
+    #[test]
+    fn a_lasting_excess_is_warned_and_then_a_flood_two_seconds_on() {
+        let start = Instant::now();
+        let verdicts = send(&mut Flood::new(start), start, 1000, 4);
+        let kinds: Vec<_> = verdicts.iter().map(|v| v.0).collect();
+        assert_eq!(kinds[..2], [Verdict::Warn, Verdict::Flood]);
+        let between = verdicts[1].1 - verdicts[0].1;
+        assert!((1.99..2.5).contains(&between), "{between}");
+    }
+
+    #[test]
+    fn a_backlog_after_a_stall_only_warns() {
+        let start = Instant::now();
+        let mut flood = Flood::new(start);
+        for _ in 0..20 {
+            flood.count(start);
+        }
+        let backlog: Vec<_> = (0..600).map(|_| flood.count(start)).collect();
+        assert!(backlog.contains(&Verdict::Warn) && !backlog.contains(&Verdict::Flood));
+        let after = send(&mut flood, start + Duration::from_secs(1), 65, 30);
+        assert_eq!(after, []);
+    }
+}

@@ -1,0 +1,22 @@
+//! Everything between sockets and rooms: accept, TLS, HTTP, the upgrade, frames, limits, the
+//! closing handshake, heartbeats. It never learns what a room, a player or a message means: those
+//! are behind [`handler`].
+
+pub mod connection;
+pub mod echo;
+pub mod flood;
+pub mod frame;
+pub mod game_port;
+pub mod handler;
+pub mod heartbeat;
+pub mod listener;
+pub mod open;
+pub mod origin;
+mod outbox;
+pub mod page;
+pub mod reader;
+pub mod rtt;
+pub mod slots;
+pub mod upgrade;
+mod utf8;
+pub mod violation;

@@ -1,0 +1,322 @@
+//! What is on its way out of one connection, under the connection's lock: bytes that the kernel
+//! has not taken yet, the TLS session if there is one, and how far the connection's end has come.
+//!
+//! Everything that leaves is whole frames in the order in which they were put here; what the
+//! kernel took in part is finished before anything else. Frames are built in a buffer of the
+//! thread, go to the kernel from there, and only a remainder is kept with the connection: in the
+//! steady state no allocation (TLS: one a record, inside rustls) and no memory per connection.
+
+use std::cell::RefCell;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use rustls::ServerConnection;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::connection::SendOutcome;
+use super::frame::{Opcode, write_head};
+use crate::close::Disconnect;
+
+/// Buffers of a thread or a connection that have grown beyond this are given back after use.
+const KEEP_CAPACITY: usize = 64 * 1024;
+
+thread_local! {
+    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SEALED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How far a connection's end has come. Only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Messages flow.
+    Open,
+    /// Our close frame is queued: nothing may follow it.
+    Closing,
+    /// The stream ends (FIN, under TLS after close_notify) when the queue is empty.
+    Finishing,
+    /// Nothing is sent or received any more.
+    Ended,
+}
+
+/// What to do with a frame that the kernel doesn't take.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    /// Don't begin it. Only for an empty queue.
+    NowOrNever,
+    /// Queue it; more than `limit` bytes waiting end the connection as too slow.
+    Queue {
+        /// Bytes.
+        limit: usize,
+    },
+}
+
+/// The outgoing side; see the module's head.
+pub(super) struct Outbox {
+    /// Bytes for the wire; the first `sent` of them the kernel has taken.
+    queue: Vec<u8>,
+    sent: usize,
+    tls: Option<Box<ServerConnection>>,
+    pub(super) stage: Stage,
+    /// Why the connection ends. The first reason is the true one.
+    why: Option<Disconnect>,
+    /// FIN was sent.
+    finished: bool,
+    /// Bytes that the kernel took since the last [`Outbox::take_sent_bytes`].
+    sent_bytes: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(tls: Option<ServerConnection>) -> Self {
+        let tls = tls.map(|mut tls| {
+            // The queue here is the only bound: rustls's buffer is emptied after every write to it.
+            tls.set_buffer_limit(None);
+            Box::new(tls)
+        });
+        Self {
+            queue: Vec::new(),
+            sent: 0,
+            tls,
+            stage: Stage::Open,
+            why: None,
+            finished: false,
+            sent_bytes: 0,
+        }
+    }
+
+    /// Bytes that wait for the kernel.
+    pub(super) fn pending(&self) -> usize {
+        self.queue.len() - self.sent
+    }
+
+    /// Why the connection ended, or ends.
+    pub(super) fn why(&self) -> Disconnect {
+        self.why.unwrap_or(Disconnect::Lost)
+    }
+
+    /// Notes why the connection ends, unless that is known already.
+    pub(super) fn because(&mut self, why: Disconnect) {
+        self.why.get_or_insert(why);
+    }
+
+    pub(super) fn take_sent_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.sent_bytes)
+    }
+
+    /// Puts one frame on its way: to the kernel if nothing is before it, else into the queue.
+    pub(super) fn put(
+        &mut self,
+        socket: &TcpStream,
+        opcode: Opcode,
+        parts: &[&[u8]],
+        patience: Patience,
+    ) -> SendOutcome {
+        FRAME.with_borrow_mut(|frame| {
+            build(frame, opcode, parts);
+            let outcome = self.put_bytes(socket, frame, patience);
+            give_back(frame);
+            outcome
+        })
+    }
+
+    fn put_bytes(&mut self, socket: &TcpStream, frame: &[u8], patience: Patience) -> SendOutcome {
+        match patience {
+            // A sealed record can't be taken back: under TLS it is kept if the kernel blocks.
+            Patience::NowOrNever if self.tls.is_none() => match self.send(socket, frame) {
+                Ok(0) => return SendOutcome::WouldBlock,
+                Ok(sent) => self.queue.extend_from_slice(&frame[sent..]),
+                Err(_) => self.fail(socket, Disconnect::Lost),
+            },
+            // One message always fits, so that the bound is one of waiting, not of size.
+            Patience::Queue { limit }
+                if self.pending() > 0 && self.pending() + frame.len() > limit =>
+            {
+                self.fail(socket, Disconnect::TooSlow);
+            }
+            _ => match &mut self.tls {
+                Some(tls) => {
+                    // Into memory, without a bound: it takes everything and can't fail.
+                    let sealed = tls.writer().write_all(frame);
+                    debug_assert!(sealed.is_ok());
+                    self.write_sealed(socket);
+                }
+                None => self.write(socket, frame),
+            },
+        }
+        match self.stage {
+            Stage::Ended => SendOutcome::Closed,
+            _ => SendOutcome::Sent,
+        }
+    }
+
+    /// Sends whatever rustls wants to say: sealed messages, alerts, tickets, key updates.
+    pub(super) fn write_sealed(&mut self, socket: &TcpStream) {
+        SEALED.with_borrow_mut(|sealed| {
+            sealed.clear();
+            let Some(tls) = &mut self.tls else { return };
+            while tls.wants_write() {
+                // Into memory: it can't fail, and it makes progress.
+                if !matches!(tls.write_tls(sealed), Ok(1..)) {
+                    break;
+                }
+            }
+            self.write(socket, sealed);
+            give_back(sealed);
+        });
+    }
+
+    /// Sends bytes for the wire, and keeps what the kernel doesn't take.
+    fn write(&mut self, socket: &TcpStream, mut bytes: &[u8]) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        if self.pending() == 0 {
+            match self.send(socket, bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(_) => return self.fail(socket, Disconnect::Lost),
+            }
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        if self.sent > self.queue.len() / 2 {
+            self.queue.drain(..self.sent);
+            self.sent = 0;
+        }
+        self.queue.extend_from_slice(bytes);
+    }
+
+    /// Sends what waits, as far as the kernel takes it, and ends the stream if that is due.
+    pub(super) fn flush(&mut self, socket: &TcpStream) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        if self.pending() > 0 {
+            let queue = std::mem::take(&mut self.queue);
+            let sent = self.send(socket, &queue[self.sent..]);
+            self.queue = queue;
+            match sent {
+                Ok(sent) => self.sent += sent,
+                Err(_) => return self.fail(socket, Disconnect::Lost),
+            }
+            if self.pending() == 0 {
+                self.queue.clear();
+                self.sent = 0;
+                give_back(&mut self.queue);
+            }
+        }
+        if self.stage == Stage::Finishing && self.pending() == 0 && !self.finished {
+            self.finished = true;
+            // It fails only where the peer has gone already.
+            let _ = SockRef::from(socket).shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Non-blocking sends until all is gone or the kernel takes no more; gives how much it took.
+    ///
+    /// Straight to the socket: tokio's `try_write` asks its own readiness first, which a busy
+    /// runtime may not have refreshed for a while.
+    fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        let socket = SockRef::from(socket);
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match socket.send(&bytes[sent..]) {
+                Ok(more) => sent += more,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => break,
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+        self.sent_bytes += sent as u64;
+        Ok(sent)
+    }
+
+    /// Nothing more will be put: the stream ends once what waits is sent.
+    pub(super) fn finish(&mut self, socket: &TcpStream) {
+        if self.stage >= Stage::Finishing {
+            return;
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        self.write_sealed(socket);
+        self.stage = self.stage.max(Stage::Finishing);
+        self.flush(socket);
+    }
+
+    /// Gives up: what waits is thrown away, and the peer gets a reset.
+    pub(super) fn fail(&mut self, socket: &TcpStream, why: Disconnect) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        self.because(why);
+        // Without this the kernel would go on offering its buffer to a peer that doesn't read.
+        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        self.end(socket);
+    }
+
+    /// Ends both directions. What the kernel has taken it still delivers.
+    pub(super) fn end(&mut self, socket: &TcpStream) {
+        self.stage = Stage::Ended;
+        self.queue = Vec::new();
+        self.sent = 0;
+        self.tls = None;
+        // It fails only where the peer has gone already.
+        let _ = SockRef::from(socket).shutdown(Shutdown::Both);
+    }
+
+    /// Opens ciphertext. Appends the plaintext; true if the TLS stream has ended.
+    pub(super) fn open(
+        &mut self,
+        socket: &TcpStream,
+        mut ciphertext: &[u8],
+        plaintext: &mut Vec<u8>,
+    ) -> Result<bool, rustls::Error> {
+        let mut ended = self.tls.is_none();
+        while let Some(tls) = self.tls.as_mut().filter(|_| !ciphertext.is_empty()) {
+            // From memory: it fails only if rustls's buffer is full, and it never is, as
+            // everything that can be processed is processed after each piece.
+            if !matches!(tls.read_tls(&mut ciphertext), Ok(1..)) {
+                return Ok(true);
+            }
+            let processed = tls.process_new_packets();
+            let readable = processed
+                .as_ref()
+                .map_or(0, |state| state.plaintext_bytes_to_read());
+            if readable > 0 {
+                let start = plaintext.len();
+                plaintext.resize(start + readable, 0);
+                let taken = tls.reader().read(&mut plaintext[start..]);
+                plaintext.truncate(start + taken.unwrap_or(0));
+            }
+            ended |= processed
+                .as_ref()
+                .is_ok_and(|state| state.peer_has_closed());
+            if tls.wants_write() {
+                self.write_sealed(socket);
+            }
+            processed?;
+        }
+        Ok(ended)
+    }
+}
+
+/// A whole unmasked frame.
+fn build(frame: &mut Vec<u8>, opcode: Opcode, parts: &[&[u8]]) {
+    let mut head = [0; 10];
+    let head_len = write_head(opcode, parts.iter().map(|part| part.len()).sum(), &mut head);
+    frame.clear();
+    frame.extend_from_slice(&head[..head_len]);
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
+}
+
+fn give_back(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEEP_CAPACITY {
+        *buffer = Vec::new();
+    }
+}

@@ -1,0 +1,345 @@
+//! The reading task of a connection: the only place that waits for its socket.
+//!
+//! Bytes come in, are decoded, and complete messages go to the [`Handler`]; pings are answered,
+//! pongs measured, rules enforced, and remainders of the outbox flushed when the socket becomes
+//! writable. So one task serves both directions and a worker never waits. The task ends when the
+//! connection does: it runs the closing handshake with its deadlines, and calls
+//! [`Handler::closed`] exactly once, whatever ended it (a panic included).
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::Interest;
+use tokio::time::sleep_until;
+
+use super::connection::{Connection, ReadBuffers, Received};
+use super::flood::{Flood, Verdict};
+use super::frame::{Decoder, Event, Opcode, Rules};
+use super::handler::Handler;
+use super::heartbeat::{Beat, Heartbeat, HeartbeatTimes};
+use super::outbox::Stage;
+use super::violation::{ProtocolError, Violation};
+use crate::close::{Close, CloseCode, Disconnect};
+use crate::metrics::Metrics;
+
+/// How long the peer may take to answer our close frame, and then to end its side.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Reads at a stretch before other tasks get their turn.
+const READS_PER_TURN: usize = 8;
+
+thread_local! {
+    static BUFFERS: RefCell<ReadBuffers> = RefCell::new(ReadBuffers::new());
+}
+
+/// What holds for one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What the decoder takes.
+    pub rules: Rules,
+    /// The rhythm of pings.
+    pub heartbeat: HeartbeatTimes,
+    /// Until when the peer must have been greeted; none: it need not be.
+    pub greeting_deadline: Option<Instant>,
+    /// Whether more than 240 messages a second are a flood.
+    pub flood_limit: bool,
+    /// Don't read while more than this many bytes wait for the peer. For echo, where each message
+    /// makes one; not for games, where inputs must not wait for a slow downlink.
+    pub pause_above: usize,
+}
+
+/// What the task waits for, beside bytes.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Messages flow.
+    Open,
+    /// We have sent a close frame: the peer's must come, whatever else comes before it.
+    AwaitClose { until: Instant },
+    /// We have ended our side: bytes are thrown away until the peer ends its own. (Closing a socket
+    /// with unread bytes would reset it, and the peer might never see our close frame.)
+    AwaitEnd { until: Instant },
+    /// Over.
+    Ended,
+}
+
+struct Reader<H: Handler> {
+    connection: Arc<Connection>,
+    handler: H,
+    /// [`Handler::closed`] was called.
+    told: bool,
+    metrics: Arc<Metrics>,
+    terms: Terms,
+    decoder: Decoder,
+    flood: Flood,
+    heartbeat: Heartbeat,
+    phase: Phase,
+}
+
+/// Serves one connection until it has ended. `early` are bytes that came with the handshake.
+pub async fn run<H: Handler>(
+    connection: Arc<Connection>,
+    handler: H,
+    early: Bytes,
+    terms: Terms,
+    metrics: Arc<Metrics>,
+) {
+    let now = Instant::now();
+    let mut reader = Reader {
+        handler,
+        told: false,
+        metrics,
+        terms,
+        decoder: Decoder::new(terms.rules),
+        flood: Flood::new(now),
+        heartbeat: Heartbeat::new(terms.heartbeat, now),
+        phase: Phase::Open,
+        connection,
+    };
+    reader.take(&mut Vec::from(early));
+    reader.serve().await;
+}
+
+impl<H: Handler> Reader<H> {
+    async fn serve(&mut self) {
+        let connection = Arc::clone(&self.connection);
+        let mut timer = pin!(sleep_until(Instant::now().into()));
+        loop {
+            self.advance(Instant::now());
+            if matches!(self.phase, Phase::Ended) {
+                return;
+            }
+            let due = self.due().into();
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            tokio::select! {
+                ready = connection.socket().ready(self.interest()) => match ready {
+                    Ok(ready) => {
+                        if ready.is_writable() {
+                            connection.flush_when_writable();
+                        }
+                        if ready.is_readable() || ready.is_read_closed() {
+                            self.read();
+                        }
+                    }
+                    Err(_) => connection.abort(Disconnect::Lost),
+                },
+                () = connection.wake().notified() => {}
+                () = &mut timer => {}
+            }
+        }
+    }
+
+    fn interest(&self) -> Interest {
+        match self.connection.pending_bytes() {
+            0 => Interest::READABLE,
+            pending if pending > self.terms.pause_above => Interest::WRITABLE,
+            _ => Interest::READABLE | Interest::WRITABLE,
+        }
+    }
+
+    /// When something is to be done though nothing comes in.
+    fn due(&self) -> Instant {
+        match self.phase {
+            Phase::AwaitClose { until } | Phase::AwaitEnd { until } => until,
+            Phase::Open | Phase::Ended => match self.greeting_deadline() {
+                Some(deadline) => deadline,
+                None => self.heartbeat.due(),
+            },
+        }
+    }
+
+    fn greeting_deadline(&self) -> Option<Instant> {
+        (self.terms.greeting_deadline).filter(|_| !self.connection.is_greeted())
+    }
+
+    /// Everything that time, or someone else's call, has made due.
+    fn advance(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Open) {
+            self.keep_time(now);
+        }
+        match (self.connection.stage(), self.phase) {
+            (Stage::Ended, _) => self.phase = Phase::Ended,
+            (Stage::Closing, Phase::Open) => {
+                let until = now + CLOSE_TIMEOUT;
+                self.phase = Phase::AwaitClose { until };
+            }
+            (_, Phase::AwaitClose { until }) if now >= until => self.finish(now),
+            (_, Phase::AwaitEnd { until }) if now >= until => self.phase = Phase::Ended,
+            _ => {}
+        }
+        if !self.connection.is_open() {
+            self.tell();
+        }
+    }
+
+    fn keep_time(&mut self, now: Instant) {
+        // Pings begin with the Hello: before it, the deadline says all.
+        if let Some(deadline) = self.greeting_deadline() {
+            if now >= deadline {
+                self.connection.close(&Close::new(
+                    CloseCode::HandshakeTimeout,
+                    "no Hello came in time; connect and say Hello at once",
+                ));
+            }
+            return;
+        }
+        match self.heartbeat.poll(now) {
+            Beat::Nothing => {}
+            Beat::Ping(payload) => {
+                let _ = self.connection.ping(&payload);
+                self.metrics
+                    .sent_bytes
+                    .inc_by(self.connection.take_sent_bytes());
+            }
+            Beat::Dead => self.connection.close(&Close::new(
+                CloseCode::HeartbeatTimeout,
+                "no pong came in time; reconnect and resume",
+            )),
+        }
+    }
+
+    /// Reads what has arrived.
+    fn read(&mut self) {
+        let connection = Arc::clone(&self.connection);
+        BUFFERS.with_borrow_mut(|buffers| {
+            for _ in 0..READS_PER_TURN {
+                match connection.receive(buffers) {
+                    Ok(Received::Bytes { bytes, more }) => {
+                        self.metrics.received_bytes.inc_by(bytes.len() as u64);
+                        self.take(bytes);
+                        if !more || connection.pending_bytes() > self.terms.pause_above {
+                            return;
+                        }
+                    }
+                    Ok(Received::Nothing) => return,
+                    Ok(Received::End) => {
+                        // Without a close frame before it, it is lost; else this is the good end.
+                        self.phase = Phase::Ended;
+                        return;
+                    }
+                    Err(_) => {
+                        connection.abort(Disconnect::Lost);
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Decodes bytes and acts on what they amount to.
+    fn take(&mut self, bytes: &mut [u8]) {
+        let mut at = 0;
+        while at < bytes.len() && matches!(self.phase, Phase::Open | Phase::AwaitClose { .. }) {
+            let event = match self.decoder.next(&mut bytes[at..]) {
+                Ok((taken, event)) => {
+                    at += taken;
+                    event
+                }
+                Err(violation) => return self.refuse(violation),
+            };
+            let Some(event) = event else { continue };
+            if let Event::Close(payload) = event {
+                // Ours, if we sent one before, was the first: then this does nothing.
+                self.connection.close_raw(&[payload], Disconnect::Left);
+                self.finish(Instant::now());
+                if self.connection.pending_bytes() == 0 {
+                    // Both have said their last: nothing unread can follow (see AwaitEnd).
+                    self.phase = Phase::Ended;
+                }
+                return;
+            }
+            if !self.connection.is_open() {
+                continue; // What comes before the peer's close frame is of no interest.
+            }
+            let verdict = match self.terms.flood_limit {
+                true => self.flood.count(Instant::now()),
+                false => Verdict::Fine,
+            };
+            let connection = &self.connection;
+            let result = match event {
+                Event::Binary(payload) => self.handler.message(payload),
+                Event::Text(payload) => self.handler.text(payload),
+                Event::Ping(payload) => {
+                    let _ = connection.send_frame(Opcode::Pong, &[payload]);
+                    Ok(())
+                }
+                Event::Pong(payload) => {
+                    let now = Instant::now();
+                    if let Some(rtt) = self.heartbeat.pong(now, payload) {
+                        connection.pong(now, rtt);
+                        self.metrics.rtt.observe(rtt.as_secs_f64());
+                    }
+                    Ok(())
+                }
+                Event::Fragment | Event::Close(_) => Ok(()),
+            };
+            if let Err(close) = result {
+                self.count_refusal(&close);
+                connection.close(&close);
+            }
+            match verdict {
+                Verdict::Fine => {}
+                Verdict::Warn => self.handler.flood_warning(),
+                Verdict::Flood => {
+                    self.metrics.protocol_errors.get(ProtocolError::Flood).inc();
+                    self.connection.close(&Close::new(
+                        CloseCode::Policy,
+                        "too many messages; send at most one a tick",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn count_refusal(&self, close: &Close) {
+        let kind = match close.code {
+            CloseCode::Malformed => ProtocolError::Malformed,
+            CloseCode::WrongOrder => ProtocolError::Order,
+            CloseCode::Unsupported => ProtocolError::Text,
+            _ => return,
+        };
+        self.metrics.protocol_errors.get(kind).inc();
+    }
+
+    /// The peer broke a rule of framing: nothing after it can be understood.
+    fn refuse(&mut self, violation: Violation) {
+        self.metrics.protocol_errors.get(violation.kind()).inc();
+        self.connection.close(&violation.close());
+        self.finish(Instant::now());
+    }
+
+    /// Ends our side, and waits for the peer to end its own.
+    fn finish(&mut self, now: Instant) {
+        self.connection.finish(Disconnect::Lost);
+        let until = now + CLOSE_TIMEOUT;
+        self.phase = Phase::AwaitEnd { until };
+    }
+}
+
+impl<H: Handler> Reader<H> {
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            let why = self.connection.why();
+            self.metrics.disconnects.get(why).inc();
+            tracing::debug!(
+                connection = self.connection.id().0,
+                why = why.as_str(),
+                "closed"
+            );
+            self.handler.closed(why);
+        }
+    }
+}
+
+impl<H: Handler> Drop for Reader<H> {
+    fn drop(&mut self) {
+        self.connection.end();
+        self.metrics
+            .sent_bytes
+            .inc_by(self.connection.take_sent_bytes());
+        self.tell();
+    }
+}

@@ -1,0 +1,124 @@
+//! The round trip of one connection, from single samples. Pure: the time comes in as an argument.
+//!
+//! Three readings of the same samples: the latest; smoothed with its variation (RFC 6298 section 2,
+//! alpha 1/8, beta 1/4); and the least of the last ten seconds, which is the path without queues.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// How long a sample can be the minimum.
+const MIN_WINDOW: Duration = Duration::from_secs(10);
+/// Bounds the memory if samples come faster than once a second.
+const MAX_MINIMA: usize = 32;
+
+/// What is known of a connection's round trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RttEstimate {
+    /// The latest sample.
+    pub latest: Duration,
+    /// RFC 6298's SRTT.
+    pub smoothed: Duration,
+    /// RFC 6298's RTTVAR.
+    pub variation: Duration,
+    /// The least sample of about the last ten seconds.
+    pub min: Duration,
+}
+
+/// Makes an [`RttEstimate`] of samples.
+#[derive(Clone, Debug, Default)]
+pub struct Rtt {
+    estimate: Option<RttEstimate>,
+    /// The samples of the window that are less than all later ones, the oldest (and least) first.
+    minima: VecDeque<(Instant, Duration)>,
+}
+
+impl Rtt {
+    /// Takes a sample that was measured at `now`.
+    pub fn sample(&mut self, now: Instant, rtt: Duration) -> RttEstimate {
+        let min = self.minimum(now, rtt);
+        let (smoothed, variation) = match self.estimate {
+            None => (rtt, rtt / 2),
+            Some(old) => (
+                (old.smoothed * 7 + rtt) / 8,
+                (old.variation * 3 + old.smoothed.abs_diff(rtt)) / 4,
+            ),
+        };
+        let estimate = RttEstimate {
+            latest: rtt,
+            smoothed,
+            variation,
+            min,
+        };
+        self.estimate = Some(estimate);
+        estimate
+    }
+
+    fn minimum(&mut self, now: Instant, rtt: Duration) -> Duration {
+        self.minima
+            .retain(|&(at, least)| now.saturating_duration_since(at) <= MIN_WINDOW && least < rtt);
+        if self.minima.len() == MAX_MINIMA {
+            self.minima.pop_back();
+        }
+        self.minima.push_back((now, rtt));
+        self.minima.front().map_or(rtt, |&(_, least)| least)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_first_sample_is_the_estimate() {
+        let estimate = Rtt::default().sample(Instant::now(), ms(80));
+        assert_eq!(estimate.latest, ms(80));
+        assert_eq!(estimate.smoothed, ms(80));
+        assert_eq!(estimate.variation, ms(40));
+        assert_eq!(estimate.min, ms(80));
+    }
+
+    #[test]
+    fn smoothing_follows_rfc_6298() {
+        let mut rtt = Rtt::default();
+        let start = Instant::now();
+        rtt.sample(start, ms(80));
+        let estimate = rtt.sample(start + ms(1000), ms(160));
+        assert_eq!(estimate.smoothed, ms(90)); // 7/8 * 80 + 1/8 * 160
+        assert_eq!(estimate.variation, ms(50)); // 3/4 * 40 + 1/4 * |80 - 160|
+    }
+
+    #[test]
+    fn the_minimum_ignores_queues_and_forgets_an_old_path() {
+        let mut rtt = Rtt::default();
+        let start = Instant::now();
+        assert_eq!(rtt.sample(start, ms(30)).min, ms(30));
+        let mut last = ms(0);
+        for second in 1..=30 {
+            let now = start + ms(1000 * second);
+            last = rtt.sample(now, ms(100 + second % 3)).min;
+            if second <= 10 {
+                assert_eq!(last, ms(30), "at second {second}");
+            }
+        }
+        assert!(last >= ms(100) && last <= ms(102), "{last:?}");
+        assert_eq!(rtt.sample(start + ms(31_000), ms(20)).min, ms(20));
+    }
+
+    #[test]
+    fn a_slowly_worsening_path_is_followed_within_the_window() {
+        let mut rtt = Rtt::default();
+        let start = Instant::now();
+        for second in 0..60u64 {
+            let min = rtt.sample(start + ms(1000 * second), ms(10 + second)).min;
+            assert_eq!(
+                min,
+                ms(10 + second.saturating_sub(10)),
+                "at second {second}"
+            );
+        }
+    }
+}

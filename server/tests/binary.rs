@@ -1,0 +1,127 @@
+//! The binary as an operator meets it: its one line, its exit codes, its signals.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+fn server(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire-server"));
+    command
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Starts one on free ports; gives it with its ready line.
+fn start(arguments: &[&str]) -> (Child, String) {
+    let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+    let mut child = server(&[&ports[..], arguments].concat()).spawn().unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    (child, line.trim_end().to_owned())
+}
+
+#[test]
+fn wrong_configuration_is_one_line_and_exit_code_2() {
+    for (arguments, variable, flag) in [
+        (&["--tick-rate", "0"][..], None, "--tick-rate"),
+        (&["--no-such-flag"], None, "--no-such-flag"),
+        (&[], Some(("TICKWIRE_MAX_ROOMS", "many")), "--max-rooms"),
+        (&["--listen", "127.0.0.1"], None, "--listen"),
+    ] {
+        let output = server(arguments).envs(variable).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains(flag), "{stderr}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_environment_goes_before_the_file_and_after_flags() {
+    let file = std::env::temp_dir().join(format!("tickwire-env-{}.toml", std::process::id()));
+    std::fs::write(&file, "tick-rate = 500\n").unwrap();
+    let path = file.display().to_string();
+    let run = |arguments: &[&str], rate: &str| {
+        let arguments = [&["--config", &path, "--workers", "0"], arguments].concat();
+        let output = server(&arguments)
+            .env("TICKWIRE_TICK_RATE", rate)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    // The file's 500 is out of range, but the environment's 30 hides it: only workers is wrong.
+    assert!(run(&[], "30").contains("--workers"));
+    assert!(run(&[], "600").contains("600"));
+    assert!(run(&["--tick-rate", "30"], "600").contains("--workers"));
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn help_is_no_error() {
+    let output = server(&["--help"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .contains("--ws-echo")
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_with_its_flag() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = server(&["--listen", &address]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("--listen"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_says_where_it_is_and_ends_well_on_sigterm() {
+    let (mut child, line) = start(&["--log-format", "json"]);
+    let (game, ops) = line
+        .strip_prefix("tickwire ready ws://")
+        .and_then(|rest| rest.split_once("/ws ops http://"))
+        .unwrap_or_else(|| panic!("{line:?}"));
+    assert!(!game.ends_with(":0"));
+    let mut stream = TcpStream::connect(ops).unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let terminated = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(terminated.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut log = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("{line:?}"));
+    }
+}
+
+#[test]
+fn tls_is_said_in_the_ready_line_and_drain_ends_it() {
+    let (mut child, line) = start(&["--tls-self-signed"]);
+    assert!(line.starts_with("tickwire ready wss://"), "{line:?}");
+    let ops = line.rsplit("http://").next().unwrap();
+    let mut stream = TcpStream::connect(ops).unwrap();
+    stream
+        .write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

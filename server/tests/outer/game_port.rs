@@ -1,0 +1,128 @@
+//! The game port's HTTP: the page, the state of a room, and who may upgrade.
+
+use crate::support::*;
+
+async fn upgrade(server: &TestServer, headers: &str) -> String {
+    let headers = format!("Connection: close\r\n{headers}");
+    http_with(server.addr, "GET", "/ws", &headers, "").await.0
+}
+
+#[tokio::test]
+async fn the_page_comes_with_its_security_headers() {
+    let server = TestServer::start(&[]);
+    let (head, body) = http(server.addr, "GET", "/", "").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for header in [
+        "content-type: text/html",
+        "x-content-type-options: nosniff",
+        "wasm-unsafe-eval",
+        "frame-ancestors 'none'",
+        "etag: ",
+    ] {
+        assert!(head.contains(header), "{header}: {head}");
+    }
+    assert!(body.contains("Tickwire"));
+    let etag = head
+        .lines()
+        .find_map(|line| line.strip_prefix("etag: "))
+        .unwrap();
+    let headers = format!("Connection: close\r\nIf-None-Match: {etag}\r\n");
+    let (head, body) = http_with(server.addr, "GET", "/", &headers, "").await;
+    assert!(
+        head.starts_with("HTTP/1.1 304") && body.is_empty(),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_refused() {
+    let server = TestServer::start(&[]);
+    for (method, path, status) in [
+        ("GET", "/nothing", "404"),
+        ("GET", "/metrics", "404"),
+        ("POST", "/", "405"),
+        ("POST", "/ws", "405"),
+        ("GET", "/ws", "426"),
+        ("DELETE", "/rooms/lobby/state", "405"),
+        ("GET", "/rooms/other/state", "404"),
+    ] {
+        let (head, _) = http(server.addr, method, path, "").await;
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}")),
+            "{method} {path}: {head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_a_room_is_json() {
+    let server = TestServer::start(&[]);
+    let (head, body) = http(server.addr, "GET", "/rooms/lobby/state", "").await;
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let state: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(state["tick"], 7);
+}
+
+#[tokio::test]
+async fn a_foreign_page_gets_403_before_the_upgrade() {
+    let server = TestServer::start(&["--allowed-origin", "https://portal.example"]);
+    let handshake = format!("{UPGRADE}{VERSION}{KEY}");
+    let origin = |origin: &str| format!("Origin: {origin}\r\n");
+    let foreign = upgrade(&server, &(origin("http://evil.example") + &handshake)).await;
+    assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
+    assert_eq!(
+        server.metric(r#"tickwire_connections_total{outcome="origin"}"#),
+        "1"
+    );
+    for allowed in ["http://game.example:7777", "https://portal.example"] {
+        Client::connect(server.addr, "/ws", &origin(allowed)).await;
+    }
+    Client::connect(server.addr, "/ws", "").await;
+}
+
+#[tokio::test]
+async fn the_handshake_is_checked() {
+    let server = TestServer::start(&[]);
+    let key = "Sec-WebSocket-Key: short\r\n";
+    for (headers, status) in [
+        (format!("{UPGRADE}{VERSION}"), "400"),
+        (format!("{UPGRADE}{VERSION}{key}"), "400"),
+        (format!("{UPGRADE}{KEY}"), "426"),
+        (format!("{UPGRADE}{KEY}Sec-WebSocket-Version: 8\r\n"), "426"),
+    ] {
+        let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+        let request = request("GET", "/ws", &headers);
+        let head = Client::asked(stream, request.as_bytes()).await.response;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        if status == "426" {
+            assert!(head.contains("sec-websocket-version: 13"), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subprotocol_is_spoken_if_offered_and_required_if_any_is() {
+    let server = TestServer::start(&[]);
+    let offer = "Sec-WebSocket-Protocol: chat, tickwire.v1\r\n";
+    let client = Client::connect(server.addr, "/ws", offer).await;
+    assert!(
+        client
+            .response
+            .contains("sec-websocket-protocol: tickwire.v1")
+    );
+    let client = Client::connect(server.addr, "/ws", "").await;
+    assert!(!client.response.contains("sec-websocket-protocol"));
+    let handshake = format!("{UPGRADE}{VERSION}{KEY}Sec-WebSocket-Protocol: tickwire.v9\r\n");
+    let head = upgrade(&server, &handshake).await;
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+}
+
+#[tokio::test]
+async fn the_room_of_the_url_reaches_the_rooms() {
+    let mut server = TestServer::start(&[]);
+    let _client = Client::connect(server.addr, "/ws?x=1&room=lobby%2D2", "").await;
+    match server.heard().await {
+        Heard::Connected(_, room) => assert_eq!(room.as_deref(), Some("lobby-2")),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,167 @@
+//! The one writer: what blocks, what waits, what is dropped, and that bytes never mix.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tickwire_server::close::{Close, CloseCode, Disconnect};
+use tickwire_server::net::connection::{Connection, SendOutcome};
+
+use crate::support::*;
+
+/// Sends snapshots until the connection takes no more; gives how many it took.
+fn fill(connection: &Connection) -> u32 {
+    for number in 0..100_000u32 {
+        let body = vec![number as u8; 4000];
+        match connection.try_send(&[&number.to_be_bytes(), &body]) {
+            SendOutcome::Sent => {}
+            SendOutcome::WouldBlock => return number,
+            SendOutcome::Closed => panic!("closed after {number}"),
+        }
+    }
+    panic!("the kernel takes everything");
+}
+
+/// Expects the snapshots from `first` on, uncorrupted.
+async fn expect_snapshots<S>(client: &mut Client<S>, numbers: std::ops::Range<u32>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    for number in numbers {
+        let frame = client.next().await.expect("closed");
+        assert_eq!(frame.opcode, 2);
+        assert_eq!(frame.payload[..4], number.to_be_bytes(), "out of order");
+        assert!(frame.payload[4..].iter().all(|&byte| byte == number as u8));
+        assert_eq!(frame.payload.len(), 4004);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_blocks_snapshots_and_gets_whole_ones_later() {
+    let mut server = TestServer::start(&[]);
+    let (mut client, connection) = server.join().await;
+    let sent = fill(&connection);
+    assert!(sent > 0);
+    // At most the remainder of one message waits in our memory.
+    assert!(
+        connection.pending_bytes() <= 4008,
+        "{}",
+        connection.pending_bytes()
+    );
+    assert_eq!(connection.try_send(&[b"not now"]), SendOutcome::WouldBlock);
+    // Nobody sends any more: what is pending must leave by itself.
+    expect_snapshots(&mut client, 0..sent).await;
+    assert_eq!(connection.pending_bytes(), 0);
+    assert_eq!(connection.try_send(&[b"now", b"!"]), SendOutcome::Sent);
+    assert_eq!(client.next().await.unwrap().payload, b"now!");
+}
+
+#[tokio::test]
+async fn a_reliable_message_waits_behind_a_remainder_and_keeps_its_place() {
+    let mut server = TestServer::start(&[]);
+    let (mut client, connection) = server.join().await;
+    let sent = fill(&connection);
+    for number in sent..sent + 5 {
+        let body = vec![number as u8; 4000];
+        let outcome = connection.send(&[&number.to_be_bytes(), &body]);
+        assert_eq!(outcome, SendOutcome::Sent);
+    }
+    assert!(connection.pending_bytes() >= 5 * 4000);
+    expect_snapshots(&mut client, 0..sent + 5).await;
+}
+
+#[tokio::test]
+async fn reliable_messages_to_someone_who_never_reads_are_bounded() {
+    let mut server = TestServer::start(&[]);
+    let (_client, connection) = server.join().await;
+    fill(&connection);
+    let mut queued = 0;
+    while connection.send(&[&[0; 1000]]) == SendOutcome::Sent {
+        queued += 1;
+        assert!(connection.pending_bytes() <= 256 * 1024);
+    }
+    assert!(queued > 200, "{queued}");
+    assert!(!connection.is_open());
+    assert_eq!(server.closed().await, Disconnect::TooSlow);
+    assert_eq!(connection.send(&[b"late"]), SendOutcome::Closed);
+}
+
+#[tokio::test]
+async fn many_senders_never_mix_their_frames() {
+    let mut server = TestServer::start(&[]);
+    let (mut client, connection) = server.join().await;
+    let senders: Vec<_> = (0..4u8)
+        .map(|sender| {
+            let connection = Arc::clone(&connection);
+            std::thread::spawn(move || {
+                let mut sent = 0;
+                while sent < 500 {
+                    let body = vec![sender; 3 + usize::from(sender) * 700];
+                    match connection.try_send(&[&body]) {
+                        SendOutcome::Sent => sent += 1,
+                        SendOutcome::WouldBlock => std::thread::sleep(Duration::from_micros(200)),
+                        SendOutcome::Closed => panic!("closed"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut counts = [0; 4];
+    for _ in 0..2000 {
+        let frame = client.next().await.expect("closed");
+        let sender = frame.payload[0];
+        assert!(frame.payload.iter().all(|&byte| byte == sender));
+        assert_eq!(frame.payload.len(), 3 + usize::from(sender) * 700);
+        counts[usize::from(sender)] += 1;
+    }
+    assert_eq!(counts, [500; 4]);
+    for sender in senders {
+        sender.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_close_follows_what_is_queued_and_nothing_follows_it() {
+    let mut server = TestServer::start(&[]);
+    let (mut client, connection) = server.join().await;
+    let _ = connection.send(&[b"goodbye"]);
+    connection.close(&Close::new(CloseCode::Full, "no room left; try later"));
+    connection.close(&Close::new(
+        CloseCode::Normal,
+        "a second close has no effect",
+    ));
+    assert_eq!(connection.send(&[b"late"]), SendOutcome::Closed);
+    assert_eq!(connection.try_send(&[b"late"]), SendOutcome::Closed);
+    assert_eq!(client.next().await.unwrap().payload, b"goodbye");
+    assert_eq!(client.closed_with(1013).await, "no room left; try later");
+    assert_eq!(server.closed().await, Disconnect::Full);
+}
+
+#[tokio::test]
+async fn a_peer_that_never_answers_a_close_is_let_go() {
+    let mut server = TestServer::start(&[]);
+    let (mut client, connection) = server.join().await;
+    connection.close(&Close::new(CloseCode::Normal, "bye"));
+    assert_eq!(client.next().await.unwrap().opcode, 8);
+    assert_eq!(client.next().await, None);
+    assert_eq!(server.closed().await, Disconnect::Left);
+}
+
+#[tokio::test]
+async fn a_peer_that_vanishes_is_lost_and_one_that_closes_has_left() {
+    let mut server = TestServer::start(&[]);
+    let (client, _connection) = server.join().await;
+    drop(client);
+    assert_eq!(server.closed().await, Disconnect::Lost);
+    let (mut client, _connection) = server.join().await;
+    client.send(&frame(0x88, &1001u16.to_be_bytes())).await;
+    assert_eq!(client.next().await.unwrap().payload, 1001u16.to_be_bytes());
+    assert_eq!(server.closed().await, Disconnect::Left);
+    assert_eq!(
+        server.metric(r#"tickwire_disconnects_total{reason="left"}"#),
+        "1"
+    );
+    assert_eq!(
+        server.metric(r#"tickwire_disconnects_total{reason="lost"}"#),
+        "1"
+    );
+}
