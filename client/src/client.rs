@@ -276,6 +276,7 @@ impl Client {
             ticket: self.options.ticket.clone(),
             encoding: self.options.encoding.into(),
             spectate: self.options.is_spectator,
+            last_message: self.newest_message,
         };
         self.send_on(id, client_message::Body::Hello(hello));
     }

@@ -1,0 +1,358 @@
+//! One room: one world, its sessions, and what happens in a tick.
+//!
+//! In: joins, what sessions' inboxes hold, the tick's number and the time. Out: messages on the sessions' links. Pure but
+//! for the links: no clock and no IO of its own, so that a simulator can run it under a seeded network. `tick` reads
+//! downwards in the order in which data flows: inputs, step, publish, snapshots.
+
+mod inbox;
+mod join;
+mod link;
+mod messages;
+mod session;
+mod state;
+mod stats;
+
+pub use inbox::{Arrived, Inbox, InputsArrived};
+pub use join::{Hello, JoinRefused, Joined};
+pub use link::Link;
+pub use session::Session;
+pub use stats::{PhaseTimes, RoomStats};
+
+use crate::close::{Close, CloseCode};
+use crate::metrics::{Deferred, InputOutcome};
+use crate::net::connection::SendOutcome;
+use messages::{beat, chat_message, game_message};
+use prost::Message as _;
+use session::{Departure, SessionTurns};
+use std::sync::Arc;
+use std::time::Duration;
+use tickwire_game::{Game, Messages, Recipient, Shots, Step};
+use tickwire_proto::v1;
+use tickwire_sync::clock::TickClock;
+use tickwire_sync::event::Events;
+use tickwire_sync::history::{History, MIN_FRAMES};
+use tickwire_sync::memo::BlockMemo;
+use tickwire_sync::snapshot::{Header, Snapshot};
+use tickwire_sync::view::Sight;
+use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
+
+/// What holds for every room of a server.
+#[derive(Clone, Debug)]
+pub struct RoomSettings {
+    /// Ticks per second.
+    pub tick_rate: u32,
+    /// Sessions that a room takes.
+    pub max_players: usize,
+    /// How long a session waits for its player.
+    pub resume_window: Duration,
+    /// Longest message that a client may send, in bytes; told in `Welcome`.
+    pub max_message_bytes: usize,
+    /// How far back a shot may be judged.
+    pub max_rewind: Duration,
+}
+
+/// Blocks that a snapshot's parts find place for on the stack; a larger view is put together first.
+const PARTS_ON_STACK: usize = 80;
+
+/// One room. `L` is the kind of connection.
+pub struct Room<L> {
+    name: String,
+    settings: RoomSettings,
+    game: Box<dyn Game>,
+    schema: Arc<Schema>,
+    ticks: TickClock,
+    tick: Tick,
+    history: History,
+    memo: BlockMemo,
+    snapshot: Snapshot,
+    events: Events,
+    messages: Messages,
+    shots: Shots,
+    /// Ascending by number.
+    sessions: Vec<Session<L>>,
+    newest_session: u32,
+    /// Secrets of resume tokens.
+    random: fastrand::Rng,
+    /// Parts of welcomes that are the same for all.
+    schema_proto: v1::Schema,
+    map: Vec<u8>,
+    stats: RoomStats,
+    arrived: Vec<Arrived>,
+    scratch: Vec<u8>,
+}
+
+impl<L: Link> Room<L> {
+    /// A room before its first tick. `secret_seed` must not be guessable: resume tokens come from it.
+    #[must_use]
+    pub fn new(name: &str, settings: RoomSettings, game: Box<dyn Game>, ticks: TickClock, secret_seed: u64) -> Self {
+        let schema = game.schema();
+        Self {
+            name: name.to_owned(),
+            history: History::new(Arc::clone(&schema), MIN_FRAMES),
+            memo: BlockMemo::default(),
+            snapshot: Snapshot::default(),
+            events: Events::default(),
+            messages: Messages::default(),
+            shots: Shots::default(),
+            sessions: Vec::new(),
+            newest_session: 0,
+            random: fastrand::Rng::with_seed(secret_seed),
+            schema_proto: schema.to_proto(),
+            map: game.map(),
+            stats: RoomStats::default(),
+            arrived: Vec::new(),
+            scratch: Vec::new(),
+            settings,
+            schema,
+            ticks,
+            tick: Tick(0),
+            game,
+        }
+    }
+
+    /// The room's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When ticks are due.
+    #[must_use]
+    pub fn ticks(&self) -> TickClock {
+        self.ticks
+    }
+
+    /// The newest tick made.
+    #[must_use]
+    pub fn tick_now(&self) -> Tick {
+        self.tick
+    }
+
+    /// Sessions, those that wait for their player included.
+    #[must_use]
+    pub fn sessions(&self) -> &[Session<L>] {
+        &self.sessions
+    }
+
+    /// The frames.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What was counted since the last call.
+    pub fn take_stats(&mut self) -> RoomStats {
+        let (encoded, reused) = (self.memo.encoded(), self.memo.reused());
+        self.stats.blocks_encoded = encoded - self.stats.blocks_encoded_before;
+        self.stats.blocks_reused = reused - self.stats.blocks_reused_before;
+        let next = RoomStats { blocks_encoded_before: encoded, blocks_reused_before: reused, ..RoomStats::default() };
+        let mut stats = std::mem::replace(&mut self.stats, next);
+        stats.sessions = self.sessions.len();
+        stats.players = self.sessions.iter().filter(|session| session.link.is_some()).count();
+        stats.entities = self.history.newest().map_or(0, |frame| frame.entity_count());
+        stats
+    }
+
+    /// Makes one tick at `now`. `clock` gives times for the phases' durations, and nothing else.
+    pub fn tick(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
+        self.tick = tick;
+        let started = clock();
+        self.take_inputs(now);
+        let taken = clock();
+        self.step();
+        let stepped = clock();
+        self.history.publish(tick, &mut self.events, |out| self.game.publish(out));
+        let published = clock();
+        let encode = self.send_snapshots(now, &clock);
+        let sent = clock();
+        self.stats.phases = PhaseTimes {
+            input: taken.since(started),
+            step: stepped.since(taken),
+            publish: published.since(stepped),
+            encode,
+            send: sent.since(published).since(encode),
+        };
+    }
+
+    /// Takes what came since the last tick, and ends sessions that are over.
+    fn take_inputs(&mut self, now: Micros) {
+        let mut arrived = std::mem::take(&mut self.arrived);
+        for index in 0..self.sessions.len() {
+            let Some(inbox) = self.sessions[index].inbox.clone() else { continue };
+            inbox.take(&mut arrived);
+            for message in arrived.drain(..) {
+                self.take(index, message, now);
+            }
+        }
+        self.arrived = arrived;
+        self.end_sessions(now);
+        for session in &mut self.sessions {
+            session.inputs.advance(self.tick);
+            match session.inputs.current() {
+                tickwire_sync::input_buffer::Taken::Fresh(_) => self.stats.count_input(InputOutcome::Applied, 1),
+                tickwire_sync::input_buffer::Taken::Repeated(_) => self.stats.count_input(InputOutcome::Repeated, 1),
+                tickwire_sync::input_buffer::Taken::Neutral => {}
+            }
+            session.clamp_view(self.tick, self.settings.tick_rate, self.settings.max_rewind);
+        }
+    }
+
+    fn take(&mut self, index: usize, message: Arrived, now: Micros) {
+        match message {
+            Arrived::Inputs(inputs) => {
+                let outcome = self.sessions[index].take_input(&inputs, self.ticks);
+                self.stats.count_input(outcome, u64::from(outcome != InputOutcome::Applied));
+            }
+            Arrived::Chat(text) => self.chat(index, &text, now),
+            Arrived::Resync { view_mismatch } => {
+                self.stats.view_mismatches += u64::from(view_mismatch);
+                if view_mismatch {
+                    tracing::error!(room = self.name, session = self.sessions[index].player.0, "a replica disagrees with its view");
+                }
+                self.sessions[index].view.start_over();
+            }
+            Arrived::Leave => self.sessions[index].departure = Some(Departure::Left),
+            Arrived::Gone => {
+                let session = &mut self.sessions[index];
+                session.lose_link(now);
+                let player = session.player;
+                self.game.away(player);
+            }
+        }
+    }
+
+    fn end_sessions(&mut self, now: Micros) {
+        let window = Micros(self.settings.resume_window.as_micros() as u64);
+        for session in &mut self.sessions {
+            if session.away_since.is_some_and(|since| now.since(since) >= window) {
+                session.departure.get_or_insert(Departure::Expired);
+            }
+        }
+        for session in self.sessions.extract_if(.., |session| session.departure.is_some()) {
+            if let Some(link) = &session.link {
+                link.close(&Close::new(CloseCode::Normal, "you left"));
+            }
+            self.game.leave(session.player);
+        }
+    }
+
+    fn step(&mut self) {
+        let turns = SessionTurns(&self.sessions);
+        let mut step = Step {
+            tick: self.tick,
+            tick_rate: self.settings.tick_rate,
+            turns: &turns,
+            history: &self.history,
+            events: &mut self.events,
+            messages: &mut self.messages,
+            shots: &mut self.shots,
+        };
+        self.game.step(&mut step);
+        self.stats.shots.extend(self.shots.drain());
+        for (to, payload) in self.messages.drain() {
+            for session in &mut self.sessions {
+                let is_meant = match to {
+                    Recipient::Everyone => true,
+                    Recipient::Player(player) => session.player == player,
+                    Recipient::Layer(layer) => self.game.sight(session.player).layers.contains(layer),
+                };
+                if is_meant {
+                    session.send_message(game_message(&payload));
+                }
+            }
+        }
+    }
+
+    /// Sends each session what brings it to the newest frame, as far as its window and its socket take it. Returns the time spent on encoding.
+    fn send_snapshots(&mut self, now: Micros, clock: impl Fn() -> Micros) -> Micros {
+        let mut encode = Micros(0);
+        let count = self.sessions.len();
+        // Whoever is first gets the freshest snapshots, so everybody is in turn.
+        let first = if count == 0 { 0 } else { self.tick.0 as usize % count };
+        for index in (first..count).chain(0..first) {
+            let session = &mut self.sessions[index];
+            let Some(link) = session.link.clone() else { continue };
+            if session.is_due(self.tick, self.settings.tick_rate) {
+                link.send(&beat(self.tick, now));
+            }
+            let sight: Sight = self.game.sight(session.player);
+            session.view.aim(&self.schema.grid, sight);
+            if !session.window.may_send(now) {
+                self.stats.count_deferred(Deferred::Window);
+                continue;
+            }
+            let started = clock();
+            let header = Header { with_view_hash: session.is_view_hash_due(self.tick, self.settings.tick_rate), ..session.header() };
+            self.snapshot.build(&mut session.view, &self.history, &mut self.memo, session.encoding, header, |_| false);
+            encode = encode.plus(clock().since(started));
+            match send_parts(&*link, &self.snapshot, &self.memo, &mut self.scratch) {
+                SendOutcome::Sent => {
+                    session.sent(&self.history, self.snapshot.len(), header, now);
+                    self.stats.snapshots += 1;
+                    self.stats.snapshot_bytes += self.snapshot.len() as u64;
+                }
+                SendOutcome::WouldBlock => self.stats.count_deferred(Deferred::Socket),
+                // The reading side says so soon, in the inbox.
+                SendOutcome::Closed => {}
+            }
+        }
+        encode
+    }
+
+    fn chat(&mut self, index: usize, text: &str, now: Micros) {
+        let session = &mut self.sessions[index];
+        let text: String = text.chars().filter(|character| !character.is_control()).take(messages::MAX_CHAT_CHARACTERS).collect();
+        if text.trim().is_empty() {
+            return;
+        }
+        if !session.chat_allowance.take(now) {
+            session.notice("you write too fast; that line was not sent");
+            return;
+        }
+        let (from, name) = (session.player, session.name.clone());
+        for session in &mut self.sessions {
+            session.send_message(chat_message(from, &name, &text));
+        }
+    }
+
+    /// Tells every connected player something. Returns how many were told.
+    pub fn notice(&self, text: &str) -> usize {
+        self.sessions.iter().filter(|session| session.notice(text)).count()
+    }
+
+    /// Says goodbye to every connected player and closes with 1001.
+    pub fn say_goodbye(&self, reason: &str, reconnect_after: Duration) {
+        let millis = u32::try_from(reconnect_after.as_millis()).unwrap_or(u32::MAX);
+        let goodbye = v1::Goodbye { reason: reason.to_owned(), reconnect_after_ms: millis };
+        let message = v1::ServerMessage { body: Some(v1::server_message::Body::Goodbye(goodbye)) }.encode_to_vec();
+        for link in self.sessions.iter().filter_map(|session| session.link.as_ref()) {
+            link.send(&message);
+            link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
+        }
+    }
+
+    fn session_index(&self, player: PlayerId) -> Option<usize> {
+        self.sessions.binary_search_by_key(&player, |session| session.player).ok()
+    }
+
+    /// The entity of a session, if it has one.
+    #[must_use]
+    pub fn entity_of(&self, player: PlayerId) -> Option<EntityId> {
+        self.session_index(player).and_then(|index| self.sessions[index].entity)
+    }
+}
+
+fn send_parts<L: Link>(link: &L, snapshot: &Snapshot, memo: &BlockMemo, scratch: &mut Vec<u8>) -> SendOutcome {
+    let mut parts: [&[u8]; PARTS_ON_STACK] = [&[]; PARTS_ON_STACK];
+    let mut count = 0;
+    for part in snapshot.parts(memo) {
+        if count == PARTS_ON_STACK {
+            scratch.clear();
+            snapshot.parts(memo).for_each(|part| scratch.extend_from_slice(part));
+            return link.try_send(&[scratch]);
+        }
+        parts[count] = part;
+        count += 1;
+    }
+    link.try_send(&parts[..count])
+}

@@ -1,0 +1,234 @@
+//! A session: one player's place in a room. It outlives its connection for the resume window.
+//!
+//! Holds everything of one player that is not the game's: the link, the view, the input buffer, the window, and the
+//! reliable messages that may have to be sent again.
+
+use super::inbox::{Inbox, InputsArrived};
+use super::link::Link;
+use super::messages;
+use crate::metrics::InputOutcome;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tickwire_game::{PlayerTurn, Turns};
+use tickwire_proto::v1;
+use tickwire_sync::clock::TickClock;
+use tickwire_sync::history::History;
+use tickwire_sync::input_buffer::{Arrival, InputBuffer, Taken};
+use tickwire_sync::memo::Encoding;
+use tickwire_sync::snapshot::Header;
+use tickwire_sync::view::View;
+use tickwire_sync::window::Window;
+use tickwire_sync::{EntityId, Micros, PlayerId, Tick, ViewTick};
+
+/// Reliable messages that are kept to be sent again over a resume.
+const KEPT_MESSAGES: usize = 128;
+/// The interpolation delay and the clock's slack that a client is entitled to, beyond its round trip.
+const VIEW_ALLOWANCE: Duration = Duration::from_millis(120);
+
+/// See the module's head.
+pub struct Session<L> {
+    /// The session's number, which is the player's.
+    pub player: PlayerId,
+    /// The name that others see.
+    pub name: String,
+    /// The entity that stands for the player.
+    pub entity: Option<EntityId>,
+    /// Whether the player only watches.
+    pub is_spectator: bool,
+    pub(super) token: [u8; 20],
+    pub(super) link: Option<Arc<L>>,
+    pub(super) inbox: Option<Arc<Inbox>>,
+    /// Since when there is no link.
+    pub(super) away_since: Option<Micros>,
+    pub(super) departure: Option<Departure>,
+    pub(super) view: View,
+    pub(super) encoding: Encoding,
+    pub(super) inputs: InputBuffer,
+    pub(super) window: Window,
+    pub(super) chat_allowance: Allowance,
+    /// What the player's screen showed, clamped to what is possible.
+    view_tick: ViewTick,
+    margin: Option<i32>,
+    newest_message: u32,
+    kept: VecDeque<(u32, Vec<u8>)>,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Departure {
+    Left,
+    Expired,
+}
+
+/// How many lines one may write: five at once, then one a second.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    lines: f64,
+    at: Micros,
+}
+
+impl Allowance {
+    const MOST: f64 = 5.0;
+
+    pub fn new(now: Micros) -> Self {
+        Self { lines: Self::MOST, at: now }
+    }
+
+    pub fn take(&mut self, now: Micros) -> bool {
+        self.lines = (self.lines + now.since(self.at).0 as f64 / 1e6).min(Self::MOST);
+        self.at = now;
+        let is_enough = self.lines >= 1.0;
+        if is_enough {
+            self.lines -= 1.0;
+        }
+        is_enough
+    }
+}
+
+impl<L: Link> Session<L> {
+    pub(super) fn new(player: PlayerId, name: String, is_spectator: bool, token: [u8; 20], tick: Tick, tick_rate: u32, now: Micros) -> Self {
+        Self {
+            player,
+            name,
+            entity: None,
+            is_spectator,
+            token,
+            link: None,
+            inbox: None,
+            away_since: Some(now),
+            departure: None,
+            view: View::default(),
+            encoding: Encoding::default(),
+            inputs: InputBuffer::new(tick, tick_rate / 4),
+            window: Window::new(now),
+            chat_allowance: Allowance::new(now),
+            view_tick: ViewTick::default(),
+            margin: None,
+            newest_message: 0,
+            kept: VecDeque::new(),
+        }
+    }
+
+    /// Whether the player is connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// The link's smoothed round trip.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Micros> {
+        self.link.as_ref().and_then(|link| link.round_trip())
+    }
+
+    /// Takes over a new link: everything that is known of the old path is forgotten.
+    pub(super) fn attach(&mut self, link: Arc<L>, inbox: Arc<Inbox>, encoding: Encoding, now: Micros) -> Option<Arc<L>> {
+        self.away_since = None;
+        self.view.start_over();
+        self.window = Window::new(now);
+        self.encoding = encoding;
+        self.margin = None;
+        self.inbox = Some(inbox);
+        self.link.replace(link)
+    }
+
+    pub(super) fn lose_link(&mut self, now: Micros) {
+        self.link = None;
+        self.inbox = None;
+        self.away_since = Some(now);
+        self.inputs.pause();
+    }
+
+    pub(super) fn take_input(&mut self, inputs: &InputsArrived, ticks: TickClock) -> InputOutcome {
+        self.window.received(inputs.received, inputs.arrived);
+        let margin = (ticks.due_us(inputs.target) - inputs.arrived.0 as f64) / ticks.tick_us() * 16.0;
+        let margin = margin.clamp(-1e6, 1e6) as i32;
+        self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
+        match self.inputs.arrived(inputs.target, inputs.input()) {
+            Arrival::Accepted => InputOutcome::Applied,
+            Arrival::Late => InputOutcome::Late,
+            Arrival::Flooded => InputOutcome::Flooded,
+        }
+    }
+
+    /// Clamps what the screen is said to have shown: not the future, and not longer ago than the path and the interpolation explain, nor than the longest rewind.
+    pub(super) fn clamp_view(&mut self, tick: Tick, tick_rate: u32, max_rewind: Duration) {
+        let Taken::Fresh(input) = self.inputs.current() else { return };
+        let in_parts = |span: Duration| (span.as_secs_f64() * f64::from(tick_rate) * ViewTick::FRACTIONS as f64) as u64;
+        let path = self.link.as_ref().and_then(|link| link.round_trip()).unwrap_or_default();
+        let explained = in_parts(Duration::from_micros(path.0) + VIEW_ALLOWANCE).min(in_parts(max_rewind));
+        let now = ViewTick::new(tick, 0).0;
+        self.view_tick = ViewTick(input.view.0.clamp(now.saturating_sub(explained), now));
+    }
+
+    pub(super) fn header(&self) -> Header {
+        Header {
+            owner: self.player,
+            applied_seq: self.inputs.applied_seq(),
+            input_margin: self.margin,
+            starved_inputs: self.inputs.starved(),
+            with_view_hash: false,
+        }
+    }
+
+    /// Whether this is the tick of the second in which this session gets its beat.
+    pub(super) fn is_due(&self, tick: Tick, tick_rate: u32) -> bool {
+        tick.0.wrapping_add(self.player.0) % tick_rate == 0
+    }
+
+    /// The same for the view hash, half a second apart.
+    pub(super) fn is_view_hash_due(&self, tick: Tick, tick_rate: u32) -> bool {
+        tick.0.wrapping_add(self.player.0).wrapping_add(tick_rate / 2) % tick_rate == 0
+    }
+
+    pub(super) fn sent(&mut self, history: &History, bytes: usize, header: Header, now: Micros) {
+        self.view.sent(history);
+        if header.input_margin.is_some() {
+            self.margin = None;
+        }
+        if let Some(frame) = history.newest() {
+            self.window.sent(frame.tick(), bytes, now);
+        }
+    }
+
+    /// Numbers a reliable message, keeps it for a resume, and sends it.
+    pub(super) fn send_message(&mut self, message: v1::Message) {
+        self.newest_message += 1;
+        let message = v1::Message { number: self.newest_message, ..message };
+        let bytes = messages::encode(v1::server_message::Body::Message(message));
+        if let Some(link) = &self.link {
+            link.send(&bytes);
+        }
+        if self.kept.len() == KEPT_MESSAGES {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((self.newest_message, bytes));
+    }
+
+    /// Sends again what came after message `number`.
+    pub(super) fn send_messages_after(&self, number: u32) {
+        let Some(link) = &self.link else { return };
+        for (_, bytes) in self.kept.iter().filter(|(kept, _)| *kept > number) {
+            link.send(bytes);
+        }
+    }
+
+    pub(super) fn notice(&self, text: &str) -> bool {
+        if let Some(link) = &self.link {
+            link.send(&messages::notice(text));
+        }
+        self.link.is_some()
+    }
+}
+
+/// The sessions as a game sees them.
+pub(super) struct SessionTurns<'a, L>(pub &'a [Session<L>]);
+
+impl<L: Link> Turns for SessionTurns<'_, L> {
+    fn of(&self, player: PlayerId) -> Option<PlayerTurn<'_>> {
+        let index = self.0.binary_search_by_key(&player, |session| session.player).ok()?;
+        let session = &self.0[index];
+        Some(PlayerTurn { player, input: session.inputs.current(), view: session.view_tick, seen: &session.view })
+    }
+}

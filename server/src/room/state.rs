@@ -1,0 +1,44 @@
+//! A room's state as JSON: for `/rooms/NAME/state` and `GET /rooms`.
+
+use super::Room;
+use super::link::Link;
+use serde_json::{Value, json};
+use tickwire_sync::KindId;
+
+impl<L: Link> Room<L> {
+    /// Everything public of the room at the newest tick: players, and each entity's row.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        let players = self.sessions.iter().map(|session| {
+            json!({
+                "session": session.player.0,
+                "name": session.name,
+                "entity": session.entity.map(|id| json!({ "kind": id.kind.0, "slot": id.slot, "generation": id.generation })),
+                "spectator": session.is_spectator,
+                "connected": session.is_connected(),
+                "rtt_ms": session.round_trip().map(|rtt| rtt.as_millis()),
+            })
+        });
+        json!({
+            "room": self.name,
+            "game": self.game.name(),
+            "tick": self.tick.0,
+            "tick_rate": self.settings.tick_rate,
+            "players": players.collect::<Vec<_>>(),
+            "entities": self.entities(),
+        })
+    }
+
+    fn entities(&self) -> Vec<Value> {
+        let Some(frame) = self.history.newest() else { return Vec::new() };
+        let kinds = self.schema.kinds.iter().enumerate();
+        let rows = kinds.flat_map(|(number, kind)| frame.entities(KindId(number as u8)).map(move |id| (kind, id)));
+        rows.map(|(kind, id)| {
+            let names = kind.lanes.iter().map(|lane| lane.name.clone());
+            let lanes: serde_json::Map<String, Value> = names.zip(frame.lanes(id.key()).map(Value::from)).collect();
+            let texts: serde_json::Map<String, Value> = kind.texts.iter().cloned().zip(frame.texts(id.key()).map(Value::from)).collect();
+            json!({ "kind": kind.name, "slot": id.slot, "generation": id.generation, "lanes": lanes, "texts": texts })
+        })
+        .collect()
+    }
+}
