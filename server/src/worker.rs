@@ -10,7 +10,7 @@ use crate::metrics::{
     Deferred, InputOutcome, Label as _, Metrics, Phase, ResumeOutcome, ShotOutcome,
 };
 use crate::net::connection::Connection;
-use crate::room::{Hello, Inbox, Room, RoomStats};
+use crate::room::{Hello, Inbox, JoinRefused, Room, RoomStats};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -343,7 +343,12 @@ impl Thread {
                 let session = joined.player.0;
                 tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
             }
-            Err(refused) => connection.close(&Close::new(CloseCode::Full, refused.to_string())),
+            Err(JoinRefused::Full) => {
+                connection.close(&Close::new(CloseCode::Full, JoinRefused::Full.to_string()))
+            }
+            Err(JoinRefused::Game(refusal)) => {
+                connection.close(&Close::new(CloseCode::Policy, refusal.to_string()))
+            }
         }
     }
 }
