@@ -115,6 +115,12 @@ impl Frame {
             .filter_map(move |column| column.get(key.slot() as usize).copied())
     }
 
+    /// One public lane at a place of the table; 0 where there is no such place.
+    pub(crate) fn lane(&self, key: RowKey, lane: usize) -> i32 {
+        let column = self.tables.get(key.kind().index()).and_then(|table| table.lanes.get(lane));
+        column.and_then(|column| column.get(key.slot() as usize)).copied().unwrap_or(0)
+    }
+
     /// The texts at a place of the table, in the schema's order.
     pub fn texts(&self, key: RowKey) -> impl Iterator<Item = &str> {
         let columns = self

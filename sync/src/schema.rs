@@ -257,6 +257,12 @@ impl Lane {
         (i64::from(from) + i64::from(difference)).rem_euclid(i64::from(self.modulus)) as i32
     }
 
+    /// Where a value that went from `before` to `now` is expected next: as far on again, if the lane is continuous; else where it is.
+    #[must_use]
+    pub fn extrapolate(&self, before: i32, now: i32) -> i32 {
+        if self.continuous { self.add(now, self.difference(before, now)) } else { now }
+    }
+
     /// The value a `part` / `whole` of the way from `from` to `to`. A lane that may not be blended shows `from` until the whole way is gone.
     ///
     /// Screens and the server's rewind call this same function with the same integers, so that what is seen is what is hit.
