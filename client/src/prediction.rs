@@ -73,6 +73,11 @@ impl Prediction {
         self.reset();
     }
 
+    /// Whether there are rules to predict by.
+    pub fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// Forgets inputs and state: the path or the clock changed.
     pub fn reset(&mut self) {
         self.inputs.clear();
