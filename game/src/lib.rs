@@ -16,11 +16,14 @@ pub use messages::{Messages, Recipient};
 pub use rules::{Rules, hash_of_sources};
 pub use step::{PlayerTurn, ShotOutcome, Shots, Step, Turns};
 
-/// A shipped game by its name: makes the game of one room. `None`: there is no such game.
+/// Makes the game of one room.
+pub type NewGame = fn(&GameSettings) -> Box<dyn Game>;
+
+/// A shipped game by its name. `None`: there is no such game.
 #[must_use]
-pub fn shipped(name: &str, settings: &GameSettings) -> Option<Box<dyn Game>> {
+pub fn shipped(name: &str) -> Option<NewGame> {
     match name {
-        arena::NAME => Some(Box::new(arena::Arena::new(settings))),
+        arena::NAME => Some(|settings| Box::new(arena::Arena::new(settings))),
         _ => None,
     }
 }

@@ -1,16 +1,12 @@
 //! The binary: reads the configuration, starts logging and the runtime, and runs the server.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context as _;
-use tickwire_server::close::{Close, CloseCode, Disconnect};
+use tickwire_game::NewGame;
 use tickwire_server::config::{Config, ConfigError, LogFormat};
-use tickwire_server::metrics::Metrics;
-use tickwire_server::net::connection::Connection;
-use tickwire_server::net::handler::{Handler, Health, Rooms};
-use tickwire_server::serve;
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for a configuration that can't be.
@@ -26,8 +22,15 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
+    let game = match playable(&config) {
+        Ok(game) => game,
+        Err(problem) => {
+            eprintln!("tickwire-server: {problem}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
     log_to_stderr(config.log_format);
-    match run(config) {
+    match run(config, game) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tickwire-server: {error:#}");
@@ -36,72 +39,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
-    let metrics = Arc::new(Metrics::new()?);
+/// The game, if this version has everything that the configuration asks for.
+fn playable(config: &Config) -> Result<NewGame, String> {
+    let to_come = [
+        ("redis", config.cluster.is_some()),
+        ("record", config.record.is_some()),
+        ("journal", config.journal.is_some()),
+    ];
+    if let Some((flag, _)) = to_come.iter().find(|(_, is_asked)| *is_asked) {
+        return Err(format!(
+            "--{flag} is not part of this version yet; leave it out"
+        ));
+    }
+    let known = tickwire_game::SHIPPED.join(", ");
+    tickwire_game::shipped(&config.game)
+        .ok_or_else(|| format!("--game {} is not shipped; there are: {known}", config.game))
+}
+
+fn run(config: Config, game: NewGame) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime can't start")?;
-    runtime.block_on(async {
-        let server = serve::start(Arc::new(config), Arc::new(NoRooms), metrics)?;
-        Ok(server.run().await?)
-    })
+    runtime.block_on(tickwire_server::run(config, Arc::new(game)))?;
+    Ok(())
 }
 
 fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-}
-
-/// Until there are rooms: nobody is let in.
-struct NoRooms;
-
-struct NoHandler;
-
-impl Handler for NoHandler {
-    fn message(&mut self, _payload: &[u8]) -> Result<(), Close> {
-        Err(Close::new(
-            CloseCode::UnknownOrUnsupported,
-            "this server has no rooms yet",
-        ))
-    }
-
-    fn closed(&mut self, _why: Disconnect) {}
-}
-
-impl Rooms for NoRooms {
-    type Handler = NoHandler;
-
-    fn connected(
-        &self,
-        _connection: Arc<Connection>,
-        _room: Option<String>,
-        _deadline: Instant,
-    ) -> NoHandler {
-        NoHandler
-    }
-
-    async fn room_state(&self, _room: &str) -> Option<serde_json::Value> {
-        None
-    }
-
-    async fn rooms(&self) -> serde_json::Value {
-        serde_json::json!([])
-    }
-
-    async fn notice(&self, _text: &str, _room: Option<&str>) -> Result<usize, String> {
-        Ok(0)
-    }
-
-    fn health(&self) -> Health {
-        Health::ok()
-    }
-
-    async fn drain(&self) {}
 }

@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(cells, [1, 2, 5, 6, 7, 10, 11]);
         cells.clear();
         grid.for_each_on_line(IVec2::new(-50, 50), IVec2::new(-50, 50), Layer(0), |cell| {
-            cells.push(cell.0)
+            cells.push(cell.0);
         });
         assert_eq!(cells, [1]);
     }

@@ -65,7 +65,7 @@ macro_rules! options {
             pub allowed_origin: Option<Vec<String>>,
             $(
                 #[doc = $doc]
-                #[arg(long, env = $env, $($($arg)*)?)]
+                #[arg(long, env = $env, hide_env_values = true, $($($arg)*)?)]
                 #[serde(default)]
                 pub $field: Option<$type>,
             )+

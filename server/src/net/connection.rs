@@ -167,7 +167,9 @@ impl Connection {
 
     /// Sends a binary message (the parts, one after the other) only if it can start now: what
     /// was pending is flushed first, and if that or the kernel blocks, nothing is taken.
-    /// For snapshots, of which only the newest is worth sending.
+    /// For snapshots, of which only the newest is worth sending. (Under TLS a message is sealed
+    /// before the kernel is asked, and a sealed one can't be taken back: it then waits, as a
+    /// remainder does, and is `Sent`.)
     pub fn try_send(&self, parts: &[&[u8]]) -> SendOutcome {
         self.with_outbox(|outbox, socket| {
             outbox.flush(socket);

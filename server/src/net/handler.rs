@@ -71,7 +71,7 @@ pub trait Rooms: Send + Sync + 'static {
     /// name is not yet validated). Until [`Connection::mark_greeted`] was called, the connection is closed
     /// with 4003 at `deadline`.
     fn connected(
-        &self,
+        self: &Arc<Self>,
         connection: Arc<Connection>,
         room: Option<String>,
         deadline: Instant,

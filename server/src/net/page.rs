@@ -16,12 +16,29 @@ pub struct Asset {
     pub etag: String,
 }
 
-/// Path, media type, contents.
-const FILES: &[(&str, &str, &[u8])] = &[(
-    "/",
-    "text/html; charset=utf-8",
-    include_bytes!("../page/index.html"),
-)];
+/// Path, media type, contents. Built by `web/build.sh` and committed.
+const FILES: &[(&str, &str, &[u8])] = &[
+    (
+        "/",
+        "text/html; charset=utf-8",
+        include_bytes!("../../../web/dist/index.html"),
+    ),
+    (
+        "/app.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../../web/dist/app.js"),
+    ),
+    (
+        "/style.css",
+        "text/css; charset=utf-8",
+        include_bytes!("../../../web/dist/style.css"),
+    ),
+    (
+        "/tickwire_bg.wasm",
+        "application/wasm",
+        include_bytes!("../../../web/dist/tickwire_bg.wasm"),
+    ),
+];
 
 /// What a page may do: its own files, WebAssembly, and WebSockets.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; \

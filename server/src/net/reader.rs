@@ -289,6 +289,8 @@ impl<H: Handler> Reader<H> {
                         CloseCode::Policy,
                         "too many messages; send at most one a tick",
                     ));
+                    // It would not stop to answer: nothing more is decoded.
+                    return self.finish(Instant::now());
                 }
             }
         }

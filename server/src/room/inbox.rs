@@ -55,7 +55,9 @@ impl InputsArrived {
     #[must_use]
     pub fn new(message: &tickwire_proto::v1::Inputs, arrived: Micros) -> Option<Self> {
         let mut payload = [0; MAX_INPUT_BYTES];
-        payload.get_mut(..message.payload.len())?.copy_from_slice(&message.payload);
+        payload
+            .get_mut(..message.payload.len())?
+            .copy_from_slice(&message.payload);
         Some(Self {
             seq: Seq(message.seq),
             target: Tick(message.target_tick),
@@ -71,7 +73,11 @@ impl InputsArrived {
     /// The input for the buffer.
     #[must_use]
     pub fn input(&self) -> Input<'_> {
-        Input { seq: self.seq, view: self.view, payload: &self.payload[..usize::from(self.length)] }
+        Input {
+            seq: self.seq,
+            view: self.view,
+            payload: &self.payload[..usize::from(self.length)],
+        }
     }
 }
 

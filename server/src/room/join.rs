@@ -59,16 +59,28 @@ impl<L: Link> Room<L> {
     ///
     /// # Errors
     /// If the room is full or the game refuses; nothing was sent.
-    pub fn join(&mut self, hello: &Hello, link: Arc<L>, inbox: Arc<Inbox>, now: Micros) -> Result<Joined, JoinRefused> {
+    pub fn join(
+        &mut self,
+        hello: &Hello,
+        link: Arc<L>,
+        inbox: Arc<Inbox>,
+        now: Micros,
+    ) -> Result<Joined, JoinRefused> {
         let resumed = self.find_resumable(&hello.resume_token);
         let index = match resumed {
             Some(index) => index,
             None => self.open_session(hello, now)?,
         };
         let session = &mut self.sessions[index];
-        let joined = Joined { player: session.player, resumed: resumed.is_some() };
+        let joined = Joined {
+            player: session.player,
+            resumed: resumed.is_some(),
+        };
         if let Some(old) = session.attach(Arc::clone(&link), inbox, hello.encoding, now) {
-            old.close(&Close::new(CloseCode::ResumedElsewhere, "this session goes on over a newer connection"));
+            old.close(&Close::new(
+                CloseCode::ResumedElsewhere,
+                "this session goes on over a newer connection",
+            ));
         }
         if joined.resumed {
             self.game.resume(joined.player);
@@ -84,9 +96,14 @@ impl<L: Link> Room<L> {
         if token.is_empty() {
             return None;
         }
-        let number = token.get(..4).and_then(|number| number.try_into().ok()).map(u32::from_le_bytes);
+        let number = token
+            .get(..4)
+            .and_then(|number| number.try_into().ok())
+            .map(u32::from_le_bytes);
         let number = PlayerId(number.unwrap_or_default());
-        let index = self.session_index(number).filter(|index| is_equal(&self.sessions[*index].token, token));
+        let index = self
+            .session_index(number)
+            .filter(|index| is_equal(&self.sessions[*index].token, token));
         self.stats.count_resume(match index {
             Some(_) => ResumeOutcome::Resumed,
             // Numbers are given out in order, so this one was somebody's.
@@ -102,13 +119,25 @@ impl<L: Link> Room<L> {
         }
         let player = PlayerId(self.newest_session + 1);
         let name = clean_name(&hello.name, player);
-        let identity = Identity { name: name.clone(), subject: hello.subject.clone(), is_spectator: hello.is_spectator };
+        let identity = Identity {
+            name: name.clone(),
+            subject: hello.subject.clone(),
+            is_spectator: hello.is_spectator,
+        };
         let entity = self.game.join(player, &identity)?;
         self.newest_session = player.0;
         let mut token = [0; 20];
         token[..4].copy_from_slice(&player.0.to_le_bytes());
         token[4..].copy_from_slice(&self.random.u128(..).to_le_bytes());
-        let mut session = Session::new(player, name, hello.is_spectator, token, self.tick, self.settings.tick_rate, now);
+        let mut session = Session::new(
+            player,
+            name,
+            hello.is_spectator,
+            token,
+            self.tick,
+            self.settings.tick_rate,
+            now,
+        );
         session.entity = entity;
         self.sessions.push(session);
         Ok(self.sessions.len() - 1)
@@ -122,7 +151,11 @@ impl<L: Link> Room<L> {
             resumed,
             room: self.name.clone(),
             name: session.name.clone(),
-            entity: session.entity.map(|id| v1::EntityId { kind: u32::from(id.kind.0), slot: id.slot, generation: id.generation }),
+            entity: session.entity.map(|id| v1::EntityId {
+                kind: u32::from(id.kind.0),
+                slot: id.slot,
+                generation: id.generation,
+            }),
             tick_rate: self.settings.tick_rate,
             tick: self.tick.0,
             clock_us: now.0,
@@ -133,9 +166,12 @@ impl<L: Link> Room<L> {
             rules_hash: self.game.rules_hash(),
             encoding: session.encoding.to_proto().into(),
             limits: Some(v1::Limits {
-                max_message_bytes: u32::try_from(self.settings.max_message_bytes).unwrap_or(u32::MAX),
-                resume_window_ms: u32::try_from(self.settings.resume_window.as_millis()).unwrap_or(u32::MAX),
-                max_rewind_ms: u32::try_from(self.settings.max_rewind.as_millis()).unwrap_or(u32::MAX),
+                max_message_bytes: u32::try_from(self.settings.max_message_bytes)
+                    .unwrap_or(u32::MAX),
+                resume_window_ms: u32::try_from(self.settings.resume_window.as_millis())
+                    .unwrap_or(u32::MAX),
+                max_rewind_ms: u32::try_from(self.settings.max_rewind.as_millis())
+                    .unwrap_or(u32::MAX),
                 max_input_lead: MAX_LEAD,
             }),
             last_seq: session.inputs.newest_seq().0,
@@ -146,10 +182,23 @@ impl<L: Link> Room<L> {
 
 /// Compares in a time that does not tell how much was right.
 fn is_equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .fold(0, |difference, (a, b)| difference | (a ^ b))
+            == 0
 }
 
 fn clean_name(name: &str, player: PlayerId) -> String {
-    let name: String = name.trim().chars().filter(|character| !character.is_control()).take(MAX_NAME_CHARACTERS).collect();
-    if name.trim().is_empty() { format!("Player {player}") } else { name }
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(MAX_NAME_CHARACTERS)
+        .collect();
+    if name.trim().is_empty() {
+        format!("Player {player}")
+    } else {
+        name
+    }
 }

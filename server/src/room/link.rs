@@ -34,6 +34,7 @@ impl Link for Connection {
     }
 
     fn round_trip(&self) -> Option<Micros> {
-        self.rtt().map(|rtt| Micros(rtt.smoothed.as_micros() as u64))
+        self.rtt()
+            .map(|rtt| Micros(rtt.smoothed.as_micros() as u64))
     }
 }

@@ -8,21 +8,34 @@ use tickwire_sync::{Micros, PlayerId, Tick};
 pub(super) const MAX_CHAT_CHARACTERS: usize = 200;
 
 pub(super) fn beat(tick: Tick, now: Micros) -> Vec<u8> {
-    encode(Body::Beat(v1::Beat { tick: tick.0, clock_us: now.0 }))
+    encode(Body::Beat(v1::Beat {
+        tick: tick.0,
+        clock_us: now.0,
+    }))
 }
 
 pub(super) fn notice(text: &str) -> Vec<u8> {
-    encode(Body::Notice(v1::Notice { text: text.to_owned() }))
+    encode(Body::Notice(v1::Notice {
+        text: text.to_owned(),
+    }))
 }
 
 /// A reliable message that has no number yet.
 pub(super) fn chat_message(from: PlayerId, name: &str, text: &str) -> v1::Message {
-    v1::Message { number: 0, from_session: from.0, from_name: name.to_owned(), content: Some(Content::Chat(text.to_owned())) }
+    v1::Message {
+        number: 0,
+        from_session: from.0,
+        from_name: name.to_owned(),
+        content: Some(Content::Chat(text.to_owned())),
+    }
 }
 
 /// A reliable message that has no number yet.
 pub(super) fn game_message(payload: &[u8]) -> v1::Message {
-    v1::Message { content: Some(Content::Game(payload.to_vec())), ..v1::Message::default() }
+    v1::Message {
+        content: Some(Content::Game(payload.to_vec())),
+        ..v1::Message::default()
+    }
 }
 
 pub(super) fn encode(body: Body) -> Vec<u8> {

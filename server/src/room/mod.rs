@@ -84,7 +84,13 @@ pub struct Room<L> {
 impl<L: Link> Room<L> {
     /// A room before its first tick. `secret_seed` must not be guessable: resume tokens come from it.
     #[must_use]
-    pub fn new(name: &str, settings: RoomSettings, game: Box<dyn Game>, ticks: TickClock, secret_seed: u64) -> Self {
+    pub fn new(
+        name: &str,
+        settings: RoomSettings,
+        game: Box<dyn Game>,
+        ticks: TickClock,
+        secret_seed: u64,
+    ) -> Self {
         let schema = game.schema();
         Self {
             name: name.to_owned(),
@@ -145,11 +151,22 @@ impl<L: Link> Room<L> {
         let (encoded, reused) = (self.memo.encoded(), self.memo.reused());
         self.stats.blocks_encoded = encoded - self.stats.blocks_encoded_before;
         self.stats.blocks_reused = reused - self.stats.blocks_reused_before;
-        let next = RoomStats { blocks_encoded_before: encoded, blocks_reused_before: reused, ..RoomStats::default() };
+        let next = RoomStats {
+            blocks_encoded_before: encoded,
+            blocks_reused_before: reused,
+            ..RoomStats::default()
+        };
         let mut stats = std::mem::replace(&mut self.stats, next);
         stats.sessions = self.sessions.len();
-        stats.players = self.sessions.iter().filter(|session| session.link.is_some()).count();
-        stats.entities = self.history.newest().map_or(0, |frame| frame.entity_count());
+        stats.players = self
+            .sessions
+            .iter()
+            .filter(|session| session.link.is_some())
+            .count();
+        stats.entities = self
+            .history
+            .newest()
+            .map_or(0, |frame| frame.entity_count());
         stats
     }
 
@@ -161,7 +178,8 @@ impl<L: Link> Room<L> {
         let taken = clock();
         self.step();
         let stepped = clock();
-        self.history.publish(tick, &mut self.events, |out| self.game.publish(out));
+        self.history
+            .publish(tick, &mut self.events, |out| self.game.publish(out));
         let published = clock();
         let encode = self.send_snapshots(now, &clock);
         let sent = clock();
@@ -178,7 +196,9 @@ impl<L: Link> Room<L> {
     fn take_inputs(&mut self, now: Micros) {
         let mut arrived = std::mem::take(&mut self.arrived);
         for index in 0..self.sessions.len() {
-            let Some(inbox) = self.sessions[index].inbox.clone() else { continue };
+            let Some(inbox) = self.sessions[index].inbox.clone() else {
+                continue;
+            };
             inbox.take(&mut arrived);
             for message in arrived.drain(..) {
                 self.take(index, message, now);
@@ -189,8 +209,12 @@ impl<L: Link> Room<L> {
         for session in &mut self.sessions {
             session.inputs.advance(self.tick);
             match session.inputs.current() {
-                tickwire_sync::input_buffer::Taken::Fresh(_) => self.stats.count_input(InputOutcome::Applied, 1),
-                tickwire_sync::input_buffer::Taken::Repeated(_) => self.stats.count_input(InputOutcome::Repeated, 1),
+                tickwire_sync::input_buffer::Taken::Fresh(_) => {
+                    self.stats.count_input(InputOutcome::Applied, 1);
+                }
+                tickwire_sync::input_buffer::Taken::Repeated(_) => {
+                    self.stats.count_input(InputOutcome::Repeated, 1);
+                }
                 tickwire_sync::input_buffer::Taken::Neutral => {}
             }
             session.clamp_view(self.tick, self.settings.tick_rate, self.settings.max_rewind);
@@ -201,13 +225,18 @@ impl<L: Link> Room<L> {
         match message {
             Arrived::Inputs(inputs) => {
                 let outcome = self.sessions[index].take_input(&inputs, self.ticks);
-                self.stats.count_input(outcome, u64::from(outcome != InputOutcome::Applied));
+                self.stats
+                    .count_input(outcome, u64::from(outcome != InputOutcome::Applied));
             }
             Arrived::Chat(text) => self.chat(index, &text, now),
             Arrived::Resync { view_mismatch } => {
                 self.stats.view_mismatches += u64::from(view_mismatch);
                 if view_mismatch {
-                    tracing::error!(room = self.name, session = self.sessions[index].player.0, "a replica disagrees with its view");
+                    tracing::error!(
+                        room = self.name,
+                        session = self.sessions[index].player.0,
+                        "a replica disagrees with its view"
+                    );
                 }
                 self.sessions[index].view.start_over();
             }
@@ -224,11 +253,17 @@ impl<L: Link> Room<L> {
     fn end_sessions(&mut self, now: Micros) {
         let window = Micros(self.settings.resume_window.as_micros() as u64);
         for session in &mut self.sessions {
-            if session.away_since.is_some_and(|since| now.since(since) >= window) {
+            if session
+                .away_since
+                .is_some_and(|since| now.since(since) >= window)
+            {
                 session.departure.get_or_insert(Departure::Expired);
             }
         }
-        for session in self.sessions.extract_if(.., |session| session.departure.is_some()) {
+        for session in self
+            .sessions
+            .extract_if(.., |session| session.departure.is_some())
+        {
             if let Some(link) = &session.link {
                 link.close(&Close::new(CloseCode::Normal, "you left"));
             }
@@ -254,7 +289,9 @@ impl<L: Link> Room<L> {
                 let is_meant = match to {
                     Recipient::Everyone => true,
                     Recipient::Player(player) => session.player == player,
-                    Recipient::Layer(layer) => self.game.sight(session.player).layers.contains(layer),
+                    Recipient::Layer(layer) => {
+                        self.game.sight(session.player).layers.contains(layer)
+                    }
                 };
                 if is_meant {
                     session.send_message(game_message(&payload));
@@ -268,10 +305,16 @@ impl<L: Link> Room<L> {
         let mut encode = Micros(0);
         let count = self.sessions.len();
         // Whoever is first gets the freshest snapshots, so everybody is in turn.
-        let first = if count == 0 { 0 } else { self.tick.0 as usize % count };
+        let first = if count == 0 {
+            0
+        } else {
+            self.tick.0 as usize % count
+        };
         for index in (first..count).chain(0..first) {
             let session = &mut self.sessions[index];
-            let Some(link) = session.link.clone() else { continue };
+            let Some(link) = session.link.clone() else {
+                continue;
+            };
             if session.is_due(self.tick, self.settings.tick_rate) {
                 link.send(&beat(self.tick, now));
             }
@@ -282,8 +325,18 @@ impl<L: Link> Room<L> {
                 continue;
             }
             let started = clock();
-            let header = Header { with_view_hash: session.is_view_hash_due(self.tick, self.settings.tick_rate), ..session.header() };
-            self.snapshot.build(&mut session.view, &self.history, &mut self.memo, session.encoding, header, |_| false);
+            let header = Header {
+                with_view_hash: session.is_view_hash_due(self.tick, self.settings.tick_rate),
+                ..session.header()
+            };
+            self.snapshot.build(
+                &mut session.view,
+                &self.history,
+                &mut self.memo,
+                session.encoding,
+                header,
+                |_| false,
+            );
             encode = encode.plus(clock().since(started));
             match send_parts(&*link, &self.snapshot, &self.memo, &mut self.scratch) {
                 SendOutcome::Sent => {
@@ -301,7 +354,11 @@ impl<L: Link> Room<L> {
 
     fn chat(&mut self, index: usize, text: &str, now: Micros) {
         let session = &mut self.sessions[index];
-        let text: String = text.chars().filter(|character| !character.is_control()).take(messages::MAX_CHAT_CHARACTERS).collect();
+        let text: String = text
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(messages::MAX_CHAT_CHARACTERS)
+            .collect();
         if text.trim().is_empty() {
             return;
         }
@@ -317,38 +374,61 @@ impl<L: Link> Room<L> {
 
     /// Tells every connected player something. Returns how many were told.
     pub fn notice(&self, text: &str) -> usize {
-        self.sessions.iter().filter(|session| session.notice(text)).count()
+        self.sessions
+            .iter()
+            .filter(|session| session.notice(text))
+            .count()
     }
 
     /// Says goodbye to every connected player and closes with 1001.
     pub fn say_goodbye(&self, reason: &str, reconnect_after: Duration) {
         let millis = u32::try_from(reconnect_after.as_millis()).unwrap_or(u32::MAX);
-        let goodbye = v1::Goodbye { reason: reason.to_owned(), reconnect_after_ms: millis };
-        let message = v1::ServerMessage { body: Some(v1::server_message::Body::Goodbye(goodbye)) }.encode_to_vec();
-        for link in self.sessions.iter().filter_map(|session| session.link.as_ref()) {
+        let goodbye = v1::Goodbye {
+            reason: reason.to_owned(),
+            reconnect_after_ms: millis,
+        };
+        let message = v1::ServerMessage {
+            body: Some(v1::server_message::Body::Goodbye(goodbye)),
+        }
+        .encode_to_vec();
+        for link in self
+            .sessions
+            .iter()
+            .filter_map(|session| session.link.as_ref())
+        {
             link.send(&message);
             link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
         }
     }
 
     fn session_index(&self, player: PlayerId) -> Option<usize> {
-        self.sessions.binary_search_by_key(&player, |session| session.player).ok()
+        self.sessions
+            .binary_search_by_key(&player, |session| session.player)
+            .ok()
     }
 
     /// The entity of a session, if it has one.
     #[must_use]
     pub fn entity_of(&self, player: PlayerId) -> Option<EntityId> {
-        self.session_index(player).and_then(|index| self.sessions[index].entity)
+        self.session_index(player)
+            .and_then(|index| self.sessions[index].entity)
     }
 }
 
-fn send_parts<L: Link>(link: &L, snapshot: &Snapshot, memo: &BlockMemo, scratch: &mut Vec<u8>) -> SendOutcome {
+fn send_parts<L: Link>(
+    link: &L,
+    snapshot: &Snapshot,
+    memo: &BlockMemo,
+    scratch: &mut Vec<u8>,
+) -> SendOutcome {
     let mut parts: [&[u8]; PARTS_ON_STACK] = [&[]; PARTS_ON_STACK];
     let mut count = 0;
     for part in snapshot.parts(memo) {
         if count == PARTS_ON_STACK {
             scratch.clear();
-            snapshot.parts(memo).for_each(|part| scratch.extend_from_slice(part));
+            snapshot
+                .parts(memo)
+                .for_each(|part| scratch.extend_from_slice(part));
             return link.try_send(&[scratch]);
         }
         parts[count] = part;

@@ -72,7 +72,10 @@ impl Allowance {
     const MOST: f64 = 5.0;
 
     pub fn new(now: Micros) -> Self {
-        Self { lines: Self::MOST, at: now }
+        Self {
+            lines: Self::MOST,
+            at: now,
+        }
     }
 
     pub fn take(&mut self, now: Micros) -> bool {
@@ -87,7 +90,15 @@ impl Allowance {
 }
 
 impl<L: Link> Session<L> {
-    pub(super) fn new(player: PlayerId, name: String, is_spectator: bool, token: [u8; 20], tick: Tick, tick_rate: u32, now: Micros) -> Self {
+    pub(super) fn new(
+        player: PlayerId,
+        name: String,
+        is_spectator: bool,
+        token: [u8; 20],
+        tick: Tick,
+        tick_rate: u32,
+        now: Micros,
+    ) -> Self {
         Self {
             player,
             name,
@@ -123,7 +134,13 @@ impl<L: Link> Session<L> {
     }
 
     /// Takes over a new link: everything that is known of the old path is forgotten.
-    pub(super) fn attach(&mut self, link: Arc<L>, inbox: Arc<Inbox>, encoding: Encoding, now: Micros) -> Option<Arc<L>> {
+    pub(super) fn attach(
+        &mut self,
+        link: Arc<L>,
+        inbox: Arc<Inbox>,
+        encoding: Encoding,
+        now: Micros,
+    ) -> Option<Arc<L>> {
         self.away_since = None;
         self.view.start_over();
         self.window = Window::new(now);
@@ -142,7 +159,8 @@ impl<L: Link> Session<L> {
 
     pub(super) fn take_input(&mut self, inputs: &InputsArrived, ticks: TickClock) -> InputOutcome {
         self.window.received(inputs.received, inputs.arrived);
-        let margin = (ticks.due_us(inputs.target) - inputs.arrived.0 as f64) / ticks.tick_us() * 16.0;
+        let margin =
+            (ticks.due_us(inputs.target) - inputs.arrived.0 as f64) / ticks.tick_us() * 16.0;
         let margin = margin.clamp(-1e6, 1e6) as i32;
         self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
         match self.inputs.arrived(inputs.target, inputs.input()) {
@@ -154,10 +172,19 @@ impl<L: Link> Session<L> {
 
     /// Clamps what the screen is said to have shown: not the future, and not longer ago than the path and the interpolation explain, nor than the longest rewind.
     pub(super) fn clamp_view(&mut self, tick: Tick, tick_rate: u32, max_rewind: Duration) {
-        let Taken::Fresh(input) = self.inputs.current() else { return };
-        let in_parts = |span: Duration| (span.as_secs_f64() * f64::from(tick_rate) * ViewTick::FRACTIONS as f64) as u64;
-        let path = self.link.as_ref().and_then(|link| link.round_trip()).unwrap_or_default();
-        let explained = in_parts(Duration::from_micros(path.0) + VIEW_ALLOWANCE).min(in_parts(max_rewind));
+        let Taken::Fresh(input) = self.inputs.current() else {
+            return;
+        };
+        let in_parts = |span: Duration| {
+            (span.as_secs_f64() * f64::from(tick_rate) * ViewTick::FRACTIONS as f64) as u64
+        };
+        let path = self
+            .link
+            .as_ref()
+            .and_then(|link| link.round_trip())
+            .unwrap_or_default();
+        let explained =
+            in_parts(Duration::from_micros(path.0) + VIEW_ALLOWANCE).min(in_parts(max_rewind));
         let now = ViewTick::new(tick, 0).0;
         self.view_tick = ViewTick(input.view.0.clamp(now.saturating_sub(explained), now));
     }
@@ -174,12 +201,13 @@ impl<L: Link> Session<L> {
 
     /// Whether this is the tick of the second in which this session gets its beat.
     pub(super) fn is_due(&self, tick: Tick, tick_rate: u32) -> bool {
-        tick.0.wrapping_add(self.player.0) % tick_rate == 0
+        tick.0.wrapping_add(self.player.0).is_multiple_of(tick_rate)
     }
 
     /// The same for the view hash, half a second apart.
     pub(super) fn is_view_hash_due(&self, tick: Tick, tick_rate: u32) -> bool {
-        tick.0.wrapping_add(self.player.0).wrapping_add(tick_rate / 2) % tick_rate == 0
+        let phase = self.player.0.wrapping_add(tick_rate / 2);
+        tick.0.wrapping_add(phase).is_multiple_of(tick_rate)
     }
 
     pub(super) fn sent(&mut self, history: &History, bytes: usize, header: Header, now: Micros) {
@@ -195,7 +223,10 @@ impl<L: Link> Session<L> {
     /// Numbers a reliable message, keeps it for a resume, and sends it.
     pub(super) fn send_message(&mut self, message: v1::Message) {
         self.newest_message += 1;
-        let message = v1::Message { number: self.newest_message, ..message };
+        let message = v1::Message {
+            number: self.newest_message,
+            ..message
+        };
         let bytes = messages::encode(v1::server_message::Body::Message(message));
         if let Some(link) = &self.link {
             link.send(&bytes);
@@ -227,8 +258,16 @@ pub(super) struct SessionTurns<'a, L>(pub &'a [Session<L>]);
 
 impl<L: Link> Turns for SessionTurns<'_, L> {
     fn of(&self, player: PlayerId) -> Option<PlayerTurn<'_>> {
-        let index = self.0.binary_search_by_key(&player, |session| session.player).ok()?;
+        let index = self
+            .0
+            .binary_search_by_key(&player, |session| session.player)
+            .ok()?;
         let session = &self.0[index];
-        Some(PlayerTurn { player, input: session.inputs.current(), view: session.view_tick, seen: &session.view })
+        Some(PlayerTurn {
+            player,
+            input: session.inputs.current(),
+            view: session.view_tick,
+            seen: &session.view,
+        })
     }
 }

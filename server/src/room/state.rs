@@ -30,9 +30,15 @@ impl<L: Link> Room<L> {
     }
 
     fn entities(&self) -> Vec<Value> {
-        let Some(frame) = self.history.newest() else { return Vec::new() };
+        let Some(frame) = self.history.newest() else {
+            return Vec::new();
+        };
         let kinds = self.schema.kinds.iter().enumerate();
-        let rows = kinds.flat_map(|(number, kind)| frame.entities(KindId(number as u8)).map(move |id| (kind, id)));
+        let rows = kinds.flat_map(|(number, kind)| {
+            frame
+                .entities(KindId(number as u8))
+                .map(move |id| (kind, id))
+        });
         rows.map(|(kind, id)| {
             let names = kind.lanes.iter().map(|lane| lane.name.clone());
             let lanes: serde_json::Map<String, Value> = names.zip(frame.lanes(id.key()).map(Value::from)).collect();

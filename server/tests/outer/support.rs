@@ -68,7 +68,7 @@ impl Rooms for TestRooms {
     type Handler = TestHandler;
 
     fn connected(
-        &self,
+        self: &Arc<Self>,
         connection: Arc<Connection>,
         room: Option<String>,
         _deadline: Instant,

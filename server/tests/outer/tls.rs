@@ -96,6 +96,36 @@ async fn violations_are_refused_over_tls_too() {
 }
 
 #[tokio::test]
+async fn a_reload_keeps_players_and_serves_the_new_certificate() {
+    let dir = std::env::temp_dir().join(format!("tickwire-reload-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    };
+    renew();
+    let paths = [cert.to_str().unwrap(), key.to_str().unwrap()];
+    let flags = ["--ws-echo", "--tls-cert", paths[0], "--tls-key", paths[1]];
+    let server = TestServer::start(&flags);
+    let presented = |stream: &TlsStream<TcpStream>| {
+        let chain = stream.get_ref().1.peer_certificates();
+        chain.unwrap()[0].clone().into_owned()
+    };
+    let stream = connect(&server).await;
+    let old = presented(&stream);
+    let mut player = Client::over(stream, "/echo", "").await;
+    renew();
+    server.server.tls().unwrap().reload().unwrap();
+    let stream = connect(&server).await;
+    assert_ne!(presented(&stream), old);
+    player.send(&frame(0x82, b"still here")).await;
+    assert_eq!(player.next().await.unwrap().payload, b"still here");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
 async fn plain_http_on_a_tls_port_is_counted_as_garbled() {
     let server = TestServer::start(&["--tls-self-signed"]);
     let mut stream = TcpStream::connect(server.addr).await.unwrap();

@@ -1,0 +1,13 @@
+//! The server's clock: microseconds since the process started, monotonic. Everything that clients hear of time is on it.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+use tickwire_sync::Micros;
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Now.
+#[must_use]
+pub fn now() -> Micros {
+    Micros(START.elapsed().as_micros() as u64)
+}

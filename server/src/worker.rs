@@ -1,0 +1,452 @@
+//! Workers: threads that own rooms and tick them by absolute deadlines.
+//!
+//! In: commands (open a room, let someone in, tell everyone something). Out: ticks. A worker sleeps until the earliest
+//! deadline of its rooms or the next command, and is never blocked by a socket. A late tick is caught up with, up to
+//! [`MAX_CATCH_UP`]; beyond that ticks are skipped and counted, and the numbers go on with the time.
+
+use crate::clock::now;
+use crate::close::{Close, CloseCode};
+use crate::metrics::{
+    Deferred, InputOutcome, Label as _, Metrics, Phase, ResumeOutcome, ShotOutcome,
+};
+use crate::net::connection::Connection;
+use crate::room::{Hello, Inbox, JoinRefused, Room, RoomStats};
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tickwire_sync::{Micros, Tick, ViewTick};
+use tokio::sync::oneshot;
+
+/// Late ticks that are made at once, one after the other, before ticks are skipped.
+const MAX_CATCH_UP: u32 = 3;
+/// A room that has been empty for this long ends.
+const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
+/// How often an idle worker shows that it is alive.
+const IDLE: Duration = Duration::from_millis(500);
+/// A room that was late by more than a tick within this time makes its worker late.
+const LATE_MEMORY: Micros = Micros::from_millis(1_000);
+
+/// The room of a worker.
+type OwnRoom = Room<Connection>;
+
+/// What a worker is asked to do.
+pub(crate) enum Command {
+    /// Begin to tick a room.
+    Open(Box<OwnRoom>, Arc<RoomEntry>),
+    /// Let someone in.
+    Join {
+        room: String,
+        hello: Box<Hello>,
+        connection: Arc<Connection>,
+        inbox: Arc<Inbox>,
+    },
+    /// Tell the players of one room, or of all; answers how many were told, `None` if there is no such room.
+    Notice {
+        text: String,
+        room: Option<String>,
+        answer: oneshot::Sender<Option<usize>>,
+    },
+    /// The state of a room.
+    State {
+        room: String,
+        answer: oneshot::Sender<Option<Value>>,
+    },
+    /// A line for each room.
+    List { answer: oneshot::Sender<Vec<Value>> },
+    /// Say goodbye to everyone.
+    Goodbye {
+        reason: String,
+        reconnect_after: Duration,
+        answer: oneshot::Sender<()>,
+    },
+}
+
+/// What the lobby and a room's worker both know of a room.
+#[derive(Debug, Default)]
+pub(crate) struct RoomEntry {
+    /// Joins that are on their way to the worker: while there are any, the room does not end.
+    pub joining: AtomicU64,
+    /// Set by the worker when the room has ended; no join may be sent any more.
+    pub has_ended: RwLock<bool>,
+}
+
+/// The handle of a worker.
+pub(crate) struct Worker {
+    commands: Sender<Command>,
+    pulse: Arc<Pulse>,
+}
+
+/// How a worker feels, readable from outside.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// When the worker last did anything.
+    alive: AtomicU64,
+    /// Since when it has been late without a break; 0: it is not.
+    late_since: AtomicU64,
+    has_ended: AtomicBool,
+}
+
+impl Worker {
+    /// Starts a worker's thread.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(number: usize, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let (commands, receiver) = channel();
+        let pulse = Arc::new(Pulse {
+            alive: AtomicU64::new(now().0),
+            ..Pulse::default()
+        });
+        let thread = Thread {
+            receiver,
+            metrics,
+            pulse: Arc::clone(&pulse),
+            rooms: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            late_at: None,
+        };
+        std::thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || thread.run())?;
+        Ok(Self { commands, pulse })
+    }
+
+    /// Passes a command on. `false`: the worker is gone (the process ends).
+    pub fn send(&self, command: Command) -> bool {
+        self.commands.send(command).is_ok()
+    }
+
+    /// Whether the worker has done something within `limit`.
+    pub fn is_alive(&self, limit: Duration) -> bool {
+        !self.pulse.has_ended.load(Ordering::Relaxed)
+            && now()
+                .since(Micros(self.pulse.alive.load(Ordering::Relaxed)))
+                .0
+                < limit.as_micros() as u64
+    }
+
+    /// For how long the worker has been late without a break.
+    pub fn late_for(&self) -> Duration {
+        match self.pulse.late_since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => Duration::from_micros(now().since(Micros(since)).0),
+        }
+    }
+}
+
+/// What a room adds to the gauges that all rooms share.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    players: i64,
+    sessions: i64,
+    entities: i64,
+}
+
+struct Running {
+    room: OwnRoom,
+    entry: Arc<RoomEntry>,
+    totals: Totals,
+    /// Since when nobody is there.
+    empty_since: Option<Micros>,
+    /// For the list: bytes sent in the running second and in the one before.
+    bytes: u64,
+    bytes_per_second: u64,
+}
+
+struct Thread {
+    receiver: Receiver<Command>,
+    metrics: Arc<Metrics>,
+    pulse: Arc<Pulse>,
+    rooms: BTreeMap<String, Running>,
+    /// When each room's next tick is due.
+    deadlines: BinaryHeap<Reverse<(Micros, String)>>,
+    late_at: Option<Micros>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        loop {
+            self.pulse.alive.store(now().0, Ordering::Relaxed);
+            let pause = match self.deadlines.peek() {
+                Some(Reverse((due, _))) => Duration::from_micros(due.since(now()).0),
+                None => IDLE,
+            };
+            let command = match pause {
+                // A due tick waits for nobody, but commands must not starve either: one goes between any two ticks.
+                Duration::ZERO => self.receiver.try_recv().map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                }),
+                pause => self.receiver.recv_timeout(pause),
+            };
+            match command {
+                Ok(command) => self.obey(command),
+                Err(RecvTimeoutError::Timeout) => self.tick_next(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.pulse.has_ended.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Makes the tick that is due, if one is.
+    fn tick_next(&mut self) {
+        let is_due = self
+            .deadlines
+            .peek()
+            .is_some_and(|Reverse((due, _))| *due <= now());
+        let Some(Reverse((due, name))) = is_due.then(|| self.deadlines.pop()).flatten() else {
+            return;
+        };
+        let Some(running) = self.rooms.get_mut(&name) else {
+            return;
+        };
+        let started = now();
+        let ticks = running.room.ticks();
+        // The tick that the time asks for; those before it that were missed are made too, if they are few.
+        let wanted = Tick(ticks.ticks_at(started.0 as f64).max(0.0) as u32)
+            .max(running.room.tick_now().next());
+        let missed = wanted.since(running.room.tick_now()) - 1;
+        let first = if missed > MAX_CATCH_UP {
+            wanted
+        } else {
+            running.room.tick_now().next()
+        };
+        self.metrics
+            .ticks_skipped
+            .inc_by(u64::from(first.since(running.room.tick_now()) - 1));
+        self.metrics
+            .tick_lateness
+            .observe(started.since(due).0 as f64 / 1e6);
+        if missed > 0 {
+            self.late_at = Some(started);
+        }
+        for tick in first.0..=wanted.0 {
+            let began = now();
+            running.room.tick(Tick(tick), began, now);
+            let stats = running.room.take_stats();
+            self.metrics.ticks.inc();
+            self.metrics
+                .tick_duration
+                .observe(now().since(began).0 as f64 / 1e6);
+            count(&self.metrics, &stats, ticks.tick_us());
+            running.note(&stats, &self.metrics, tick, ticks.tick_rate);
+        }
+        let next = Micros(ticks.due_us(wanted.next()).max(0.0).ceil() as u64);
+        let is_over = running.is_over(now());
+        self.note_lateness(now());
+        if is_over {
+            self.end(&name);
+        } else {
+            self.deadlines.push(Reverse((next, name)));
+        }
+    }
+
+    fn note_lateness(&mut self, now: Micros) {
+        let is_late = self.late_at.is_some_and(|at| now.since(at) < LATE_MEMORY);
+        let since = self.pulse.late_since.load(Ordering::Relaxed);
+        match (is_late, since) {
+            (true, 0) => self.pulse.late_since.store(now.0, Ordering::Relaxed),
+            (false, 1..) => self.pulse.late_since.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, name: &str) {
+        if let Some(mut running) = self.rooms.remove(name) {
+            tracing::info!(room = name, tick = running.room.tick_now().0, "room ended");
+            let nothing = RoomStats::default();
+            running.note(&nothing, &self.metrics, 1, 2);
+            self.metrics.rooms.dec();
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Open(room, entry) => {
+                tracing::info!(room = room.name(), "room opened");
+                let next =
+                    Micros(room.ticks().due_us(room.tick_now().next()).max(0.0).ceil() as u64);
+                self.deadlines.push(Reverse((next, room.name().to_owned())));
+                self.metrics.rooms.inc();
+                let running = Running {
+                    entry,
+                    totals: Totals::default(),
+                    empty_since: Some(now()),
+                    bytes: 0,
+                    bytes_per_second: 0,
+                    room: *room,
+                };
+                self.rooms.insert(running.room.name().to_owned(), running);
+            }
+            Command::Join {
+                room,
+                hello,
+                connection,
+                inbox,
+            } => self.join(&room, &hello, &connection, inbox),
+            Command::Notice { text, room, answer } => {
+                let told = match &room {
+                    Some(room) => self
+                        .rooms
+                        .get(room)
+                        .map(|running| running.room.notice(&text)),
+                    None => Some(
+                        self.rooms
+                            .values()
+                            .map(|running| running.room.notice(&text))
+                            .sum(),
+                    ),
+                };
+                let _ = answer.send(told);
+            }
+            Command::State { room, answer } => {
+                let _ = answer.send(self.rooms.get(&room).map(|running| running.room.state()));
+            }
+            Command::List { answer } => {
+                let _ = answer.send(self.rooms.values().map(Running::line).collect());
+            }
+            Command::Goodbye {
+                reason,
+                reconnect_after,
+                answer,
+            } => {
+                for running in self.rooms.values() {
+                    running.room.say_goodbye(&reason, reconnect_after);
+                }
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
+        let Some(running) = self.rooms.get_mut(room) else {
+            // The lobby keeps a room from ending while somebody is on the way, so this is a bug, and not the player's fault.
+            connection.close(&Close::new(
+                CloseCode::Full,
+                "the room has just ended; connect again",
+            ));
+            return;
+        };
+        running.entry.joining.fetch_sub(1, Ordering::AcqRel);
+        match running
+            .room
+            .join(hello, Arc::clone(connection), inbox, now())
+        {
+            Ok(joined) => {
+                running.empty_since = None;
+                let session = joined.player.0;
+                tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
+            }
+            Err(JoinRefused::Full) => {
+                connection.close(&Close::new(CloseCode::Full, JoinRefused::Full.to_string()))
+            }
+            Err(JoinRefused::Game(refusal)) => {
+                connection.close(&Close::new(CloseCode::Policy, refusal.to_string()))
+            }
+        }
+    }
+}
+
+impl Running {
+    fn note(&mut self, stats: &RoomStats, metrics: &Metrics, tick: u32, tick_rate: u32) {
+        let totals = Totals {
+            players: stats.players as i64,
+            sessions: stats.sessions as i64,
+            entities: stats.entities as i64,
+        };
+        metrics.players.add(totals.players - self.totals.players);
+        metrics.sessions.add(totals.sessions - self.totals.sessions);
+        metrics.entities.add(totals.entities - self.totals.entities);
+        self.totals = totals;
+        self.bytes += stats.snapshot_bytes;
+        if tick.is_multiple_of(tick_rate) {
+            self.bytes_per_second = std::mem::take(&mut self.bytes);
+        }
+    }
+
+    /// Whether the room has been empty for long. If so, the lobby hears of it before anyone else can join.
+    fn is_over(&mut self, now: Micros) -> bool {
+        if !self.room.sessions().is_empty() {
+            self.empty_since = None;
+            return false;
+        }
+        let since = *self.empty_since.get_or_insert(now);
+        if now.since(since) < EMPTY_ROOM_LIFE {
+            return false;
+        }
+        let mut has_ended = self
+            .entry
+            .has_ended
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
+        *has_ended
+    }
+
+    fn line(&self) -> Value {
+        json!({
+            "room": self.room.name(),
+            "players": self.totals.players,
+            "sessions": self.totals.sessions,
+            "tick": self.room.tick_now().0,
+            "bytes_per_second": self.bytes_per_second,
+        })
+    }
+}
+
+/// Adds a tick's counts to the metrics.
+fn count(metrics: &Metrics, stats: &RoomStats, tick_us: f64) {
+    let seconds = |span: Micros| span.0 as f64 / 1e6;
+    let phases = stats.phases;
+    let parts = [
+        (Phase::Input, phases.input),
+        (Phase::Step, phases.step),
+        (Phase::Publish, phases.publish),
+        (Phase::Encode, phases.encode),
+        (Phase::Send, phases.send),
+    ];
+    for (phase, span) in parts {
+        metrics.phase.get(phase).observe(seconds(span));
+    }
+    let add = |counter: &prometheus::IntCounter, count: u64| {
+        if count > 0 {
+            counter.inc_by(count);
+        }
+    };
+    add(&metrics.snapshots_sent, stats.snapshots);
+    add(&metrics.snapshot_bytes, stats.snapshot_bytes);
+    add(&metrics.blocks_encoded, stats.blocks_encoded);
+    add(&metrics.blocks_reused, stats.blocks_reused);
+    add(&metrics.view_mismatches, stats.view_mismatches);
+    for outcome in InputOutcome::ALL {
+        add(metrics.inputs.get(*outcome), stats.inputs[outcome.index()]);
+    }
+    for outcome in ResumeOutcome::ALL {
+        add(
+            metrics.resumes.get(*outcome),
+            stats.resumes[outcome.index()],
+        );
+    }
+    for reason in Deferred::ALL {
+        add(
+            metrics.snapshots_deferred.get(*reason),
+            stats.deferred[reason.index()],
+        );
+    }
+    for (outcome, rewound) in &stats.shots {
+        let label = match outcome {
+            tickwire_game::ShotOutcome::Hit => ShotOutcome::Hit,
+            tickwire_game::ShotOutcome::Miss => ShotOutcome::Miss,
+        };
+        metrics.shots.get(label).inc();
+        metrics
+            .rewind
+            .observe(*rewound as f64 / ViewTick::FRACTIONS as f64 * tick_us / 1e6);
+    }
+}

@@ -1,0 +1,129 @@
+//! A client that speaks single messages, right or wrong.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use prost::Message as _;
+use std::net::SocketAddr;
+use tickwire_proto::v1::{self, client_message, server_message};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// See the module's head.
+pub struct RawClient {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// How a connection ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// The close code; `None`: without a closing handshake.
+    pub code: Option<u16>,
+    /// The reason.
+    pub reason: String,
+}
+
+impl RawClient {
+    /// Opens a WebSocket at a path such as `/ws?room=a`.
+    ///
+    /// # Panics
+    /// If the server does not let it.
+    pub async fn connect(addr: SocketAddr, path: &str) -> Self {
+        let mut request = format!("ws://{addr}{path}").into_client_request().unwrap();
+        request.headers_mut().insert(
+            "sec-websocket-protocol",
+            tickwire_proto::SUBPROTOCOL.parse().unwrap(),
+        );
+        let (socket, _) = crate::within("the upgrade", tokio_tungstenite::connect_async(request))
+            .await
+            .unwrap();
+        Self { socket }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub async fn send(&mut self, body: client_message::Body) {
+        self.send_bytes(v1::ClientMessage { body: Some(body) }.encode_to_vec())
+            .await;
+    }
+
+    /// Sends any bytes as a binary message.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub async fn send_bytes(&mut self, bytes: Vec<u8>) {
+        self.socket.send(Message::binary(bytes)).await.unwrap();
+    }
+
+    /// Says Hello and waits for Welcome.
+    ///
+    /// # Panics
+    /// If something else comes.
+    pub async fn join(&mut self, hello: v1::Hello) -> v1::Welcome {
+        self.send(client_message::Body::Hello(v1::Hello {
+            version: tickwire_proto::VERSION,
+            ..hello
+        }))
+        .await;
+        match self.next().await {
+            Ok(server_message::Body::Welcome(welcome)) => welcome,
+            other => panic!("instead of Welcome came {other:?}"),
+        }
+    }
+
+    /// The next message, or how the connection ended.
+    ///
+    /// # Errors
+    /// The end.
+    ///
+    /// # Panics
+    /// If a message cannot be read.
+    pub async fn next(&mut self) -> Result<server_message::Body, Ended> {
+        loop {
+            match crate::within("a message", self.socket.next()).await {
+                Some(Ok(Message::Binary(bytes))) => {
+                    return Ok(v1::ServerMessage::decode(&bytes[..]).unwrap().body.unwrap());
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err(Ended {
+                        code: Some(frame.code.into()),
+                        reason: frame.reason.to_string(),
+                    });
+                }
+                Some(Ok(Message::Close(None)) | Err(_)) | None => {
+                    return Err(Ended {
+                        code: None,
+                        reason: String::new(),
+                    });
+                }
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next message for which `pick` gives something.
+    ///
+    /// # Panics
+    /// If the connection ends first.
+    pub async fn wait_for<T>(
+        &mut self,
+        mut pick: impl FnMut(server_message::Body) -> Option<T>,
+    ) -> T {
+        loop {
+            if let Some(found) = pick(self.next().await.unwrap()) {
+                return found;
+            }
+        }
+    }
+
+    /// How the connection ends; messages before that are passed over.
+    pub async fn end(mut self) -> Ended {
+        loop {
+            if let Err(ended) = self.next().await {
+                return ended;
+            }
+        }
+    }
+}

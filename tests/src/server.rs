@@ -1,0 +1,156 @@
+//! A real server in this process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tickwire_game::{Game, GameSettings};
+use tickwire_server::config::Config;
+use tickwire_server::lobby::NewGame;
+use tickwire_server::shutdown::Shutdown;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// See the module's head.
+pub struct TestServer {
+    /// The game port.
+    pub addr: SocketAddr,
+    /// The operations port.
+    pub ops: SocketAddr,
+    draining: Shutdown,
+    running: JoinHandle<()>,
+}
+
+impl TestServer {
+    /// Starts a server that plays the arena, with these flags beside free ports.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start(flags: &[&str]) -> Self {
+        let arena = tickwire_game::shipped(tickwire_game::arena::NAME).unwrap();
+        Self::start_with(flags, arena)
+    }
+
+    /// Starts a server that plays another game.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start_with(
+        flags: &[&str],
+        game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
+    ) -> Self {
+        let fixed = [
+            "test",
+            "--listen",
+            "127.0.0.1:0",
+            "--ops-listen",
+            "127.0.0.1:0",
+        ];
+        let config = Config::load(fixed.iter().chain(flags)).unwrap();
+        let game: NewGame = Arc::new(game);
+        let server = tickwire_server::start(config, game).unwrap();
+        let (addr, ops, draining) = (server.game_addr(), server.ops_addr(), server.draining());
+        let asked = draining.clone();
+        let running = tokio::spawn(async move {
+            asked.asked().await;
+            server.drain().await;
+        });
+        Self {
+            addr,
+            ops,
+            draining,
+            running,
+        }
+    }
+
+    /// Drains the server and waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn drain(self) {
+        self.draining.ask();
+        crate::within("the end of the drain", self.running)
+            .await
+            .unwrap();
+    }
+
+    /// The URL of the WebSocket of a room.
+    #[must_use]
+    pub fn url(&self, room: &str) -> String {
+        format!("ws://{}/ws?room={room}", self.addr)
+    }
+
+    /// The value of one series of `/metrics`.
+    ///
+    /// # Panics
+    /// If there is no such series.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let (_, text) = http_get(self.ops, "/metrics").await;
+        let line = text.lines().find(|line| {
+            line.strip_prefix(series)
+                .is_some_and(|rest| rest.starts_with(' '))
+        });
+        let line = line.unwrap_or_else(|| panic!("no series {series} in\n{text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+/// A GET; gives the status and the body.
+///
+/// # Panics
+/// If there is no answer.
+pub async fn http_get(addr: SocketAddr, path: &str) -> (u16, String) {
+    http(
+        addr,
+        &format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n"),
+    )
+    .await
+}
+
+/// A POST of JSON; gives the status and the body.
+///
+/// # Panics
+/// If there is no answer.
+pub async fn http_post(addr: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    http(addr, &(head + body)).await
+}
+
+async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
+    let exchange = async {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let answer = crate::within("the HTTP answer", exchange).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        unchunk(body)
+    } else {
+        body.to_owned()
+    };
+    (status, body)
+}
+
+fn unchunk(mut chunks: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, rest)) = chunks.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        if length == 0 {
+            break;
+        }
+        body.push_str(&rest[..length]);
+        chunks = &rest[length + 2..];
+    }
+    body
+}

@@ -1,0 +1,255 @@
+//! A game of somebody else's, written against `tickwire-game` and `tickwire-sync` alone: everything that the trait offers.
+//!
+//! Two teams hide flags from each other: each team's flag is on a layer of its own. Every input moves a token, a step onto
+//! x = 100 rings a bell that everyone near hears, and tells the team.
+
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+
+use glam::IVec2;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tickwire_client::{Incoming, Options};
+use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Step};
+use tickwire_sync::frame::{Place, Publisher};
+use tickwire_sync::view::Sight;
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
+use tickwire_tests::{Player, TestServer};
+
+const TOKEN: KindId = KindId(0);
+const FLAG: KindId = KindId(1);
+
+struct Token {
+    x: i32,
+    team: u8,
+    secret: i32,
+}
+
+struct Flags {
+    tokens: BTreeMap<PlayerId, Token>,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl Flags {
+    fn note(&self, call: &str, player: PlayerId) {
+        self.calls.lock().unwrap().push(format!("{call} {player}"));
+    }
+}
+
+impl Game for Flags {
+    fn name(&self) -> &'static str {
+        "flags"
+    }
+
+    fn schema(&self) -> Arc<Schema> {
+        let position = || vec![Lane::continuous("x", "unit"), Lane::continuous("y", "unit")];
+        let token = Kind {
+            name: "token".into(),
+            lanes: position(),
+            private_lanes: vec![Lane::discrete("secret", "number")],
+            placed: true,
+            ..Kind::default()
+        };
+        let flag = Kind {
+            name: "flag".into(),
+            lanes: position(),
+            texts: vec!["motto".into()],
+            placed: true,
+            ..Kind::default()
+        };
+        let grid = Grid {
+            layers: 3,
+            ..Grid::covering(IVec2::ZERO, IVec2::splat(1000), 250)
+        };
+        Arc::new(Schema {
+            kinds: vec![token, flag],
+            events: vec!["bell".into()],
+            grid,
+        })
+    }
+
+    fn map(&self) -> Vec<u8> {
+        b"a map of my own".to_vec()
+    }
+
+    fn rules_hash(&self) -> u64 {
+        1
+    }
+
+    fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<Option<EntityId>, Refusal> {
+        if identity.name == "Mallory" {
+            return Err(Refusal("not you".into()));
+        }
+        self.note("join", player);
+        self.tokens.insert(
+            player,
+            Token {
+                x: 0,
+                team: 1 + (player.0 % 2) as u8,
+                secret: player.0 as i32 * 11,
+            },
+        );
+        Ok(Some(EntityId {
+            kind: TOKEN,
+            slot: player.0,
+            generation: 1,
+        }))
+    }
+
+    fn away(&mut self, player: PlayerId) {
+        self.note("away", player);
+    }
+
+    fn resume(&mut self, player: PlayerId) {
+        self.note("resume", player);
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.note("leave", player);
+        self.tokens.remove(&player);
+    }
+
+    fn step(&mut self, step: &mut Step<'_>) {
+        for (player, token) in &mut self.tokens {
+            let turn = step.turns.of(*player).unwrap();
+            if turn.fresh_seq().is_some() && turn.payload() == b"step" {
+                token.x += 1;
+                if token.x == 100 {
+                    let here = step.grid().cell_at(IVec2::new(100, 500), Layer(0));
+                    step.events.emit(0, b"ding", [here]);
+                    step.messages
+                        .send(Recipient::Layer(Layer(token.team)), *b"we are there");
+                    step.messages
+                        .send(Recipient::Player(*player), *b"well done");
+                }
+            }
+        }
+    }
+
+    fn publish(&self, out: &mut Publisher<'_>) {
+        for (player, token) in &self.tokens {
+            let id = EntityId {
+                kind: TOKEN,
+                slot: player.0,
+                generation: 1,
+            };
+            out.put(id, Place::Layer(Layer(0)), &[token.x, 500], &[]);
+            out.own(*player, id, &[token.secret]);
+        }
+        for team in 1..=2 {
+            let id = EntityId {
+                kind: FLAG,
+                slot: u32::from(team),
+                generation: 1,
+            };
+            out.put(
+                id,
+                Place::Layer(Layer(team)),
+                &[500, 500],
+                &[Arc::from(format!("team {team}"))],
+            );
+        }
+    }
+
+    fn sight(&self, player: PlayerId) -> Sight {
+        let team = self.tokens.get(&player).map_or(0, |token| token.team);
+        Sight {
+            focus: IVec2::splat(500),
+            half_extent: IVec2::splat(500),
+            layers: LayerSet::default().with(Layer(team)),
+        }
+    }
+}
+
+fn flags_seen(player: &Player) -> Vec<u32> {
+    let shown = player.client.replica().unwrap().shown();
+    shown
+        .iter()
+        .filter(|(row, _, _)| row.id.kind == FLAG)
+        .map(|(row, _, _)| row.id.slot)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_partys_game_gets_all_that_the_trait_promises() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    let new_game = move |_: &GameSettings| -> Box<dyn Game> {
+        Box::new(Flags {
+            tokens: BTreeMap::new(),
+            calls: Arc::clone(&noted),
+        })
+    };
+    let server = TestServer::start_with(&["--resume-window", "1s"], new_game);
+    let mut odd = Player::joined(&server.url("a"), "Odd").await;
+    let mut even = Player::joined(&server.url("a"), "Even").await;
+    assert_eq!(
+        (odd.client.game(), odd.client.map()),
+        ("flags", &b"a map of my own"[..])
+    );
+    // Layers: each sees the own team's flag and no other.
+    assert_eq!((flags_seen(&odd), flags_seen(&even)), (vec![2], vec![1]));
+    // Private lanes reach the owner's client and nobody else: the schema marks them, and no public row has them.
+    assert_eq!(
+        even.client.replica().unwrap().schema().kinds[0]
+            .private_lanes
+            .len(),
+        1
+    );
+    odd.payload = b"step".to_vec();
+    let rang = |player: &mut Player| {
+        player
+            .incoming
+            .iter()
+            .any(|came| matches!(came, Incoming::Event(event) if event.payload == b"ding"))
+    };
+    odd.until("the bell", rang).await;
+    even.until("the bell", rang).await;
+    odd.until("both messages", |odd| {
+        odd.incoming
+            .contains(&Incoming::Game(b"we are there".to_vec()))
+            && odd
+                .incoming
+                .contains(&Incoming::Game(b"well done".to_vec()))
+    })
+    .await;
+    assert!(
+        !even
+            .incoming
+            .iter()
+            .any(|came| matches!(came, Incoming::Game(_))),
+        "a message to the other team came"
+    );
+    // Away and back; away and gone.
+    even.cut();
+    even.until("the resume", |even| even.client.counters().resumes == 1)
+        .await;
+    even.cut();
+    let left = || calls.lock().unwrap().contains(&"leave 2".to_owned());
+    odd.until("the session's end", |_| left()).await;
+    assert_eq!(
+        *calls.lock().unwrap(),
+        [
+            "join 1", "join 2", "away 2", "resume 2", "away 2", "leave 2"
+        ]
+    );
+    // Refused, and told why.
+    let mut mallory = Player::new(
+        &server.url("a"),
+        Options {
+            name: "Mallory".into(),
+            ..Options::default()
+        },
+    );
+    mallory
+        .until("the refusal", |mallory| {
+            !matches!(mallory.client.phase(), tickwire_client::Phase::Connecting)
+        })
+        .await;
+    assert_eq!(
+        *mallory.client.phase(),
+        tickwire_client::Phase::Closed {
+            code: 1008,
+            reason: "not you".into()
+        }
+    );
+}

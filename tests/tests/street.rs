@@ -1,0 +1,361 @@
+//! The street, end to end: join, play, stay in sync, leave, come back.
+
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+
+use tickwire_client::{Incoming, Options, Phase};
+use tickwire_game::arena::{ArenaInput, kind, ship_lane};
+use tickwire_proto::v1::{self, client_message, server_message};
+use tickwire_tests::{Player, RawClient, TestServer, http_get, http_post};
+
+fn thrust_right() -> Vec<u8> {
+    ArenaInput {
+        right: true,
+        heading: Some(0),
+        ..ArenaInput::default()
+    }
+    .encode()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_joins_moves_and_stays_in_sync() {
+    let server = TestServer::start(&["--npcs", "4"]);
+    let mut player = Player::joined(&server.url("a"), "Ada").await;
+    assert_eq!(player.client.name(), "Ada");
+    player
+        .until("an own ship", |player| player.client.own().is_some())
+        .await;
+    let start = player.client.own().unwrap().lanes[ship_lane::X];
+    player.payload = thrust_right();
+    player
+        .until("the own ship to move", |player| {
+            player
+                .client
+                .own()
+                .is_some_and(|own| (own.lanes[ship_lane::X] - start).abs() > 400)
+        })
+        .await;
+    player
+        .until("three view checks", |player| {
+            player.client.counters().view_checks >= 3
+        })
+        .await;
+    let counters = player.client.counters();
+    assert_eq!((counters.view_mismatches, counters.protocol_errors), (0, 0));
+    let replica = player.client.replica().unwrap();
+    assert!(
+        replica
+            .shown()
+            .iter()
+            .any(|(row, _, _)| row.id.kind == kind::PLAYER && &*row.texts[0] == "Ada")
+    );
+    assert!(
+        replica
+            .shown()
+            .iter()
+            .any(|(row, _, _)| row.id.kind == kind::PELLET)
+    );
+    server.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_players_see_each_other_and_chat() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let mut ada = Player::joined(&server.url("a"), "Ada").await;
+    let mut bob = Player::joined(&server.url("a"), "Bob").await;
+    let sees = |player: &Player, name: &str| {
+        player
+            .client
+            .replica()
+            .unwrap()
+            .shown()
+            .iter()
+            .any(|(row, _, _)| row.id.kind == kind::PLAYER && &*row.texts[0] == name)
+    };
+    ada.until("Bob", |ada| sees(ada, "Bob")).await;
+    bob.until("Ada", |bob| sees(bob, "Ada")).await;
+    ada.client.chat("hello\u{7} there");
+    ada.step().await;
+    let heard = |player: &mut Player| {
+        player.incoming.contains(&Incoming::Chat {
+            from: 1,
+            name: "Ada".into(),
+            text: "hello there".into(),
+        })
+    };
+    bob.until("the line", heard).await;
+    ada.until("the own line", heard).await;
+    ada.client.leave();
+    ada.step().await;
+    bob.until("Ada to be gone", |bob| !sees(bob, "Ada")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_comes_back_as_the_same_session_with_what_was_said_meanwhile() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let mut ada = Player::joined(&server.url("a"), "Ada").await;
+    let mut bob = Player::joined(&server.url("a"), "Bob").await;
+    let (session, entity) = (ada.client.session(), ada.client.entity());
+    ada.cut();
+    bob.client.chat("are you there?");
+    bob.for_snapshots(30).await;
+    ada.until("the resume", |ada| ada.client.counters().resumes == 1)
+        .await;
+    ada.for_snapshots(10).await;
+    assert_eq!(
+        (ada.client.session(), ada.client.entity()),
+        (session, entity)
+    );
+    assert!(ada.incoming.contains(&Incoming::Chat {
+        from: 2,
+        name: "Bob".into(),
+        text: "are you there?".into()
+    }));
+    assert_eq!(ada.client.counters().view_mismatches, 0);
+    assert!(
+        (server
+            .metric(r#"tickwire_resumes_total{outcome="resumed"}"#)
+            .await
+            - 1.0)
+            .abs()
+            < 0.1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_connection_takes_the_session_over() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let mut first = RawClient::connect(server.addr, "/ws?room=a").await;
+    let welcome = first
+        .join(v1::Hello {
+            name: "Ada".into(),
+            ..v1::Hello::default()
+        })
+        .await;
+    let mut second = RawClient::connect(server.addr, "/ws?room=a").await;
+    let again = second
+        .join(v1::Hello {
+            resume_token: welcome.resume_token,
+            ..v1::Hello::default()
+        })
+        .await;
+    assert!(again.resumed);
+    assert_eq!(
+        (again.session, again.entity),
+        (welcome.session, welcome.entity)
+    );
+    assert_eq!(first.end().await.code, Some(4005));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_in_the_wrong_order_or_unreadable_end_the_connection_with_their_code() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let early = |body| async {
+        let mut client = RawClient::connect(server.addr, "/ws").await;
+        client.send(body).await;
+        client.end().await.code
+    };
+    assert_eq!(
+        early(client_message::Body::Inputs(v1::Inputs::default())).await,
+        Some(4001)
+    );
+    assert_eq!(
+        early(client_message::Body::Hello(v1::Hello {
+            version: 99,
+            ..v1::Hello::default()
+        }))
+        .await,
+        Some(4002)
+    );
+    let bad_room = v1::Hello {
+        version: 1,
+        room: "no such/room".into(),
+        ..v1::Hello::default()
+    };
+    assert_eq!(
+        early(client_message::Body::Hello(bad_room)).await,
+        Some(4002)
+    );
+    let mut client = RawClient::connect(server.addr, "/ws").await;
+    client.join(v1::Hello::default()).await;
+    client
+        .send(client_message::Body::Hello(v1::Hello::default()))
+        .await;
+    assert_eq!(client.end().await.code, Some(4001));
+    let mut client = RawClient::connect(server.addr, "/ws").await;
+    client.send_bytes(vec![0xFF; 7]).await;
+    assert_eq!(client.end().await.code, Some(4000));
+    let mut client = RawClient::connect(server.addr, "/ws?room=a").await;
+    client
+        .send(client_message::Body::Hello(v1::Hello {
+            version: 1,
+            room: "b".into(),
+            ..v1::Hello::default()
+        }))
+        .await;
+    assert_eq!(client.end().await.code, Some(4002));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_room_and_a_full_server_say_so() {
+    let server = TestServer::start(&["--npcs", "0", "--max-players", "1", "--max-rooms", "1"]);
+    let mut first = RawClient::connect(server.addr, "/ws?room=a").await;
+    first.join(v1::Hello::default()).await;
+    for room in ["a", "b"] {
+        let mut late = RawClient::connect(server.addr, &format!("/ws?room={room}")).await;
+        late.send(client_message::Body::Hello(v1::Hello {
+            version: 1,
+            ..v1::Hello::default()
+        }))
+        .await;
+        assert_eq!(late.end().await.code, Some(1013));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_inputs_moves_nobody_faster() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let mut calm = Player::joined(&server.url("calm"), "Calm").await;
+    let mut flood = RawClient::connect(server.addr, "/ws?room=calm").await;
+    let welcome = flood.join(v1::Hello::default()).await;
+    let payload = thrust_right();
+    let (mut seq, mut tick) = (0, welcome.tick);
+    // Three inputs a tick, for two seconds: more than there are ticks, less than what ends the connection.
+    for _ in 0..120 {
+        tick = flood
+            .wait_for(|body| {
+                if let server_message::Body::Snapshot(snapshot) = body {
+                    Some(snapshot.tick)
+                } else {
+                    None
+                }
+            })
+            .await;
+        for ahead in 1..=3 {
+            seq += 1;
+            let inputs = v1::Inputs {
+                seq,
+                target_tick: tick + 2 + ahead % 2,
+                received_tick: tick,
+                payload: payload.clone(),
+                ..v1::Inputs::default()
+            };
+            flood.send(client_message::Body::Inputs(inputs)).await;
+        }
+    }
+    let flooded = server
+        .metric(r#"tickwire_inputs_total{outcome="flooded"}"#)
+        .await;
+    let applied = server
+        .metric(r#"tickwire_inputs_total{outcome="applied"}"#)
+        .await;
+    assert!(flooded > 100.0, "{flooded} were dropped");
+    assert!(
+        applied <= f64::from(tick) * 2.0 + 10.0,
+        "{applied} were applied in {tick} ticks"
+    );
+    // The others play on.
+    calm.for_snapshots(10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_the_room_and_reach_its_players() {
+    let server = TestServer::start(&["--npcs", "2"]);
+    let mut ada = Player::joined(&server.url("ops"), "Ada").await;
+    ada.for_snapshots(3).await;
+    let (status, body) = http_get(server.addr, "/rooms/ops/state").await;
+    let state: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, state["players"][0]["name"].as_str()),
+        (200, Some("Ada"))
+    );
+    assert!(
+        state["entities"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entity| entity["texts"]["name"] == "Ada")
+    );
+    assert_eq!(http_get(server.addr, "/rooms/none/state").await.0, 404);
+    let (status, body) = http_get(server.ops, "/rooms").await;
+    let rooms: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (
+            status,
+            rooms[0]["room"].as_str(),
+            rooms[0]["players"].as_i64()
+        ),
+        (200, Some("ops"), Some(1))
+    );
+    let (status, _) = http_post(
+        server.ops,
+        "/notice",
+        r#"{"text": "back in five minutes", "room": "ops"}"#,
+    )
+    .await;
+    assert_eq!(status, 200);
+    ada.until("the notice", |ada| {
+        ada.incoming
+            .contains(&Incoming::Notice("back in five minutes".into()))
+    })
+    .await;
+    assert_eq!(http_get(server.ops, "/healthz").await.0, 200);
+    assert!((server.metric("tickwire_players").await - 1.0).abs() < 0.1);
+    assert!(server.metric("tickwire_ticks_total").await > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_says_goodbye_and_players_know_when_to_come_back() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let mut raw = RawClient::connect(server.addr, "/ws").await;
+    raw.join(v1::Hello::default()).await;
+    let drained = tokio::spawn(server.drain());
+    let goodbye = raw
+        .wait_for(|body| {
+            if let server_message::Body::Goodbye(goodbye) = body {
+                Some(goodbye)
+            } else {
+                None
+            }
+        })
+        .await;
+    assert!(goodbye.reconnect_after_ms > 0);
+    assert_eq!(raw.end().await.code, Some(1001));
+    drained.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spectator_sees_and_does_not_play() {
+    let server = TestServer::start(&["--npcs", "3"]);
+    let mut watcher = Player::new(
+        &server.url("a"),
+        Options {
+            is_spectator: true,
+            ..Options::default()
+        },
+    );
+    watcher
+        .until("ships", |watcher| {
+            let replica = watcher.client.replica();
+            replica.is_some_and(|replica| {
+                replica
+                    .shown()
+                    .iter()
+                    .any(|(row, _, _)| row.id.kind == kind::SHIP)
+            })
+        })
+        .await;
+    assert!(
+        watcher.client.is_spectator()
+            && watcher.client.entity().is_none()
+            && watcher.client.own().is_none()
+    );
+    watcher.client.leave();
+    watcher.step().await;
+    assert_eq!(
+        *watcher.client.phase(),
+        Phase::Closed {
+            code: 1000,
+            reason: "left".into()
+        }
+    );
+}
