@@ -25,6 +25,10 @@ const ATTEMPT: Micros = Micros::from_millis(8_000);
 const PING_INTERVAL: Micros = Micros::from_millis(1_000);
 const FIRST_PINGS: u32 = 5;
 const FIRST_PING_INTERVAL: Micros = Micros::from_millis(150);
+/// How long a shell may sleep at most.
+const POLL_INTERVAL: Micros = Micros::from_millis(100);
+/// Close code: the session goes on over a newer connection.
+const RESUMED_ELSEWHERE: u16 = 4005;
 /// Inputs that are made at once after a hitch; older ones would be late anyway.
 const MAX_BURST: u32 = 8;
 
@@ -124,6 +128,8 @@ pub struct Counters {
     pub starved_inputs: u64,
     /// Notices received.
     pub notices: u64,
+    /// Rows that snapshots entered or changed.
+    pub row_updates: u64,
 }
 
 /// What `Welcome` said.
@@ -161,6 +167,7 @@ pub struct Client {
     next_input: Tick,
     seq: u32,
     view: ViewTick,
+    forged_view: u64,
     newest_snapshot: (Tick, Micros),
     is_hidden: bool,
     pings_sent: u32,
@@ -199,6 +206,7 @@ impl Client {
             next_input: Tick(0),
             seq: 0,
             view: ViewTick::default(),
+            forged_view: 0,
             newest_snapshot: (Tick(0), Micros(0)),
             is_hidden: false,
             pings_sent: 0,
@@ -233,6 +241,24 @@ impl Client {
             self.next_ping = now.plus(pause);
             self.send(client_message::Body::Ping(v1::Ping { stamp: now.0 }));
         }
+    }
+
+    /// When to call [`Self::poll`] and [`Self::due`] again, if nothing comes before.
+    #[must_use]
+    pub fn wake_at(&self, now: Micros) -> Micros {
+        let soon = now.plus(POLL_INTERVAL);
+        let timers = [self.retry_at, self.joined_link().map(|_| self.next_ping)];
+        let input = self
+            .input_clock
+            .as_ref()
+            .filter(|_| !self.is_hidden && self.joined_link().is_some());
+        let input = input.map(|clock| clock.when_due(self.next_input));
+        timers
+            .into_iter()
+            .flatten()
+            .chain(input)
+            .fold(soon, Micros::min)
+            .max(now)
     }
 
     /// What the shell has to do next.
@@ -401,7 +427,10 @@ impl Client {
             return;
         };
         let tick = Tick(snapshot.tick);
-        match replica.apply(snapshot, &mut self.tracks) {
+        let updates_before = replica.row_updates();
+        let applied = replica.apply(snapshot, &mut self.tracks);
+        self.counters.row_updates += replica.row_updates() - updates_before;
+        match applied {
             Ok(Applied::Waiting) => return,
             Ok(Applied::Yes { view_hash_agreed }) => {
                 self.counters.view_checks += u64::from(view_hash_agreed.is_some());
@@ -539,15 +568,21 @@ impl Client {
             self.prediction.input(tick, payload);
         }
         let (received, at) = self.newest_snapshot;
+        let claimed = ViewTick(self.view.0.saturating_sub(self.forged_view));
         self.send(client_message::Body::Inputs(v1::Inputs {
             seq: self.seq,
             target_tick: tick.0,
             received_tick: received.0,
             received_at_us: at.0 as u32,
-            view_tick: self.view.tick().0,
-            view_fraction: self.view.fraction(),
+            view_tick: claimed.tick().0,
+            view_fraction: claimed.fraction(),
             payload: payload.to_vec(),
         }));
+    }
+
+    /// Cheats: claims in every input a screen older than the true one by this many ticks. To measure what that gains.
+    pub fn forge_view(&mut self, ticks: f64) {
+        self.forged_view = ViewTick::from_ticks(ticks).0;
     }
 
     /// Says a line to the room.
@@ -600,7 +635,15 @@ impl Client {
         if matches!(self.phase, Phase::Closed { .. }) {
             return;
         }
-        if let Some(code @ (1000 | 1002 | 1003 | 1008 | 4000 | 4001 | 4002 | 4005)) = code {
+        // The server tells the old link of the resume, and the new one gets its Welcome: in any order, as they are two sockets.
+        let is_greeting = |link: &Link| matches!(link.state, LinkState::Greeting { .. });
+        if code == Some(RESUMED_ELSEWHERE) && self.links.iter().any(is_greeting) {
+            self.lost(link, now);
+            return;
+        }
+        if let Some(code @ (1000 | 1002 | 1003 | 1008 | 4000 | 4001 | 4002 | RESUMED_ELSEWHERE)) =
+            code
+        {
             self.finish(code, reason);
             return;
         }
@@ -608,7 +651,8 @@ impl Client {
     }
 
     fn lost(&mut self, link: Link, now: Micros) {
-        if link.state == LinkState::Joined {
+        // A silent link was counted already.
+        if link.state == LinkState::Joined && self.phase == Phase::Playing {
             self.counters.reconnects += 1;
             self.phase = Phase::Reconnecting;
         }
@@ -879,4 +923,73 @@ fn entity_from_proto(id: v1::EntityId) -> Option<EntityId> {
         slot: id.slot,
         generation: id.generation,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn welcome() -> Vec<u8> {
+        let schema = tickwire_game::arena::schema().to_proto();
+        let welcome = v1::Welcome {
+            session: 1,
+            resume_token: vec![1; 20],
+            tick_rate: 60,
+            schema: Some(schema),
+            ..v1::Welcome::default()
+        };
+        let body = Some(server_message::Body::Welcome(welcome));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    fn opened_link(client: &mut Client) -> LinkId {
+        while let Some(action) = client.next_action() {
+            if let Action::Open(link) = action {
+                return link;
+            }
+        }
+        panic!("the client opens no link");
+    }
+
+    /// A client whose link went silent, and another link that is greeting.
+    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+        let mut client = Client::new(Options::default(), Micros(0));
+        client.poll(Micros(0));
+        let old = opened_link(&mut client);
+        client.opened(old, Micros(0));
+        client.received(old, &welcome(), Micros(0));
+        assert_eq!(client.phase(), &Phase::Playing);
+        let mut now = Micros(0);
+        while client.links.len() < 2 {
+            now = now.plus(Micros::from_millis(100));
+            client.poll(now);
+        }
+        let new = opened_link(&mut client);
+        client.opened(new, now);
+        (client, old, new, now)
+    }
+
+    #[test]
+    fn an_own_new_link_is_not_elsewhere() {
+        let (mut client, old, new, now) = replacing();
+        client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
+        assert_eq!(client.phase(), &Phase::Reconnecting);
+        client.received(new, &welcome(), now);
+        assert_eq!(client.phase(), &Phase::Playing);
+        assert_eq!(client.counters().reconnects, 1);
+    }
+
+    #[test]
+    fn a_session_that_was_resumed_elsewhere_is_over_here() {
+        let (mut client, _, new, now) = replacing();
+        client.received(new, &welcome(), now);
+        client.closed(new, Some(RESUMED_ELSEWHERE), "", now);
+        assert!(matches!(
+            client.phase(),
+            Phase::Closed {
+                code: RESUMED_ELSEWHERE,
+                ..
+            }
+        ));
+    }
 }

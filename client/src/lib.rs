@@ -11,6 +11,8 @@ mod prediction;
 mod screen;
 mod stats;
 
+#[cfg(feature = "native")]
+pub mod native;
 #[cfg(feature = "wasm")]
 mod wasm;
 

@@ -149,6 +149,13 @@ impl InputClock {
         self.ticks
     }
 
+    /// When the input for a tick is due, at the present rate.
+    #[must_use]
+    pub fn when_due(&self, tick: Tick) -> Micros {
+        let ahead = (f64::from(tick.0) - self.ticks).max(0.0) * self.tick_us / self.rate;
+        self.at.plus(Micros(ahead.ceil() as u64))
+    }
+
     /// Takes the report of the snapshot of `tick`: the least margin of the inputs since the one before, in ticks; negative ones were late.
     pub fn margin(&mut self, tick: Tick, margin: f64) {
         if self.unshifted.len() == Self::MEMORY {

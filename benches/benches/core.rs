@@ -1,0 +1,196 @@
+//! The parts of a tick, one by one: `cargo bench -p tickwire-benches`. How to read it: benches/README.md.
+
+#![allow(clippy::unwrap_used, missing_docs)] // a bench that unwraps nothing measures nothing
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use glam::IVec2;
+use prost::Message as _;
+use std::hint::black_box;
+use std::time::Duration;
+use tickwire_benches::World;
+use tickwire_proto::v1;
+use tickwire_sync::memo::{BlockMemo, Encoding};
+use tickwire_sync::replica::Replica;
+use tickwire_sync::snapshot::{Header, Snapshot};
+use tickwire_sync::view::{Sight, View};
+use tickwire_sync::{Grid, LayerSet, Micros};
+
+fn look_at(view: &mut View, grid: &Grid, focus: IVec2) {
+    view.aim(
+        grid,
+        Sight {
+            focus,
+            half_extent: IVec2::splat(400 * 16),
+            layers: LayerSet::default(),
+        },
+    );
+}
+
+fn whole_world(grid: &Grid) -> View {
+    let mut view = View::default();
+    view.aim(
+        grid,
+        Sight {
+            focus: IVec2::splat(2048 * 16),
+            half_extent: IVec2::splat(2048 * 16),
+            layers: LayerSet::default(),
+        },
+    );
+    view
+}
+
+fn publish_diff_encode(c: &mut Criterion) {
+    let mut group = c.benchmark_group("tick of 1,000 moving entities");
+    group.throughput(Throughput::Elements(1000));
+    let mut world = World::new(1000, 0, 512);
+    group.bench_function("step and publish", |b| b.iter(|| world.step()));
+    let (mut memo, mut snapshot) = (BlockMemo::default(), Snapshot::default());
+    let mut view = whole_world(&world.history.schema().grid);
+    let mut tick = |world: &mut World| {
+        world.step();
+        snapshot.build(
+            &mut view,
+            &world.history,
+            &mut memo,
+            Encoding::Plain,
+            Header::default(),
+            |_| false,
+        );
+        view.sent(&world.history);
+        snapshot.len()
+    };
+    tick(&mut world);
+    group.bench_function("step, publish, diff and encode", |b| {
+        b.iter(|| tick(&mut world))
+    });
+    group.finish();
+    let mut group = c.benchmark_group("tick of 10,000 resting entities");
+    group.throughput(Throughput::Elements(10_000));
+    let mut world = World::new(0, 10_000, 512);
+    group.bench_function("publish", |b| b.iter(|| world.step()));
+    group.finish();
+}
+
+fn assembly(c: &mut Criterion) {
+    let mut group = c.benchmark_group("snapshots of 1,000 clients");
+    group.throughput(Throughput::Elements(1000));
+    let mut world = World::new(1000, 0, 512);
+    let (mut memo, mut snapshot) = (BlockMemo::default(), Snapshot::default());
+    let grid = world.history.schema().grid;
+    let mut views = vec![View::default(); 1000];
+    let mut all = |world: &World| {
+        let mut bytes = 0;
+        for (index, view) in views.iter_mut().enumerate() {
+            look_at(view, &grid, world.place(index));
+            snapshot.build(
+                view,
+                &world.history,
+                &mut memo,
+                Encoding::Plain,
+                Header::default(),
+                |_| false,
+            );
+            view.sent(&world.history);
+            bytes += snapshot.len();
+        }
+        bytes
+    };
+    world.step();
+    all(&world);
+    group.bench_function("aim, build and note as sent", |b| {
+        b.iter_custom(|rounds| {
+            let mut spent = Duration::ZERO;
+            for _ in 0..rounds {
+                world.step();
+                let start = std::time::Instant::now();
+                black_box(all(&world));
+                spent += start.elapsed();
+            }
+            spent
+        });
+    });
+    group.finish();
+}
+
+fn replica_apply(c: &mut Criterion) {
+    let mut world = World::new(1000, 0, 512);
+    let (mut memo, mut snapshot, mut view) =
+        (BlockMemo::default(), Snapshot::default(), View::default());
+    let mut next = |world: &mut World| {
+        world.step();
+        look_at(&mut view, &world.history.schema().grid, world.place(500));
+        snapshot.build(
+            &mut view,
+            &world.history,
+            &mut memo,
+            Encoding::Plain,
+            Header::default(),
+            |_| false,
+        );
+        view.sent(&world.history);
+        snapshot.parts(&memo).collect::<Vec<_>>().concat()
+    };
+    let mut replica = Replica::new(world.history.schema().clone());
+    replica.apply(&decode(&next(&mut world)), &mut ()).unwrap();
+    let second = next(&mut world);
+    let mut group = c.benchmark_group("replica");
+    let rows: usize = decode(&second)
+        .blocks
+        .iter()
+        .map(|block| block.changed.len())
+        .sum();
+    group.throughput(Throughput::Elements(rows as u64));
+    group.bench_function("decode and apply one snapshot", |b| {
+        b.iter_batched_ref(
+            || replica.clone(),
+            |replica| replica.apply(&decode(&second), &mut ()).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+fn decode(bytes: &[u8]) -> v1::Snapshot {
+    match v1::ServerMessage::decode(bytes).unwrap().body {
+        Some(v1::server_message::Body::Snapshot(snapshot)) => snapshot,
+        other => panic!("not a snapshot: {other:?}"),
+    }
+}
+
+fn input_decode(c: &mut Criterion) {
+    let inputs = v1::Inputs {
+        seq: 70_000,
+        target_tick: 90_000,
+        received_tick: 89_990,
+        received_at_us: 7,
+        view_tick: 89_988,
+        view_fraction: 77,
+        payload: vec![1, 2, 3],
+    };
+    let message = v1::ClientMessage {
+        body: Some(v1::client_message::Body::Inputs(inputs)),
+    }
+    .encode_to_vec();
+    c.bench_function("input: decode and validate", |b| {
+        b.iter(|| {
+            let message = v1::ClientMessage::decode(black_box(&message[..])).unwrap();
+            match message.body {
+                Some(v1::client_message::Body::Inputs(inputs)) => {
+                    tickwire_server::room::InputsArrived::new(&inputs, Micros(5))
+                }
+                _ => None,
+            }
+        });
+    });
+}
+
+fn short() -> Criterion {
+    // All of them together take less than two minutes.
+    Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(4))
+        .sample_size(40)
+}
+
+criterion_group!(name = core; config = short(); targets = publish_diff_encode, assembly, replica_apply, input_decode);
+criterion_main!(core);

@@ -1,0 +1,357 @@
+//! One bot: the client core, its shell, a mind, and what it measures.
+
+use crate::behaviour::{Behaviour, mind};
+use crate::options::{BehaviourName, EncodingName, Options};
+use crate::samples::Samples;
+use crate::shots::{ShotBook, ShotCounts};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tickwire_client::native::{Emulation, Happened, Shell, Target};
+use tickwire_client::{Client, Counters, Incoming, Phase, PredictionStats};
+use tickwire_game::arena::{self, BeamFired, player_lane, ship_private};
+use tickwire_proto::v1;
+use tickwire_sync::{EntityId, Micros};
+use tokio::sync::watch;
+
+/// Bytes a second that a slow reader takes.
+const SLOW_READ_RATE: u32 = 8 * 1024;
+/// How long a flapper stays connected, in seconds.
+const FLAP_SECONDS: std::ops::Range<u64> = 2..5;
+/// How long a bot waits for its goodbye to leave.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// Inputs that wait for their acknowledgement at most.
+const MAX_UNACKED: usize = 1024;
+
+/// What all bots of a swarm count together, for the progress line.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub connected: AtomicU64,
+    pub snapshots: AtomicU64,
+    pub bytes: AtomicU64,
+    pub mismatches: AtomicU64,
+    pub errors: AtomicU64,
+}
+
+/// What one bot has measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub name: String,
+    pub room: String,
+    pub behaviour: BehaviourName,
+    pub session: u32,
+    pub entity: Option<EntityId>,
+    pub score: i32,
+    pub counters: Counters,
+    pub prediction: PredictionStats,
+    pub shots: ShotCounts,
+    pub gap_ms: Samples,
+    pub age_ms: Samples,
+    pub rtt_ms: Samples,
+    pub ack_ms: Samples,
+    pub delay_ms: Samples,
+    /// Snapshots after the first one, and the seconds they took while connected.
+    pub counted_snapshots: u64,
+    pub seconds: f64,
+    pub connect_failures: u64,
+    pub refusal: Option<String>,
+}
+
+pub(crate) struct Bot {
+    client: Client,
+    shell: Shell,
+    mind: Box<dyn Behaviour>,
+    random: fastrand::Rng,
+    start: Instant,
+    shots: ShotBook,
+    unacked: VecDeque<(u32, Micros)>,
+    measured: Measured,
+    tally: Arc<Tally>,
+    /// When the first snapshot of the running connection came.
+    counting_since: Option<Instant>,
+    flap_at: Option<Instant>,
+    seen_pongs: f64,
+    has_joined: bool,
+}
+
+impl Bot {
+    pub fn new(index: u32, options: &Options, target: Arc<Target>, tally: Arc<Tally>) -> Self {
+        let behaviour = options.behaviour.of_bot(index);
+        let seed = options
+            .seed
+            .wrapping_mul(1_000_003)
+            .wrapping_add(u64::from(index));
+        let read_rate = (behaviour == BehaviourName::SlowReader).then_some(SLOW_READ_RATE);
+        let emulation = Emulation {
+            path: options.path(),
+            read_rate,
+            seed,
+        };
+        let name = format!("{}-{index}", options.name);
+        let encoding = match options.encoding {
+            EncodingName::Packed => v1::Encoding::Packed,
+            EncodingName::Plain => v1::Encoding::Plain,
+        };
+        let session = tickwire_client::Options {
+            room: options.room_of(index),
+            name: name.clone(),
+            ticket: options.ticket.clone(),
+            encoding,
+            is_spectator: behaviour == BehaviourName::Spectate,
+            seed,
+        };
+        let measured = Measured {
+            name,
+            room: options.room_of(index),
+            behaviour,
+            session: 0,
+            entity: None,
+            score: 0,
+            counters: Counters::default(),
+            prediction: PredictionStats::default(),
+            shots: ShotCounts::default(),
+            gap_ms: Samples::new(),
+            age_ms: Samples::new(),
+            rtt_ms: Samples::new(),
+            ack_ms: Samples::new(),
+            delay_ms: Samples::new(),
+            counted_snapshots: 0,
+            seconds: 0.0,
+            connect_failures: 0,
+            refusal: None,
+        };
+        let mut bot = Self {
+            client: Client::new(session, Micros(0)),
+            shell: Shell::new(target, emulation),
+            mind: mind(behaviour, seed),
+            random: fastrand::Rng::with_seed(seed),
+            start: Instant::now(),
+            shots: ShotBook::default(),
+            unacked: VecDeque::new(),
+            measured,
+            tally,
+            counting_since: None,
+            flap_at: None,
+            seen_pongs: 0.0,
+            has_joined: false,
+        };
+        bot.client
+            .forge_view(options.forge_view.as_secs_f64() * 60.0);
+        bot
+    }
+
+    /// Plays until `stop` is set, and leaves.
+    pub async fn play(mut self, mut stop: watch::Receiver<bool>) -> Measured {
+        while !*stop.borrow() {
+            let wake = self.start + Duration::from_micros(self.client.wake_at(self.now()).0);
+            let wake = self.flap_at.map_or(wake, |flap| flap.min(wake));
+            tokio::select! {
+                happened = self.shell.next(wake) => self.step(happened),
+                _ = stop.changed() => {}
+            }
+            if let Phase::Closed { reason, .. } = self.client.phase() {
+                self.measured.refusal = Some(reason.clone());
+                break;
+            }
+        }
+        self.stop_counting();
+        self.remember();
+        self.client.leave();
+        self.act();
+        let until = Instant::now() + GOODBYE;
+        while self.shell.has_sockets() && self.shell.next(until).await.is_some() {}
+        self.measured
+    }
+
+    fn now(&self) -> Micros {
+        Micros(self.start.elapsed().as_micros() as u64)
+    }
+
+    fn step(&mut self, happened: Option<Happened>) {
+        if let Some(happened) = happened {
+            self.take(happened);
+        }
+        let now = self.now();
+        self.client.poll(now);
+        while self.client.due(now).is_some() {
+            self.input(now);
+        }
+        if self.flap_at.is_some_and(|at| at <= Instant::now()) {
+            self.flap_at = None;
+            self.shell.cut();
+        }
+        self.act();
+        while let Some(incoming) = self.client.next_incoming() {
+            self.hear(incoming);
+        }
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.client.next_action() {
+            self.shell.act(action);
+        }
+    }
+
+    fn take(&mut self, happened: Happened) {
+        let now = self.now();
+        match happened {
+            Happened::Opened(link) => self.client.opened(link, now),
+            Happened::Received(link, message) => {
+                let before = self.client.counters();
+                self.client.received(link, &message, now);
+                self.tally
+                    .bytes
+                    .fetch_add(message.len() as u64, Ordering::Relaxed);
+                let after = self.client.counters();
+                if after.snapshots > before.snapshots {
+                    self.snapshot(now);
+                }
+                self.tally.mismatches.fetch_add(
+                    after.view_mismatches - before.view_mismatches,
+                    Ordering::Relaxed,
+                );
+                self.tally.errors.fetch_add(
+                    after.protocol_errors - before.protocol_errors,
+                    Ordering::Relaxed,
+                );
+                self.note_rtt();
+            }
+            Happened::Closed(link, code, reason) => {
+                self.stop_counting();
+                if !self.has_joined {
+                    self.measured.connect_failures += 1;
+                }
+                self.client.closed(link, code, &reason, now);
+            }
+        }
+    }
+
+    fn note_rtt(&mut self) {
+        // A value that repeats to the microsecond is the same one seen again.
+        if let Some(rtt) = self
+            .client
+            .rtt_ms()
+            .newest()
+            .filter(|rtt| (rtt - self.seen_pongs).abs() > f64::EPSILON)
+        {
+            self.seen_pongs = rtt;
+            self.measured.rtt_ms.record(rtt);
+        }
+    }
+
+    fn snapshot(&mut self, now: Micros) {
+        self.tally.snapshots.fetch_add(1, Ordering::Relaxed);
+        if self.counting_since.is_none() {
+            self.counting_since = Some(Instant::now());
+        } else {
+            self.measured.counted_snapshots += 1;
+            if let Some(gap) = self.client.gap_ms().newest() {
+                self.measured.gap_ms.record(gap);
+            }
+        }
+        if let Some(age) = self.client.age_ms().newest() {
+            self.measured.age_ms.record(age);
+        }
+        if let Some(delay) = self.client.interpolation_delay_ms() {
+            self.measured.delay_ms.record(delay);
+        }
+        while let Some((_, made)) = self
+            .unacked
+            .front()
+            .copied()
+            .filter(|(seq, _)| *seq <= self.client.applied_seq())
+        {
+            self.unacked.pop_front();
+            self.measured.ack_ms.record(now.since(made).as_millis());
+        }
+    }
+
+    fn stop_counting(&mut self) {
+        if let Some(since) = self.counting_since.take() {
+            self.measured.seconds += since.elapsed().as_secs_f64();
+        }
+    }
+
+    fn input(&mut self, now: Micros) {
+        if self.client.is_spectator() || self.client.game() != arena::NAME {
+            self.client.input(&[]);
+            return;
+        }
+        let cooldown = self
+            .client
+            .own()
+            .and_then(|own| Some((own.id, *own.private_lanes.get(ship_private::COOLDOWN)?)));
+        let input = self.mind.think(&self.client);
+        self.client.input(&input.encode());
+        self.shots.note(&self.client, cooldown, now);
+        if self.unacked.len() < MAX_UNACKED {
+            self.unacked.push_back((self.client.seq(), now));
+        }
+    }
+
+    fn hear(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Joined { resumed } => {
+                if !resumed {
+                    self.unacked.clear();
+                }
+                if !std::mem::replace(&mut self.has_joined, true) {
+                    self.tally.connected.fetch_add(1, Ordering::Relaxed);
+                }
+                let map = self.client.map().to_vec();
+                self.shots.joined(&map);
+                if self.measured.behaviour == BehaviourName::Flapper {
+                    let seconds = self.random.u64(FLAP_SECONDS);
+                    self.flap_at = Some(Instant::now() + Duration::from_secs(seconds));
+                }
+            }
+            Incoming::Event(event) if event.kind == arena::BEAM => {
+                if let Some(beam) = BeamFired::decode(&event.payload) {
+                    self.shots.judged(&self.client, &beam);
+                }
+            }
+            Incoming::Event(_)
+            | Incoming::Chat { .. }
+            | Incoming::Game(_)
+            | Incoming::Notice(_) => {}
+        }
+    }
+
+    /// Writes down what is known at the end.
+    fn remember(&mut self) {
+        let measured = &mut self.measured;
+        measured.session = self.client.session();
+        measured.entity = self.client.entity();
+        measured.counters = self.client.counters();
+        measured.prediction = self.client.prediction_stats();
+        measured.shots = self.shots.counts();
+        if self.has_joined {
+            measured.name = self.client.name().to_owned();
+            measured.room = self.client.room().to_owned();
+        }
+        let row = self
+            .client
+            .entity()
+            .and_then(|entity| self.client.replica()?.find(entity.key()));
+        measured.score = row
+            .and_then(|row| row.lanes.get(player_lane::SCORE).copied())
+            .unwrap_or(0);
+    }
+}
+
+impl Measured {
+    /// Snapshots per second while connected.
+    pub fn rate(&self) -> f64 {
+        if self.seconds > 0.0 {
+            self.counted_snapshots as f64 / self.seconds
+        } else {
+            0.0
+        }
+    }
+
+    /// Whether the bot was in the room at all.
+    pub fn has_connected(&self) -> bool {
+        self.session != 0
+    }
+}

@@ -1,0 +1,40 @@
+//! Live progress: one line that is written over on a terminal, a line every second elsewhere.
+
+use crate::bot::Tally;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Shows progress until it is dropped with its task.
+pub(crate) async fn show(tally: &Tally, bots: u32, duration: Duration) {
+    let is_terminal = std::io::stderr().is_terminal();
+    let start = Instant::now();
+    let mut every_second = tokio::time::interval(Duration::from_secs(1));
+    every_second.tick().await;
+    let (mut snapshots_before, mut bytes_before) = (0, 0);
+    loop {
+        every_second.tick().await;
+        let (snapshots, bytes) = (
+            tally.snapshots.load(Ordering::Relaxed),
+            tally.bytes.load(Ordering::Relaxed),
+        );
+        let line = format!(
+            "{:>3} s of {} s   {} of {bots} in   {} snapshots/s   {:.1} kB/s   {} mismatches   {} errors",
+            start.elapsed().as_secs(),
+            duration.as_secs(),
+            tally.connected.load(Ordering::Relaxed),
+            snapshots - snapshots_before,
+            (bytes - bytes_before) as f64 / 1e3,
+            tally.mismatches.load(Ordering::Relaxed),
+            tally.errors.load(Ordering::Relaxed),
+        );
+        (snapshots_before, bytes_before) = (snapshots, bytes);
+        let mut out = std::io::stderr().lock();
+        // Progress that nobody can see is no reason to stop.
+        let _ = if is_terminal {
+            write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush())
+        } else {
+            writeln!(out, "{line}")
+        };
+    }
+}

@@ -1,0 +1,269 @@
+//! The report of a swarm: what users, operators and checks rely on. Field names are those of the contract; more may be added.
+
+use crate::bot::Measured;
+use crate::options::Options;
+use crate::samples::Samples;
+use crate::shots::ShotCounts;
+use serde::Serialize;
+use tickwire_game::arena::UNIT;
+use tickwire_sync::EntityId;
+
+/// Percentiles of a time, in milliseconds.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Spread {
+    /// Half are at most this.
+    pub p50: f64,
+    /// 99 % are at most this.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// Rates over the bots that keep reading.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Rates {
+    /// The slowest bot's.
+    pub min: f64,
+    /// Half of the bots have at most this.
+    pub p50: f64,
+    /// The fastest bot's.
+    pub max: f64,
+}
+
+/// How well prediction does.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Prediction {
+    /// Inputs predicted.
+    pub inputs: u64,
+    /// Snapshots that differed from what was predicted.
+    pub corrections: u64,
+    /// The largest difference of a position, in world units.
+    pub max_error_units: f64,
+}
+
+/// A bare timer at the tick rate beside the bots: what the machine itself could hold.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct TimerControl {
+    /// Wake-ups per second.
+    pub per_second: f64,
+    /// How late the wake-ups were.
+    pub lateness_ms: Spread,
+}
+
+/// One bot.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct BotReport {
+    /// Name as the server has it.
+    pub name: String,
+    /// Room.
+    pub room: String,
+    /// What it did.
+    pub behaviour: &'static str,
+    /// Session; 0: it never got in.
+    pub session: u32,
+    /// The entity that stands for the player, as KIND:SLOT:GENERATION.
+    pub entity: Option<String>,
+    /// Score at the end.
+    pub score: i32,
+    /// Snapshots per second while connected, after the first.
+    pub snapshots_per_second: f64,
+    /// Gaps between snapshots.
+    pub snapshot_gap_ms: Spread,
+    /// Ages of snapshots.
+    pub snapshot_age_ms: Spread,
+    /// Connections lost.
+    pub reconnects: u64,
+    /// Returns as the same session.
+    pub resumes: u64,
+    /// View hashes that did not agree.
+    pub view_mismatches: u64,
+    /// Why the server refused it or ended the session.
+    pub refusal: Option<String>,
+}
+
+/// See the module's head.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Report {
+    /// Bots started.
+    pub bots: u32,
+    /// Bots that got into a room.
+    pub connected: u64,
+    /// Attempts to connect that failed before a bot was in a room.
+    pub connect_failures: u64,
+    /// Connections lost.
+    pub reconnects: u64,
+    /// Returns as the same session.
+    pub resumes: u64,
+    /// Over the bots that keep reading (all but slow-reader and flapper).
+    pub snapshots_per_second: Rates,
+    /// Of the same bots.
+    pub snapshot_gap_ms: Spread,
+    /// Of the same bots: arrival minus the tick's due time, on the server's clock.
+    pub snapshot_age_ms: Spread,
+    /// Payload received, per bot.
+    pub bytes_per_second_per_bot: f64,
+    /// All payload received over all rows that changed or entered.
+    pub bytes_per_row_update: f64,
+    /// Rows that changed or entered, per second and bot.
+    pub row_updates_per_second_per_bot: f64,
+    /// Round trips of clock questions.
+    pub rtt_ms: Spread,
+    /// From making an input to the snapshot that says it was applied.
+    pub input_to_ack_ms: Spread,
+    /// View hashes compared.
+    pub view_checks: u64,
+    /// View hashes that did not agree.
+    pub view_mismatches: u64,
+    /// What became of the shots.
+    pub shots: ShotCounts,
+    /// How well prediction does.
+    pub prediction: Prediction,
+    /// How far in the past the screens were.
+    pub interpolation_delay_ms: Spread,
+    /// Inputs that the server had to do without.
+    pub starved_inputs: u64,
+    /// Notices received.
+    pub notices: u64,
+    /// Messages that could not be read or applied.
+    pub protocol_errors: u64,
+    /// CPU time of this process, user and system.
+    pub cpu_seconds: f64,
+    /// How long the swarm ran.
+    pub seconds: f64,
+    /// The machine's own share.
+    pub timer_control: TimerControl,
+    /// How the blocks were encoded, as asked.
+    pub encoding: String,
+    /// Each bot.
+    pub per_bot: Vec<BotReport>,
+    /// Gaps in steps of a millisecond, for the plot.
+    pub gap_histogram_ms: Vec<u64>,
+    /// Ages in steps of a millisecond, for the plot.
+    pub age_histogram_ms: Vec<u64>,
+}
+
+impl Report {
+    /// Puts the bots' measurements together.
+    pub(crate) fn new(
+        options: &Options,
+        bots: &[Measured],
+        timer_control: TimerControl,
+        seconds: f64,
+        cpu_seconds: f64,
+    ) -> Self {
+        let readers = || {
+            bots.iter()
+                .filter(|bot| bot.behaviour.keeps_reading() && bot.has_connected())
+        };
+        let merged = |of: fn(&Measured) -> &Samples, bots: &mut dyn Iterator<Item = &Measured>| {
+            bots.fold(Samples::new(), |mut all, bot| {
+                all.add(of(bot));
+                all
+            })
+        };
+        let of_readers = |of| merged(of, &mut readers());
+        let of_all = |of| merged(of, &mut bots.iter());
+        let sum = |of: fn(&Measured) -> u64| bots.iter().map(of).sum::<u64>();
+        let (gaps, ages) = (of_readers(|bot| &bot.gap_ms), of_readers(|bot| &bot.age_ms));
+        let bytes = sum(|bot| bot.counters.bytes_in);
+        let rows = sum(|bot| bot.counters.row_updates);
+        let bot_seconds = bots.iter().map(|bot| bot.seconds).sum::<f64>().max(1e-9);
+        let mut shots = ShotCounts::default();
+        bots.iter().for_each(|bot| shots += bot.shots);
+        Self {
+            bots: options.bots,
+            connected: bots.iter().filter(|bot| bot.has_connected()).count() as u64,
+            connect_failures: sum(|bot| bot.connect_failures),
+            reconnects: sum(|bot| bot.counters.reconnects),
+            resumes: sum(|bot| bot.counters.resumes),
+            snapshots_per_second: Rates::of(readers().map(Measured::rate).collect()),
+            snapshot_gap_ms: Spread::of(&gaps),
+            snapshot_age_ms: Spread::of(&ages),
+            bytes_per_second_per_bot: bytes as f64 / bot_seconds,
+            bytes_per_row_update: if rows == 0 {
+                0.0
+            } else {
+                bytes as f64 / rows as f64
+            },
+            row_updates_per_second_per_bot: rows as f64 / bot_seconds,
+            rtt_ms: Spread::of(&of_all(|bot| &bot.rtt_ms)),
+            input_to_ack_ms: Spread::of(&of_all(|bot| &bot.ack_ms)),
+            view_checks: sum(|bot| bot.counters.view_checks),
+            view_mismatches: sum(|bot| bot.counters.view_mismatches),
+            shots,
+            prediction: Prediction {
+                inputs: sum(|bot| bot.prediction.inputs),
+                corrections: sum(|bot| bot.prediction.corrections),
+                max_error_units: bots
+                    .iter()
+                    .map(|bot| bot.prediction.max_error)
+                    .fold(0.0, f64::max)
+                    / f64::from(UNIT),
+            },
+            interpolation_delay_ms: Spread::of(&of_all(|bot| &bot.delay_ms)),
+            starved_inputs: sum(|bot| bot.counters.starved_inputs),
+            notices: sum(|bot| bot.counters.notices),
+            protocol_errors: sum(|bot| bot.counters.protocol_errors),
+            cpu_seconds,
+            seconds,
+            timer_control,
+            encoding: format!("{:?}", options.encoding).to_lowercase(),
+            per_bot: bots.iter().map(BotReport::of).collect(),
+            gap_histogram_ms: gaps.steps(1.0, 101),
+            age_histogram_ms: ages.steps(1.0, 301),
+        }
+    }
+
+    /// Whether every bot got in and nothing was wrong.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.connected == u64::from(self.bots)
+            && self.view_mismatches == 0
+            && self.protocol_errors == 0
+    }
+}
+
+impl Rates {
+    fn of(mut rates: Vec<f64>) -> Self {
+        rates.sort_unstable_by(f64::total_cmp);
+        let Some(last) = rates.len().checked_sub(1) else {
+            return Self::default();
+        };
+        Self {
+            min: rates[0],
+            p50: rates[last / 2],
+            max: rates[last],
+        }
+    }
+}
+
+impl Spread {
+    pub(crate) fn of(samples: &Samples) -> Self {
+        Self {
+            p50: samples.at(0.5),
+            p99: samples.at(0.99),
+            max: samples.max(),
+        }
+    }
+}
+
+impl BotReport {
+    fn of(bot: &Measured) -> Self {
+        let name = |id: EntityId| format!("{}:{}:{}", id.kind.0, id.slot, id.generation);
+        Self {
+            name: bot.name.clone(),
+            room: bot.room.clone(),
+            behaviour: bot.behaviour.as_str(),
+            session: bot.session,
+            entity: bot.entity.map(name),
+            score: bot.score,
+            snapshots_per_second: bot.rate(),
+            snapshot_gap_ms: Spread::of(&bot.gap_ms),
+            snapshot_age_ms: Spread::of(&bot.age_ms),
+            reconnects: bot.counters.reconnects,
+            resumes: bot.counters.resumes,
+            view_mismatches: bot.counters.view_mismatches,
+            refusal: bot.refusal.clone(),
+        }
+    }
+}

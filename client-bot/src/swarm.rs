@@ -1,0 +1,85 @@
+//! A swarm: starts the bots one after the other, lets them play, and puts their reports together.
+
+use crate::bot::{Bot, Measured, Tally};
+use crate::options::Options;
+use crate::progress;
+use crate::report::{Report, Spread, TimerControl};
+use crate::samples::Samples;
+use anyhow::Context as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tickwire_client::native::Target;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Runs a swarm until its duration is over or Ctrl-C. Must be called inside of a tokio runtime.
+///
+/// # Errors
+/// If the URL cannot be used.
+pub async fn run(options: &Options) -> anyhow::Result<Report> {
+    let target = Arc::new(
+        Target::new(&options.url, options.insecure)
+            .with_context(|| format!("--url {}", options.url))?,
+    );
+    let tally = Arc::new(Tally::default());
+    let (stopper, stop) = watch::channel(false);
+    let start = Instant::now();
+    let shown = Arc::clone(&tally);
+    let (bots, duration) = (options.bots, options.duration);
+    let progress = tokio::spawn(async move { progress::show(&shown, bots, duration).await });
+    let timer = tokio::spawn(control(stop.clone()));
+    let mut swarm = JoinSet::new();
+    let pause = Duration::from_secs_f64(1.0 / f64::from(options.ramp));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    for index in 0..options.bots {
+        tokio::time::sleep_until((start + pause * index).into()).await;
+        swarm.spawn(
+            Bot::new(index, options, Arc::clone(&target), Arc::clone(&tally)).play(stop.clone()),
+        );
+    }
+    // Everybody plays for the whole duration, the last one to come too.
+    tokio::select! {
+        () = tokio::time::sleep(options.duration) => {}
+        _ = &mut interrupted => {}
+    }
+    let _ = stopper.send(true);
+    let seconds = start.elapsed().as_secs_f64();
+    let mut measured: Vec<Measured> = Vec::with_capacity(options.bots as usize);
+    while let Some(bot) = swarm.join_next().await {
+        measured.push(bot.context("a bot panicked")?);
+    }
+    measured.sort_unstable_by_key(|bot| (bot.name.len(), bot.name.clone()));
+    progress.abort();
+    let timer = timer.await.unwrap_or_default();
+    Ok(Report::new(
+        options,
+        &measured,
+        timer,
+        seconds,
+        cpu_seconds(),
+    ))
+}
+
+/// A bare 60 Hz timer: what the machine holds with these bots on it.
+async fn control(stop: watch::Receiver<bool>) -> TimerControl {
+    const PERIOD: Duration = Duration::from_micros(16_667);
+    let start = Instant::now();
+    let mut lateness = Samples::new();
+    let mut count = 0;
+    while !*stop.borrow() {
+        count += 1;
+        let due = start + PERIOD * count;
+        tokio::time::sleep_until(due.into()).await;
+        lateness.record(due.elapsed().as_secs_f64() * 1e3);
+    }
+    TimerControl {
+        per_second: f64::from(count) / start.elapsed().as_secs_f64(),
+        lateness_ms: Spread::of(&lateness),
+    }
+}
+
+/// CPU time of this process, user and system.
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}

@@ -1,0 +1,185 @@
+//! Opening a socket: TCP, TLS, the emulated path, the WebSocket handshake.
+
+use super::emulation::{Emulated, Emulation};
+use rustls_pki_types::ServerName;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// Snapshots are small: a large buffer for each of hundreds of bots would only cost memory.
+const READ_BUFFER: usize = 8 * 1024;
+
+/// Why a socket could not be opened.
+#[derive(Debug, Error)]
+pub enum ShellError {
+    /// The URL.
+    #[error("{0} is no ws:// or wss:// URL")]
+    Url(String),
+    /// TCP.
+    #[error("no connection: {0}")]
+    Connect(#[from] std::io::Error),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] TlsError),
+    /// The handshake.
+    #[error("the server does not let us in: {0}")]
+    Handshake(#[from] Box<WebSocketError>),
+}
+
+/// Where to connect to.
+#[derive(Debug)]
+pub struct Target {
+    uri: Uri,
+    host: String,
+    port: u16,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl Target {
+    /// A `ws://` or `wss://` URL. `insecure` takes any certificate: for development servers only.
+    ///
+    /// # Errors
+    /// If it is no such URL, or TLS cannot be set up.
+    pub fn new(url: &str, insecure: bool) -> Result<Self, ShellError> {
+        let wrong = || ShellError::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let is_tls = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
+            _ => return Err(wrong()),
+        };
+        let host = uri
+            .host()
+            .ok_or_else(wrong)?
+            .trim_matches(['[', ']'])
+            .to_owned();
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let tls = is_tls.then(|| tls_config(insecure)).transpose()?;
+        Ok(Self {
+            uri,
+            host,
+            port,
+            tls,
+        })
+    }
+}
+
+/// Anything that bytes go through.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// A stream, whatever it is made of.
+pub(super) type Io = Box<dyn ByteStream>;
+
+pub(super) async fn connect(
+    target: Arc<Target>,
+    emulation: Emulation,
+    connection: u32,
+) -> Result<WebSocketStream<Io>, ShellError> {
+    let tcp = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    tcp.set_nodelay(true)?;
+    let mut io: Io = Box::new(tcp);
+    if emulation.is_needed() {
+        io = Box::new(Emulated::new(io, emulation, u64::from(connection)));
+    }
+    if let Some(config) = &target.tls {
+        let name = ServerName::try_from(target.host.clone())
+            .map_err(|_| ShellError::Url(target.host.clone()))?;
+        io = Box::new(
+            TlsConnector::from(Arc::clone(config))
+                .connect(name, io)
+                .await?,
+        );
+    }
+    let mut request = target.uri.clone().into_client_request().map_err(Box::new)?;
+    request.headers_mut().insert(
+        "sec-websocket-protocol",
+        HeaderValue::from_static(tickwire_proto::SUBPROTOCOL),
+    );
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let (stream, _) = tokio_tungstenite::client_async_with_config(request, io, Some(config))
+        .await
+        .map_err(Box::new)?;
+    Ok(stream)
+}
+
+fn tls_config(insecure: bool) -> Result<Arc<ClientConfig>, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let config = if insecure {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth()
+    } else {
+        let mut roots = RootCertStore::empty();
+        // A certificate of the system's store that cannot be read is no reason not to use the others.
+        let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        builder.with_root_certificates(roots).with_no_client_auth()
+    };
+    Ok(Arc::new(config))
+}
+
+/// Takes any certificate, and still checks that the server holds its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &rustls_pki_types::CertificateDer<'_>,
+        _: &[rustls_pki_types::CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: rustls_pki_types::UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &rustls_pki_types::CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        tokio_rustls::rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &rustls_pki_types::CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        tokio_rustls::rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
