@@ -636,7 +636,6 @@ impl Client {
             return;
         }
         // The server tells the old link of the resume, and the new one gets its Welcome: in any order, as they are two sockets.
-        let is_greeting = |link: &Link| matches!(link.state, LinkState::Greeting { .. });
         if code == Some(RESUMED_ELSEWHERE) && self.links.iter().any(is_greeting) {
             self.lost(link, now);
             return;
@@ -677,13 +676,15 @@ impl Client {
             }
             self.retry_at = Some(now.plus(self.backoff.pause()));
         }
-        // A silent link that speaks again makes the other one needless.
+        // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
+        // moves the session to it, whatever becomes of it here.
+        let is_moving = self.links.iter().any(is_greeting);
         let alive = self
             .links
             .iter()
             .find(|link| link.state == LinkState::Joined && !is_silent(link))
             .map(|link| link.id);
-        if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting) {
+        if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting && !is_moving) {
             self.phase = Phase::Playing;
             self.retry_at = None;
             for link in self.links.extract_if(.., |link| link.id != alive) {
@@ -916,6 +917,10 @@ impl Client {
     }
 }
 
+fn is_greeting(link: &Link) -> bool {
+    matches!(link.state, LinkState::Greeting { .. })
+}
+
 fn entity_from_proto(id: v1::EntityId) -> Option<EntityId> {
     let kind = KindId(u8::try_from(id.kind).ok()?);
     (id.slot < EntityId::MAX_SLOTS).then_some(EntityId {
@@ -939,6 +944,11 @@ mod tests {
             ..v1::Welcome::default()
         };
         let body = Some(server_message::Body::Welcome(welcome));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    fn beat() -> Vec<u8> {
+        let body = Some(server_message::Body::Beat(v1::Beat::default()));
         v1::ServerMessage { body }.encode_to_vec()
     }
 
@@ -977,6 +987,17 @@ mod tests {
         client.received(new, &welcome(), now);
         assert_eq!(client.phase(), &Phase::Playing);
         assert_eq!(client.counters().reconnects, 1);
+    }
+
+    #[test]
+    fn an_old_link_that_speaks_again_does_not_end_one_that_said_hello() {
+        let (mut client, old, new, now) = replacing();
+        client.received(old, &beat(), now);
+        client.poll(now);
+        assert_eq!(client.links.len(), 2);
+        client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
+        client.received(new, &welcome(), now);
+        assert_eq!(client.phase(), &Phase::Playing);
     }
 
     #[test]

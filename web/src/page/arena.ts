@@ -2,7 +2,7 @@
 //
 // In: a session of the SDK, keys and mouse. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
 
-import { TickwireClient, type Frame } from "../sdk/index.js";
+import { TickwireClient, type Frame, type PlayerRow } from "../sdk/index.js";
 import type { Drawn } from "./automation.js";
 import { Camera } from "./camera.js";
 import { Controls } from "./controls.js";
@@ -56,6 +56,7 @@ export class ArenaPage implements Drawn, Witness {
     KeyM: () => this.client && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
   });
   #close = { code: 0, reason: "" };
+  #players: PlayerRow[] = [];
   #names = new Map<number, string>();
   #boardAt = 0;
   #frameAt = performance.now();
@@ -76,7 +77,7 @@ export class ArenaPage implements Drawn, Witness {
     this.#hud.hidden = false;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
     client.on("joined", ({ resumed }) => this.#joined(client, resumed));
-    client.on("chat", ({ name, text }) => this.#feed.chat(name, text));
+    client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
     client.on("notice", ({ text }) => this.#feed.notice(text));
     client.on("kill", ({ killer, victim, killerSlot, victimSlot }) => {
       const own = client.playerSlot;
@@ -98,6 +99,10 @@ export class ArenaPage implements Drawn, Witness {
       sessionStorage.setItem(RELOADED, "1");
       location.reload();
     } else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
+  }
+
+  #slotOf(session: number): number {
+    return this.#players.find((player) => session !== 0 && player.session === session)?.slot ?? -1;
   }
 
   #openChat(): void {
@@ -160,9 +165,9 @@ export class ArenaPage implements Drawn, Witness {
     this.#overlay.update(client.phase, this.#close, hasShip || client.isSpectator, now);
     if (now - this.#boardAt < BOARD_MS) return;
     this.#boardAt = now;
-    const players = client.players();
-    this.#names = new Map(players.map(({ slot, name }) => [slot, name]));
-    this.#board.show(players, client.playerSlot);
+    this.#players = client.players();
+    this.#names = new Map(this.#players.map(({ slot, name }) => [slot, name]));
+    this.#board.show(this.#players, client.playerSlot);
   }
 
   beam(x: number, y: number, isOwn: boolean): void {

@@ -68,11 +68,6 @@ function shape(seed: number): HTMLCanvasElement {
       hole.addColorStop(1, "rgb(2 4 12 / 0)");
       context.fillStyle = hole;
       context.fillRect(x - radius, y - radius, radius * 2, radius * 2);
-      context.strokeStyle = "rgb(190 210 255 / 0.08)";
-      context.lineWidth = 2;
-      context.beginPath();
-      context.arc(x, y, radius * 0.86, 0.4, 2.2);
-      context.stroke();
     }
     context.restore();
     context.strokeStyle = "rgb(170 195 255 / 0.3)";

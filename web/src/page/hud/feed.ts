@@ -22,9 +22,10 @@ export class Feed {
     add(this.#kills, line, KILLS, KILL_MS);
   }
 
-  chat(name: string, text: string): void {
+  /** `slot`: whose colour; -1: nobody's. */
+  chat(name: string, text: string, slot: number): void {
     const line = element("div", "line");
-    line.append(element("b", "", `${name || "server"} `), element("span", "", text));
+    line.append(element("b", "", `${name || "server"} `, colour(hueOf(slot), 1, 76)), element("span", "", text));
     add(this.#lines, line, LINES, LINE_MS);
   }
 
