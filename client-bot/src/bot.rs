@@ -159,8 +159,7 @@ impl Bot {
         self.remember();
         self.client.leave();
         self.act();
-        let until = Instant::now() + GOODBYE;
-        while self.shell.has_sockets() && self.shell.next(until).await.is_some() {}
+        self.shell.goodbye(Instant::now() + GOODBYE).await;
         self.measured
     }
 

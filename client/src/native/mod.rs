@@ -110,10 +110,19 @@ impl Shell {
         }
     }
 
-    /// Whether any socket is still there, leaving ones included.
-    #[must_use]
-    pub fn has_sockets(&self) -> bool {
-        !self.sockets.is_empty()
+    /// Waits until all sockets are closed that the core has done with, at most until `until`.
+    pub async fn goodbye(&mut self, until: Instant) {
+        self.timer.as_mut().reset(until.into());
+        poll_fn(|cx| {
+            self.sockets
+                .retain_mut(|socket| !matches!(socket.poll(cx), Poll::Ready(Happened::Closed(..))));
+            if self.sockets.is_empty() {
+                Poll::Ready(())
+            } else {
+                self.timer.as_mut().poll(cx)
+            }
+        })
+        .await;
     }
 
     /// What happens next; `None` if nothing does until `until`. Safe to cancel.
