@@ -115,6 +115,7 @@ export class ArenaPage implements Drawn, Witness {
     const now = performance.now();
     const elapsedMs = Math.min(MAX_ELAPSED_MS, now - this.#frameAt);
     this.#frameAt = now;
+    this.#camera.pace(elapsedMs);
     this.#camera.fit(this.#canvas);
     const client = this.client;
     if (!client) {

@@ -7,7 +7,10 @@ const VIEW_HEIGHT = 720;
 const FOLLOW_MS = 70;
 /** Farther than this it jumps: another ship, another place. */
 const JUMP_UNITS = 500;
+/** Finer than this nobody sees. A machine that cannot keep up gets fewer pixels, down to one a CSS pixel. */
 const MAX_PIXEL_RATIO = 2;
+const SLOW_FRAME_MS = 24;
+const SLOW_FRAMES = 45;
 
 export class Camera {
   x = 2048;
@@ -19,10 +22,12 @@ export class Camera {
   pixelRatio = 1;
   #shake = 0;
   #isPlaced = false;
+  #maxRatio = MAX_PIXEL_RATIO;
+  #slowFrames = 0;
 
   /** Fits the canvas to its element, sharp on any display. */
   fit(canvas: HTMLCanvasElement): void {
-    this.pixelRatio = Math.min(devicePixelRatio, MAX_PIXEL_RATIO);
+    this.pixelRatio = Math.min(devicePixelRatio, this.#maxRatio);
     const width = Math.max(1, Math.round(canvas.clientWidth * this.pixelRatio));
     const height = Math.max(1, Math.round(canvas.clientHeight * this.pixelRatio));
     if (canvas.width !== width || canvas.height !== height) {
@@ -31,6 +36,14 @@ export class Camera {
     }
     [this.width, this.height] = [width, height];
     this.scale = Math.max(width / VIEW_WIDTH, height / VIEW_HEIGHT);
+  }
+
+  /** Takes the time that the last frame took: most slow in a row mean too many pixels. */
+  pace(elapsedMs: number): void {
+    this.#slowFrames = Math.max(0, this.#slowFrames + (elapsedMs > SLOW_FRAME_MS ? 1 : -1));
+    if (this.#slowFrames < SLOW_FRAMES) return;
+    this.#slowFrames = 0;
+    this.#maxRatio = Math.max(1, Math.min(this.#maxRatio, devicePixelRatio) - 0.5);
   }
 
   follow(focus: { x: number; y: number } | undefined, elapsedMs: number): void {
