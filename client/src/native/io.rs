@@ -20,8 +20,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-/// Snapshots are small: a large buffer for each of hundreds of bots would only cost memory.
-const READ_BUFFER: usize = 8 * 1024;
+/// Snapshots are small, and the library fills this much with zeros before each read.
+const READ_BUFFER: usize = 2 * 1024;
 /// What the system may receive ahead of a slow reader, in bytes (Linux doubles it).
 const SLOW_RECEIVE_BUFFER: u32 = 4 * 1024;
 
