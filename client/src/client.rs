@@ -130,6 +130,8 @@ pub struct Counters {
     pub notices: u64,
     /// Rows that snapshots entered or changed.
     pub row_updates: u64,
+    /// Answers to clock questions.
+    pub pongs: u64,
 }
 
 /// What `Welcome` said.
@@ -324,6 +326,7 @@ impl Client {
             server_message::Body::Snapshot(snapshot) if is_joined => self.snapshot(&snapshot, now),
             server_message::Body::Pong(pong) if is_joined => {
                 let asked = Micros(pong.stamp);
+                self.counters.pongs += 1;
                 self.server_clock.sample(asked, now, pong.clock_us);
                 self.rtt_ms.push(now.since(asked).as_millis());
             }
