@@ -1,12 +1,24 @@
 //! What bots do: from what a bot's screen shows to the input of one tick.
+//!
+//! In: the client core, which knows what is on the screen. Out: an input. Nothing else: no sockets, no clock, and all
+//! randomness from the bot's seed.
 
 use crate::options::BehaviourName;
 use glam::Vec2;
-use tickwire_client::Client;
-use tickwire_game::arena::{ArenaInput, BEAM_RANGE, UNIT, heading_to, kind, ship_lane};
+use std::sync::Arc;
+use tickwire_client::{Client, Own};
+use tickwire_game::arena::{
+    ArenaInput, BEAM_RANGE, Beam, Map, Movement, SHIP_RADIUS, TURN, Target, UNIT, cast, heading_to,
+    kind, ship_lane, ship_private,
+};
 
 /// A bot's mind.
 pub trait Behaviour: Send {
+    /// The bot is (again) in a room.
+    fn joined(&mut self, client: &Client) {
+        let _ = client;
+    }
+
     /// The input of the next tick.
     fn think(&mut self, client: &Client) -> ArenaInput;
 }
@@ -14,14 +26,13 @@ pub trait Behaviour: Send {
 /// The mind for a behaviour.
 #[must_use]
 pub fn mind(name: BehaviourName, seed: u64) -> Box<dyn Behaviour> {
-    let wander = Wander::new(seed);
     match name {
-        BehaviourName::Duel => Box::new(Duel { wander }),
+        BehaviourName::Duel => Box::new(Duel::new(seed)),
         BehaviourName::Idle | BehaviourName::Spectate => Box::new(Idle),
         BehaviourName::Wander
         | BehaviourName::SlowReader
         | BehaviourName::Flapper
-        | BehaviourName::Mixed => Box::new(wander),
+        | BehaviourName::Mixed => Box::new(Wander::new(seed)),
     }
 }
 
@@ -29,7 +40,8 @@ pub fn mind(name: BehaviourName, seed: u64) -> Box<dyn Behaviour> {
 #[derive(Clone, Debug)]
 pub struct Wander {
     random: fastrand::Rng,
-    direction: (bool, bool, bool, bool),
+    /// Which of the four thrusters burn.
+    thrust: ArenaInput,
     heading: i32,
     turn: i32,
     ticks_left: u32,
@@ -39,83 +51,155 @@ impl Wander {
     fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
-            direction: (false, false, false, false),
+            thrust: ArenaInput::default(),
             heading: 0,
             turn: 0,
             ticks_left: 0,
+        }
+    }
+
+    fn fly(&mut self) -> ArenaInput {
+        if self.ticks_left == 0 {
+            self.ticks_left = self.random.u32(20..90);
+            let (vertical, horizontal) = (self.random.u8(0..3), self.random.u8(0..3));
+            self.thrust = ArenaInput {
+                up: vertical == 1,
+                down: vertical == 2,
+                left: horizontal == 1,
+                right: horizontal == 2,
+                ..ArenaInput::default()
+            };
+            self.turn = self.random.i32(-6..=6);
+        }
+        self.ticks_left -= 1;
+        self.heading = (self.heading + self.turn).rem_euclid(TURN as i32);
+        ArenaInput {
+            heading: Some(self.heading),
+            ..self.thrust
         }
     }
 }
 
 impl Behaviour for Wander {
     fn think(&mut self, _: &Client) -> ArenaInput {
-        if self.ticks_left == 0 {
-            self.ticks_left = self.random.u32(20..90);
-            let (vertical, horizontal) = (self.random.u8(0..3), self.random.u8(0..3));
-            self.direction = (
-                vertical == 1,
-                vertical == 2,
-                horizontal == 1,
-                horizontal == 2,
-            );
-            self.turn = self.random.i32(-6..=6);
-        }
-        self.ticks_left -= 1;
-        self.heading = (self.heading + self.turn).rem_euclid(1024);
-        let (up, down, left, right) = self.direction;
-        ArenaInput {
-            up,
-            down,
-            left,
-            right,
-            fire: false,
-            heading: Some(self.heading),
-        }
+        self.fly()
     }
 }
 
-/// Shoots at the nearest ship on its screen, and now and then past it.
-#[derive(Clone, Debug)]
+/// Chases the nearest ship on its screen and shoots at it; every fourth shot or so passes it by on purpose, so that wrong
+/// hits would show as well as lost ones.
+#[derive(Debug)]
 pub struct Duel {
     wander: Wander,
+    movement: Option<Movement>,
+    /// Ships on the screen when it looked last, the own one left out.
+    ships: Vec<Target>,
+    ticks_since_look: u32,
+    /// By how much the next shot is to miss, in headings.
+    miss_by: i32,
+}
+
+impl Duel {
+    /// Between two shots the screen is looked at this often: it costs more than all the rest, and only steers.
+    const LOOK_INTERVAL: u32 = 6;
+
+    fn new(seed: u64) -> Self {
+        Self {
+            wander: Wander::new(seed),
+            movement: None,
+            ships: Vec::new(),
+            ticks_since_look: Self::LOOK_INTERVAL,
+            miss_by: 0,
+        }
+    }
+
+    fn look(&mut self, client: &Client, own: &Own) {
+        self.ships.clear();
+        self.ticks_since_look = 0;
+        let ships = &mut self.ships;
+        client.for_each_shown(Some(kind::SHIP), |shown| {
+            if shown.id != own.id {
+                ships.push(Target {
+                    id: shown.id,
+                    x: shown.lanes[ship_lane::X],
+                    y: shown.lanes[ship_lane::Y],
+                });
+            }
+        });
+    }
+
+    fn fight(&mut self, own: &Own, fly: ArenaInput, is_ready: bool) -> ArenaInput {
+        let Some(movement) = &self.movement else {
+            return fly;
+        };
+        let here = in_units(own.lanes[ship_lane::X], own.lanes[ship_lane::Y]);
+        let distance = |ship: &Target| in_units(ship.x, ship.y).distance_squared(here);
+        let nearest = self
+            .ships
+            .iter()
+            .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let Some(nearest) = nearest.copied() else {
+            return fly;
+        };
+        let there = in_units(nearest.x, nearest.y);
+        let towards = there - here;
+        // Closes in from afar, and keeps moving about when near.
+        let mut input = if towards.length() > BEAM_RANGE * 0.7 {
+            ArenaInput {
+                up: towards.y < 0.0,
+                down: towards.y > 0.0,
+                left: towards.x < 0.0,
+                right: towards.x > 0.0,
+                ..fly
+            }
+        } else {
+            fly
+        };
+        // The beam leaves from where the ship is after this very tick, so it aims from there.
+        let (mut lanes, mut private) = (own.lanes.clone(), own.private_lanes.clone());
+        movement.ship(&mut lanes, &mut private, input);
+        let (x, y) = (lanes[ship_lane::X], lanes[ship_lane::Y]);
+        let aim = heading_to(in_units(x, y), there);
+        let hits = |heading| {
+            let beam = Beam { x, y, heading };
+            cast(movement.map(), beam, self.ships.iter().copied()).hit == Some(nearest.id)
+        };
+        input.heading = Some((aim + self.miss_by).rem_euclid(TURN as i32));
+        // With the deliberate error left out: a shot that could not hit anyway shows nothing.
+        if is_ready && hits(aim) {
+            input.fire = true;
+            let range = in_units(x, y).distance(there).max(SHIP_RADIUS);
+            let random = &mut self.wander.random;
+            // From just inside of the ship's edge to well past it.
+            let edge = (SHIP_RADIUS / range).atan() * (TURN as f32 / std::f32::consts::TAU);
+            let side = if random.bool() { 1.0 } else { -1.0 };
+            self.miss_by = match random.u8(0..4) {
+                0 => (edge * (0.8 + 1.2 * random.f32()) * side) as i32,
+                _ => 0,
+            };
+        }
+        input
+    }
 }
 
 impl Behaviour for Duel {
+    fn joined(&mut self, client: &Client) {
+        self.movement = Map::decode(client.map()).map(|map| Movement::new(Arc::new(map)));
+    }
+
     fn think(&mut self, client: &Client) -> ArenaInput {
-        let input = self.wander.think(client);
-        let Some(own) = client.own() else {
-            return input;
+        let fly = self.wander.fly();
+        let is_ship = |own: &&Own| own.private_lanes.len() == ship_private::COUNT;
+        let Some(own) = client.own().filter(is_ship) else {
+            return fly;
         };
-        let here = place(&own.lanes);
-        let mut nearest: Option<Vec2> = None;
-        client.for_each_shown(Some(kind::SHIP), |shown| {
-            let there = place(shown.lanes);
-            let is_nearer = nearest.is_none_or(|nearest| {
-                nearest.distance_squared(here) > there.distance_squared(here)
-            });
-            if shown.id != own.id && is_nearer {
-                nearest = Some(there);
-            }
-        });
-        let Some(target) = nearest else { return input };
-        let distance = target.distance(here);
-        let aim = heading_to(here, target)
-            + if self.wander.random.u8(0..5) == 0 {
-                self.wander.random.i32(-40..=40)
-            } else {
-                0
-            };
-        let towards = target - here;
-        // Closes in from afar, and keeps moving sideways when near.
-        let chases = distance > BEAM_RANGE * 0.7;
-        ArenaInput {
-            up: if chases { towards.y < 0.0 } else { input.up },
-            down: if chases { towards.y > 0.0 } else { input.down },
-            left: if chases { towards.x < 0.0 } else { input.left },
-            right: if chases { towards.x > 0.0 } else { input.right },
-            fire: distance < BEAM_RANGE * 0.95,
-            heading: Some(aim.rem_euclid(1024)),
+        self.ticks_since_look += 1;
+        // The cool-down is counted down before it is asked.
+        let is_ready = own.private_lanes[ship_private::COOLDOWN] <= 1;
+        if is_ready || self.ticks_since_look >= Self::LOOK_INTERVAL {
+            self.look(client, own);
         }
+        self.fight(own, fly, is_ready)
     }
 }
 
@@ -124,14 +208,99 @@ impl Behaviour for Duel {
 pub struct Idle;
 
 impl Behaviour for Idle {
-    fn think(&mut self, _: &Client) -> ArenaInput {
+    fn think(&mut self, client: &Client) -> ArenaInput {
+        // Without a heading the input would be none at all, and nothing would be predicted.
+        let heading = client
+            .own()
+            .and_then(|own| own.lanes.get(ship_lane::HEADING).copied());
         ArenaInput {
-            heading: Some(0),
+            heading: Some(heading.unwrap_or(0)),
             ..ArenaInput::default()
         }
     }
 }
 
-fn place(lanes: &[i32]) -> Vec2 {
-    Vec2::new(lanes[ship_lane::X] as f32, lanes[ship_lane::Y] as f32) / UNIT as f32
+fn in_units(x: i32, y: i32) -> Vec2 {
+    Vec2::new(x as f32, y as f32) / UNIT as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire_sync::{EntityId, Micros, Tick};
+
+    fn ship(slot: u32, x: i32, y: i32) -> Target {
+        let id = EntityId {
+            kind: kind::SHIP,
+            slot,
+            generation: 1,
+        };
+        Target { id, x, y }
+    }
+
+    fn own(x: i32, y: i32) -> Own {
+        Own {
+            id: ship(0, 0, 0).id,
+            tick: Tick(100),
+            lanes: vec![x, y, 0, 100, 0],
+            private_lanes: vec![300, -200, 0],
+        }
+    }
+
+    #[test]
+    fn every_input_survives_the_wire_and_equal_seeds_give_equal_inputs() {
+        let client = Client::new(tickwire_client::Options::default(), Micros(0));
+        for name in [
+            BehaviourName::Wander,
+            BehaviourName::Duel,
+            BehaviourName::Idle,
+            BehaviourName::SlowReader,
+            BehaviourName::Flapper,
+        ] {
+            let (mut one, mut same, mut other) = (mind(name, 7), mind(name, 7), mind(name, 8));
+            let mut differ = 0;
+            for _ in 0..2000 {
+                let input = one.think(&client);
+                assert_eq!(ArenaInput::decode(&input.encode()), input);
+                assert!(!(input.up && input.down || input.left && input.right));
+                assert_eq!(same.think(&client), input);
+                differ += usize::from(other.think(&client) != input);
+            }
+            assert_eq!(differ > 1000, name != BehaviourName::Idle, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_duel_hits_what_it_sees_most_of_the_time_and_sometimes_misses() {
+        let mut duel = Duel::new(3);
+        let map = Map::decode(&[]).unwrap();
+        duel.movement = Some(Movement::new(Arc::new(map.clone())));
+        duel.ships = vec![ship(1, 20_000, 14_000), ship(2, 60_000, 60_000)];
+        let (mut hits, mut misses) = (0, 0);
+        for _ in 0..1000 {
+            let own = own(16_000, 16_000);
+            let fly = duel.wander.fly();
+            let input = duel.fight(&own, fly, true);
+            assert!(input.fire);
+            let (mut lanes, mut private) = (own.lanes, own.private_lanes);
+            duel.movement
+                .as_ref()
+                .unwrap()
+                .ship(&mut lanes, &mut private, input);
+            let beam = Beam {
+                x: lanes[ship_lane::X],
+                y: lanes[ship_lane::Y],
+                heading: lanes[ship_lane::HEADING],
+            };
+            match cast(&map, beam, duel.ships.iter().copied()).hit {
+                Some(hit) if hit.slot == 1 => hits += 1,
+                _ => misses += 1,
+            }
+        }
+        assert!(hits > 700 && misses > 50, "{hits} hits, {misses} misses");
+        // Out of range there is nothing to shoot at.
+        duel.ships = vec![ship(2, 60_000, 60_000)];
+        let fly = duel.wander.fly();
+        assert!(!duel.fight(&own(16_000, 16_000), fly, true).fire);
+    }
 }

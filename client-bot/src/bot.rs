@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tickwire_client::native::{Emulation, Happened, Shell, Target};
 use tickwire_client::{Client, Counters, Incoming, Phase, PredictionStats};
-use tickwire_game::arena::{self, BeamFired, player_lane, ship_private};
+use tickwire_game::arena::{self, BeamFired, Kill, player_lane, ship_private};
 use tickwire_proto::v1;
 use tickwire_sync::{EntityId, Micros};
 use tokio::sync::watch;
 
 /// Bytes a second that a slow reader takes.
-const SLOW_READ_RATE: u32 = 8 * 1024;
+const SLOW_READ_RATE: u32 = 4 * 1024;
 /// How long a flapper stays connected, in seconds.
 const FLAP_SECONDS: std::ops::Range<u64> = 2..5;
 /// How long a bot waits for its goodbye to leave.
@@ -37,6 +37,8 @@ pub(crate) struct Tally {
 /// What one bot has measured.
 #[derive(Debug)]
 pub(crate) struct Measured {
+    /// The bot's number, from 0.
+    pub index: u32,
     pub name: String,
     pub room: String,
     pub behaviour: BehaviourName,
@@ -51,7 +53,7 @@ pub(crate) struct Measured {
     pub rtt_ms: Samples,
     pub ack_ms: Samples,
     pub delay_ms: Samples,
-    /// Snapshots after the first one, and the seconds they took while connected.
+    /// Snapshots after the first one, and the seconds since that: with outages in them, but for a flapper, who makes its own.
     pub counted_snapshots: u64,
     pub seconds: f64,
     pub connect_failures: u64,
@@ -65,19 +67,22 @@ pub(crate) struct Bot {
     random: fastrand::Rng,
     start: Instant,
     shots: ShotBook,
+    /// Beams that the shot book has not judged yet.
+    beams: Vec<BeamFired>,
     unacked: VecDeque<(u32, Micros)>,
     measured: Measured,
     tally: Arc<Tally>,
-    /// When the first snapshot of the running connection came.
+    /// When counting began: with the first snapshot, of a flapper with that of each connection.
     counting_since: Option<Instant>,
+    /// When the newest snapshot of the running connection came.
+    last_snapshot: Option<Micros>,
     flap_at: Option<Instant>,
-    seen_pongs: f64,
     has_joined: bool,
 }
 
 impl Bot {
     pub fn new(index: u32, options: &Options, target: Arc<Target>, tally: Arc<Tally>) -> Self {
-        let behaviour = options.behaviour.of_bot(index);
+        let behaviour = options.behaviour_of(index);
         let seed = options
             .seed
             .wrapping_mul(1_000_003)
@@ -102,6 +107,7 @@ impl Bot {
             seed,
         };
         let measured = Measured {
+            index,
             name,
             room: options.room_of(index),
             behaviour,
@@ -128,12 +134,13 @@ impl Bot {
             random: fastrand::Rng::with_seed(seed),
             start: Instant::now(),
             shots: ShotBook::default(),
+            beams: Vec::new(),
             unacked: VecDeque::new(),
             measured,
             tally,
             counting_since: None,
+            last_snapshot: None,
             flap_at: None,
-            seen_pongs: 0.0,
             has_joined: false,
         };
         bot.client
@@ -184,6 +191,10 @@ impl Bot {
         while let Some(incoming) = self.client.next_incoming() {
             self.hear(incoming);
         }
+        // After all kills: in a snapshot that spans several ticks they may stand behind the beams.
+        for beam in self.beams.drain(..) {
+            self.shots.judged(&self.client, &beam);
+        }
     }
 
     fn act(&mut self) {
@@ -202,22 +213,13 @@ impl Bot {
                 self.tally
                     .bytes
                     .fetch_add(message.len() as u64, Ordering::Relaxed);
-                let after = self.client.counters();
-                if after.snapshots > before.snapshots {
-                    self.snapshot(now);
-                }
-                self.tally.mismatches.fetch_add(
-                    after.view_mismatches - before.view_mismatches,
-                    Ordering::Relaxed,
-                );
-                self.tally.errors.fetch_add(
-                    after.protocol_errors - before.protocol_errors,
-                    Ordering::Relaxed,
-                );
-                self.note_rtt();
+                self.note(before, now);
             }
             Happened::Closed(link, code, reason) => {
-                self.stop_counting();
+                self.last_snapshot = None;
+                if self.measured.behaviour == BehaviourName::Flapper {
+                    self.stop_counting();
+                }
                 if !self.has_joined {
                     self.measured.connect_failures += 1;
                 }
@@ -226,17 +228,32 @@ impl Bot {
         }
     }
 
-    fn note_rtt(&mut self) {
-        // A value that repeats to the microsecond is the same one seen again.
-        if let Some(rtt) = self
-            .client
-            .rtt_ms()
-            .newest()
-            .filter(|rtt| (rtt - self.seen_pongs).abs() > f64::EPSILON)
+    /// Writes down what a message has brought.
+    fn note(&mut self, before: Counters, now: Micros) {
+        let after = self.client.counters();
+        if after.snapshots > before.snapshots {
+            self.snapshot(now);
+        }
+        if after.pongs > before.pongs
+            && let Some(rtt) = self.client.rtt_ms().newest()
         {
-            self.seen_pongs = rtt;
             self.measured.rtt_ms.record(rtt);
         }
+        let count = |tally: &AtomicU64, count| {
+            if count > 0 {
+                tally.fetch_add(count, Ordering::Relaxed);
+            }
+        };
+        let tally = &self.tally;
+        count(&tally.bytes, after.bytes_in - before.bytes_in);
+        count(
+            &tally.mismatches,
+            after.view_mismatches - before.view_mismatches,
+        );
+        count(
+            &tally.errors,
+            after.protocol_errors - before.protocol_errors,
+        );
     }
 
     fn snapshot(&mut self, now: Micros) {
@@ -245,9 +262,9 @@ impl Bot {
             self.counting_since = Some(Instant::now());
         } else {
             self.measured.counted_snapshots += 1;
-            if let Some(gap) = self.client.gap_ms().newest() {
-                self.measured.gap_ms.record(gap);
-            }
+        }
+        if let Some(last) = self.last_snapshot.replace(now) {
+            self.measured.gap_ms.record(now.since(last).as_millis());
         }
         if let Some(age) = self.client.age_ms().newest() {
             self.measured.age_ms.record(age);
@@ -283,7 +300,7 @@ impl Bot {
             .and_then(|own| Some((own.id, *own.private_lanes.get(ship_private::COOLDOWN)?)));
         let input = self.mind.think(&self.client);
         self.client.input(&input.encode());
-        self.shots.note(&self.client, cooldown, now);
+        self.shots.note(&self.client, cooldown);
         if self.unacked.len() < MAX_UNACKED {
             self.unacked.push_back((self.client.seq(), now));
         }
@@ -292,14 +309,14 @@ impl Bot {
     fn hear(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Joined { resumed } => {
-                if !resumed {
-                    self.unacked.clear();
-                }
+                // What was on its way is lost; of the rest one learns only how long the outage was.
+                self.unacked.clear();
+                self.last_snapshot = None;
                 if !std::mem::replace(&mut self.has_joined, true) {
                     self.tally.connected.fetch_add(1, Ordering::Relaxed);
                 }
-                let map = self.client.map().to_vec();
-                self.shots.joined(&map);
+                self.shots.joined(&self.client, resumed);
+                self.mind.joined(&self.client);
                 if self.measured.behaviour == BehaviourName::Flapper {
                     let seconds = self.random.u64(FLAP_SECONDS);
                     self.flap_at = Some(Instant::now() + Duration::from_secs(seconds));
@@ -307,7 +324,12 @@ impl Bot {
             }
             Incoming::Event(event) if event.kind == arena::BEAM => {
                 if let Some(beam) = BeamFired::decode(&event.payload) {
-                    self.shots.judged(&self.client, &beam);
+                    self.beams.push(beam);
+                }
+            }
+            Incoming::Event(event) if event.kind == arena::KILL => {
+                if let Some(kill) = Kill::decode(&event.payload) {
+                    self.shots.killed(&kill, event.tick);
                 }
             }
             Incoming::Event(_)
@@ -324,7 +346,8 @@ impl Bot {
         measured.entity = self.client.entity();
         measured.counters = self.client.counters();
         measured.prediction = self.client.prediction_stats();
-        measured.shots = self.shots.counts();
+        let shots = std::mem::take(&mut self.shots);
+        measured.shots = shots.counts(self.client.newest_snapshot().0);
         if self.has_joined {
             measured.name = self.client.name().to_owned();
             measured.room = self.client.room().to_owned();
@@ -340,7 +363,7 @@ impl Bot {
 }
 
 impl Measured {
-    /// Snapshots per second while connected.
+    /// Snapshots per second.
     pub fn rate(&self) -> f64 {
         if self.seconds > 0.0 {
             self.counted_snapshots as f64 / self.seconds

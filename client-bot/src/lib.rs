@@ -14,6 +14,6 @@ mod shots;
 mod swarm;
 
 pub use html::page;
-pub use options::{BehaviourName, EncodingName, Options};
+pub use options::{BehaviourName, EncodingName, Options, one_line};
 pub use report::{BotReport, Report, Spread};
 pub use swarm::run;

@@ -1,7 +1,6 @@
 //! The binary: reads the flags, runs a swarm, writes the reports, and says by its exit code whether all was well.
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use std::process::ExitCode;
 use tickwire_bot::{Options, Report};
 
@@ -9,17 +8,17 @@ use tickwire_bot::{Options, Report};
 const BAD_FLAGS: u8 = 2;
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    let options = match Options::load(std::env::args_os()) {
         Ok(options) => options,
-        // Help and version are no errors, and go to standard output.
-        Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            eprintln!(
-                "tickwire-bot: {}",
-                line.strip_prefix("error: ").unwrap_or(line)
-            );
+            // Help and version are no errors, and go to standard output.
+            if let Some(asked) = error
+                .downcast_ref::<clap::Error>()
+                .filter(|error| !error.use_stderr())
+            {
+                asked.exit();
+            }
+            eprintln!("tickwire-bot: {}", tickwire_bot::one_line(&error));
             return ExitCode::from(BAD_FLAGS);
         }
     };

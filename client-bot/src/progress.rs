@@ -2,18 +2,28 @@
 
 use crate::bot::Tally;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
-/// Shows progress until it is dropped with its task.
-pub(crate) async fn show(tally: &Tally, bots: u32, duration: Duration) {
+/// Shows progress until `stop` is set.
+pub(crate) async fn show(
+    tally: Arc<Tally>,
+    bots: u32,
+    duration: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     let is_terminal = std::io::stderr().is_terminal();
     let start = Instant::now();
     let mut every_second = tokio::time::interval(Duration::from_secs(1));
     every_second.tick().await;
     let (mut snapshots_before, mut bytes_before) = (0, 0);
     loop {
-        every_second.tick().await;
+        tokio::select! {
+            _ = every_second.tick() => {}
+            _ = stop.changed() => break,
+        }
         let (snapshots, bytes) = (
             tally.snapshots.load(Ordering::Relaxed),
             tally.bytes.load(Ordering::Relaxed),
@@ -36,5 +46,8 @@ pub(crate) async fn show(tally: &Tally, bots: u32, duration: Duration) {
         } else {
             writeln!(out, "{line}")
         };
+    }
+    if is_terminal {
+        eprintln!();
     }
 }

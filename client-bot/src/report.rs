@@ -50,6 +50,17 @@ pub struct TimerControl {
     pub lateness_ms: Spread,
 }
 
+/// An entity's name, as in the server's `/rooms/NAME/state`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct EntityName {
+    /// Position in the schema's list of kinds.
+    pub kind: u8,
+    /// Compact number within the kind.
+    pub slot: u32,
+    /// Counts the uses of the slot, from 1.
+    pub generation: u32,
+}
+
 /// One bot.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct BotReport {
@@ -61,11 +72,13 @@ pub struct BotReport {
     pub behaviour: &'static str,
     /// Session; 0: it never got in.
     pub session: u32,
-    /// The entity that stands for the player, as KIND:SLOT:GENERATION.
-    pub entity: Option<String>,
+    /// The entity that stands for the player; a spectator has none.
+    pub entity: Option<EntityName>,
     /// Score at the end.
     pub score: i32,
-    /// Snapshots per second while connected, after the first.
+    /// Whether its figures count among those of the swarm: it takes every snapshot that it can get.
+    pub keeps_reading: bool,
+    /// Snapshots per second from its first one to its end, outages included; a flapper's only while connected.
     pub snapshots_per_second: f64,
     /// Gaps between snapshots.
     pub snapshot_gap_ms: Spread,
@@ -75,8 +88,24 @@ pub struct BotReport {
     pub reconnects: u64,
     /// Returns as the same session.
     pub resumes: u64,
+    /// Round trips of its clock questions.
+    pub rtt_ms: Spread,
+    /// From making an input to the snapshot that says it was applied.
+    pub input_to_ack_ms: Spread,
+    /// How far in the past its screen was.
+    pub interpolation_delay_ms: Spread,
+    /// Payload received.
+    pub bytes_in: u64,
+    /// Inputs that the server had to do without.
+    pub starved_inputs: u64,
+    /// Snapshots that differed from what was predicted.
+    pub corrections: u64,
+    /// What became of its shots.
+    pub shots: ShotCounts,
     /// View hashes that did not agree.
     pub view_mismatches: u64,
+    /// Messages that could not be read or applied.
+    pub protocol_errors: u64,
     /// Why the server refused it or ended the session.
     pub refusal: Option<String>,
 }
@@ -132,8 +161,22 @@ pub struct Report {
     pub seconds: f64,
     /// The machine's own share.
     pub timer_control: TimerControl,
-    /// How the blocks were encoded, as asked.
+    /// The server.
+    pub url: String,
+    /// What the bots did, as asked.
+    pub behaviour: &'static str,
+    /// How the blocks were to be encoded, as asked.
     pub encoding: String,
+    /// Emulated delay of the line, each way.
+    pub latency_ms: f64,
+    /// Spread of that delay.
+    pub jitter_ms: f64,
+    /// Chance per second of a stall, each way.
+    pub stall: f64,
+    /// By how much the bots lied about their screens.
+    pub forge_view_ms: f64,
+    /// Seed of everything random.
+    pub seed: u64,
     /// Each bot.
     pub per_bot: Vec<BotReport>,
     /// Gaps in steps of a millisecond, for the plot.
@@ -207,6 +250,13 @@ impl Report {
             cpu_seconds,
             seconds,
             timer_control,
+            url: options.url.clone(),
+            behaviour: options.behaviour.as_str(),
+            latency_ms: options.latency.as_secs_f64() * 1e3,
+            jitter_ms: options.jitter.as_secs_f64() * 1e3,
+            stall: options.stall,
+            forge_view_ms: options.forge_view.as_secs_f64() * 1e3,
+            seed: options.seed,
             encoding: format!("{:?}", options.encoding).to_lowercase(),
             per_bot: bots.iter().map(BotReport::of).collect(),
             gap_histogram_ms: gaps.steps(1.0, 101),
@@ -249,11 +299,16 @@ impl Spread {
 
 impl BotReport {
     fn of(bot: &Measured) -> Self {
-        let name = |id: EntityId| format!("{}:{}:{}", id.kind.0, id.slot, id.generation);
+        let name = |id: EntityId| EntityName {
+            kind: id.kind.0,
+            slot: id.slot,
+            generation: id.generation,
+        };
         Self {
             name: bot.name.clone(),
             room: bot.room.clone(),
             behaviour: bot.behaviour.as_str(),
+            keeps_reading: bot.behaviour.keeps_reading(),
             session: bot.session,
             entity: bot.entity.map(name),
             score: bot.score,
@@ -262,7 +317,15 @@ impl BotReport {
             snapshot_age_ms: Spread::of(&bot.age_ms),
             reconnects: bot.counters.reconnects,
             resumes: bot.counters.resumes,
+            rtt_ms: Spread::of(&bot.rtt_ms),
+            input_to_ack_ms: Spread::of(&bot.ack_ms),
+            interpolation_delay_ms: Spread::of(&bot.delay_ms),
+            bytes_in: bot.counters.bytes_in,
+            starved_inputs: bot.counters.starved_inputs,
+            corrections: bot.prediction.corrections,
+            shots: bot.shots,
             view_mismatches: bot.counters.view_mismatches,
+            protocol_errors: bot.counters.protocol_errors,
             refusal: bot.refusal.clone(),
         }
     }

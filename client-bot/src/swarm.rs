@@ -9,10 +9,12 @@ use anyhow::Context as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tickwire_client::native::Target;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Runs a swarm until its duration is over or Ctrl-C. Must be called inside of a tokio runtime.
+/// Runs a swarm until its duration is over, or Ctrl-C or SIGTERM comes. Must be called inside of a tokio runtime.
 ///
 /// # Errors
 /// If the URL cannot be used.
@@ -24,23 +26,27 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let tally = Arc::new(Tally::default());
     let (stopper, stop) = watch::channel(false);
     let start = Instant::now();
-    let shown = Arc::clone(&tally);
-    let (bots, duration) = (options.bots, options.duration);
-    let progress = tokio::spawn(async move { progress::show(&shown, bots, duration).await });
+    let progress = tokio::spawn(progress::show(
+        Arc::clone(&tally),
+        options.bots,
+        options.duration,
+        stop.clone(),
+    ));
     let timer = tokio::spawn(control(stop.clone()));
     let mut swarm = JoinSet::new();
     let pause = Duration::from_secs_f64(1.0 / f64::from(options.ramp));
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    for index in 0..options.bots {
-        tokio::time::sleep_until((start + pause * index).into()).await;
-        swarm.spawn(
-            Bot::new(index, options, Arc::clone(&target), Arc::clone(&tally)).play(stop.clone()),
-        );
-    }
-    // Everybody plays for the whole duration, the last one to come too.
+    let starting = async {
+        for index in 0..options.bots {
+            tokio::time::sleep_until((start + pause * index).into()).await;
+            let (target, tally) = (Arc::clone(&target), Arc::clone(&tally));
+            swarm.spawn(Bot::new(index, options, target, tally).play(stop.clone()));
+        }
+        // Everybody plays for the whole duration, the last one to come too.
+        tokio::time::sleep(options.duration).await;
+    };
     tokio::select! {
-        () = tokio::time::sleep(options.duration) => {}
-        _ = &mut interrupted => {}
+        () = starting => {}
+        () = interrupted() => {}
     }
     let _ = stopper.send(true);
     let seconds = start.elapsed().as_secs_f64();
@@ -48,16 +54,24 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     while let Some(bot) = swarm.join_next().await {
         measured.push(bot.context("a bot panicked")?);
     }
-    measured.sort_unstable_by_key(|bot| (bot.name.len(), bot.name.clone()));
-    progress.abort();
+    measured.sort_unstable_by_key(|bot| bot.index);
+    let _ = progress.await;
     let timer = timer.await.unwrap_or_default();
-    Ok(Report::new(
-        options,
-        &measured,
-        timer,
-        seconds,
-        cpu_seconds(),
-    ))
+    let cpu = cpu_seconds();
+    Ok(Report::new(options, &measured, timer, seconds, cpu))
+}
+
+/// Waits until somebody wants the swarm to end early.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// A bare 60 Hz timer: what the machine holds with these bots on it.

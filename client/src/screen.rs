@@ -4,6 +4,7 @@
 //! for it. Keeps for each entity the rows of the latest second.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use tickwire_sync::replica::{Replica, Row, Watcher};
 use tickwire_sync::{EntityId, KindId, SentTicks, Tick, ViewTick};
 
@@ -24,49 +25,65 @@ pub struct Shown<'a> {
 }
 
 /// The latest rows of each entity.
+///
+/// Every changed row of every snapshot comes by here, and with hundreds of sessions in one process hardly any of it is in
+/// the cache. So an entity's rows lie in two flat queues, and nothing is allocated in the steady state.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
-    tracks: HashMap<EntityId, Track>,
-    /// Entities that are out of the replica, and may still have to be shown for a moment.
-    gone: Vec<(Tick, EntityId)>,
+    tracks: HashMap<EntityId, Track, BuildHasherDefault<IdHasher>>,
+    /// Entities that are out of the replica, and may still have to be shown for a moment. By tick, oldest first; one that came
+    /// back stays in here until its tick is old.
+    gone: VecDeque<(Tick, EntityId)>,
     /// The record of the cell that an entity was last shown in is not known any more; all cells' together stands in.
     sent: SentTicks,
 }
 
 #[derive(Debug, Default)]
 struct Track {
-    /// Oldest first. A row stands until the next one.
-    rows: VecDeque<(Tick, Vec<i32>)>,
+    /// Since when each row stands, oldest first. A row stands until the next one.
+    since: VecDeque<Tick>,
+    /// The rows' lanes, one row after the other.
+    lanes: VecDeque<i32>,
     gone_at: Option<Tick>,
-    last: Option<Row>,
+}
+
+/// Mixes the few small numbers of an [`EntityId`]. They come from the server, which has no reason to make them collide.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 impl Watcher for Tracks {
     fn row(&mut self, row: &Row, tick: Tick) {
-        let track = self.tracks.entry(row.id).or_default();
-        track.gone_at = None;
-        track.last = None;
-        let oldest = tick.0.saturating_sub(MEMORY_TICKS);
-        let mut spare = Vec::new();
-        // One row from before the memory stays, as it may stand until within it.
-        while track.rows.get(1).is_some_and(|(next, _)| next.0 <= oldest) {
-            if let Some((_, lanes)) = track.rows.pop_front() {
-                spare = lanes;
-            }
-        }
-        spare.clear();
-        spare.extend_from_slice(&row.lanes);
-        match track.rows.back_mut() {
-            // An entity that went from cell to cell at once is reported twice.
-            Some((newest, lanes)) if *newest >= tick => *lanes = spare,
-            _ => track.rows.push_back((tick, spare)),
-        }
+        self.tracks.entry(row.id).or_default().put(row, tick);
     }
 
     fn gone(&mut self, id: EntityId, tick: Tick) {
         if let Some(track) = self.tracks.get_mut(&id) {
             track.gone_at = Some(tick);
-            self.gone.push((tick, id));
+            self.gone.push_back((tick, id));
         }
     }
 }
@@ -75,16 +92,21 @@ impl Tracks {
     /// Notes that a snapshot of `tick` was applied: forgets who has been gone for long.
     pub fn applied(&mut self, tick: Tick) {
         self.sent.record(tick);
-        let tracks = &mut self.tracks;
-        self.gone.retain(|(gone, id)| {
-            let track = tracks.get(id);
-            let is_back = track.is_none_or(|track| track.gone_at != Some(*gone));
-            let is_old = tick.since(*gone) > MEMORY_TICKS;
-            if is_old && !is_back {
-                tracks.remove(id);
+        while let Some((gone, id)) = self
+            .gone
+            .front()
+            .copied()
+            .filter(|(gone, _)| tick.since(*gone) > MEMORY_TICKS)
+        {
+            self.gone.pop_front();
+            if self
+                .tracks
+                .get(&id)
+                .is_some_and(|track| track.gone_at == Some(gone))
+            {
+                self.tracks.remove(&id);
             }
-            !is_back && !is_old
-        });
+        }
     }
 
     /// Forgets everything.
@@ -148,6 +170,30 @@ impl Tracks {
 }
 
 impl Track {
+    fn put(&mut self, row: &Row, tick: Tick) {
+        self.gone_at = None;
+        let width = row.lanes.len();
+        // As rows are of different ticks, so many reach back over the memory; the first ticks need not even be looked at.
+        if self.since.len() > MEMORY_TICKS as usize {
+            self.since.pop_front();
+            self.lanes.drain(..width);
+        }
+        match self.since.back() {
+            // An entity that went from cell to cell at once is reported twice.
+            Some(newest) if *newest >= tick => self.lanes.truncate(self.lanes.len() - width),
+            _ => self.since.push_back(tick),
+        }
+        self.lanes.extend(&row.lanes);
+    }
+
+    /// The lanes of the row at this position.
+    fn row(&self, position: usize) -> impl Iterator<Item = i32> {
+        let width = self.lanes.len() / self.since.len();
+        self.lanes
+            .range(position * width..(position + 1) * width)
+            .copied()
+    }
+
     /// The lanes at `view`, blended between the received ticks around it, as `Screen::row` of the server does. `false`: not shown.
     fn at(
         &self,
@@ -165,28 +211,28 @@ impl Track {
             return false;
         };
         let row_at = |tick: Tick| {
-            let after = self.rows.partition_point(|(at, _)| *at <= tick);
+            let after = self.since.partition_point(|since| *since <= tick);
             let is_gone = self.gone_at.is_some_and(|gone| gone <= tick);
             if is_gone {
                 None
             } else {
-                after.checked_sub(1).and_then(|index| self.rows.get(index))
+                after.checked_sub(1).map(|position| self.row(position))
             }
         };
         let younger_point = ViewTick::new(younger, 0);
         match (row_at(older), row_at(younger)) {
-            (_, Some((_, row))) if view >= younger_point => {
+            (_, Some(row)) if view >= younger_point => {
                 let ahead = (view.0 - younger_point.0).min(MAX_EXTRAPOLATION * ViewTick::FRACTIONS);
-                lanes.extend_from_slice(row);
+                lanes.extend(row);
                 self.extrapolate(kind, younger, ahead, lanes);
             }
-            (Some((_, old)), Some((_, new))) => {
+            (Some(old), Some(new)) => {
                 let whole = u64::from(younger.since(older)) * ViewTick::FRACTIONS;
                 let part = view.0.saturating_sub(ViewTick::new(older, 0).0);
-                let pairs = old.iter().zip(new).zip(&kind.lanes);
-                lanes.extend(pairs.map(|((old, new), lane)| lane.blend(*old, *new, part, whole)));
+                let pairs = old.zip(new).zip(&kind.lanes);
+                lanes.extend(pairs.map(|((old, new), lane)| lane.blend(old, new, part, whole)));
             }
-            (Some((_, old)), None) if view < younger_point => lanes.extend_from_slice(old),
+            (Some(old), None) if view < younger_point => lanes.extend(old),
             _ => return false,
         }
         true
@@ -194,18 +240,86 @@ impl Track {
 
     /// Carries a row on by the last two rows' difference, `ahead` 1/256 ticks past `newest`.
     fn extrapolate(&self, kind: &tickwire_sync::Kind, newest: Tick, ahead: u64, lanes: &mut [i32]) {
-        let mut latest = self.rows.iter().rev();
-        let (Some((at, now)), Some((before_at, before))) = (latest.next(), latest.next()) else {
-            return;
-        };
+        let last = self.since.len() - 1;
         // Only what was moving in the very last snapshot goes on moving.
-        if ahead == 0 || *at != newest || !kind.placed {
+        if ahead == 0 || last == 0 || self.since[last] != newest || !kind.placed {
             return;
         }
-        let span = i64::from(at.since(*before_at).max(1)) * ViewTick::FRACTIONS as i64;
-        for axis in 0..2 {
-            let step = i64::from(now[axis].wrapping_sub(before[axis])) * ahead as i64 / span;
-            lanes[axis] = lanes[axis].wrapping_add(step as i32);
+        let span =
+            i64::from(newest.since(self.since[last - 1]).max(1)) * ViewTick::FRACTIONS as i64;
+        let pairs = self.row(last - 1).zip(self.row(last)).zip(lanes).take(2);
+        for ((before, now), lane) in pairs {
+            let step = i64::from(now.wrapping_sub(before)) * ahead as i64 / span;
+            *lane = lane.wrapping_add(step as i32);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use tickwire_game::arena;
+
+    const ID: EntityId = EntityId {
+        kind: arena::kind::PELLET,
+        slot: 3,
+        generation: 1,
+    };
+
+    fn put(tracks: &mut Tracks, tick: u32, x: i32) {
+        let row = Row {
+            id: ID,
+            lanes: vec![x, 0, 7],
+            texts: Vec::new(),
+        };
+        tracks.row(&row, Tick(tick));
+        tracks.applied(Tick(tick));
+    }
+
+    fn x_at(tracks: &Tracks, view: ViewTick) -> Option<i32> {
+        let replica = Replica::new(Arc::new(arena::schema().as_ref().clone()));
+        let mut lanes = Vec::new();
+        let track = tracks.tracks.get(&ID)?;
+        track
+            .at(&replica, ID, view, tracks.sent, &mut lanes)
+            .then(|| {
+                assert_eq!((lanes.len(), lanes[2]), (3, 7));
+                lanes[0]
+            })
+    }
+
+    #[test]
+    fn rows_are_blended_carried_on_and_kept_for_a_second() {
+        let mut tracks = Tracks::default();
+        for tick in 1..=300 {
+            put(&mut tracks, tick, tick as i32 * 100);
+        }
+        let middle = ViewTick::new(Tick(299), 128);
+        assert_eq!(x_at(&tracks, middle), Some(29_950));
+        assert_eq!(x_at(&tracks, ViewTick::new(Tick(302), 0)), Some(30_200));
+        let back = ViewTick::new(Tick(300 - MEMORY_TICKS + 1), 0);
+        assert_eq!(x_at(&tracks, back), Some(23_700));
+        assert!(tracks.tracks[&ID].since.len() <= MEMORY_TICKS as usize + 1);
+        // Set twice at one tick: the later word counts.
+        put(&mut tracks, 300, 5);
+        assert_eq!(x_at(&tracks, ViewTick::new(Tick(300), 0)), Some(5));
+    }
+
+    #[test]
+    fn who_is_gone_is_shown_until_then_and_forgotten_later_unless_back() {
+        let mut tracks = Tracks::default();
+        put(&mut tracks, 10, 100);
+        tracks.gone(ID, Tick(11));
+        tracks.applied(Tick(11));
+        assert_eq!(x_at(&tracks, ViewTick::new(Tick(10), 200)), Some(100));
+        assert_eq!(x_at(&tracks, ViewTick::new(Tick(11), 0)), None);
+        put(&mut tracks, 12, 300);
+        assert_eq!(x_at(&tracks, ViewTick::new(Tick(12), 0)), Some(300));
+        tracks.applied(Tick(90));
+        assert!(tracks.tracks.contains_key(&ID));
+        tracks.gone(ID, Tick(91));
+        tracks.applied(Tick(200));
+        assert!(tracks.tracks.is_empty() && tracks.gone.is_empty());
     }
 }

@@ -5,7 +5,7 @@ use rustls_pki_types::ServerName;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -20,8 +20,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-/// Snapshots are small: a large buffer for each of hundreds of bots would only cost memory.
-const READ_BUFFER: usize = 8 * 1024;
+/// Snapshots are small, and the library fills this much with zeros before each read.
+const READ_BUFFER: usize = 2 * 1024;
+/// What the system may receive ahead of a slow reader, in bytes (Linux doubles it).
+const SLOW_RECEIVE_BUFFER: u32 = 4 * 1024;
 
 /// Why a socket could not be opened.
 #[derive(Debug, Error)]
@@ -90,7 +92,7 @@ pub(super) async fn connect(
     emulation: Emulation,
     connection: u32,
 ) -> Result<WebSocketStream<Io>, ShellError> {
-    let tcp = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    let tcp = connect_tcp(&target, emulation.read_rate.is_some()).await?;
     tcp.set_nodelay(true)?;
     let mut io: Io = Box::new(tcp);
     if emulation.is_needed() {
@@ -115,6 +117,29 @@ pub(super) async fn connect(
         .await
         .map_err(Box::new)?;
     Ok(stream)
+}
+
+/// A slow reader's system must not read for it, or the server would never notice.
+async fn connect_tcp(target: &Target, is_slow: bool) -> std::io::Result<TcpStream> {
+    let host = (target.host.as_str(), target.port);
+    if !is_slow {
+        return TcpStream::connect(host).await;
+    }
+    let mut result = Err(std::io::ErrorKind::AddrNotAvailable.into());
+    for address in tokio::net::lookup_host(host).await? {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // Before the connection, as it decides on the window that is offered.
+        socket.set_recv_buffer_size(SLOW_RECEIVE_BUFFER)?;
+        result = socket.connect(address).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 fn tls_config(insecure: bool) -> Result<Arc<ClientConfig>, TlsError> {

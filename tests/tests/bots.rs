@@ -1,0 +1,140 @@
+//! Bots against a real server: what a report promises, and that bots of every sort keep to the protocol.
+//!
+//! Rates and times are not asserted here: `tickwire-bot` shows them, with a control beside them.
+
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+
+use serde_json::Value;
+use tickwire_bot::{Options, Report};
+use tickwire_tests::TestServer;
+
+async fn swarm(server: &TestServer, flags: &[&str]) -> Report {
+    let url = format!("ws://{}/ws", server.addr);
+    let fixed = ["tickwire-bot", "--url", &url, "--duration", "1500ms"];
+    let options = Options::load(fixed.iter().chain(flags)).unwrap();
+    tickwire_bot::run(&options).await.unwrap()
+}
+
+fn assert_has(value: &Value, fields: &[&str]) {
+    for field in fields {
+        let path = format!("/{}", field.replace('.', "/"));
+        assert!(value.pointer(&path).is_some(), "no {field} in {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mixed_bots_stay_in_sync_and_their_report_has_what_the_contract_promises() {
+    let server = TestServer::start(&["--npcs", "2"]);
+    let report = swarm(&server, &["--bots", "20", "--room", "mixed"]).await;
+    assert!(report.is_good(), "{report:?}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_has(
+        &json,
+        &[
+            "bots",
+            "connected",
+            "connect_failures",
+            "reconnects",
+            "resumes",
+            "snapshots_per_second.min",
+            "snapshots_per_second.p50",
+            "snapshots_per_second.max",
+            "snapshot_gap_ms.p50",
+            "snapshot_gap_ms.p99",
+            "snapshot_gap_ms.max",
+            "snapshot_age_ms.p50",
+            "snapshot_age_ms.p99",
+            "snapshot_age_ms.max",
+            "bytes_per_second_per_bot",
+            "bytes_per_row_update",
+            "rtt_ms.p50",
+            "rtt_ms.p99",
+            "input_to_ack_ms.p50",
+            "input_to_ack_ms.p99",
+            "view_checks",
+            "view_mismatches",
+            "shots.fired",
+            "shots.hit_on_screen",
+            "shots.confirmed",
+            "shots.false_hits",
+            "prediction.inputs",
+            "prediction.corrections",
+            "prediction.max_error_units",
+            "interpolation_delay_ms.p50",
+            "interpolation_delay_ms.p99",
+            "starved_inputs",
+            "notices",
+            "protocol_errors",
+            "cpu_seconds",
+            "timer_control.per_second",
+        ],
+    );
+    assert_eq!(report.per_bot.len(), 20);
+    for bot in json["per_bot"].as_array().unwrap() {
+        let fields = [
+            "name",
+            "behaviour",
+            "session",
+            "entity",
+            "score",
+            "snapshots_per_second",
+            "snapshot_gap_ms.p50",
+            "snapshot_age_ms.p50",
+            "reconnects",
+            "resumes",
+        ];
+        assert_has(bot, &fields);
+        assert_eq!(bot["entity"].is_null(), bot["behaviour"] == "spectate");
+        assert!(bot["snapshots_per_second"].as_f64().unwrap() > 1.0);
+    }
+    let shots = report.shots;
+    let known = shots.judged + shots.shooter_gone + shots.unmatched + shots.pending;
+    assert_eq!(shots.fired, known);
+    assert!(report.view_checks > 0 && report.prediction.inputs > 0);
+    let page = tickwire_bot::page(&report);
+    assert!(page.contains("<svg") && page.contains("bot-19"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flapper_comes_back_as_the_same_session() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let flags = ["--bots", "3", "--behaviour", "flapper", "--duration", "6s"];
+    let report = swarm(&server, &flags).await;
+    assert!(report.is_good(), "{report:?}");
+    assert!(report.resumes > 0 && report.resumes <= report.reconnects);
+    server.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bots_on_a_bad_line_and_slow_readers_stay_in_sync() {
+    let server = TestServer::start(&["--npcs", "4"]);
+    let duel = [
+        "--behaviour",
+        "duel",
+        "--bots",
+        "6",
+        "--latency",
+        "40ms",
+        "--jitter",
+        "10ms",
+        "--stall",
+        "0.3",
+    ];
+    let report = swarm(&server, &duel);
+    let slow = swarm(&server, &["--bots", "4", "--behaviour", "slow-reader"]);
+    let (report, slow) = tokio::join!(report, slow);
+    assert!(report.is_good(), "{report:?}");
+    assert!(report.rtt_ms.p50 > 60.0, "{:?}", report.rtt_ms);
+    assert!(slow.is_good(), "{slow:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bots_spread_over_rooms() {
+    let server = TestServer::start(&["--npcs", "0"]);
+    let report = swarm(&server, &["--bots", "9", "--rooms", "3", "--room", "r"]).await;
+    assert!(report.is_good(), "{report:?}");
+    for room in ["r-0", "r-1", "r-2"] {
+        let in_room = report.per_bot.iter().filter(|bot| bot.room == room);
+        assert_eq!(in_room.count(), 3);
+    }
+}
