@@ -11,7 +11,7 @@ use tickwire_benches::World;
 use tickwire_proto::v1;
 use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::replica::Replica;
-use tickwire_sync::snapshot::{Header, Snapshot};
+use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
 use tickwire_sync::{Grid, LayerSet, Micros};
 
@@ -44,7 +44,7 @@ fn publish_diff_encode(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1000));
     let mut world = World::new(1000, 0, 512);
     group.bench_function("step and publish", |b| b.iter(|| world.step()));
-    let (mut memo, mut snapshot) = (BlockMemo::default(), Snapshot::default());
+    let (mut memo, mut snapshot) = (BlockMemo::new(world.history.schema()), Snapshot::default());
     let mut view = whole_world(&world.history.schema().grid);
     let mut tick = |world: &mut World| {
         world.step();
@@ -52,7 +52,7 @@ fn publish_diff_encode(c: &mut Criterion) {
             &mut view,
             &world.history,
             &mut memo,
-            Encoding::Plain,
+            Encoding::Packed,
             Header::default(),
             |_| false,
         );
@@ -75,7 +75,7 @@ fn assembly(c: &mut Criterion) {
     let mut group = c.benchmark_group("snapshots of 1,000 clients");
     group.throughput(Throughput::Elements(1000));
     let mut world = World::new(1000, 0, 512);
-    let (mut memo, mut snapshot) = (BlockMemo::default(), Snapshot::default());
+    let (mut memo, mut snapshot) = (BlockMemo::new(world.history.schema()), Snapshot::default());
     let grid = world.history.schema().grid;
     let mut views = vec![View::default(); 1000];
     let mut all = |world: &World| {
@@ -86,7 +86,7 @@ fn assembly(c: &mut Criterion) {
                 view,
                 &world.history,
                 &mut memo,
-                Encoding::Plain,
+                Encoding::Packed,
                 Header::default(),
                 |_| false,
             );
@@ -114,8 +114,11 @@ fn assembly(c: &mut Criterion) {
 
 fn replica_apply(c: &mut Criterion) {
     let mut world = World::new(1000, 0, 512);
-    let (mut memo, mut snapshot, mut view) =
-        (BlockMemo::default(), Snapshot::default(), View::default());
+    let (mut memo, mut snapshot, mut view) = (
+        BlockMemo::new(world.history.schema()),
+        Snapshot::default(),
+        View::default(),
+    );
     let mut next = |world: &mut World| {
         world.step();
         look_at(&mut view, &world.history.schema().grid, world.place(500));
@@ -123,7 +126,7 @@ fn replica_apply(c: &mut Criterion) {
             &mut view,
             &world.history,
             &mut memo,
-            Encoding::Plain,
+            Encoding::Packed,
             Header::default(),
             |_| false,
         );
@@ -131,19 +134,28 @@ fn replica_apply(c: &mut Criterion) {
         snapshot.parts(&memo).collect::<Vec<_>>().concat()
     };
     let mut replica = Replica::new(world.history.schema().clone());
-    replica.apply(&decode(&next(&mut world)), &mut ()).unwrap();
-    let second = next(&mut world);
+    let mut headers = HeaderState::default();
+    for _ in 0..3 {
+        let first = next(&mut world);
+        let mut message = decode(&first);
+        headers.fill_in(&mut message);
+        replica.apply(&message, &mut ()).unwrap();
+    }
+    let bytes = next(&mut world);
     let mut group = c.benchmark_group("replica");
-    let rows: usize = decode(&second)
-        .blocks
-        .iter()
-        .map(|block| block.changed.len())
-        .sum();
-    group.throughput(Throughput::Elements(rows as u64));
-    group.bench_function("decode and apply one snapshot", |b| {
+    let updates = |replica: &mut Replica, headers: HeaderState| {
+        let before = replica.row_updates();
+        let mut message = decode(&bytes);
+        let mut headers = headers;
+        headers.fill_in(&mut message);
+        replica.apply(&message, &mut ()).unwrap();
+        replica.row_updates() - before
+    };
+    group.throughput(Throughput::Elements(updates(&mut replica.clone(), headers)));
+    group.bench_function("decode and apply one packed snapshot", |b| {
         b.iter_batched_ref(
             || replica.clone(),
-            |replica| replica.apply(&decode(&second), &mut ()).unwrap(),
+            |replica| updates(replica, headers),
             BatchSize::SmallInput,
         );
     });

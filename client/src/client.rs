@@ -14,7 +14,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_sync::clock::{InputClock, ServerClock, TickClock, ViewClock};
+use tickwire_sync::packed::Tables;
 use tickwire_sync::replica::{Applied, ReceivedEvent, Replica};
+use tickwire_sync::snapshot::HeaderState;
 use tickwire_sync::{EntityId, KindId, Micros, Schema, Tick, ViewTick};
 
 /// A link that says nothing for this long is dead: a page cannot see WebSocket pings, so the server beats once a second.
@@ -146,6 +148,7 @@ struct Place {
     entity: Option<EntityId>,
     ticks: TickClock,
     is_spectator: bool,
+    encoding: v1::Encoding,
 }
 
 /// One session. See the module's head.
@@ -161,6 +164,7 @@ pub struct Client {
     incoming: VecDeque<Incoming>,
     place: Option<Place>,
     replica: Option<Replica>,
+    headers: HeaderState,
     tracks: Tracks,
     prediction: Prediction,
     server_clock: ServerClock,
@@ -200,6 +204,7 @@ impl Client {
             incoming: VecDeque::new(),
             place: None,
             replica: None,
+            headers: HeaderState::default(),
             tracks: Tracks::default(),
             prediction: Prediction::new(None),
             server_clock: ServerClock::default(),
@@ -323,7 +328,8 @@ impl Client {
         let is_joined = link.state == LinkState::Joined;
         match body {
             server_message::Body::Welcome(welcome) => self.welcome(id, welcome, now),
-            server_message::Body::Snapshot(snapshot) if is_joined => self.snapshot(&snapshot, now),
+            server_message::Body::Snapshot(snapshot) if is_joined => self.snapshot(snapshot, now),
+            server_message::Body::Tables(tables) if is_joined => self.tables(&tables),
             server_message::Body::Pong(pong) if is_joined => {
                 let asked = Micros(pong.stamp);
                 self.counters.pongs += 1;
@@ -397,7 +403,12 @@ impl Client {
         self.newest_snapshot = (Tick(0), now);
         self.pings_sent = 0;
         self.next_ping = now;
+        if let Some(tables) = &welcome.tables {
+            self.tables(tables);
+        }
+        let encoding = welcome.encoding();
         self.place = Some(Place {
+            encoding,
             session: welcome.session,
             resume_token: welcome.resume_token,
             name: welcome.name,
@@ -425,7 +436,25 @@ impl Client {
         self.prediction.reset();
     }
 
-    fn snapshot(&mut self, snapshot: &v1::Snapshot, now: Micros) {
+    fn tables(&mut self, tables: &v1::Tables) {
+        let Some(replica) = &mut self.replica else {
+            return;
+        };
+        match Tables::from_proto(tables, replica.schema()) {
+            Ok(tables) => replica.set_tables(tables),
+            Err(_) => self.counters.protocol_errors += 1,
+        }
+    }
+
+    fn snapshot(&mut self, mut snapshot: v1::Snapshot, now: Micros) {
+        if self
+            .place
+            .as_ref()
+            .is_some_and(|place| place.encoding == v1::Encoding::Packed)
+        {
+            self.headers.fill_in(&mut snapshot);
+        }
+        let snapshot = &snapshot;
         let (Some(replica), Some(place)) = (&mut self.replica, &self.place) else {
             return;
         };

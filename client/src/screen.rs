@@ -154,11 +154,7 @@ impl Tracks {
                 continue;
             };
             if track.at(replica, *id, view, self.sent, &mut lanes) {
-                let row = Row {
-                    id: *id,
-                    lanes: lanes.clone(),
-                    texts: Vec::new(),
-                };
+                let row = Row::new(*id, lanes.clone(), Vec::new(), *gone);
                 show(Shown {
                     id: *id,
                     lanes: &lanes,
@@ -268,11 +264,7 @@ mod tests {
     };
 
     fn put(tracks: &mut Tracks, tick: u32, x: i32) {
-        let row = Row {
-            id: ID,
-            lanes: vec![x, 0, 7],
-            texts: Vec::new(),
-        };
+        let row = Row::new(ID, vec![x, 0, 7], Vec::new(), Tick(tick));
         tracks.row(&row, Tick(tick));
         tracks.applied(Tick(tick));
     }

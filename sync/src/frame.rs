@@ -117,8 +117,14 @@ impl Frame {
 
     /// One public lane at a place of the table; 0 where there is no such place.
     pub(crate) fn lane(&self, key: RowKey, lane: usize) -> i32 {
-        let column = self.tables.get(key.kind().index()).and_then(|table| table.lanes.get(lane));
-        column.and_then(|column| column.get(key.slot() as usize)).copied().unwrap_or(0)
+        let column = self
+            .tables
+            .get(key.kind().index())
+            .and_then(|table| table.lanes.get(lane));
+        column
+            .and_then(|column| column.get(key.slot() as usize))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The texts at a place of the table, in the schema's order.

@@ -16,6 +16,7 @@ pub mod frame;
 pub mod hash;
 pub mod history;
 pub mod memo;
+pub mod packed;
 mod plain;
 mod sent_ticks;
 pub mod snapshot;

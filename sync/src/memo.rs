@@ -8,8 +8,11 @@ use crate::frame::Frame;
 use crate::grid::CellId;
 use crate::history::History;
 use crate::ids::Tick;
+use crate::packed::{self, Packer, Tables, Tally};
 use crate::plain;
+use crate::schema::Schema;
 use std::ops::Range;
+use std::sync::Arc;
 use tickwire_proto::v1;
 
 /// How blocks are encoded for one connection.
@@ -18,13 +21,18 @@ pub enum Encoding {
     /// Protobuf all the way down.
     #[default]
     Plain,
+    /// Bits, columns, prediction and measured codes.
+    Packed,
 }
 
 impl Encoding {
     /// The encoding that a client gets for what it asked.
     #[must_use]
-    pub fn negotiate(_asked: v1::Encoding) -> Self {
-        Self::Plain
+    pub fn negotiate(asked: v1::Encoding) -> Self {
+        match asked {
+            v1::Encoding::Packed => Self::Packed,
+            v1::Encoding::Plain | v1::Encoding::Unspecified => Self::Plain,
+        }
     }
 
     /// As `Welcome` names it.
@@ -32,6 +40,7 @@ impl Encoding {
     pub fn to_proto(self) -> v1::Encoding {
         match self {
             Self::Plain => v1::Encoding::Plain,
+            Self::Packed => v1::Encoding::Packed,
         }
     }
 }
@@ -43,12 +52,14 @@ pub struct BlockKey {
     pub cell: CellId,
     /// The tick that the client has; `None`: it has nothing, and the block is a keyframe.
     pub base: Option<Tick>,
+    /// The tick that the client had before, if it predicts (packed encoding).
+    pub previous: Option<Tick>,
     /// How the block is encoded.
     pub encoding: Encoding,
 }
 
 /// The encoded blocks of one tick.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct BlockMemo {
     tick: Option<Tick>,
     buffer: Vec<u8>,
@@ -56,6 +67,7 @@ pub struct BlockMemo {
     /// For each cell, its newest entry plus 1; 0: none. The entries of a cell are chained by `Entry::next`.
     heads: Vec<u32>,
     delta: CellDelta,
+    packer: Packer,
     encoded: u64,
     reused: u64,
 }
@@ -68,6 +80,38 @@ struct Entry {
 }
 
 impl BlockMemo {
+    /// A memo for rooms of this schema, with the coding tables that nothing is known for yet.
+    #[must_use]
+    pub fn new(schema: &Schema) -> Self {
+        Self {
+            tick: None,
+            buffer: Vec::new(),
+            entries: Vec::new(),
+            heads: Vec::new(),
+            delta: CellDelta::default(),
+            packer: Packer::new(Arc::new(Tables::initial(schema)), Tally::new(schema)),
+            encoded: 0,
+            reused: 0,
+        }
+    }
+
+    /// The coding tables in use.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.packer.tables
+    }
+
+    /// Takes better coding tables into use, if what was encoded since the last call (at least `enough` residuals) shows that they pay. Between two ticks
+    /// only; every client must get [`Self::tables`] before its next snapshot.
+    pub fn improve_tables(&mut self, enough: u64) -> bool {
+        let better = self.packer.tables.improved(&mut self.packer.tally, enough);
+        if let Some(better) = better {
+            self.packer.tables = Arc::new(better);
+            return true;
+        }
+        false
+    }
+
     /// The block for `key` to the history's newest frame: a range for [`Self::bytes`]. Empty where the history is empty.
     ///
     /// A base that the history no longer holds gives a keyframe.
@@ -79,8 +123,13 @@ impl BlockMemo {
             self.start_tick(newest.tick(), history.schema().grid.cell_count());
         }
         let base = key.base.and_then(|tick| history.at(tick));
+        let previous = key
+            .previous
+            .and_then(|tick| history.at(tick))
+            .filter(|_| base.is_some());
         let key = BlockKey {
             base: base.map(Frame::tick),
+            previous: previous.map(Frame::tick),
             ..key
         };
         let mut next = self.heads[key.cell.index()];
@@ -97,9 +146,16 @@ impl BlockMemo {
         self.encoded += 1;
         self.delta.compute(history, base, key.cell);
         let start = self.buffer.len();
+        let Self {
+            delta,
+            packer,
+            buffer,
+            ..
+        } = self;
         match key.encoding {
-            Encoding::Plain => {
-                plain::encode_block(history, base, key.cell, &self.delta, &mut self.buffer);
+            Encoding::Plain => plain::encode_block(history, base, key.cell, delta, buffer),
+            Encoding::Packed => {
+                packed::encode_block(history, base, previous, key.cell, delta, packer, buffer);
             }
         }
         let block = start..self.buffer.len();

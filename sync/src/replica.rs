@@ -7,7 +7,8 @@
 use crate::grid::CellId;
 use crate::hash;
 use crate::ids::{EntityId, KindId, RowKey, Tick};
-use crate::schema::{Kind, Schema};
+use crate::packed::{self, Tables};
+use crate::schema::{Kind, Lane, Schema};
 use crate::sent_ticks::SentTicks;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -32,6 +33,12 @@ pub enum ReplicaError {
     /// A row with other lanes or texts than the schema's, or an unknown kind.
     #[error("row {1} of kind {0} does not fit the schema")]
     Shape(u32, u32),
+    /// A packed block that cannot be read.
+    #[error("the packed block of cell {0} cannot be right")]
+    Packed(u32),
+    /// Bytes after the last packed block.
+    #[error("there are bytes after the last packed block")]
+    Trailing,
 }
 
 /// One entity as the replica has it.
@@ -43,6 +50,20 @@ pub struct Row {
     pub lanes: Vec<i32>,
     /// Texts, in the schema's order.
     pub texts: Vec<Arc<str>>,
+    motion: Motion,
+}
+
+/// What the packed encoding predicts a row by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Motion {
+    /// The lanes before the last change.
+    before: Vec<i32>,
+    /// The tick of that change; with `entered` if there was none.
+    changed: Tick,
+    /// Since when the row has been in its cell.
+    entered: Tick,
+    /// In a change that is being read: the lanes are predicted by `before`.
+    is_predicted: bool,
 }
 
 /// An event that came for the first time.
@@ -84,10 +105,60 @@ impl Watcher for () {
     fn gone(&mut self, _: EntityId, _: Tick) {}
 }
 
+/// What reading a block of either encoding tells: rows set, rows that left or were lost sight of, events.
+pub(crate) trait BlockSink {
+    /// A row entered or changed.
+    fn row(&mut self, row: &Row, tick: Tick);
+    /// A row left for a cell (its number plus 1; 0: gone).
+    fn left(&mut self, row: Row, to_cell_plus_one: u32);
+    /// A keyframe does not say where the row went.
+    fn lost(&mut self, id: EntityId);
+    /// An event.
+    fn event(&mut self, number: u32, tick: Tick, kind: u32, payload: Vec<u8>);
+}
+
+/// The sink of one snapshot.
+struct Sink<'a, W> {
+    watcher: &'a mut W,
+    left: Vec<(Row, Option<CellId>)>,
+    lost: Vec<EntityId>,
+    events: Vec<ReceivedEvent>,
+    seen_events: SeenEvents,
+    row_updates: u64,
+}
+
+impl<W: Watcher> BlockSink for Sink<'_, W> {
+    fn row(&mut self, row: &Row, tick: Tick) {
+        self.row_updates += 1;
+        self.watcher.row(row, tick);
+    }
+
+    fn left(&mut self, row: Row, to_cell_plus_one: u32) {
+        self.left
+            .push((row, to_cell_plus_one.checked_sub(1).map(CellId)));
+    }
+
+    fn lost(&mut self, id: EntityId) {
+        self.lost.push(id);
+    }
+
+    fn event(&mut self, number: u32, tick: Tick, kind: u32, payload: Vec<u8>) {
+        if self.seen_events.is_new(number) {
+            self.events.push(ReceivedEvent {
+                number,
+                tick,
+                kind,
+                payload,
+            });
+        }
+    }
+}
+
 /// The rows of one client's view.
 #[derive(Clone, Debug)]
 pub struct Replica {
     schema: Arc<Schema>,
+    tables: Arc<Tables>,
     tick: Tick,
     is_waiting: bool,
     cells: BTreeMap<CellId, Cell>,
@@ -103,6 +174,8 @@ pub struct Replica {
 #[derive(Clone, Debug, Default)]
 struct Cell {
     tick: Tick,
+    /// The tick at which it stood before.
+    previous: Option<Tick>,
     sent: SentTicks,
     /// Sorted by kind and slot.
     rows: Vec<Row>,
@@ -120,6 +193,7 @@ impl Replica {
     #[must_use]
     pub fn new(schema: Arc<Schema>) -> Self {
         Self {
+            tables: Arc::new(Tables::initial(&schema)),
             schema,
             tick: Tick(0),
             is_waiting: true,
@@ -150,6 +224,11 @@ impl Replica {
         result.map(|()| Applied::Yes {
             view_hash_agreed: snapshot.view_hash.map(|hash| hash == self.view_hash()),
         })
+    }
+
+    /// Takes other coding tables, which hold from the next snapshot on.
+    pub fn set_tables(&mut self, tables: Tables) {
+        self.tables = Arc::new(tables);
     }
 
     /// Forgets the state and waits for a snapshot that starts over.
@@ -303,15 +382,27 @@ impl Replica {
             }
         }
         let held = |cell: u32| snapshot.held_cells.binary_search(&cell).is_ok();
-        let mut left = Vec::new();
-        for block in &snapshot.blocks {
-            if held(block.cell) {
-                return Err(ReplicaError::Cell(block.cell));
-            }
-            self.apply_block(block, tick, &mut left, &mut lost, watcher)?;
-        }
-        for (id, cell) in self.cells.iter_mut().filter(|(id, _)| !held(id.0)) {
-            debug_assert!(id.index() < self.schema.grid.cell_count());
+        let mut sink = Sink {
+            watcher,
+            left: Vec::new(),
+            lost,
+            events: std::mem::take(&mut self.events),
+            seen_events: std::mem::take(&mut self.seen_events),
+            row_updates: 0,
+        };
+        let result = self.apply_blocks(snapshot, tick, held, &mut sink);
+        let Sink {
+            left,
+            mut lost,
+            row_updates,
+            watcher,
+            ..
+        } = sink;
+        (self.events, self.seen_events) = (sink.events, sink.seen_events);
+        self.row_updates += row_updates;
+        result?;
+        for (_, cell) in self.cells.iter_mut().filter(|(id, _)| !held(id.0)) {
+            cell.previous = cell.sent.newest();
             cell.tick = tick;
             cell.sent.record(tick);
         }
@@ -324,59 +415,31 @@ impl Replica {
         Ok(())
     }
 
-    fn apply_block(
+    fn apply_blocks(
         &mut self,
-        block: &v1::Block,
+        snapshot: &v1::Snapshot,
         tick: Tick,
-        left: &mut Vec<(Row, Option<CellId>)>,
-        lost: &mut Vec<EntityId>,
-        watcher: &mut impl Watcher,
+        held: impl Fn(u32) -> bool,
+        sink: &mut impl BlockSink,
     ) -> Result<(), ReplicaError> {
-        let cell = self
-            .cells
-            .get_mut(&CellId(block.cell))
-            .ok_or(ReplicaError::Cell(block.cell))?;
-        if block.base_ago == 0 {
-            lost.extend(cell.rows.drain(..).map(|row| row.id));
-        } else if tick.before(block.base_ago) != Some(cell.tick) {
-            return Err(ReplicaError::Base(block.cell));
+        for block in &snapshot.blocks {
+            let cell = self
+                .cells
+                .get_mut(&CellId(block.cell))
+                .filter(|_| !held(block.cell));
+            let cell = cell.ok_or(ReplicaError::Cell(block.cell))?;
+            apply_block(&self.schema, cell, block, tick, sink)?;
         }
-        for gone in &block.left {
-            let position = cell.find(gone.kind, gone.slot)?;
-            left.push((
-                cell.rows.remove(position),
-                gone.to_cell_plus_one.checked_sub(1).map(CellId),
-            ));
-        }
-        for change in &block.changed {
-            let position = cell.find(change.kind, change.slot)?;
-            let row = &mut cell.rows[position];
-            let kind = self
-                .schema
-                .kind(row.id.kind)
-                .ok_or(ReplicaError::Shape(change.kind, change.slot))?;
-            row.change(kind, change)?;
-            watcher.row(row, tick);
-        }
-        for entered in &block.entered {
-            let row = Row::from_proto(&self.schema, entered)?;
-            let position = match cell.position(row.id.key()) {
-                Err(position) => position,
-                Ok(_) => return Err(ReplicaError::Row(entered.kind, entered.slot)),
-            };
-            watcher.row(&row, tick);
-            cell.rows.insert(position, row);
-        }
-        self.row_updates += (block.changed.len() + block.entered.len()) as u64;
-        for event in &block.events {
-            if self.seen_events.is_new(event.number) {
-                self.events.push(ReceivedEvent {
-                    number: event.number,
-                    tick: tick.before(event.ticks_ago).unwrap_or_default(),
-                    kind: event.kind,
-                    payload: event.payload.clone(),
-                });
-            }
+        if !snapshot.packed.is_empty() {
+            let cells = self.cells.iter_mut().filter(|(id, _)| !held(id.0));
+            apply_packed(
+                &self.schema,
+                &self.tables,
+                cells,
+                &snapshot.packed,
+                tick,
+                sink,
+            )?;
         }
         Ok(())
     }
@@ -432,6 +495,78 @@ impl Replica {
     }
 }
 
+/// Applies a plain block.
+fn apply_block(
+    schema: &Schema,
+    cell: &mut Cell,
+    block: &v1::Block,
+    tick: Tick,
+    sink: &mut impl BlockSink,
+) -> Result<(), ReplicaError> {
+    if block.base_ago == 0 {
+        cell.rows.drain(..).for_each(|row| sink.lost(row.id));
+    } else if tick.before(block.base_ago) != Some(cell.tick) {
+        return Err(ReplicaError::Base(block.cell));
+    }
+    for gone in &block.left {
+        let position = cell.find(gone.kind, gone.slot)?;
+        sink.left(cell.rows.remove(position), gone.to_cell_plus_one);
+    }
+    for change in &block.changed {
+        let position = cell.find(change.kind, change.slot)?;
+        let row = &mut cell.rows[position];
+        let kind = schema
+            .kind(row.id.kind)
+            .ok_or(ReplicaError::Shape(change.kind, change.slot))?;
+        row.begin_change(None, tick);
+        row.change(kind, change)?;
+        sink.row(row, tick);
+    }
+    for entered in &block.entered {
+        let row = Row::from_proto(schema, entered, tick)?;
+        let position = match cell.position(row.id.key()) {
+            Err(position) => position,
+            Ok(_) => return Err(ReplicaError::Row(entered.kind, entered.slot)),
+        };
+        sink.row(&row, tick);
+        cell.rows.insert(position, row);
+    }
+    for event in &block.events {
+        let at = tick.before(event.ticks_ago).unwrap_or_default();
+        sink.event(event.number, at, event.kind, event.payload.clone());
+    }
+    Ok(())
+}
+
+/// Applies packed blocks: first a bit for each of these cells, then the blocks of those whose bit is set.
+fn apply_packed<'a>(
+    schema: &Schema,
+    tables: &Tables,
+    cells: impl Iterator<Item = (&'a CellId, &'a mut Cell)>,
+    packed: &[u8],
+    tick: Tick,
+    sink: &mut impl BlockSink,
+) -> Result<(), ReplicaError> {
+    let cells: Vec<(&CellId, &mut Cell)> = cells.collect();
+    let (present, mut blocks) = packed
+        .split_at_checked(cells.len().div_ceil(8))
+        .ok_or(ReplicaError::Trailing)?;
+    for (index, (id, cell)) in cells.into_iter().enumerate() {
+        if present[index / 8] >> (index % 8) & 1 == 0 {
+            continue;
+        }
+        let previous = packed::previous_for_prediction(cell.sent.newest(), cell.previous, tick);
+        let length =
+            packed::apply_block(blocks, schema, tables, previous, tick, &mut cell.rows, sink);
+        blocks = &blocks[length.map_err(|_| ReplicaError::Packed(id.0))?..];
+    }
+    if blocks.is_empty() {
+        Ok(())
+    } else {
+        Err(ReplicaError::Trailing)
+    }
+}
+
 impl Cell {
     fn position(&self, key: RowKey) -> Result<usize, usize> {
         self.rows.binary_search_by_key(&key, |row| row.id.key())
@@ -452,6 +587,63 @@ fn key(kind: u32, slot: u32) -> Result<RowKey, ReplicaError> {
 }
 
 impl Row {
+    /// A row that entered its cell at `tick`.
+    #[must_use]
+    pub fn new(id: EntityId, lanes: Vec<i32>, texts: Vec<Arc<str>>, tick: Tick) -> Self {
+        let motion = Motion {
+            before: Vec::new(),
+            changed: tick,
+            entered: tick,
+            is_predicted: false,
+        };
+        Self {
+            id,
+            lanes,
+            texts,
+            motion,
+        }
+    }
+
+    /// Makes ready for a change to `tick`. `previous`: the tick before the row's, if both predict; then the lanes are taken on
+    /// from their values there.
+    pub(crate) fn begin_change(&mut self, previous: Option<Tick>, tick: Tick) {
+        let motion = &mut self.motion;
+        motion.is_predicted = previous.is_some_and(|previous| motion.entered <= previous);
+        // A row that did not change last was the same before.
+        let has_just_changed = previous.is_some_and(|previous| motion.changed > previous)
+            && motion.before.len() == self.lanes.len();
+        if !has_just_changed {
+            motion.before.clear();
+            motion.before.extend_from_slice(&self.lanes);
+        }
+        motion.changed = tick;
+    }
+
+    /// Whether [`Self::begin_change`] was called for this tick.
+    pub(crate) fn is_changing(&self, tick: Tick) -> bool {
+        self.motion.changed == tick
+    }
+
+    pub(crate) fn is_predicted(&self) -> bool {
+        self.motion.is_predicted
+    }
+
+    /// Moves one lane to its new value, from where it was or was predicted; what it was before is kept for the next prediction.
+    pub(crate) fn move_lane(&mut self, index: usize, lane: &Lane, residual: i32) {
+        let (Some(value), Some(before)) =
+            (self.lanes.get_mut(index), self.motion.before.get_mut(index))
+        else {
+            return;
+        };
+        let predicted = if self.motion.is_predicted {
+            lane.extrapolate(*before, *value)
+        } else {
+            *value
+        };
+        *before = *value;
+        *value = lane.add(predicted, residual);
+    }
+
     fn hash(&self) -> u64 {
         hash::row(
             self.id,
@@ -460,31 +652,30 @@ impl Row {
         )
     }
 
-    fn from_proto(schema: &Schema, row: &v1::Row) -> Result<Self, ReplicaError> {
+    fn from_proto(schema: &Schema, row: &v1::Row, tick: Tick) -> Result<Self, ReplicaError> {
         let shape = ReplicaError::Shape(row.kind, row.slot);
         let key = key(row.kind, row.slot)?;
         let kind = schema.kind(key.kind()).ok_or(shape)?;
         if row.lanes.len() != kind.lanes.len() || row.texts.len() != kind.texts.len() {
             return Err(shape);
         }
-        Ok(Self {
-            id: EntityId {
-                kind: key.kind(),
-                slot: row.slot,
-                generation: row.generation,
-            },
-            lanes: row
-                .lanes
-                .iter()
-                .zip(&kind.lanes)
-                .map(|(value, lane)| lane.normalise(*value))
-                .collect(),
-            texts: row
-                .texts
-                .iter()
-                .map(|text| Arc::from(text.as_str()))
-                .collect(),
-        })
+        let id = EntityId {
+            kind: key.kind(),
+            slot: row.slot,
+            generation: row.generation,
+        };
+        let lanes = row
+            .lanes
+            .iter()
+            .zip(&kind.lanes)
+            .map(|(value, lane)| lane.normalise(*value))
+            .collect();
+        let texts = row
+            .texts
+            .iter()
+            .map(|text| Arc::from(text.as_str()))
+            .collect();
+        Ok(Self::new(id, lanes, texts, tick))
     }
 
     fn change(&mut self, kind: &Kind, change: &v1::Change) -> Result<(), ReplicaError> {

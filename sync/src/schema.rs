@@ -260,7 +260,11 @@ impl Lane {
     /// Where a value that went from `before` to `now` is expected next: as far on again, if the lane is continuous; else where it is.
     #[must_use]
     pub fn extrapolate(&self, before: i32, now: i32) -> i32 {
-        if self.continuous { self.add(now, self.difference(before, now)) } else { now }
+        if self.continuous {
+            self.add(now, self.difference(before, now))
+        } else {
+            now
+        }
     }
 
     /// The value a `part` / `whole` of the way from `from` to `to`. A lane that may not be blended shows `from` until the whole way is gone.

@@ -5,12 +5,14 @@
 
 use crate::grid::CellId;
 use crate::history::History;
-use crate::ids::{PlayerId, Seq};
+use crate::ids::{PlayerId, Seq, Tick};
 use crate::memo::{BlockKey, BlockMemo, Encoding};
-use crate::view::View;
+use crate::packed;
+use crate::view::{Told, View};
 use crate::wire::{self, zigzag};
 use prost::encoding::encode_varint;
 use std::ops::Range;
+use tickwire_proto::v1;
 
 /// What a snapshot's header says of one player.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Snapshot {
     head: Vec<u8>,
     header: Vec<u8>,
     blocks: Vec<Range<usize>>,
+    /// Packed encoding: which cells have a block, a bit each.
+    present: Vec<u8>,
 }
 
 impl Snapshot {
@@ -51,6 +55,8 @@ impl Snapshot {
         self.header.clear();
         let Some(now) = history.newest() else { return };
         view.dropped.sort_unstable();
+        self.present.clear();
+        let mut place = 0;
         for cell in &mut view.cells {
             cell.is_held = hold(cell.id);
             if cell.is_held {
@@ -60,19 +66,33 @@ impl Snapshot {
                 Some(base) => history.changed_at(cell.id) > base,
                 None => !now.members(cell.id).is_empty(),
             };
-            if is_needed {
-                let block = memo.block(
-                    history,
-                    BlockKey {
-                        cell: cell.id,
-                        base: cell.base,
-                        encoding,
-                    },
-                );
-                self.blocks.push(block);
+            if place % 8 == 0 {
+                self.present.push(0);
             }
+            if is_needed {
+                let previous = match encoding {
+                    Encoding::Plain => None,
+                    Encoding::Packed => {
+                        packed::previous_for_prediction(cell.base, cell.previous, now.tick())
+                    }
+                };
+                let key = BlockKey {
+                    cell: cell.id,
+                    base: cell.base,
+                    previous,
+                    encoding,
+                };
+                self.blocks.push(memo.block(history, key));
+                self.present[place / 8] |= 1 << (place % 8);
+            }
+            place += 1;
         }
-        self.write_header(view, history, header);
+        view.built = Told {
+            tick: now.tick(),
+            applied_seq: header.applied_seq,
+            starved_inputs: header.starved_inputs,
+        };
+        self.write_header(view, history, encoding, header);
         let length = self.header.len()
             + self
                 .blocks
@@ -110,14 +130,30 @@ impl Snapshot {
         self.header.is_empty()
     }
 
-    fn write_header(&mut self, view: &View, history: &History, header: Header) {
+    fn write_header(&mut self, view: &View, history: &History, encoding: Encoding, header: Header) {
         let out = &mut self.header;
-        let tick = history
-            .newest()
-            .map(|frame| frame.tick())
-            .unwrap_or_default();
-        wire::uint(out, 1, u64::from(tick.0));
-        wire::uint_unless_zero(out, 2, u64::from(header.applied_seq.0));
+        let told = if encoding == Encoding::Packed && view.started {
+            Some(view.told)
+        } else {
+            None
+        };
+        let ticks = view
+            .built
+            .tick
+            .since(told.map_or(Tick(0), |told| told.tick));
+        let advance = told.map_or(0, |told| {
+            header
+                .applied_seq
+                .0
+                .wrapping_sub(told.applied_seq.0)
+                .wrapping_sub(ticks) as i32
+        });
+        if told.is_none() || ticks != 1 {
+            wire::uint(out, 1, u64::from(view.built.tick.0));
+        }
+        if told.is_none() {
+            wire::uint_unless_zero(out, 2, u64::from(header.applied_seq.0));
+        }
         if let Some(margin) = header.input_margin {
             wire::uint(out, 3, zigzag(margin));
         }
@@ -143,7 +179,46 @@ impl Snapshot {
         if header.with_view_hash {
             wire::fixed64(out, 8, view.hash_when_sent(history));
         }
-        wire::uint_unless_zero(out, 9, u64::from(header.starved_inputs));
+        let starved_before = told.map_or(0, |told| told.starved_inputs);
+        wire::uint_unless_zero(
+            out,
+            9,
+            u64::from(header.starved_inputs.wrapping_sub(starved_before)),
+        );
         wire::uint_unless_zero(out, 10, u64::from(!view.started));
+        wire::uint_unless_zero(out, 11, zigzag(advance));
+        if encoding == Encoding::Packed && !self.blocks.is_empty() {
+            let blocks: usize = self.blocks.iter().map(ExactSizeIterator::len).sum();
+            wire::bytes_key(out, 15, (self.present.len() + blocks) as u64);
+            out.extend_from_slice(&self.present);
+        }
+    }
+}
+
+/// The headers of packed snapshots tell differences: this is what they are told against, on the receiving side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeaderState {
+    told: Told,
+}
+
+impl HeaderState {
+    /// Fills in what a snapshot of the packed encoding leaves out: tick, `applied_seq` and `starved_inputs` are whole then.
+    pub fn fill_in(&mut self, snapshot: &mut v1::Snapshot) {
+        if !snapshot.start_over {
+            if snapshot.tick == 0 {
+                snapshot.tick = self.told.tick.next().0;
+            }
+            let ticks = Tick(snapshot.tick).since(self.told.tick);
+            let advance = ticks.wrapping_add(snapshot.applied_advance as u32);
+            snapshot.applied_seq = self.told.applied_seq.0.wrapping_add(advance);
+            snapshot.starved_inputs = snapshot
+                .starved_inputs
+                .wrapping_add(self.told.starved_inputs);
+        }
+        self.told = Told {
+            tick: Tick(snapshot.tick),
+            applied_seq: Seq(snapshot.applied_seq),
+            starved_inputs: snapshot.starved_inputs,
+        };
     }
 }

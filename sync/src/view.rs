@@ -6,7 +6,7 @@
 use crate::grid::{CellId, Grid, Layer, LayerSet, Squares};
 use crate::hash;
 use crate::history::History;
-use crate::ids::Tick;
+use crate::ids::{Seq, Tick};
 use crate::sent_ticks::SentTicks;
 use glam::IVec2;
 
@@ -29,7 +29,18 @@ pub struct View {
     pub(crate) dropped: Vec<CellId>,
     /// Whether the client has had a first snapshot since the connection or the last [`View::start_over`].
     pub(crate) started: bool,
+    /// What the header of the snapshot built last says, and of the one sent last: packed headers tell the difference.
+    pub(crate) built: Told,
+    pub(crate) told: Told,
     aimed: Option<Aim>,
+}
+
+/// What a client has been told in headers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Told {
+    pub tick: Tick,
+    pub applied_seq: Seq,
+    pub starved_inputs: u32,
 }
 
 /// One cell of a view.
@@ -38,6 +49,8 @@ pub(crate) struct ViewCell {
     pub id: CellId,
     /// The tick at which the client has the cell; `None`: not at all yet.
     pub base: Option<Tick>,
+    /// The base before that one.
+    pub previous: Option<Tick>,
     /// The cell's hash at the base.
     pub hash: u64,
     /// Which ticks of the cell the client was sent.
@@ -116,9 +129,10 @@ impl View {
             return;
         };
         self.started = true;
+        self.told = self.built;
         self.dropped.clear();
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_held) {
-            cell.base = Some(tick);
+            cell.previous = cell.base.replace(tick);
             cell.hash = history.cell_hash(cell.id);
             cell.sent.record(tick);
         }
@@ -164,6 +178,7 @@ impl ViewCell {
         Self {
             id,
             base: None,
+            previous: None,
             hash: 0,
             sent: SentTicks::default(),
             is_held: false,

@@ -31,9 +31,14 @@ pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
 
 /// A bytes or string field.
 pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint(value.len() as u64, out);
+    bytes_key(out, field, value.len() as u64);
     out.extend_from_slice(value);
+}
+
+/// Key and length of a bytes field whose content follows.
+pub(crate) fn bytes_key(out: &mut Vec<u8>, field: u32, length: u64) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(length, out);
 }
 
 /// A length-delimited field (a message, or a packed list) whose content `write` appends.

@@ -15,11 +15,13 @@ use tickwire_sync::event::Events;
 use tickwire_sync::frame::{Frame, Place, Publisher};
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
+use tickwire_sync::packed::Tables;
 use tickwire_sync::replica::{Applied, Replica};
-use tickwire_sync::snapshot::{Header, Snapshot};
+use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
 use tickwire_sync::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, RowKey, Schema, Tick,
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, RowKey, Schema, Seq,
+    Tick,
 };
 
 const SHIP: KindId = KindId(0);
@@ -272,6 +274,7 @@ impl World {
 struct Client {
     view: View,
     replica: Replica,
+    headers: HeaderState,
     /// The frame that each cell of the view stands at, as the server knows it.
     events: Vec<u32>,
 }
@@ -308,10 +311,10 @@ fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
     }
 }
 
-fn run(turns: &[Turn]) {
+fn run(turns: &[Turn], encoding: Encoding) {
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-    let mut memo = BlockMemo::default();
+    let mut memo = BlockMemo::new(&schema);
     let mut events = Events::default();
     let mut snapshot = Snapshot::default();
     let mut world = World::default();
@@ -319,6 +322,7 @@ fn run(turns: &[Turn]) {
     let new_client = || Client {
         view: View::default(),
         replica: Replica::new(Arc::clone(&schema)),
+        headers: HeaderState::default(),
         events: Vec::new(),
     };
     let mut clients: Vec<Client> = (0..3).map(|_| new_client()).collect();
@@ -335,6 +339,12 @@ fn run(turns: &[Turn]) {
         }
         history.publish(tick, &mut events, |out| world.publish(out));
         frames.insert(tick, history.newest().unwrap().clone());
+        if memo.improve_tables(20) {
+            let tables = Tables::from_proto(&memo.tables().to_proto(), &schema).unwrap();
+            clients
+                .iter_mut()
+                .for_each(|client| client.replica.set_tables(tables.clone()));
+        }
         for (index, (client, look)) in clients.iter_mut().zip(&turn.looks).enumerate() {
             let layers = if look.layers {
                 LayerSet::default().with(Layer(1))
@@ -359,6 +369,8 @@ fn run(turns: &[Turn]) {
             let header = Header {
                 owner: PlayerId(1 + index as u32),
                 with_view_hash: true,
+                applied_seq: Seq(tick.0 / 3 * 2),
+                starved_inputs: tick.0 / 5,
                 ..Header::default()
             };
             let hold = |cell: CellId| cell.0 & look.hold != 0;
@@ -366,11 +378,18 @@ fn run(turns: &[Turn]) {
                 &mut client.view,
                 &history,
                 &mut memo,
-                Encoding::Plain,
+                encoding,
                 header,
                 hold,
             );
-            let message = wire_snapshot(&snapshot, &memo);
+            let mut message = wire_snapshot(&snapshot, &memo);
+            if encoding == Encoding::Packed {
+                client.headers.fill_in(&mut message);
+            }
+            assert_eq!(
+                (message.tick, message.applied_seq, message.starved_inputs),
+                (tick.0, header.applied_seq.0, header.starved_inputs)
+            );
             client.view.sent(&history);
             let applied = client.replica.apply(&message, &mut ()).unwrap();
             assert_eq!(
@@ -454,7 +473,8 @@ proptest! {
 
     #[test]
     fn the_replica_equals_the_view_after_every_snapshot(turns in prop::collection::vec(turn(), 1..60)) {
-        run(&turns);
+        run(&turns, Encoding::Plain);
+        run(&turns, Encoding::Packed);
     }
 
     #[test]
@@ -462,11 +482,14 @@ proptest! {
         turns in prop::collection::vec(turn(), 2..20),
         damage in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
+        is_packed: bool,
     ) {
+        let encoding = if is_packed { Encoding::Packed } else { Encoding::Plain };
+        let mut headers = HeaderState::default();
         let mut events = Events::default();
         let schema = schema();
         let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-        let (mut memo, mut snapshot, mut world) = (BlockMemo::default(), Snapshot::default(), World::default());
+        let (mut memo, mut snapshot, mut world) = (BlockMemo::new(&schema), Snapshot::default(), World::default());
         let (mut view, mut replica) = (View::default(), Replica::new(Arc::clone(&schema)));
         for (tick, turn) in turns.iter().enumerate() {
             for step in &turn.steps {
@@ -475,7 +498,7 @@ proptest! {
             history.publish(Tick(tick as u32 + 1), &mut events, |out| world.publish(out));
             view.aim(&schema.grid, Sight { focus: IVec2::splat(250), half_extent: IVec2::splat(200), layers: LayerSet::default() });
             let header = Header { with_view_hash: true, ..Header::default() };
-            snapshot.build(&mut view, &history, &mut memo, Encoding::Plain, header, |_| false);
+            snapshot.build(&mut view, &history, &mut memo, encoding, header, |_| false);
             let mut bytes = snapshot.parts(&memo).collect::<Vec<_>>().concat();
             let is_last = tick + 1 == turns.len();
             if is_last {
@@ -492,6 +515,10 @@ proptest! {
                 prop_assert!(is_last);
                 return Ok(());
             };
+            let mut message = message;
+            if is_packed {
+                headers.fill_in(&mut message);
+            }
             match replica.apply(&message, &mut ()) {
                 // The hash is the judge: if it agrees, then the rows are right.
                 Ok(Applied::Yes { view_hash_agreed: Some(true) }) => {
@@ -513,9 +540,10 @@ proptest! {
 
 #[test]
 fn each_cell_is_encoded_once_however_many_look() {
+    let encoding = Encoding::Packed;
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-    let mut memo = BlockMemo::default();
+    let mut memo = BlockMemo::new(&schema);
     let mut events = Events::default();
     let mut snapshot = Snapshot::default();
     let mut world = World::default();
@@ -555,7 +583,7 @@ fn each_cell_is_encoded_once_however_many_look() {
                 view,
                 &history,
                 &mut memo,
-                Encoding::Plain,
+                encoding,
                 Header::default(),
                 |_| false,
             );
@@ -583,11 +611,12 @@ fn each_cell_is_encoded_once_however_many_look() {
 
 #[test]
 fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
+    let encoding = Encoding::Plain;
     let mut events = Events::default();
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
     let (mut memo, mut snapshot, mut world, mut view) = (
-        BlockMemo::default(),
+        BlockMemo::new(&schema),
         Snapshot::default(),
         World::default(),
         View::default(),
@@ -610,7 +639,7 @@ fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
                 &mut view,
                 &history,
                 &mut memo,
-                Encoding::Plain,
+                encoding,
                 Header::default(),
                 |_| false,
             );

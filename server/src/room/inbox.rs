@@ -11,7 +11,7 @@ use tickwire_sync::{Micros, Seq, Tick, ViewTick};
 /// Messages that may wait for one tick. The reading side ends floods long before.
 const MAX_WAITING: usize = 1024;
 /// Bytes of a game's input that are kept; a longer one is refused.
-pub const MAX_INPUT_BYTES: usize = 64;
+const MAX_INPUT_BYTES: usize = 64;
 
 /// One message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,7 +51,7 @@ pub struct InputsArrived {
 }
 
 impl InputsArrived {
-    /// `None` if the payload is longer than [`MAX_INPUT_BYTES`].
+    /// `None` if the payload is longer than 64 bytes.
     #[must_use]
     pub fn new(message: &tickwire_proto::v1::Inputs, arrived: Micros) -> Option<Self> {
         let mut payload = [0; MAX_INPUT_BYTES];

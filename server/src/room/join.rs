@@ -176,6 +176,7 @@ impl<L: Link> Room<L> {
             }),
             last_seq: session.inputs.newest_seq().0,
             spectator: session.is_spectator,
+            tables: (session.encoding == Encoding::Packed).then(|| self.memo.tables().to_proto()),
         }))
     }
 }

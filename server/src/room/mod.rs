@@ -31,7 +31,7 @@ use tickwire_proto::v1;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
 use tickwire_sync::history::{History, MIN_FRAMES};
-use tickwire_sync::memo::BlockMemo;
+use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::snapshot::{Header, Snapshot};
 use tickwire_sync::view::Sight;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
@@ -51,6 +51,10 @@ pub struct RoomSettings {
     pub max_rewind: Duration,
 }
 
+/// How often a room looks for better coding tables, in seconds.
+const TABLES_SECONDS: u32 = 2;
+/// Residuals that are worth such a look.
+const TABLES_SAMPLE: u64 = 2_000;
 /// Blocks that a snapshot's parts find place for on the stack; a larger view is put together first.
 const PARTS_ON_STACK: usize = 80;
 
@@ -95,7 +99,7 @@ impl<L: Link> Room<L> {
         Self {
             name: name.to_owned(),
             history: History::new(Arc::clone(&schema), MIN_FRAMES),
-            memo: BlockMemo::default(),
+            memo: BlockMemo::new(&schema),
             snapshot: Snapshot::default(),
             events: Events::default(),
             messages: Messages::default(),
@@ -181,6 +185,7 @@ impl<L: Link> Room<L> {
         self.history
             .publish(tick, &mut self.events, |out| self.game.publish(out));
         let published = clock();
+        self.improve_tables();
         let encode = self.send_snapshots(now, &clock);
         let sent = clock();
         self.stats.phases = PhaseTimes {
@@ -350,6 +355,26 @@ impl<L: Link> Room<L> {
             }
         }
         encode
+    }
+
+    /// Sends better coding tables to everyone, if there are some: before the first snapshot that uses them.
+    fn improve_tables(&mut self) {
+        let is_time = self
+            .tick
+            .0
+            .is_multiple_of(self.settings.tick_rate * TABLES_SECONDS);
+        if is_time && self.memo.improve_tables(TABLES_SAMPLE) {
+            let tables = messages::encode(v1::server_message::Body::Tables(
+                self.memo.tables().to_proto(),
+            ));
+            let packed = self
+                .sessions
+                .iter()
+                .filter(|session| session.encoding == Encoding::Packed);
+            packed
+                .filter_map(|session| session.link.as_ref())
+                .for_each(|link| link.send(&tables));
+        }
     }
 
     fn chat(&mut self, index: usize, text: &str, now: Micros) {

@@ -10,7 +10,11 @@ pub(super) struct BitWriter<'a> {
 
 impl<'a> BitWriter<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, waiting: 0, count: 0 }
+        Self {
+            out,
+            waiting: 0,
+            count: 0,
+        }
     }
 
     /// The lowest `count` bits of `bits`, at most 32; the others must be 0.
@@ -76,9 +80,19 @@ impl<'a> BitReader<'a> {
     /// The next `count` bits, at most 32, without going on; beyond the end zeros.
     pub fn peek(&self, count: u32) -> u32 {
         let first = self.at / 8;
-        let window = match self.bytes.get(first..first + 8).and_then(|bytes| bytes.try_into().ok()) {
+        let window = match self
+            .bytes
+            .get(first..first + 8)
+            .and_then(|bytes| bytes.try_into().ok())
+        {
             Some(bytes) => u64::from_le_bytes(bytes),
-            None => self.bytes.get(first..).unwrap_or_default().iter().rev().fold(0, |window, byte| window << 8 | u64::from(*byte)),
+            None => self
+                .bytes
+                .get(first..)
+                .unwrap_or_default()
+                .iter()
+                .rev()
+                .fold(0, |window, byte| window << 8 | u64::from(*byte)),
         };
         (window >> (self.at % 8) & ((1 << count) - 1)) as u32
     }

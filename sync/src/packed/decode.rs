@@ -59,8 +59,19 @@ fn read(
     }
     let mut start = 0;
     while let Some(kind) = rows.get(start).map(|row| row.id.kind) {
-        let length = rows[start..].iter().take_while(|row| row.id.kind == kind).count();
-        columns(bits, schema, tables, previous, tick, &mut rows[start..start + length], sink)?;
+        let length = rows[start..]
+            .iter()
+            .take_while(|row| row.id.kind == kind)
+            .count();
+        columns(
+            bits,
+            schema,
+            tables,
+            previous,
+            tick,
+            &mut rows[start..start + length],
+            sink,
+        )?;
         start += length;
     }
     insert(rows, arriving, tick, sink)
@@ -80,7 +91,12 @@ fn left(bits: &mut BitReader<'_>, rows: &mut Vec<Row>, sink: &mut impl BlockSink
     Some(())
 }
 
-fn entered(bits: &mut BitReader<'_>, schema: &Schema, tick: Tick, arriving: &mut Vec<Row>) -> Option<()> {
+fn entered(
+    bits: &mut BitReader<'_>,
+    schema: &Schema,
+    tick: Tick,
+    arriving: &mut Vec<Row>,
+) -> Option<()> {
     for _ in 0..bits.count(15)? {
         let kind = KindId(u8::try_from(bits.number()?).ok()?);
         let (slot, generation) = (bits.number()?, bits.number()?);
@@ -93,13 +109,31 @@ fn entered(bits: &mut BitReader<'_>, schema: &Schema, tick: Tick, arriving: &mut
             Some(lane.normalise((value >> 1) as i32 ^ -((value & 1) as i32)))
         });
         let lanes = lanes.collect::<Option<Vec<_>>>()?;
-        let texts = shape.texts.iter().map(|_| text(bits)).collect::<Option<Vec<_>>>()?;
-        arriving.push(Row::new(EntityId { kind, slot, generation }, lanes, texts, tick));
+        let texts = shape
+            .texts
+            .iter()
+            .map(|_| text(bits))
+            .collect::<Option<Vec<_>>>()?;
+        arriving.push(Row::new(
+            EntityId {
+                kind,
+                slot,
+                generation,
+            },
+            lanes,
+            texts,
+            tick,
+        ));
     }
     Some(())
 }
 
-fn insert(rows: &mut Vec<Row>, arriving: Vec<Row>, tick: Tick, sink: &mut impl BlockSink) -> Option<()> {
+fn insert(
+    rows: &mut Vec<Row>,
+    arriving: Vec<Row>,
+    tick: Tick,
+    sink: &mut impl BlockSink,
+) -> Option<()> {
     for row in arriving {
         let key: RowKey = row.id.key();
         let position = rows.binary_search_by_key(&key, |row| row.id.key()).err()?;
@@ -109,7 +143,12 @@ fn insert(rows: &mut Vec<Row>, arriving: Vec<Row>, tick: Tick, sink: &mut impl B
     Some(())
 }
 
-fn texts(bits: &mut BitReader<'_>, rows: &mut [Row], tick: Tick, sink: &mut impl BlockSink) -> Option<()> {
+fn texts(
+    bits: &mut BitReader<'_>,
+    rows: &mut [Row],
+    tick: Tick,
+    sink: &mut impl BlockSink,
+) -> Option<()> {
     for _ in 0..bits.count(15)? {
         let row = rows.get_mut(bits.number()? as usize)?;
         let place = row.texts.get_mut(bits.number()? as usize)?;
@@ -143,7 +182,8 @@ fn columns(
     let number = rows.first()?.id.kind;
     let kind = schema.kind(number)?;
     if bits.flag()? {
-        rows.iter_mut().for_each(|row| row.begin_change(previous, tick));
+        rows.iter_mut()
+            .for_each(|row| row.begin_change(previous, tick));
     } else {
         if !bits.flag()? {
             return Some(());
@@ -167,7 +207,13 @@ fn columns(
         let is_sent = lanes >> index & 1 == 1;
         for row in rows.iter_mut().filter(|row| row.is_changing(tick)) {
             let is_predicted = row.is_predicted();
-            let residual = if is_sent { tables.code(number.index(), index, is_predicted)?.read(bits)? } else { 0 };
+            let residual = if is_sent {
+                tables
+                    .code(number.index(), index, is_predicted)?
+                    .read(bits)?
+            } else {
+                0
+            };
             row.move_lane(index, lane, residual);
         }
     }

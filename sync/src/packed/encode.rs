@@ -25,7 +25,13 @@ pub(crate) struct Packer {
 
 impl Packer {
     pub fn new(tables: Arc<Tables>, tally: Tally) -> Self {
-        Self { tables, tally, staying: Vec::new(), changed: Vec::new(), residuals: Vec::new() }
+        Self {
+            tables,
+            tally,
+            staying: Vec::new(),
+            changed: Vec::new(),
+            residuals: Vec::new(),
+        }
     }
 }
 
@@ -67,16 +73,38 @@ fn stay(base: Option<&Frame>, cell: CellId, delta: &CellDelta, staying: &mut Vec
 }
 
 /// Everything but the changed lanes: who left, who entered, texts, events. One bit where there is nothing of it.
-fn structure(history: &History, base: Option<&Frame>, now: &Frame, cell: CellId, delta: &CellDelta, staying: &[RowKey], out: &mut BitWriter<'_>) {
-    let has_new_texts = base.is_some_and(|base| delta.changed.iter().any(|key| base.texts(*key).ne(now.texts(*key))));
+fn structure(
+    history: &History,
+    base: Option<&Frame>,
+    now: &Frame,
+    cell: CellId,
+    delta: &CellDelta,
+    staying: &[RowKey],
+    out: &mut BitWriter<'_>,
+) {
+    let has_new_texts = base.is_some_and(|base| {
+        delta
+            .changed
+            .iter()
+            .any(|key| base.texts(*key).ne(now.texts(*key)))
+    });
     let events = || {
         let frames = base.into_iter().flat_map(|base| history.after(base.tick));
         frames
             .filter(|frame| now.tick.since(frame.tick) < MAX_AGE)
-            .flat_map(|frame| frame.events.of_cell(cell).map(move |event| (now.tick.since(frame.tick), event)))
+            .flat_map(|frame| {
+                frame
+                    .events
+                    .of_cell(cell)
+                    .map(move |event| (now.tick.since(frame.tick), event))
+            })
     };
     let event_count = events().count();
-    let is_needed = base.is_none() || !delta.left.is_empty() || !delta.entered.is_empty() || has_new_texts || event_count > 0;
+    let is_needed = base.is_none()
+        || !delta.left.is_empty()
+        || !delta.entered.is_empty()
+        || has_new_texts
+        || event_count > 0;
     out.flag(is_needed);
     if !is_needed {
         return;
@@ -103,7 +131,11 @@ fn left(members: &[RowKey], delta: &CellDelta, out: &mut BitWriter<'_>) {
     let mut from = 0;
     for (key, to) in &delta.left {
         // Those who left were members, in the same order.
-        let position = from + members[from..].iter().position(|member| member == key).unwrap_or(0);
+        let position = from
+            + members[from..]
+                .iter()
+                .position(|member| member == key)
+                .unwrap_or(0);
         out.number((position - from) as u32);
         out.number(to.map_or(0, |cell| cell.0 + 1));
         from = position + 1;
@@ -116,7 +148,10 @@ fn entered(history: &History, now: &Frame, delta: &CellDelta, out: &mut BitWrite
         out.number(u32::from(key.kind().0));
         out.number(key.slot());
         out.number(now.generation(*key));
-        let lanes = history.schema().kind(key.kind()).map_or(0, |kind| kind.lanes.len());
+        let lanes = history
+            .schema()
+            .kind(key.kind())
+            .map_or(0, |kind| kind.lanes.len());
         for lane in now.lanes(*key).take(lanes) {
             out.number((lane.wrapping_shl(1) ^ (lane >> 31)) as u32);
         }
@@ -126,11 +161,19 @@ fn entered(history: &History, now: &Frame, delta: &CellDelta, out: &mut BitWrite
     }
 }
 
-fn texts(base: &Frame, now: &Frame, delta: &CellDelta, staying: &[RowKey], out: &mut BitWriter<'_>) {
+fn texts(
+    base: &Frame,
+    now: &Frame,
+    delta: &CellDelta,
+    staying: &[RowKey],
+    out: &mut BitWriter<'_>,
+) {
     let changes = || {
         delta.changed.iter().flat_map(|key| {
             let pairs = base.texts(*key).zip(now.texts(*key)).enumerate();
-            pairs.filter(|(_, (old, new))| old != new).map(move |(text, (_, new))| (*key, text, new))
+            pairs
+                .filter(|(_, (old, new))| old != new)
+                .map(move |(text, (_, new))| (*key, text, new))
         })
     };
     out.number(changes().count() as u32);
@@ -143,7 +186,10 @@ fn texts(base: &Frame, now: &Frame, delta: &CellDelta, staying: &[RowKey], out: 
 }
 
 /// The changed lanes of the rows of one kind, column by column.
-#[allow(clippy::too_many_arguments, reason = "the frames that a block lies between, and where it goes; a struct would only hide that")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the frames that a block lies between, and where it goes; a struct would only hide that"
+)]
 fn columns(
     history: &History,
     base: &Frame,
@@ -154,13 +200,32 @@ fn columns(
     packer: &mut Packer,
     out: &mut BitWriter<'_>,
 ) {
-    let Some(kind) = group.first().map(|key| key.kind()) else { return };
-    let (Some(schema), kind) = (history.schema().kind(kind), kind.index()) else { return };
-    let Packer { tables, tally, changed, residuals, .. } = packer;
+    let Some(kind) = group.first().map(|key| key.kind()) else {
+        return;
+    };
+    let (Some(schema), kind) = (history.schema().kind(kind), kind.index()) else {
+        return;
+    };
+    let Packer {
+        tables,
+        tally,
+        changed,
+        residuals,
+        ..
+    } = packer;
     let is_changed = |key: RowKey| base.lanes(key).ne(now.lanes(key));
-    let is_predicted = |key: RowKey| previous.is_some_and(|previous| previous.generation(key) == now.generation(key) && previous.cell_of(key) == Some(cell));
+    let is_predicted = |key: RowKey| {
+        previous.is_some_and(|previous| {
+            previous.generation(key) == now.generation(key) && previous.cell_of(key) == Some(cell)
+        })
+    };
     changed.clear();
-    changed.extend(group.iter().filter(|key| is_changed(**key)).map(|key| (*key, is_predicted(*key))));
+    changed.extend(
+        group
+            .iter()
+            .filter(|key| is_changed(**key))
+            .map(|key| (*key, is_predicted(*key))),
+    );
     out.flag(changed.len() == group.len());
     if changed.len() < group.len() {
         out.flag(!changed.is_empty());
@@ -195,9 +260,16 @@ fn columns(
     }
     let mut columns = residuals.chunks_exact(changed.len());
     for lane in (0..schema.lanes.len()).filter(|lane| sent >> lane & 1 == 1) {
-        let column = if lanes >> lane & 1 == 1 { columns.next() } else { None };
+        let column = if lanes >> lane & 1 == 1 {
+            columns.next()
+        } else {
+            None
+        };
         for (index, (_, is_predicted)) in changed.iter().enumerate() {
-            let residual = column.and_then(|column| column.get(index)).copied().unwrap_or(0);
+            let residual = column
+                .and_then(|column| column.get(index))
+                .copied()
+                .unwrap_or(0);
             if let Some(code) = tables.code(kind, lane, *is_predicted) {
                 let symbol = code.write(residual, out);
                 tally.residual(kind, lane, *is_predicted, symbol);
@@ -206,7 +278,14 @@ fn columns(
     }
 }
 
-fn residual(kind: &Kind, lane: usize, key: RowKey, base: &Frame, previous: Option<&Frame>, now: &Frame) -> i32 {
+fn residual(
+    kind: &Kind,
+    lane: usize,
+    key: RowKey,
+    base: &Frame,
+    previous: Option<&Frame>,
+    now: &Frame,
+) -> i32 {
     let value = |frame: &Frame| frame.lane(key, lane);
     let lane = &kind.lanes[lane];
     let predicted = match previous {

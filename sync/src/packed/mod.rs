@@ -10,7 +10,7 @@ mod decode;
 mod encode;
 mod tables;
 
-pub(crate) use decode::{PackedError, apply_block};
+pub(crate) use decode::apply_block;
 pub(crate) use encode::{Packer, encode_block};
 pub use tables::{Tables, TablesError, Tally};
 
@@ -18,7 +18,12 @@ use crate::ids::Tick;
 
 /// The tick before the base, if the rows' motion from it to the base predicts the rows of `now`: only where both are the
 /// frames just before, so that server and client agree by their own records.
-pub(crate) fn previous_for_prediction(base: Option<Tick>, previous: Option<Tick>, now: Tick) -> Option<Tick> {
-    let is_steady = base.is_some() && base == now.before(1) && previous.is_some() && previous == now.before(2);
+pub(crate) fn previous_for_prediction(
+    base: Option<Tick>,
+    previous: Option<Tick>,
+    now: Tick,
+) -> Option<Tick> {
+    let is_steady =
+        base.is_some() && base == now.before(1) && previous.is_some() && previous == now.before(2);
     if is_steady { previous } else { None }
 }

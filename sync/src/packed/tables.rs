@@ -10,9 +10,6 @@ use tickwire_proto::v1;
 
 /// Bytes of one code's lengths.
 const CODE_BYTES: usize = SYMBOLS / 2;
-/// Residuals that are worth a look at the tables.
-const MIN_SAMPLE: u64 = 2_000;
-
 /// The tables of a message do not fit the schema, or are no codes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("these coding tables do not fit the schema")]
@@ -59,10 +56,18 @@ impl Tables {
     pub fn initial(schema: &Schema) -> Self {
         let code = Code::initial();
         let kinds = schema.kinds.iter().map(|kind| KindTables {
-            usual_lanes: kind.lanes.iter().enumerate().fold(0, |lanes, (index, lane)| lanes | u64::from(lane.continuous) << index),
+            usual_lanes: kind
+                .lanes
+                .iter()
+                .enumerate()
+                .fold(0, |lanes, (index, lane)| {
+                    lanes | u64::from(lane.continuous) << index
+                }),
             codes: vec![[code.clone(), code.clone()]; kind.lanes.len()],
         });
-        Self { kinds: kinds.collect() }
+        Self {
+            kinds: kinds.collect(),
+        }
     }
 
     /// The tables that a message carried.
@@ -71,7 +76,9 @@ impl Tables {
     /// If they do not fit the schema.
     pub fn from_proto(tables: &v1::Tables, schema: &Schema) -> Result<Self, TablesError> {
         let count: usize = schema.kinds.iter().map(|kind| kind.lanes.len() * 2).sum();
-        if tables.code_lengths.len() != count * CODE_BYTES || tables.usual_lanes.len() != schema.kinds.len() {
+        if tables.code_lengths.len() != count * CODE_BYTES
+            || tables.usual_lanes.len() != schema.kinds.len()
+        {
             return Err(TablesError);
         }
         let mut codes = tables.code_lengths.chunks_exact(CODE_BYTES).map(|bytes| {
@@ -85,8 +92,15 @@ impl Tables {
         let mut next = || codes.next().unwrap_or(Err(TablesError));
         let mut kinds = Vec::with_capacity(schema.kinds.len());
         for (kind, usual_lanes) in schema.kinds.iter().zip(&tables.usual_lanes) {
-            let codes = kind.lanes.iter().map(|_| Ok([next()?, next()?])).collect::<Result<_, _>>()?;
-            kinds.push(KindTables { usual_lanes: *usual_lanes, codes });
+            let codes = kind
+                .lanes
+                .iter()
+                .map(|_| Ok([next()?, next()?]))
+                .collect::<Result<_, _>>()?;
+            kinds.push(KindTables {
+                usual_lanes: *usual_lanes,
+                codes,
+            });
         }
         Ok(Self { kinds })
     }
@@ -94,10 +108,20 @@ impl Tables {
     /// The tables as a message carries them.
     #[must_use]
     pub fn to_proto(&self) -> v1::Tables {
-        let codes = self.kinds.iter().flat_map(|kind| kind.codes.iter().flatten());
-        let bytes = codes.flat_map(|code| code.lengths().chunks_exact(2).map(|pair| pair[0] | pair[1] << 4));
-        debug_assert!(MAX_LENGTH < 16);
-        v1::Tables { code_lengths: bytes.collect(), usual_lanes: self.kinds.iter().map(|kind| kind.usual_lanes).collect() }
+        let codes = self
+            .kinds
+            .iter()
+            .flat_map(|kind| kind.codes.iter().flatten());
+        let bytes = codes.flat_map(|code| {
+            code.lengths()
+                .chunks_exact(2)
+                .map(|pair| pair[0] | pair[1] << 4)
+        });
+        const { assert!(MAX_LENGTH < 16, "a length takes half a byte") };
+        v1::Tables {
+            code_lengths: bytes.collect(),
+            usual_lanes: self.kinds.iter().map(|kind| kind.usual_lanes).collect(),
+        }
     }
 
     pub(super) fn usual_lanes(&self, kind: usize) -> u64 {
@@ -105,12 +129,16 @@ impl Tables {
     }
 
     pub(super) fn code(&self, kind: usize, lane: usize, is_predicted: bool) -> Option<&Code> {
-        self.kinds.get(kind)?.codes.get(lane).map(|codes| &codes[usize::from(is_predicted)])
+        self.kinds
+            .get(kind)?
+            .codes
+            .get(lane)
+            .map(|codes| &codes[usize::from(is_predicted)])
     }
 
-    /// Better tables for what was encoded since the last call; `None`: there is too little to judge by, or the gain would not pay.
-    pub fn improved(&self, tally: &mut Tally) -> Option<Self> {
-        if tally.residuals < MIN_SAMPLE {
+    /// Better tables for what was encoded since the last call; `None`: there are fewer than `enough` residuals to judge by, or the gain would not pay.
+    pub fn improved(&self, tally: &mut Tally, enough: u64) -> Option<Self> {
+        if tally.residuals < enough {
             return None;
         }
         let (mut old_cost, mut new_cost) = (0, 0);
@@ -128,12 +156,18 @@ impl Tables {
                 }
                 if measured.groups > 0 {
                     let is_usual = lane.groups * 2 > measured.groups;
-                    kind.usual_lanes = kind.usual_lanes & !(1 << index) | u64::from(is_usual) << index;
+                    kind.usual_lanes =
+                        kind.usual_lanes & !(1 << index) | u64::from(is_usual) << index;
                 }
             }
         }
         tally.halve();
-        let pays = new_cost * 100 < old_cost * 98 || better.kinds.iter().zip(&self.kinds).any(|(new, old)| new.usual_lanes != old.usual_lanes);
+        let pays = new_cost * 100 < old_cost * 98
+            || better
+                .kinds
+                .iter()
+                .zip(&self.kinds)
+                .any(|(new, old)| new.usual_lanes != old.usual_lanes);
         pays.then_some(better)
     }
 }
@@ -142,13 +176,24 @@ impl Tally {
     /// Nothing yet.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
-        let lane = LaneTally { counts: [[0; SYMBOLS]; 2], groups: 0 };
-        let kinds = schema.kinds.iter().map(|kind| KindTally { lanes: vec![lane.clone(); kind.lanes.len()], groups: 0 });
-        Self { kinds: kinds.collect(), residuals: 0 }
+        let lane = LaneTally {
+            counts: [[0; SYMBOLS]; 2],
+            groups: 0,
+        };
+        let kinds = schema.kinds.iter().map(|kind| KindTally {
+            lanes: vec![lane.clone(); kind.lanes.len()],
+            groups: 0,
+        });
+        Self {
+            kinds: kinds.collect(),
+            residuals: 0,
+        }
     }
 
     pub(super) fn group(&mut self, kind: usize, lanes: u64) {
-        let Some(kind) = self.kinds.get_mut(kind) else { return };
+        let Some(kind) = self.kinds.get_mut(kind) else {
+            return;
+        };
         kind.groups += 1;
         for (index, lane) in kind.lanes.iter_mut().enumerate() {
             lane.groups += lanes >> index & 1;
@@ -156,7 +201,11 @@ impl Tally {
     }
 
     pub(super) fn residual(&mut self, kind: usize, lane: usize, is_predicted: bool, symbol: usize) {
-        if let Some(lane) = self.kinds.get_mut(kind).and_then(|kind| kind.lanes.get_mut(lane)) {
+        if let Some(lane) = self
+            .kinds
+            .get_mut(kind)
+            .and_then(|kind| kind.lanes.get_mut(lane))
+        {
             lane.counts[usize::from(is_predicted)][symbol] += 1;
             self.residuals += 1;
         }
@@ -169,7 +218,10 @@ impl Tally {
             kind.groups /= 2;
             for lane in &mut kind.lanes {
                 lane.groups /= 2;
-                lane.counts.iter_mut().flatten().for_each(|count| *count /= 2);
+                lane.counts
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|count| *count /= 2);
             }
         }
     }
