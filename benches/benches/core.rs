@@ -61,7 +61,7 @@ fn publish_diff_encode(c: &mut Criterion) {
     };
     tick(&mut world);
     group.bench_function("step, publish, diff and encode", |b| {
-        b.iter(|| tick(&mut world))
+        b.iter(|| tick(&mut world));
     });
     group.finish();
     let mut group = c.benchmark_group("tick of 10,000 resting entities");

@@ -27,6 +27,8 @@ const FIRST_PINGS: u32 = 5;
 const FIRST_PING_INTERVAL: Micros = Micros::from_millis(150);
 /// How long a shell may sleep at most.
 const POLL_INTERVAL: Micros = Micros::from_millis(100);
+/// Close code: the session goes on over a newer connection.
+const RESUMED_ELSEWHERE: u16 = 4005;
 /// Inputs that are made at once after a hitch; older ones would be late anyway.
 const MAX_BURST: u32 = 8;
 
@@ -636,7 +638,14 @@ impl Client {
         if matches!(self.phase, Phase::Closed { .. }) {
             return;
         }
-        if let Some(code @ (1000 | 1002 | 1003 | 1008 | 4000 | 4001 | 4002 | 4005)) = code {
+        // The server tells the old link of the resume, and the new one gets its Welcome: in any order, as they are two sockets.
+        if code == Some(RESUMED_ELSEWHERE) && self.links.iter().any(is_greeting) {
+            self.lost(link, now);
+            return;
+        }
+        if let Some(code @ (1000 | 1002 | 1003 | 1008 | 4000 | 4001 | 4002 | RESUMED_ELSEWHERE)) =
+            code
+        {
             self.finish(code, reason);
             return;
         }
@@ -644,7 +653,8 @@ impl Client {
     }
 
     fn lost(&mut self, link: Link, now: Micros) {
-        if link.state == LinkState::Joined {
+        // A silent link was counted already.
+        if link.state == LinkState::Joined && self.phase == Phase::Playing {
             self.counters.reconnects += 1;
             self.phase = Phase::Reconnecting;
         }
@@ -669,13 +679,15 @@ impl Client {
             }
             self.retry_at = Some(now.plus(self.backoff.pause()));
         }
-        // A silent link that speaks again makes the other one needless.
+        // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
+        // moves the session to it, whatever becomes of it here.
+        let is_moving = self.links.iter().any(is_greeting);
         let alive = self
             .links
             .iter()
             .find(|link| link.state == LinkState::Joined && !is_silent(link))
             .map(|link| link.id);
-        if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting) {
+        if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting && !is_moving) {
             self.phase = Phase::Playing;
             self.retry_at = None;
             for link in self.links.extract_if(.., |link| link.id != alive) {
@@ -841,6 +853,12 @@ impl Client {
         Some((newest.id, lanes))
     }
 
+    /// Whether this build's rules are the server's, so that the own entity is predicted. `false` before the first `Welcome`.
+    #[must_use]
+    pub fn is_predicting(&self) -> bool {
+        self.prediction.has_rules()
+    }
+
     /// The number of the newest input made.
     #[must_use]
     pub fn seq(&self) -> u32 {
@@ -902,6 +920,10 @@ impl Client {
     }
 }
 
+fn is_greeting(link: &Link) -> bool {
+    matches!(link.state, LinkState::Greeting { .. })
+}
+
 fn entity_from_proto(id: v1::EntityId) -> Option<EntityId> {
     let kind = KindId(u8::try_from(id.kind).ok()?);
     (id.slot < EntityId::MAX_SLOTS).then_some(EntityId {
@@ -909,4 +931,89 @@ fn entity_from_proto(id: v1::EntityId) -> Option<EntityId> {
         slot: id.slot,
         generation: id.generation,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn welcome() -> Vec<u8> {
+        let schema = tickwire_game::arena::schema().to_proto();
+        let welcome = v1::Welcome {
+            session: 1,
+            resume_token: vec![1; 20],
+            tick_rate: 60,
+            schema: Some(schema),
+            ..v1::Welcome::default()
+        };
+        let body = Some(server_message::Body::Welcome(welcome));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    fn beat() -> Vec<u8> {
+        let body = Some(server_message::Body::Beat(v1::Beat::default()));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    fn opened_link(client: &mut Client) -> LinkId {
+        while let Some(action) = client.next_action() {
+            if let Action::Open(link) = action {
+                return link;
+            }
+        }
+        panic!("the client opens no link");
+    }
+
+    /// A client whose link went silent, and another link that is greeting.
+    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+        let mut client = Client::new(Options::default(), Micros(0));
+        client.poll(Micros(0));
+        let old = opened_link(&mut client);
+        client.opened(old, Micros(0));
+        client.received(old, &welcome(), Micros(0));
+        assert_eq!(client.phase(), &Phase::Playing);
+        let mut now = Micros(0);
+        while client.links.len() < 2 {
+            now = now.plus(Micros::from_millis(100));
+            client.poll(now);
+        }
+        let new = opened_link(&mut client);
+        client.opened(new, now);
+        (client, old, new, now)
+    }
+
+    #[test]
+    fn an_own_new_link_is_not_elsewhere() {
+        let (mut client, old, new, now) = replacing();
+        client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
+        assert_eq!(client.phase(), &Phase::Reconnecting);
+        client.received(new, &welcome(), now);
+        assert_eq!(client.phase(), &Phase::Playing);
+        assert_eq!(client.counters().reconnects, 1);
+    }
+
+    #[test]
+    fn an_old_link_that_speaks_again_does_not_end_one_that_said_hello() {
+        let (mut client, old, new, now) = replacing();
+        client.received(old, &beat(), now);
+        client.poll(now);
+        assert_eq!(client.links.len(), 2);
+        client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
+        client.received(new, &welcome(), now);
+        assert_eq!(client.phase(), &Phase::Playing);
+    }
+
+    #[test]
+    fn a_session_that_was_resumed_elsewhere_is_over_here() {
+        let (mut client, _, new, now) = replacing();
+        client.received(new, &welcome(), now);
+        client.closed(new, Some(RESUMED_ELSEWHERE), "", now);
+        assert!(matches!(
+            client.phase(),
+            Phase::Closed {
+                code: RESUMED_ELSEWHERE,
+                ..
+            }
+        ));
+    }
 }

@@ -35,7 +35,7 @@ pub struct Own {
 pub struct PredictionStats {
     /// Inputs predicted.
     pub inputs: u64,
-    /// Snapshots that differed from what was predicted.
+    /// Snapshots that differed from what was predicted of movement: in the position or a private lane.
     pub corrections: u64,
     /// The largest difference of a position, in lane units.
     pub max_error: f64,
@@ -71,6 +71,11 @@ impl Prediction {
     pub fn set_rules(&mut self, rules: Option<Box<dyn Rules>>) {
         self.rules = rules;
         self.reset();
+    }
+
+    /// Whether there are rules to predict by.
+    pub fn has_rules(&self) -> bool {
+        self.rules.is_some()
     }
 
     /// Forgets inputs and state: the path or the clock changed.
@@ -148,8 +153,11 @@ impl Prediction {
             }
             return;
         }
-        if let Some(error) = predicted.map(|predicted| distance(schema, predicted, &confirmed)) {
-            self.stats.corrections += 1;
+        if let Some(predicted) = predicted {
+            let error = distance(schema, predicted, &confirmed);
+            // Public lanes beside the position can change by what others do (health), which nobody predicts.
+            let is_wrong = error > 0.0 || predicted.private_lanes != confirmed.private_lanes;
+            self.stats.corrections += u64::from(is_wrong);
             self.stats.max_error = self.stats.max_error.max(error);
         }
         self.states.clear();
@@ -276,9 +284,21 @@ mod tests {
             prediction.confirm(&schema, server.clone(), Micros(0));
         }
         assert_eq!(prediction.stats().corrections, 0);
+        // Who is hit did not mispredict.
+        server.tick = Tick(30);
+        rules().advance(
+            server.id.kind,
+            &mut server.lanes,
+            &mut server.private_lanes,
+            &right,
+        );
+        server.lanes[arena::ship_lane::HEALTH] -= 25;
+        prediction.confirm(&schema, server.clone(), Micros(0));
+        assert_eq!(prediction.stats().corrections, 0);
         let before = prediction.newest().unwrap().clone();
         assert_eq!(before.tick, Tick(39));
-        server.tick = Tick(30);
+        assert_eq!(before.lanes[arena::ship_lane::HEALTH], 75);
+        server.tick = Tick(31);
         server.lanes[0] += 160;
         prediction.confirm(&schema, server, Micros(0));
         assert_eq!(prediction.stats().corrections, 1);

@@ -344,10 +344,10 @@ impl Thread {
                 tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
             }
             Err(JoinRefused::Full) => {
-                connection.close(&Close::new(CloseCode::Full, JoinRefused::Full.to_string()))
+                connection.close(&Close::new(CloseCode::Full, JoinRefused::Full.to_string()));
             }
             Err(JoinRefused::Game(refusal)) => {
-                connection.close(&Close::new(CloseCode::Policy, refusal.to_string()))
+                connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));
             }
         }
     }

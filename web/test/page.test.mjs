@@ -64,3 +64,49 @@ test("a page whose server goes away says so, and plays on when it is back", MINU
   await startServer(t, { listen: new URL(first.page).host });
   await playing(page);
 });
+
+test("a server that stalls is reconnecting, and the same session plays on", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t);
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+  await playing(page);
+  const { playerId } = await automation(page);
+
+  process.kill(server.pid, "SIGSTOP");
+  await page.waitForFunction(() => window.tickwire.state === "reconnecting");
+  const shown = await page.textContent("#overlay");
+  // Long enough that another connection waits for the server: which of the two it answers first must not matter.
+  await page.waitForFunction((start) => performance.now() > start + 2000, await page.evaluate(() => performance.now()));
+  process.kill(server.pid, "SIGCONT");
+
+  await playing(page);
+  const { tick } = await automation(page);
+  await page.waitForFunction((tick) => window.tickwire.tick >= tick + 60 && window.tickwire.state === "playing", tick);
+  assert.match(shown, /reconnecting/);
+  assert.equal((await automation(page)).playerId, playerId);
+  assert.equal((await automation(page)).viewMismatches, 0);
+  assert.deepEqual(problems, []);
+});
+
+test("chat reaches the others as text, and its keys steer nothing", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const context = await launchBrowser(t);
+  const ann = await openPage(context, joinUrl(server, { name: "Ann", room: "talk" }));
+  const bob = await openPage(context, `${joinUrl(server, { name: "Bob", room: "talk" })}&spectate=1`);
+  await playing(ann.page);
+  await playing(bob.page);
+  await ann.page.waitForFunction(() => window.tickwire.own);
+  const before = await automation(ann.page);
+
+  await ann.page.keyboard.press("Enter");
+  await ann.page.keyboard.type("wasd <b>wins</b>");
+  await ann.page.keyboard.press("Enter");
+  await bob.page.waitForFunction(() => document.getElementById("chat-lines").textContent.includes("Ann wasd <b>wins</b>"));
+  await ann.page.keyboard.press("Enter");
+  await ann.page.keyboard.type("not sent");
+  await ann.page.keyboard.press("Escape");
+  await ann.page.waitForFunction(() => document.getElementById("chat-form").hidden);
+
+  assert.deepEqual((await automation(ann.page)).own, before.own);
+  assert.deepEqual([...ann.problems, ...bob.problems], []);
+});

@@ -1,28 +1,81 @@
-// What scripts and tests read of a running page: `window.tickwire`. Plain values, refreshed once a frame.
+// What scripts and tests read of a running page: `window.tickwire`.
+//
+// Its properties are read from the session when somebody reads them, so that they are as fresh in a hidden tab, where no
+// frames are drawn.
+
+import type { Phase, TickwireClient } from "../sdk/index.js";
 
 export interface Automation {
-  state: "connecting" | "playing" | "reconnecting" | "closed";
+  readonly state: Phase;
   /** The newest tick that the replica holds. */
-  tick: number;
+  readonly tick: number;
   /** Entities in the view. */
-  entities: number;
-  rttMs: number;
+  readonly entities: number;
+  readonly rttMs: number;
   /** The player's entity id; 0 before Welcome. */
-  playerId: number;
+  readonly playerId: number;
   /** View hashes that did not match. It must stay 0. */
-  viewMismatches: number;
+  readonly viewMismatches: number;
   /** Predictions that the server corrected. */
-  corrections: number;
+  readonly corrections: number;
   /** Arrival of the newest snapshot minus its tick's due time. */
-  snapshotAgeMs: number;
+  readonly snapshotAgeMs: number;
   /** All WebSocket payload received. */
-  bytesIn: number;
+  readonly bytesIn: number;
   /** Where the player's own ship is drawn (world units); null without one. */
-  own: { x: number; y: number } | null;
+  readonly own: { x: number; y: number } | null;
+  /** Frames drawn since the page was loaded. */
+  readonly frames: number;
 }
 
 declare global {
   interface Window {
     tickwire?: Automation;
   }
+}
+
+/** What the page knows and the session does not. */
+export interface Drawn {
+  client: TickwireClient | undefined;
+  own: { x: number; y: number } | null;
+  frames: number;
+}
+
+export function automationOf(drawn: Drawn): Automation {
+  const status = () => drawn.client?.status();
+  return {
+    get state() {
+      return drawn.client?.phase ?? "connecting";
+    },
+    get tick() {
+      return status()?.tick ?? 0;
+    },
+    get entities() {
+      return status()?.entities ?? 0;
+    },
+    get rttMs() {
+      return status()?.rttMs ?? 0;
+    },
+    get playerId() {
+      return drawn.client?.playerId ?? 0;
+    },
+    get viewMismatches() {
+      return status()?.viewMismatches ?? 0;
+    },
+    get corrections() {
+      return status()?.corrections ?? 0;
+    },
+    get snapshotAgeMs() {
+      return status()?.snapshotAgeMs ?? 0;
+    },
+    get bytesIn() {
+      return status()?.bytesIn ?? 0;
+    },
+    get own() {
+      return drawn.own;
+    },
+    get frames() {
+      return drawn.frames;
+    },
+  };
 }

@@ -1,24 +1,17 @@
-// The page: loads the wasm core and shows it. What automation may rely on stands in `window.tickwire`.
+// The page: loads the wasm core, asks for a name, plays.
+//
+//   ?name=N&autojoin=1&room=R   joins without a click; &spectate=1 watches
 
-import init, { version } from "../wasm/tickwire.js";
-import type { Automation } from "./automation.js";
+import { loadCore } from "../sdk/index.js";
+import { ArenaPage } from "./arena.js";
+import { automationOf } from "./automation.js";
+import { JoinForm } from "./hud/join.js";
 
-const automation: Automation = {
-  state: "connecting",
-  tick: 0,
-  entities: 0,
-  rttMs: 0,
-  playerId: 0,
-  viewMismatches: 0,
-  corrections: 0,
-  snapshotAgeMs: 0,
-  bytesIn: 0,
-  own: null,
-};
-window.tickwire = automation;
+const query = new URLSearchParams(location.search);
+const page = new ArenaPage(() => location.reload());
+window.tickwire = automationOf(page);
 
-await init();
-const status = document.getElementById("status");
-if (status) {
-  status.textContent = `Tickwire ${version()}`;
-}
+const form = new JoinForm(query, (wish) => void page.join(wish));
+void loadCore();
+if (query.get("autojoin") === "1") void page.join(form.wish);
+else form.show();

@@ -1,0 +1,34 @@
+//! What keys and mouse ask for, as one tick's input.
+
+use glam::Vec2;
+use tickwire_game::arena::{ArenaInput, heading_to};
+
+/// The state of keys and mouse.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Controls {
+    buttons: u8,
+    /// From the own ship to the mouse, in units; `None`: the mouse was not moved yet.
+    aim: Option<Vec2>,
+}
+
+impl Controls {
+    /// Buttons as in byte 0 of an input: up 1, down 2, left 4, right 8, fire 16.
+    pub fn set_buttons(&mut self, buttons: u8) {
+        self.buttons = buttons;
+    }
+
+    pub fn aim(&mut self, x: f32, y: f32) {
+        self.aim = Some(Vec2::new(x, y));
+    }
+
+    /// The input of one tick for a ship that points to `heading`.
+    pub fn input(&self, heading: i32) -> Vec<u8> {
+        let heading = self.aim.map_or(heading, |aim| heading_to(Vec2::ZERO, aim));
+        let [low, high] = (heading as u16).to_le_bytes();
+        ArenaInput::decode(&[self.buttons, low, high]).encode()
+    }
+
+    pub fn is_firing(&self) -> bool {
+        ArenaInput::decode(&[self.buttons, 0, 0]).fire
+    }
+}

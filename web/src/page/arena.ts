@@ -1,0 +1,206 @@
+// The game on the page: one session, drawn frame by frame.
+//
+// In: a session of the SDK, keys and mouse. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
+
+import { TickwireClient, type Frame, type PlayerRow } from "../sdk/index.js";
+import type { Drawn } from "./automation.js";
+import { Camera } from "./camera.js";
+import { Controls } from "./controls.js";
+import { Effects, type Witness } from "./draw/effects.js";
+import { Minimap } from "./draw/minimap.js";
+import { Rocks } from "./draw/rocks.js";
+import { Ships } from "./draw/ships.js";
+import { Space } from "./draw/space.js";
+import { Board } from "./hud/board.js";
+import { ChatBox } from "./hud/chat.js";
+import { byId } from "./hud/dom.js";
+import { Feed } from "./hud/feed.js";
+import type { Wish } from "./hud/join.js";
+import { NetGraph } from "./hud/netgraph.js";
+import { Overlay } from "./hud/overlay.js";
+import { Sound } from "./sound.js";
+
+/** The score board is read so often. */
+const BOARD_MS = 250;
+/** A pause between frames counts as at most this: nothing leaps after a hitch. */
+const MAX_ELAPSED_MS = 100;
+/** How far one hears, in units. */
+const EARSHOT = 900;
+const RELOADED = "tickwire.reloaded";
+
+export class ArenaPage implements Drawn, Witness {
+  client: TickwireClient | undefined;
+  own: { x: number; y: number } | null = null;
+  frames = 0;
+
+  readonly #canvas = byId("arena", HTMLCanvasElement);
+  readonly #context = context2d(this.#canvas);
+  readonly #hud = byId("hud", HTMLElement);
+  readonly #hurt = byId("hurt", HTMLElement);
+  readonly #camera = new Camera();
+  readonly #space = new Space();
+  readonly #rocks = new Rocks();
+  readonly #ships = new Ships();
+  readonly #effects = new Effects();
+  readonly #minimap = new Minimap();
+  readonly #sound = new Sound();
+  readonly #feed = new Feed();
+  readonly #board = new Board();
+  readonly #netGraph = new NetGraph();
+  readonly #chat = new ChatBox((text) => this.client?.chat(text));
+  readonly #overlay: Overlay;
+  readonly #controls = new Controls(this.#canvas, {
+    Enter: () => this.#openChat(),
+    NumpadEnter: () => this.#openChat(),
+    KeyN: () => this.client && this.#netGraph.toggle(),
+    KeyM: () => this.client && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
+  });
+  #close = { code: 0, reason: "" };
+  #players: PlayerRow[] = [];
+  #names = new Map<number, string>();
+  #boardAt = 0;
+  #frameAt = performance.now();
+
+  /** `again`: the player wants to join once more after the session ended. */
+  constructor(again: () => void) {
+    this.#overlay = new Overlay(again);
+    const frame = () => {
+      this.#frame();
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  async join(wish: Wish): Promise<void> {
+    const client = await TickwireClient.connect(wish);
+    this.client = client;
+    this.#hud.hidden = false;
+    client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
+    client.on("joined", ({ resumed }) => this.#joined(client, resumed));
+    client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
+    client.on("notice", ({ text }) => this.#feed.notice(text));
+    client.on("kill", ({ killer, victim, killerSlot, victimSlot }) => {
+      const own = client.playerSlot;
+      this.#feed.kill(killer, victim, killerSlot, victimSlot, killerSlot === own || victimSlot === own);
+      if (victimSlot === own) this.#overlay.killedBy(killer);
+    });
+  }
+
+  #joined(client: TickwireClient, resumed: boolean): void {
+    this.#rocks.rocks = client.rocks();
+    this.#minimap.reset();
+    if (resumed) this.#feed.notice("Back again: same ship, same score.");
+    if (client.isPredicting || client.isSpectator) {
+      sessionStorage.removeItem(RELOADED);
+      return;
+    }
+    // The server has newer rules than this page: a newer page is to be had. Once, or else one plays without prediction.
+    if (sessionStorage.getItem(RELOADED) === null) {
+      sessionStorage.setItem(RELOADED, "1");
+      location.reload();
+    } else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
+  }
+
+  #slotOf(session: number): number {
+    return this.#players.find((player) => session !== 0 && player.session === session)?.slot ?? -1;
+  }
+
+  #openChat(): void {
+    if (this.client?.phase !== "playing") return;
+    this.#controls.release();
+    this.#chat.open();
+  }
+
+  #frame(): void {
+    const now = performance.now();
+    const elapsedMs = Math.min(MAX_ELAPSED_MS, now - this.#frameAt);
+    this.#frameAt = now;
+    this.#camera.pace(elapsedMs);
+    this.#camera.fit(this.#canvas);
+    const client = this.client;
+    if (!client) {
+      this.#camera.drift(elapsedMs);
+      this.#space.draw(this.#context, this.#camera);
+      this.frames++;
+      return;
+    }
+    this.#control(client);
+    client.pump();
+    const frame = client.look();
+    const own = frame.own;
+    this.own = own ? { x: own.x, y: own.y } : null;
+    this.#camera.follow(frame.focus, elapsedMs);
+    this.#draw(frame, now, elapsedMs);
+    this.#update(client, own !== undefined, now);
+    this.frames++;
+  }
+
+  #control(client: TickwireClient): void {
+    const { mouse, buttons } = this.#controls;
+    const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
+    const from = this.own ?? this.#camera;
+    client.control(buttons, at && { x: at.x - from.x, y: at.y - from.y });
+  }
+
+  #draw(frame: Frame, now: number, elapsedMs: number): void {
+    const [context, camera] = [this.#context, this.#camera];
+    this.#effects.take(frame, this);
+    this.#space.draw(context, camera);
+    this.#rocks.draw(context, camera);
+    this.#ships.draw(
+      context,
+      camera,
+      frame,
+      now,
+      elapsedMs,
+      (player) => this.#names.get(player) ?? "",
+      (x, y, vx, vy, hue) => this.#effects.spark(x, y, vx, vy, hue),
+    );
+    this.#effects.draw(context, camera, elapsedMs);
+    this.#minimap.draw(context, camera, frame, this.#rocks);
+  }
+
+  /** What needs the core again: the frame is drawn, and not read any more. */
+  #update(client: TickwireClient, hasShip: boolean, now: number): void {
+    this.#netGraph.update(client.status(), now);
+    this.#overlay.update(client.phase, this.#close, hasShip || client.isSpectator, now);
+    if (now - this.#boardAt < BOARD_MS) return;
+    this.#boardAt = now;
+    this.#players = client.players();
+    this.#names = new Map(this.#players.map(({ slot, name }) => [slot, name]));
+    this.#board.show(this.#players, client.playerSlot);
+  }
+
+  beam(x: number, y: number, isOwn: boolean): void {
+    const { volume, side } = this.#heard(x, y);
+    this.#sound.beam(isOwn ? 1 : volume, isOwn ? 0 : side, isOwn);
+  }
+
+  hit(): void {
+    this.#sound.hit();
+  }
+
+  wounded(): void {
+    this.#sound.wounded();
+    this.#camera.shake(9);
+    this.#hurt.getAnimations().forEach((animation) => animation.cancel());
+    this.#hurt.animate([{ opacity: 0.9 }, { opacity: 0 }], { duration: 420, easing: "ease-out" });
+  }
+
+  burst(x: number, y: number, isOwn: boolean): void {
+    const { volume, side } = this.#heard(x, y);
+    this.#sound.burst(volume, side);
+    this.#camera.shake(isOwn ? 22 : 10 * volume);
+  }
+
+  #heard(x: number, y: number): { volume: number; side: number } {
+    const distance = Math.hypot(x - this.#camera.x, y - this.#camera.y);
+    return { volume: Math.max(0, 1 - distance / EARSHOT), side: (x - this.#camera.x) / EARSHOT };
+  }
+}
+
+function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d", { alpha: false });
+  if (!context) throw new Error("this browser has no 2D canvas");
+  return context;
+}

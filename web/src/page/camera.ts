@@ -1,0 +1,98 @@
+// Which part of the world the canvas shows. It never shows more than the server replicates around a ship.
+
+/** What a screen shows of the world at most, in units; `HALF_SCREEN` of the arena, doubled. */
+const VIEW_WIDTH = 1280;
+const VIEW_HEIGHT = 720;
+/** How fast the camera catches up with its ship: what is left of the way after this time is 1/e. */
+const FOLLOW_MS = 70;
+/** Farther than this it jumps: another ship, another place. */
+const JUMP_UNITS = 500;
+/** Finer than this nobody sees. A machine that cannot keep up gets fewer pixels, down to one a CSS pixel. */
+const MAX_PIXEL_RATIO = 2;
+const SLOW_FRAME_MS = 24;
+const SLOW_FRAMES = 45;
+
+export class Camera {
+  x = 2048;
+  y = 2048;
+  /** Canvas pixels per unit. */
+  scale = 1;
+  width = 0;
+  height = 0;
+  pixelRatio = 1;
+  #shake = 0;
+  #isPlaced = false;
+  #maxRatio = MAX_PIXEL_RATIO;
+  #slowFrames = 0;
+
+  /** Fits the canvas to its element, sharp on any display. */
+  fit(canvas: HTMLCanvasElement): void {
+    this.pixelRatio = Math.min(devicePixelRatio, this.#maxRatio);
+    const width = Math.max(1, Math.round(canvas.clientWidth * this.pixelRatio));
+    const height = Math.max(1, Math.round(canvas.clientHeight * this.pixelRatio));
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+    [this.width, this.height] = [width, height];
+    this.scale = Math.max(width / VIEW_WIDTH, height / VIEW_HEIGHT);
+  }
+
+  /** Takes the time that the last frame took: most slow in a row mean too many pixels. */
+  pace(elapsedMs: number): void {
+    this.#slowFrames = Math.max(0, this.#slowFrames + (elapsedMs > SLOW_FRAME_MS ? 1 : -1));
+    if (this.#slowFrames < SLOW_FRAMES) return;
+    this.#slowFrames = 0;
+    this.#maxRatio = Math.max(1, Math.min(this.#maxRatio, devicePixelRatio) - 0.5);
+  }
+
+  follow(focus: { x: number; y: number } | undefined, elapsedMs: number): void {
+    this.#shake *= Math.exp(-elapsedMs / 90);
+    if (!focus) return;
+    const isFar = Math.hypot(focus.x - this.x, focus.y - this.y) > JUMP_UNITS;
+    const part = this.#isPlaced && !isFar ? 1 - Math.exp(-elapsedMs / FOLLOW_MS) : 1;
+    this.x += (focus.x - this.x) * part;
+    this.y += (focus.y - this.y) * part;
+    this.#isPlaced = true;
+  }
+
+  /** Drifts while there is nothing to follow. */
+  drift(elapsedMs: number): void {
+    this.x += elapsedMs * 0.02;
+    this.y += elapsedMs * 0.008;
+  }
+
+  shake(units: number): void {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.#shake = Math.max(this.#shake, units);
+  }
+
+  /** Sets the context to world units. */
+  apply(context: CanvasRenderingContext2D): void {
+    const shakeX = (Math.random() - 0.5) * this.#shake;
+    const shakeY = (Math.random() - 0.5) * this.#shake;
+    const { scale } = this;
+    context.setTransform(
+      scale,
+      0,
+      0,
+      scale,
+      this.width / 2 - (this.x + shakeX) * scale,
+      this.height / 2 - (this.y + shakeY) * scale,
+    );
+  }
+
+  /** Whether a circle can be seen. */
+  sees(x: number, y: number, radius: number): boolean {
+    return (
+      Math.abs(x - this.x) < this.width / 2 / this.scale + radius && Math.abs(y - this.y) < this.height / 2 / this.scale + radius
+    );
+  }
+
+  /** The place in the world under a point of the page (CSS pixels). */
+  worldAt(pageX: number, pageY: number): { x: number; y: number } {
+    return {
+      x: this.x + (pageX * this.pixelRatio - this.width / 2) / this.scale,
+      y: this.y + (pageY * this.pixelRatio - this.height / 2) / this.scale,
+    };
+  }
+}

@@ -1,0 +1,37 @@
+// The line to type in: Enter opens it and sends it, Escape gives it up.
+
+import { byId } from "./dom.js";
+
+export class ChatBox {
+  readonly #form = byId("chat-form", HTMLFormElement);
+  readonly #input = byId("chat-input", HTMLInputElement);
+  readonly #panel = byId("chat", HTMLElement);
+
+  constructor(say: (text: string) => void) {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = this.#input.value.trim();
+      if (text) say(text);
+      this.close();
+    });
+    this.#input.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.close();
+    });
+    this.#input.addEventListener("blur", () => this.close());
+  }
+
+  open(): void {
+    this.#form.hidden = false;
+    this.#panel.classList.add("open");
+    this.#input.focus();
+  }
+
+  close(): void {
+    if (this.#form.hidden) return;
+    this.#input.value = "";
+    this.#form.hidden = true;
+    this.#panel.classList.remove("open");
+    this.#input.blur();
+  }
+}

@@ -1,0 +1,41 @@
+// The form to join by. The name is remembered in this browser.
+
+import { byId } from "./dom.js";
+
+const STORED = "tickwire.name";
+
+export interface Wish {
+  name: string;
+  room: string;
+  spectate: boolean;
+}
+
+export class JoinForm {
+  readonly #form = byId("join", HTMLFormElement);
+  readonly #name = byId("join-name", HTMLInputElement);
+  readonly #room = byId("join-room", HTMLInputElement);
+  readonly #spectate = byId("join-spectate", HTMLInputElement);
+
+  constructor(query: URLSearchParams, join: (wish: Wish) => void) {
+    this.#name.value = query.get("name") ?? localStorage.getItem(STORED) ?? "";
+    this.#room.value = query.get("room") ?? "";
+    this.#spectate.checked = query.get("spectate") === "1";
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#form.hidden = true;
+      join(this.wish);
+    });
+  }
+
+  get wish(): Wish {
+    const name = this.#name.value.trim();
+    localStorage.setItem(STORED, name);
+    return { name, room: this.#room.value.trim(), spectate: this.#spectate.checked };
+  }
+
+  show(): void {
+    this.#form.hidden = false;
+    this.#name.focus();
+    this.#name.select();
+  }
+}

@@ -1,0 +1,111 @@
+// The net graph (key N): the latest seconds of every measure of the connection, and the line of figures that is always there.
+
+import type { Status } from "../../sdk/index.js";
+import { byId } from "./dom.js";
+
+const SAMPLES = 180;
+const RATE_WINDOW_MS = 1_000;
+const ROW = 34;
+const WIDTH = 300;
+
+interface Graph {
+  title: string;
+  unit: string;
+  digits: number;
+  colour: string;
+  /** The scale reaches at least this far. */
+  least: number;
+  /** As bars that stand out, rather than as a line. */
+  isBars: boolean;
+  read(status: Status, netGraph: NetGraph): number;
+}
+
+const GRAPHS: Graph[] = [
+  { title: "round trip", unit: "ms", digits: 1, colour: "#6cc7ff", least: 20, isBars: false, read: (status) => status.rttMs },
+  { title: "jitter (p99)", unit: "ms", digits: 1, colour: "#c6a3ff", least: 10, isBars: false, read: (status) => status.jitterMs },
+  { title: "input margin", unit: "ticks", digits: 1, colour: "#7ff0b5", least: 4, isBars: false, read: (status) => status.marginTicks },
+  { title: "interpolation delay", unit: "ms", digits: 1, colour: "#ffd479", least: 30, isBars: false, read: (status) => status.interpolationDelayMs },
+  { title: "snapshot gap", unit: "ms", digits: 1, colour: "#ff9f6e", least: 34, isBars: false, read: (status) => status.snapshotGapMs },
+  { title: "snapshot age", unit: "ms", digits: 1, colour: "#ff7eb6", least: 20, isBars: false, read: (status) => status.snapshotAgeMs },
+  { title: "received", unit: "kB/s", digits: 1, colour: "#9be15d", least: 10, isBars: false, read: (_, graph) => graph.bytesPerSecond / 1000 },
+  { title: "corrections", unit: "", digits: 0, colour: "#ff5d5d", least: 1, isBars: true, read: (_, graph) => graph.newCorrections },
+];
+
+export class NetGraph {
+  bytesPerSecond = 0;
+  newCorrections = 0;
+  readonly #panel = byId("netgraph", HTMLElement);
+  readonly #canvas = byId("netgraph-canvas", HTMLCanvasElement);
+  readonly #line = byId("readout", HTMLElement);
+  readonly #values = GRAPHS.map(() => [] as number[]);
+  #window: { at: number; bytes: number }[] = [];
+  #corrections = 0;
+  #lineAt = 0;
+
+  toggle(): void {
+    this.#panel.hidden = !this.#panel.hidden;
+  }
+
+  /** Call it once a frame. */
+  update(status: Status, now: number): void {
+    this.#window.push({ at: now, bytes: status.bytesIn });
+    while (this.#window.length > 2 && now - (this.#window[1]?.at ?? now) >= RATE_WINDOW_MS) this.#window.shift();
+    const first = this.#window[0];
+    if (first && now > first.at) this.bytesPerSecond = ((status.bytesIn - first.bytes) * 1000) / (now - first.at);
+    this.newCorrections = Math.max(0, status.corrections - this.#corrections);
+    this.#corrections = status.corrections;
+    GRAPHS.forEach((graph, index) => {
+      const values = this.#values[index];
+      values?.push(graph.read(status, this));
+      if (values && values.length > SAMPLES) values.shift();
+    });
+    if (now - this.#lineAt > 250) {
+      this.#lineAt = now;
+      this.#line.textContent = `${status.rttMs.toFixed(0)} ms · ${(this.bytesPerSecond / 1000).toFixed(1)} kB/s`;
+    }
+    if (!this.#panel.hidden) this.#draw(status);
+  }
+
+  #draw(status: Status): void {
+    const ratio = devicePixelRatio;
+    const height = ROW * GRAPHS.length;
+    this.#canvas.width = WIDTH * ratio;
+    this.#canvas.height = height * ratio;
+    const context = this.#canvas.getContext("2d");
+    if (!context) return;
+    context.scale(ratio, ratio);
+    context.font = "11px ui-monospace, monospace";
+    GRAPHS.forEach((graph, index) => {
+      const values = this.#values[index] ?? [];
+      const top = index * ROW;
+      const newest = graph.isBars ? status.corrections : (values.at(-1) ?? 0);
+      context.fillStyle = "#9fb2cc";
+      context.textAlign = "left";
+      context.fillText(graph.title, 0, top + 10);
+      context.textAlign = "right";
+      context.fillStyle = graph.colour;
+      context.fillText(`${newest.toFixed(graph.digits)} ${graph.unit}`.trim(), WIDTH, top + 10);
+      plot(context, graph, values, top + 14, ROW - 18);
+    });
+  }
+}
+
+function plot(context: CanvasRenderingContext2D, graph: Graph, values: number[], top: number, height: number): void {
+  const most = Math.max(graph.least, ...values);
+  const low = Math.min(0, ...values);
+  const yOf = (value: number) => top + height - ((value - low) / (most - low)) * height;
+  const step = WIDTH / SAMPLES;
+  const left = WIDTH - values.length * step;
+  context.fillStyle = "rgb(255 255 255 / 0.05)";
+  context.fillRect(0, top, WIDTH, height);
+  if (graph.isBars) {
+    context.fillStyle = graph.colour;
+    values.forEach((value, at) => value > 0 && context.fillRect(left + at * step, yOf(value), step + 0.5, top + height - yOf(value)));
+    return;
+  }
+  context.strokeStyle = graph.colour;
+  context.lineWidth = 1.2;
+  context.beginPath();
+  values.forEach((value, at) => context.lineTo(left + at * step, yOf(value)));
+  context.stroke();
+}
