@@ -74,7 +74,7 @@ pub(crate) struct Bot {
     tally: Arc<Tally>,
     /// When counting began: with the first snapshot, of a flapper with that of each connection.
     counting_since: Option<Instant>,
-    /// When the newest snapshot of the running connection came.
+    /// When the newest snapshot came; of a flapper that of the running connection.
     last_snapshot: Option<Micros>,
     flap_at: Option<Instant>,
     has_joined: bool,
@@ -216,12 +216,13 @@ impl Bot {
                 self.note(before, now);
             }
             Happened::Closed(link, code, reason) => {
-                self.last_snapshot = None;
                 if self.measured.behaviour == BehaviourName::Flapper {
+                    self.last_snapshot = None;
                     self.stop_counting();
                 }
                 if !self.has_joined {
                     self.measured.connect_failures += 1;
+                    self.measured.refusal = Some(reason.clone());
                 }
                 self.client.closed(link, code, &reason, now);
             }
@@ -311,7 +312,7 @@ impl Bot {
             Incoming::Joined { resumed } => {
                 // What was on its way is lost; of the rest one learns only how long the outage was.
                 self.unacked.clear();
-                self.last_snapshot = None;
+                self.measured.refusal = None;
                 if !std::mem::replace(&mut self.has_joined, true) {
                     self.tally.connected.fetch_add(1, Ordering::Relaxed);
                 }

@@ -30,8 +30,10 @@ fn main() -> ExitCode {
                 "tickwire-bot: {connected} of {bots} connected, {} mismatches, {} protocol errors",
                 report.view_mismatches, report.protocol_errors
             );
-            if let Some(refusal) = report.per_bot.iter().find_map(|bot| bot.refusal.as_ref()) {
-                eprintln!("tickwire-bot: the server said: {refusal}");
+            let refused =
+                |bot: &tickwire_bot::BotReport| Some((bot.name.clone(), bot.refusal.clone()?));
+            if let Some((name, refusal)) = report.per_bot.iter().find_map(refused) {
+                eprintln!("tickwire-bot: {name}: {refusal}");
             }
             ExitCode::FAILURE
         }

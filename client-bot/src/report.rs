@@ -106,7 +106,7 @@ pub struct BotReport {
     pub view_mismatches: u64,
     /// Messages that could not be read or applied.
     pub protocol_errors: u64,
-    /// Why the server refused it or ended the session.
+    /// Why it could not get in, or the session ended early.
     pub refusal: Option<String>,
 }
 
@@ -125,7 +125,7 @@ pub struct Report {
     pub resumes: u64,
     /// Over the bots that keep reading (all but slow-reader and flapper).
     pub snapshots_per_second: Rates,
-    /// Of the same bots.
+    /// Of the same bots, outages included.
     pub snapshot_gap_ms: Spread,
     /// Of the same bots: arrival minus the tick's due time, on the server's clock.
     pub snapshot_age_ms: Spread,

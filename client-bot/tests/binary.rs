@@ -52,4 +52,5 @@ fn bots_that_find_no_server_say_so_and_end_with_code_1() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("0 of 2 connected"), "{text}");
+    assert!(text.contains("bot-0: no connection"), "{text}");
 }
