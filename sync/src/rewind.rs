@@ -73,13 +73,18 @@ impl<'a> Screen<'a> {
     /// The pair of frames that the screen blended for this entity.
     fn frames_around(&self, id: EntityId) -> Option<(&'a Frame, &'a Frame)> {
         let newest = self.history.newest()?;
+        let every_frame = (self.view.tick(), self.view.tick().next());
         let (older, younger) = match self.seen {
-            None => (self.view.tick(), self.view.tick().next()),
+            None => every_frame,
             Some(view) => {
                 let cell = self
                     .cell_near_view(id.key())
                     .or_else(|| newest.cell_of(id.key()))?;
-                view.sent_ticks(cell)?.around(self.view)?
+                let sent = view
+                    .sent_ticks(cell)
+                    .and_then(|sent| sent.around(self.view));
+                // The screen may have shown a cell that has left the view since: then every frame was its best guess.
+                sent.unwrap_or(every_frame)
             }
         };
         let younger = self.frame_at_or_after(younger)?;
@@ -106,5 +111,99 @@ impl<'a> Screen<'a> {
 
     fn frame_before(&self, tick: Tick) -> Option<&'a Frame> {
         tick.before(1).and_then(|before| self.history.at(before))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Events;
+    use crate::frame::Place;
+    use crate::history::MIN_FRAMES;
+    use crate::memo::{BlockMemo, Encoding};
+    use crate::schema::{Kind, Lane, Schema};
+    use crate::snapshot::{Header, Snapshot};
+    use crate::view::Sight;
+    use crate::{Grid, Layer, LayerSet};
+    use glam::IVec2;
+    use std::sync::Arc;
+
+    const ID: EntityId = EntityId {
+        kind: KindId(0),
+        slot: 1,
+        generation: 1,
+    };
+
+    /// A ship that moves by 10 a tick from 100 at tick 1, sent to a client at these ticks only.
+    fn world(sent_at: &[u32], ticks: u32) -> (History, View) {
+        let ship = Kind {
+            name: "ship".into(),
+            lanes: vec![Lane::continuous("x", "unit"), Lane::continuous("y", "unit")],
+            placed: true,
+            ..Kind::default()
+        };
+        let grid = Grid::covering(IVec2::ZERO, IVec2::splat(10_000), 5_000);
+        let schema = Arc::new(Schema {
+            kinds: vec![ship],
+            events: Vec::new(),
+            grid,
+        });
+        let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+        let mut view = View::default();
+        let (mut memo, mut snapshot, mut events) = (
+            BlockMemo::new(&schema),
+            Snapshot::default(),
+            Events::default(),
+        );
+        for tick in 1..=ticks {
+            let x = 90 + 10 * tick as i32;
+            history.publish(Tick(tick), &mut events, |out| {
+                out.put(ID, Place::Layer(Layer(0)), &[x, 100], &[]);
+            });
+            let sight = Sight {
+                focus: IVec2::splat(100),
+                half_extent: IVec2::splat(100),
+                layers: LayerSet::default(),
+            };
+            view.aim(&schema.grid, sight);
+            if sent_at.contains(&tick) {
+                let header = Header::default();
+                snapshot.build(
+                    &mut view,
+                    &history,
+                    &mut memo,
+                    Encoding::Plain,
+                    header,
+                    |_| false,
+                );
+                view.sent(&history);
+            }
+        }
+        (history, view)
+    }
+
+    fn x_at(history: &History, view: &View, tick: u32, fraction: u32) -> Option<i32> {
+        let mut lanes = Vec::new();
+        let at = ViewTick::new(Tick(tick), fraction);
+        let is_shown = Screen::new(history, Some(view), at).row(ID, &mut lanes);
+        is_shown.then(|| lanes[0])
+    }
+
+    #[test]
+    fn the_pair_that_was_sent_is_blended() {
+        let (history, view) = world(&[1, 2, 3, 7, 8], 10);
+        assert_eq!(x_at(&history, &view, 2, 0), Some(110));
+        assert_eq!(x_at(&history, &view, 2, 128), Some(115));
+        // The screen went straight from tick 3 to tick 7.
+        assert_eq!(x_at(&history, &view, 5, 0), Some(140));
+        assert_eq!(x_at(&history, &view, 6, 128), Some(155));
+        assert_eq!(x_at(&history, &view, 9, 0), Some(170));
+    }
+
+    #[test]
+    fn what_was_not_yet_sent_was_not_on_the_screen() {
+        let (history, view) = world(&[5, 6], 10);
+        assert_eq!(x_at(&history, &view, 4, 0), None);
+        assert_eq!(x_at(&history, &view, 5, 0), Some(140));
     }
 }
