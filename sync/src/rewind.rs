@@ -201,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_yet_sent_was_not_on_the_screen() {
+    fn a_cell_that_has_just_come_into_view_is_shown_as_it_came() {
         let (history, view) = world(&[5, 6], 10);
-        assert_eq!(x_at(&history, &view, 4, 0), None);
+        assert_eq!(x_at(&history, &view, 4, 0), Some(140));
         assert_eq!(x_at(&history, &view, 5, 0), Some(140));
     }
 }
