@@ -1,6 +1,7 @@
-//! docs/PROTOCOL.md cannot rot: its worked bytes are what the crates write.
+//! docs/PROTOCOL.md cannot rot: its worked bytes are what the crates write, and its messages are those of the .proto files.
 //!
-//! Each fenced block tagged `hex NAME` holds the bytes of one message, with comments after `#`.
+//! Each fenced block tagged `hex NAME` holds the bytes of one message, with comments after `#`. The blocks tagged `proto`
+//! hold together every message and enum, without comments.
 
 #![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 
@@ -9,19 +10,33 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_proto::v1::{self, client_message, server_message};
+use tickwire_server::close::CloseCode;
 use tickwire_sync::event::Events;
 use tickwire_sync::frame::Place;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
+use tickwire_sync::replica::{Applied, Replica};
 use tickwire_sync::snapshot::{Header, Snapshot};
 use tickwire_sync::view::{Sight, View};
 use tickwire_sync::{
-    EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Seq, Tick,
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Seq, Tick,
 };
 
 const PAGE: &str = include_str!("../../docs/PROTOCOL.md");
+const PROTO: [&str; 3] = [
+    include_str!("../../proto/tickwire/v1/client.proto"),
+    include_str!("../../proto/tickwire/v1/common.proto"),
+    include_str!("../../proto/tickwire/v1/server.proto"),
+];
 
-/// The example world of the page: one kind `ship` with x, y and heading, one private lane, a grid of 2 x 2 cells of 100.
+const SHIP: EntityId = EntityId {
+    kind: KindId(0),
+    slot: 1,
+    generation: 1,
+};
+
+/// The example world of the page: one kind `ship` with x, y and heading, one private lane and a text, one kind of event, and
+/// a grid of 2 x 2 cells of 100.
 fn schema() -> Arc<Schema> {
     let ship = Kind {
         name: "ship".into(),
@@ -37,13 +52,17 @@ fn schema() -> Arc<Schema> {
     };
     Arc::new(Schema {
         kinds: vec![ship],
-        events: Vec::new(),
+        events: vec!["bump".into()],
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(200), 100),
     })
 }
 
 fn client(body: client_message::Body) -> Vec<u8> {
     v1::ClientMessage { body: Some(body) }.encode_to_vec()
+}
+
+fn server(body: server_message::Body) -> Vec<u8> {
+    v1::ServerMessage { body: Some(body) }.encode_to_vec()
 }
 
 fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
@@ -55,25 +74,25 @@ fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
         View::default(),
         Events::default(),
     );
+    // At the last tick the ship bumps, and crosses into cell 2, to which the view opens then.
     let frames = [
-        (300, [50, 60, 1020]),
-        (301, [53, 60, 1023]),
-        (302, [56, 61, 2]),
+        (300, [50, 60, 1020], 50),
+        (301, [53, 60, 1023], 50),
+        (302, [56, 61, 2], 50),
+        (303, [110, 61, 2], 90),
     ];
-    let write = |(tick, lanes): (u32, [i32; 3])| {
+    let write = |(tick, lanes, focus): (u32, [i32; 3], i32)| {
+        if tick == 303 {
+            events.emit(0, b"!", [CellId(1)]);
+        }
         history.publish(Tick(tick), &mut events, |out| {
-            let id = EntityId {
-                kind: KindId(0),
-                slot: 1,
-                generation: 1,
-            };
-            out.put(id, Place::Layer(Layer(0)), &lanes, &[Arc::from("Ada")]);
-            out.own(PlayerId(7), id, &[5]);
+            out.put(SHIP, Place::Layer(Layer(0)), &lanes, &[Arc::from("Ada")]);
+            out.own(PlayerId(7), SHIP, &[5]);
         });
         view.aim(
             &schema.grid,
             Sight {
-                focus: IVec2::splat(50),
+                focus: IVec2::new(focus, 50),
                 half_extent: IVec2::splat(20),
                 layers: LayerSet::default(),
             },
@@ -81,7 +100,7 @@ fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
         let header = Header {
             owner: PlayerId(7),
             applied_seq: Seq(tick - 290),
-            input_margin: Some(8),
+            input_margin: (tick != 303).then_some(8),
             starved_inputs: 0,
             with_view_hash: tick == 301,
         };
@@ -90,6 +109,39 @@ fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
         snapshot.parts(&memo).collect::<Vec<_>>().concat()
     };
     frames.into_iter().map(write).collect()
+}
+
+fn welcome() -> v1::Welcome {
+    v1::Welcome {
+        session: 7,
+        resume_token: [7, 0, 0, 0]
+            .into_iter()
+            .chain(0xa0..0xb0)
+            .collect::<Vec<u8>>(),
+        room: "a".into(),
+        name: "Ada".into(),
+        entity: Some(v1::EntityId {
+            kind: 0,
+            slot: 1,
+            generation: 1,
+        }),
+        tick_rate: 60,
+        tick: 299,
+        clock_us: 4_950_000,
+        tick_zero_us: -40_000,
+        schema: Some(schema().to_proto()),
+        game: "demo".into(),
+        map: b"m".to_vec(),
+        rules_hash: 0x1122_3344_5566_7788,
+        encoding: v1::Encoding::Plain.into(),
+        limits: Some(v1::Limits {
+            max_message_bytes: 4096,
+            resume_window_ms: 60_000,
+            max_rewind_ms: 250,
+            max_input_lead: 64,
+        }),
+        ..v1::Welcome::default()
+    }
 }
 
 fn expected() -> BTreeMap<&'static str, Vec<u8>> {
@@ -113,29 +165,20 @@ fn expected() -> BTreeMap<&'static str, Vec<u8>> {
         tick: 302,
         clock_us: 5_000_000,
     };
-    let beat = v1::ServerMessage {
-        body: Some(server_message::Body::Beat(beat)),
-    }
-    .encode_to_vec();
     let mut messages = BTreeMap::from([
         ("hello", client(client_message::Body::Hello(hello))),
         ("inputs", client(client_message::Body::Inputs(inputs))),
-        ("beat", beat),
+        ("welcome", server(server_message::Body::Welcome(welcome()))),
+        ("beat", server(server_message::Body::Beat(beat))),
     ]);
-    for (name, bytes) in ["plain-first", "plain-delta"]
-        .into_iter()
-        .zip(snapshots(Encoding::Plain))
-    {
-        messages.insert(name, bytes);
-    }
-    for (name, bytes) in ["packed-first", "packed-delta", "packed-predicted"]
-        .into_iter()
-        .zip(snapshots(Encoding::Packed))
-    {
-        messages.insert(name, bytes);
-    }
+    messages.extend(PLAIN.into_iter().zip(snapshots(Encoding::Plain)));
+    messages.extend(PACKED.into_iter().zip(snapshots(Encoding::Packed)));
     messages
 }
+
+/// The snapshots of the example, in order. Of the packed ones the page shows the first three.
+const PLAIN: [&str; 4] = ["plain-first", "plain-delta", "plain-wrap", "plain-crossing"];
+const PACKED: [&str; 3] = ["packed-first", "packed-delta", "packed-predicted"];
 
 fn bytes_on_page(name: &str) -> Option<Vec<u8>> {
     let start = PAGE.find(&format!("```hex {name}\n"))? + "```hex \n".len() + name.len();
@@ -167,16 +210,98 @@ fn the_worked_bytes_are_what_the_crates_write() {
     );
 }
 
+/// Not only what is written, but also what is read: the page's own bytes, applied one after the other.
+#[test]
+fn the_worked_snapshots_give_the_rows_that_the_page_names() {
+    let mut replica = Replica::new(schema());
+    for name in PLAIN {
+        let message = v1::ServerMessage::decode(&bytes_on_page(name).unwrap()[..]).unwrap();
+        let Some(server_message::Body::Snapshot(snapshot)) = message.body else {
+            panic!("{name} is no snapshot");
+        };
+        let agreed = (name == "plain-delta").then_some(true);
+        let applied = replica.apply(&snapshot, &mut ());
+        assert_eq!(
+            applied,
+            Ok(Applied::Yes {
+                view_hash_agreed: agreed
+            }),
+            "{name}"
+        );
+        let lanes = &replica.find(SHIP.key()).unwrap().lanes;
+        let line = format!("lanes are now {}, {}, {}", lanes[0], lanes[1], lanes[2]);
+        assert!(PAGE.contains(&line), "after {name}, {line}");
+    }
+    assert_eq!(replica.rows(CellId(1)), []);
+    assert_eq!(replica.rows(CellId(2)).len(), 1);
+    let events = replica.take_events();
+    assert_eq!((events.len(), events[0].tick), (1, Tick(303)));
+}
+
 #[test]
 fn the_worked_hash_is_right() {
-    let id = EntityId {
-        kind: KindId(0),
-        slot: 1,
-        generation: 1,
-    };
-    let row = tickwire_sync::hash::row(id, [53, 60, 1023], ["Ada"]);
-    let cell = |cell, rows| tickwire_sync::hash::cell_in_view(tickwire_sync::CellId(cell), rows);
-    let view = cell(0, 0_u64).wrapping_add(cell(1, row));
-    let line = format!("row {row:016x}, view {view:016x}");
-    assert!(PAGE.contains(&line), "docs/PROTOCOL.md should say: {line}");
+    let row = tickwire_sync::hash::row(SHIP, [53, 60, 1023], ["Ada"]);
+    let cell = |cell, rows| tickwire_sync::hash::cell_in_view(CellId(cell), rows);
+    let (global, first) = (cell(0, 0_u64), cell(1, row));
+    let view = global.wrapping_add(first);
+    for line in [
+        format!("row {row:016x}, view {view:016x}"),
+        format!("cell 0 gives {global:016x}, cell 1 gives {first:016x}"),
+    ] {
+        assert!(PAGE.contains(&line), "docs/PROTOCOL.md should say: {line}");
+    }
+}
+
+/// Messages and enums by name, without comments and spaces.
+fn definitions(text: &str) -> BTreeMap<String, String> {
+    let code: Vec<&str> = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap())
+        .collect();
+    let code = code.join(" ");
+    let mut definitions = BTreeMap::new();
+    let (mut depth, mut start) = (0, 0);
+    for (at, character) in code.char_indices() {
+        depth += i32::from(character == '{') - i32::from(character == '}');
+        if depth == 0 && matches!(character, '}' | ';') {
+            let words: Vec<&str> = code[start..=at].split_whitespace().collect();
+            if let ["message" | "enum", name, ..] = words[..] {
+                definitions.insert(name.to_owned(), words.concat());
+            }
+            start = at + 1;
+        }
+    }
+    definitions
+}
+
+#[test]
+fn the_pages_messages_are_those_of_the_proto_files() {
+    let blocks = PAGE.split("```proto\n").skip(1);
+    let blocks: String = blocks
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert_eq!(definitions(&blocks), definitions(&PROTO.concat()));
+}
+
+#[test]
+fn every_close_code_is_on_the_page() {
+    for code in [
+        CloseCode::Normal,
+        CloseCode::GoingAway,
+        CloseCode::Protocol,
+        CloseCode::Unsupported,
+        CloseCode::InvalidText,
+        CloseCode::Policy,
+        CloseCode::TooBig,
+        CloseCode::Full,
+        CloseCode::Malformed,
+        CloseCode::WrongOrder,
+        CloseCode::UnknownOrUnsupported,
+        CloseCode::HandshakeTimeout,
+        CloseCode::HeartbeatTimeout,
+        CloseCode::ResumedElsewhere,
+    ] {
+        let line = format!("\n| {} |", code.number());
+        assert!(PAGE.contains(&line), "no line for {code:?}");
+    }
 }
