@@ -40,14 +40,12 @@ impl TestServer {
         flags: &[&str],
         game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
     ) -> Self {
-        let fixed = [
-            "test",
-            "--listen",
-            "127.0.0.1:0",
-            "--ops-listen",
-            "127.0.0.1:0",
-        ];
-        let config = Config::load(fixed.iter().chain(flags)).unwrap();
+        let mut arguments = vec!["test", "--ops-listen", "127.0.0.1:0"];
+        arguments.extend(flags);
+        if !flags.contains(&"--listen") {
+            arguments.extend(["--listen", "127.0.0.1:0"]);
+        }
+        let config = Config::load(arguments).unwrap();
         let game: NewGame = Arc::new(game);
         let server = tickwire_server::start(config, game).unwrap();
         let (addr, ops, draining) = (server.game_addr(), server.ops_addr(), server.draining());
