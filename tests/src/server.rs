@@ -92,6 +92,16 @@ impl TestServer {
         let line = line.unwrap_or_else(|| panic!("no series {series} in\n{text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
+
+    /// Waits until a series of `/metrics` is at least `least`: what has just happened is counted with the next tick.
+    pub async fn until_metric(&self, series: &str, least: f64) {
+        crate::within(series, async {
+            while self.metric(series).await < least {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
 }
 
 /// A GET; gives the status and the body.

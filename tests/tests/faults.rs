@@ -146,25 +146,22 @@ async fn comes_back_as_the_same(
         (&away["session"], &away["entity"]),
         (&before["session"], &before["entity"])
     );
-    assert!(
-        server
-            .metric(r#"tickwire_disconnects_total{reason="heartbeat_timeout"}"#)
-            .await
-            >= 1.0
-    );
-    assert!(server.metric("tickwire_sessions").await > 0.0);
+    server
+        .until_metric(
+            r#"tickwire_disconnects_total{reason="heartbeat_timeout"}"#,
+            1.0,
+        )
+        .await;
+    server.until_metric("tickwire_sessions", 1.0).await;
     mended(&bot);
     let after = until_connected(server, "r", true).await;
     assert_eq!(
         (&after["session"], &after["entity"]),
         (&before["session"], &before["entity"])
     );
-    assert!(
-        server
-            .metric(r#"tickwire_resumes_total{outcome="resumed"}"#)
-            .await
-            >= 1.0
-    );
+    server
+        .until_metric(r#"tickwire_resumes_total{outcome="resumed"}"#, 1.0)
+        .await;
     let report = bot.finish().await;
     assert!(report["resumes"].as_u64().unwrap() >= 1, "{report}");
     assert_eq!(
