@@ -16,7 +16,7 @@ use tickwire_sync::{EntityId, Micros};
 use tokio::sync::watch;
 
 /// Bytes a second that a slow reader takes.
-const SLOW_READ_RATE: u32 = 4 * 1024;
+const SLOW_READ_RATE: u32 = 2 * 1024;
 /// How long a flapper stays connected, in seconds.
 const FLAP_SECONDS: std::ops::Range<u64> = 2..5;
 /// How long a bot waits for its goodbye to leave.

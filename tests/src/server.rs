@@ -40,14 +40,12 @@ impl TestServer {
         flags: &[&str],
         game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
     ) -> Self {
-        let fixed = [
-            "test",
-            "--listen",
-            "127.0.0.1:0",
-            "--ops-listen",
-            "127.0.0.1:0",
-        ];
-        let config = Config::load(fixed.iter().chain(flags)).unwrap();
+        let mut arguments = vec!["test", "--ops-listen", "127.0.0.1:0"];
+        arguments.extend(flags);
+        if !flags.contains(&"--listen") {
+            arguments.extend(["--listen", "127.0.0.1:0"]);
+        }
+        let config = Config::load(arguments).unwrap();
         let game: NewGame = Arc::new(game);
         let server = tickwire_server::start(config, game).unwrap();
         let (addr, ops, draining) = (server.game_addr(), server.ops_addr(), server.draining());
@@ -93,6 +91,16 @@ impl TestServer {
         });
         let line = line.unwrap_or_else(|| panic!("no series {series} in\n{text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Waits until a series of `/metrics` is at least `least`: what has just happened is counted with the next tick.
+    pub async fn until_metric(&self, series: &str, least: f64) {
+        crate::within(series, async {
+            while self.metric(series).await < least {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
     }
 }
 

@@ -1,0 +1,101 @@
+//! Bytes per row update in a world of 800 turning ships (x, y and heading change every tick; 1/16 unit, 1/1024 turn), everything
+//! in the payload counted: `cargo run --release -p tickwire-benches --bin bytes`. Counts, no times: the same on every machine.
+
+use glam::IVec2;
+use prost::Message as _;
+use tickwire_benches::World;
+use tickwire_proto::v1;
+use tickwire_sync::memo::{BlockMemo, Encoding};
+use tickwire_sync::replica::Replica;
+use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
+use tickwire_sync::view::{Sight, View};
+use tickwire_sync::{LayerSet, Seq};
+
+const SHIPS: usize = 800;
+const CLIENTS: usize = 40;
+const TICKS: u32 = 1200;
+/// Ticks after which bytes are counted: the room has measured its tables by then.
+const SETTLED: u32 = 600;
+
+fn main() {
+    println!(
+        "{:>10} {:>9} {:>10} {:>12} {:>14} {:>14}",
+        "encoding", "cell", "rows seen", "bytes each", "bytes/row", "blocks/view"
+    );
+    for (half_units, cell_units) in [(400, 256), (400, 384), (400, 512), (650, 256), (650, 512)] {
+        for encoding in [Encoding::Plain, Encoding::Packed] {
+            measure(encoding, half_units, cell_units);
+        }
+    }
+}
+
+fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
+    let mut world = World::new(SHIPS, 0, cell_units);
+    let schema = world.history.schema().clone();
+    let mut memo = BlockMemo::new(&schema);
+    let mut snapshot = Snapshot::default();
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            (
+                View::default(),
+                Replica::new(schema.clone()),
+                HeaderState::default(),
+            )
+        })
+        .collect();
+    let (mut bytes, mut rows, mut snapshots, mut parts) = (0, 0, 0_u64, 0);
+    for tick in 1..=TICKS {
+        world.step();
+        let has_new_tables = tick % 120 == 0 && memo.improve_tables(2_000);
+        for (index, (view, replica, headers)) in clients.iter_mut().enumerate() {
+            if has_new_tables {
+                replica.set_tables(memo.tables().clone());
+            }
+            let sight = Sight {
+                focus: world.place(index * 17),
+                half_extent: IVec2::splat(half_units * 16),
+                layers: LayerSet::default(),
+            };
+            view.aim(&schema.grid, sight);
+            let header = Header {
+                applied_seq: Seq(tick),
+                input_margin: Some(8),
+                with_view_hash: tick % 60 == 0,
+                ..Header::default()
+            };
+            snapshot.build(view, &world.history, &mut memo, encoding, header, |_| false);
+            view.sent(&world.history);
+            let message = snapshot.parts(&memo).collect::<Vec<_>>().concat();
+            let before = replica.row_updates();
+            let Ok(v1::ServerMessage {
+                body: Some(v1::server_message::Body::Snapshot(mut decoded)),
+            }) = v1::ServerMessage::decode(&message[..])
+            else {
+                eprintln!("a snapshot cannot be read");
+                return;
+            };
+            if encoding == Encoding::Packed {
+                headers.fill_in(&mut decoded);
+            }
+            if let Err(error) = replica.apply(&decoded, &mut ()) {
+                eprintln!("a snapshot cannot be applied: {error}");
+                return;
+            }
+            if tick > SETTLED {
+                bytes += message.len() as u64;
+                rows += replica.row_updates() - before;
+                snapshots += 1;
+                parts += snapshot.parts(&memo).count() as u64 - 2;
+            }
+        }
+    }
+    let each = |count: u64| count as f64 / snapshots as f64;
+    println!(
+        "{:>10} {cell_units:>9} {:>10.1} {:>12.1} {:>14.2} {:>14.1}",
+        format!("{encoding:?}").to_lowercase(),
+        each(rows),
+        each(bytes),
+        bytes as f64 / rows as f64,
+        each(parts),
+    );
+}

@@ -1,0 +1,317 @@
+//! What goes wrong outside: a client that stops, a network that is cut without a word, a reader that is slow.
+//!
+//! The bot runs as a process of its own, so that it can be stopped or live in another network namespace. Tests wait for
+//! what the server shows, never for time. The namespace test needs root and `ip`, and says so where it is left out.
+
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+use tickwire_bot::Options;
+use tickwire_tests::{TestServer, http_get, within};
+
+/// Dead after two seconds without a pong.
+const QUICK_HEARTBEAT: [&str; 8] = [
+    "--heartbeat-interval",
+    "1s",
+    "--heartbeat-timeout",
+    "1s",
+    "--rtt-interval",
+    "500ms",
+    "--npcs",
+    "0",
+];
+const POLL: Duration = Duration::from_millis(50);
+
+/// The bots' binary, of the same build as this test.
+fn bot_binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let profile = std::env::current_exe()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .to_owned();
+        let binary = profile.join("tickwire-bot");
+        if !binary.exists() {
+            // `cargo test --workspace` has built it; a run of this test alone has not.
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "-p", "tickwire-bot", "--target-dir"])
+                .arg(profile.parent().unwrap())
+                .status();
+            assert!(built.unwrap().success());
+        }
+        binary
+    })
+}
+
+/// A bot in a process, which ends with this value.
+struct Bot {
+    child: Child,
+    report: PathBuf,
+}
+
+impl Bot {
+    fn start(mut command: Command, url: &str, name: &str) -> Self {
+        let report =
+            std::env::temp_dir().join(format!("tickwire-{name}-{}.json", std::process::id()));
+        command
+            .args([
+                "--url",
+                url,
+                "--bots",
+                "1",
+                "--behaviour",
+                "wander",
+                "--duration",
+                "300s",
+                "--report",
+            ])
+            .arg(&report);
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, report }
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Asks it to leave, and reads its report.
+    async fn finish(&mut self) -> Value {
+        self.signal("-INT");
+        within("the bot's end", async {
+            while self.child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(POLL).await;
+            }
+        })
+        .await;
+        serde_json::from_str(&std::fs::read_to_string(&self.report).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.report);
+    }
+}
+
+async fn only_player(server: &TestServer, room: &str) -> Option<Value> {
+    let (status, body) = http_get(server.addr, &format!("/rooms/{room}/state")).await;
+    if status != 200 {
+        return None;
+    }
+    let state: Value = serde_json::from_str(&body).unwrap();
+    state["players"].get(0).cloned()
+}
+
+async fn until_connected(server: &TestServer, room: &str, is_connected: bool) -> Value {
+    within("the player's state", async {
+        loop {
+            let player = only_player(server, room).await;
+            if let Some(player) = player.filter(|player| player["connected"] == is_connected) {
+                return player;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    })
+    .await
+}
+
+/// The whole story: connected, `cut`, noticed by heartbeat and kept, `mended`, back as the same.
+async fn comes_back_as_the_same(
+    server: &TestServer,
+    mut bot: Bot,
+    cut: impl FnOnce(&Bot),
+    mended: impl FnOnce(&Bot),
+) {
+    let before = until_connected(server, "r", true).await;
+    cut(&bot);
+    let away = until_connected(server, "r", false).await;
+    assert_eq!(
+        (&away["session"], &away["entity"]),
+        (&before["session"], &before["entity"])
+    );
+    server
+        .until_metric(
+            r#"tickwire_disconnects_total{reason="heartbeat_timeout"}"#,
+            1.0,
+        )
+        .await;
+    server.until_metric("tickwire_sessions", 1.0).await;
+    mended(&bot);
+    let after = until_connected(server, "r", true).await;
+    assert_eq!(
+        (&after["session"], &after["entity"]),
+        (&before["session"], &before["entity"])
+    );
+    server
+        .until_metric(r#"tickwire_resumes_total{outcome="resumed"}"#, 1.0)
+        .await;
+    let report = bot.finish().await;
+    assert!(report["resumes"].as_u64().unwrap() >= 1, "{report}");
+    assert_eq!(
+        (&report["view_mismatches"], &report["protocol_errors"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(report["per_bot"][0]["session"], before["session"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_client_is_ended_by_heartbeat_and_resumes_as_the_same() {
+    let server = TestServer::start(&QUICK_HEARTBEAT);
+    let bot = Bot::start(Command::new(bot_binary()), &server.url("r"), "stop");
+    comes_back_as_the_same(
+        &server,
+        bot,
+        |bot| bot.signal("-STOP"),
+        |bot| bot.signal("-CONT"),
+    )
+    .await;
+}
+
+/// A network namespace joined to this one by a pair of interfaces; both are gone with this value.
+struct Namespace {
+    name: String,
+    near: String,
+    far: String,
+}
+
+impl Namespace {
+    const NEAR: &'static str = "10.213.77.1";
+    const FAR: &'static str = "10.213.77.2/30";
+
+    /// `None`, with a word why, where it cannot be made.
+    fn make() -> Option<Self> {
+        let id = std::process::id() % 100_000;
+        let made = Self {
+            name: format!("tickwire{id}"),
+            near: format!("tw{id}a"),
+            far: format!("tw{id}b"),
+        };
+        let steps: [&[&str]; 7] = [
+            &["netns", "add", &made.name],
+            &[
+                "link", "add", &made.near, "type", "veth", "peer", "name", &made.far,
+            ],
+            &["link", "set", &made.far, "netns", &made.name],
+            &[
+                "addr",
+                "add",
+                &format!("{}/30", Self::NEAR),
+                "dev",
+                &made.near,
+            ],
+            &["link", "set", &made.near, "up"],
+            &["-n", &made.name, "addr", "add", Self::FAR, "dev", &made.far],
+            &["-n", &made.name, "link", "set", &made.far, "up"],
+        ];
+        let is_made = steps.iter().all(|step| ip(step));
+        if !is_made {
+            eprintln!("left out: network namespaces need root and the command ip");
+        }
+        is_made.then_some(made)
+    }
+
+    fn set_link(&self, state: &str) {
+        assert!(ip(&["-n", &self.name, "link", "set", &self.far, state]));
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        ip(&["link", "del", &self.near]);
+        ip(&["netns", "del", &self.name]);
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    let status = Command::new("ip")
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_is_cut_without_a_word_is_noticed_and_the_client_comes_back() {
+    let Some(namespace) = Namespace::make() else {
+        return;
+    };
+    let listen = format!("{}:0", Namespace::NEAR);
+    let flags: Vec<&str> = QUICK_HEARTBEAT
+        .into_iter()
+        .chain(["--listen", &listen])
+        .collect();
+    let server = TestServer::start(&flags);
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", &namespace.name])
+        .arg(bot_binary());
+    let bot = Bot::start(command, &server.url("r"), "cut");
+    comes_back_as_the_same(
+        &server,
+        bot,
+        |_| namespace.set_link("down"),
+        |_| namespace.set_link("up"),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_gets_merged_snapshots_that_are_right_and_disturbs_nobody() {
+    let server = TestServer::start(&["--npcs", "8"]);
+    let url = server.url("slow");
+    let swarm = |flags: &[&str]| {
+        let fixed = [
+            "tickwire-bot",
+            "--url",
+            &url,
+            "--duration",
+            "6s",
+            "--encoding",
+            "plain",
+        ];
+        let options = Options::load(fixed.iter().chain(flags)).unwrap();
+        async move { tickwire_bot::run(&options).await.unwrap() }
+    };
+    let (slow, others) = tokio::join!(
+        swarm(&[
+            "--behaviour",
+            "slow-reader",
+            "--bots",
+            "1",
+            "--name",
+            "slow"
+        ]),
+        swarm(&["--behaviour", "wander", "--bots", "10", "--name", "quick"]),
+    );
+    assert!(slow.is_good() && others.is_good(), "{slow:?} {others:?}");
+    let deferred = server
+        .metric(r#"tickwire_snapshots_deferred_total{reason="window"}"#)
+        .await;
+    assert!(deferred > 0.0, "nothing waited for the slow reader");
+    // The others got all that there was: as much as each other, and far more than the slow one.
+    let rates = others.snapshots_per_second;
+    assert!(rates.min > rates.max * 0.9, "{rates:?}");
+    assert!(
+        slow.per_bot[0].snapshots_per_second < rates.min * 0.9,
+        "{:?}",
+        slow.per_bot[0]
+    );
+}
