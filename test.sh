@@ -18,6 +18,7 @@ packages=(
   node:nodejs npm:npm # the page's build, and the runner of the browser tests
   chromium:chromium   # the browser tests
   Xvfb:xvfb           # a display for windows: the hidden-tab test
+  ip:iproute2         # network namespaces: the test that cuts a network
 )
 # Without rustup's target for wasm32: a compiler that builds the standard library for it.
 packages_wasm=(rustc-web cargo-web rust-web-src lld-19)
