@@ -10,8 +10,6 @@ use tickwire_sync::{EntityId, Micros, Schema, Tick};
 
 /// Inputs and states that are remembered: as many as the server takes ahead, and the longest way back and forth.
 const MEMORY: usize = 192;
-/// A repeated input counts for this long on the server; then it is neutral.
-const REPEATS: u32 = 15;
 /// How fast a correction disappears from the screen: what is left after this time is 1/e.
 const SMOOTHING_US: f64 = 80_000.0;
 /// Corrections larger than this are not smoothed, in lane units: that was a teleport.
@@ -44,6 +42,8 @@ pub struct PredictionStats {
 /// Predicts one entity of the player.
 pub(crate) struct Prediction {
     rules: Option<Box<dyn Rules>>,
+    /// For how many ticks the server repeats an input; then it takes the neutral one.
+    repeats: u32,
     /// The inputs made, oldest first, with ascending ticks.
     inputs: VecDeque<(Tick, Vec<u8>)>,
     /// States since the newest confirmed one, oldest first, tick by tick.
@@ -59,6 +59,7 @@ impl Prediction {
     pub fn new(rules: Option<Box<dyn Rules>>) -> Self {
         Self {
             rules,
+            repeats: 15,
             inputs: VecDeque::new(),
             states: VecDeque::new(),
             stats: PredictionStats::default(),
@@ -67,9 +68,10 @@ impl Prediction {
         }
     }
 
-    /// Takes other rules (another room), and forgets the state.
-    pub fn set_rules(&mut self, rules: Option<Box<dyn Rules>>) {
+    /// Takes the rules of a room of this tick rate, and forgets the state.
+    pub fn set_rules(&mut self, rules: Option<Box<dyn Rules>>, tick_rate: u32) {
         self.rules = rules;
+        self.repeats = tick_rate / 4;
         self.reset();
     }
 
@@ -185,7 +187,7 @@ impl Prediction {
         while let Some(state) = self.states.back().filter(|state| state.tick < target) {
             let mut next = state.clone();
             next.tick = state.tick.next();
-            let input = input_for(&self.inputs, next.tick);
+            let input = input_for(&self.inputs, next.tick, self.repeats);
             rules.advance(
                 next.id.kind,
                 &mut next.lanes,
@@ -217,10 +219,10 @@ impl Prediction {
 }
 
 /// What the server uses for a tick: the input made for it, or the one before it, for a while.
-fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick) -> &[u8] {
+fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, repeats: u32) -> &[u8] {
     let after = inputs.partition_point(|(made, _)| *made <= tick);
     match after.checked_sub(1).and_then(|index| inputs.get(index)) {
-        Some((made, payload)) if tick.since(*made) <= REPEATS => payload,
+        Some((made, payload)) if tick.since(*made) <= repeats => payload,
         _ => &[],
     }
 }

@@ -172,8 +172,9 @@ impl<L: Link> Session<L> {
 
     /// Clamps what the screen is said to have shown: not the future, and not longer ago than the path and the interpolation explain, nor than the longest rewind.
     pub(super) fn clamp_view(&mut self, tick: Tick, tick_rate: u32, max_rewind: Duration) {
-        let Taken::Fresh(input) = self.inputs.current() else {
-            return;
+        let claimed = match self.inputs.current() {
+            Taken::Fresh(input) => input.view,
+            Taken::Repeated(_) | Taken::Neutral => self.view_tick,
         };
         let in_parts = |span: Duration| {
             (span.as_secs_f64() * f64::from(tick_rate) * ViewTick::FRACTIONS as f64) as u64
@@ -186,7 +187,7 @@ impl<L: Link> Session<L> {
         let explained =
             in_parts(Duration::from_micros(path.0) + VIEW_ALLOWANCE).min(in_parts(max_rewind));
         let now = ViewTick::new(tick, 0).0;
-        self.view_tick = ViewTick(input.view.0.clamp(now.saturating_sub(explained), now));
+        self.view_tick = ViewTick(claimed.0.clamp(now.saturating_sub(explained), now));
     }
 
     pub(super) fn header(&self) -> Header {

@@ -3,7 +3,7 @@
 use super::Room;
 use super::link::Link;
 use serde_json::{Value, json};
-use tickwire_sync::KindId;
+use tickwire_sync::{EntityId, KindId, Layer};
 
 impl<L: Link> Room<L> {
     /// Everything public of the room at the newest tick: players, and each entity's row.
@@ -34,10 +34,14 @@ impl<L: Link> Room<L> {
             return Vec::new();
         };
         let kinds = self.schema.kinds.iter().enumerate();
+        // The game port is public: what only some players may see stays out.
+        let is_public = |id: &EntityId| {
+            let cell = frame.cell_of(id.key());
+            cell.is_some_and(|cell| self.schema.grid.layer_of(cell) == Layer(0))
+        };
         let rows = kinds.flat_map(|(number, kind)| {
-            frame
-                .entities(KindId(number as u8))
-                .map(move |id| (kind, id))
+            let entities = frame.entities(KindId(number as u8)).filter(is_public);
+            entities.map(move |id| (kind, id))
         });
         rows.map(|(kind, id)| {
             let names = kind.lanes.iter().map(|lane| lane.name.clone());
