@@ -96,9 +96,10 @@ impl<'a> Screen<'a> {
         Some((older, younger))
     }
 
+    /// The cell that the client had the entity in: its newest snapshot is a tick or two past what its screen shows.
     fn cell_near_view(&self, key: RowKey) -> Option<crate::grid::CellId> {
         self.history
-            .at(self.view.tick())
+            .at(self.view.tick().next())
             .and_then(|frame| frame.cell_of(key))
     }
 
