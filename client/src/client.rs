@@ -370,6 +370,8 @@ impl Client {
         };
         // This link speaks; whatever there was before is not needed any more.
         for link in self.links.extract_if(.., |link| link.id != id) {
+            // It had fallen silent, and is lost only now.
+            self.counters.reconnects += u64::from(link.state == LinkState::Joined);
             self.actions.push_back(Action::Close(link.id));
         }
         for link in &mut self.links {
@@ -699,10 +701,7 @@ impl Client {
             && self.retry_at.is_none()
         {
             // Another link is opened beside the silent one, which is kept in case it speaks first.
-            if self.phase == Phase::Playing {
-                self.phase = Phase::Reconnecting;
-                self.counters.reconnects += 1;
-            }
+            self.phase = Phase::Reconnecting;
             self.retry_at = Some(now.plus(self.backoff.pause()));
         }
         // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
