@@ -114,8 +114,16 @@ impl Shell {
     pub async fn goodbye(&mut self, until: Instant) {
         self.timer.as_mut().reset(until.into());
         poll_fn(|cx| {
-            self.sockets
-                .retain_mut(|socket| !matches!(socket.poll(cx), Poll::Ready(Happened::Closed(..))));
+            self.sockets.retain_mut(|socket| {
+                // To the end of what has come: only a pending socket wakes us again.
+                loop {
+                    match socket.poll(cx) {
+                        Poll::Ready(Happened::Closed(..)) => break false,
+                        Poll::Ready(_) => {}
+                        Poll::Pending => break true,
+                    }
+                }
+            });
             if self.sockets.is_empty() {
                 Poll::Ready(())
             } else {
