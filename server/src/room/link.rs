@@ -17,6 +17,9 @@ pub trait Link: Send + Sync + 'static {
 
     /// The smoothed round trip by WebSocket ping; `None` before the first pong.
     fn round_trip(&self) -> Option<Micros>;
+
+    /// Bytes that wait in our memory because the kernel does not take them.
+    fn pending_bytes(&self) -> usize;
 }
 
 impl Link for Connection {
@@ -36,5 +39,9 @@ impl Link for Connection {
     fn round_trip(&self) -> Option<Micros> {
         self.rtt()
             .map(|rtt| Micros(rtt.smoothed.as_micros() as u64))
+    }
+
+    fn pending_bytes(&self) -> usize {
+        Self::pending_bytes(self)
     }
 }

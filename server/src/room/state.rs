@@ -17,6 +17,8 @@ impl<L: Link> Room<L> {
                 "spectator": session.is_spectator,
                 "connected": session.is_connected(),
                 "rtt_ms": session.round_trip().map(|rtt| rtt.as_millis()),
+                "bytes_in_flight": session.window.bytes_in_flight(),
+                "pending_bytes": session.link.as_ref().map(|link| link.pending_bytes()),
             })
         });
         json!({
