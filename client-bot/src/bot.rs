@@ -210,9 +210,6 @@ impl Bot {
             Happened::Received(link, message) => {
                 let before = self.client.counters();
                 self.client.received(link, &message, now);
-                self.tally
-                    .bytes
-                    .fetch_add(message.len() as u64, Ordering::Relaxed);
                 self.note(before, now);
             }
             Happened::Closed(link, code, reason) => {

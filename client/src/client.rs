@@ -681,8 +681,7 @@ impl Client {
     }
 
     fn lost(&mut self, link: Link, now: Micros) {
-        // A silent link was counted already.
-        if link.state == LinkState::Joined && self.phase == Phase::Playing {
+        if link.state == LinkState::Joined {
             self.counters.reconnects += 1;
             self.phase = Phase::Reconnecting;
         }

@@ -32,7 +32,7 @@ use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::snapshot::{Header, Snapshot};
+use tickwire_sync::snapshot::Snapshot;
 use tickwire_sync::view::Sight;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
 
@@ -325,15 +325,13 @@ impl<L: Link> Room<L> {
             }
             let sight: Sight = self.game.sight(session.player);
             session.view.aim(&self.schema.grid, sight);
+            session.owe_view_hash(self.tick, self.settings.tick_rate);
             if !session.window.may_send(now) {
                 self.stats.count_deferred(Deferred::Window);
                 continue;
             }
             let started = clock();
-            let header = Header {
-                with_view_hash: session.is_view_hash_due(self.tick, self.settings.tick_rate),
-                ..session.header()
-            };
+            let header = session.header();
             self.snapshot.build(
                 &mut session.view,
                 &self.history,

@@ -50,6 +50,8 @@ pub struct Session<L> {
     /// What the player's screen showed, clamped to what is possible.
     view_tick: ViewTick,
     margin: Option<i32>,
+    /// The view hash is due with the next snapshot, whenever that may go.
+    owes_view_hash: bool,
     newest_message: u32,
     kept: VecDeque<(u32, Vec<u8>)>,
 }
@@ -116,6 +118,7 @@ impl<L: Link> Session<L> {
             chat_allowance: Allowance::new(now),
             view_tick: ViewTick::default(),
             margin: None,
+            owes_view_hash: false,
             newest_message: 0,
             kept: VecDeque::new(),
         }
@@ -196,7 +199,7 @@ impl<L: Link> Session<L> {
             applied_seq: self.inputs.applied_seq(),
             input_margin: self.margin,
             starved_inputs: self.inputs.starved(),
-            with_view_hash: false,
+            with_view_hash: self.owes_view_hash,
         }
     }
 
@@ -205,10 +208,10 @@ impl<L: Link> Session<L> {
         tick.0.wrapping_add(self.player.0).is_multiple_of(tick_rate)
     }
 
-    /// The same for the view hash, half a second apart.
-    pub(super) fn is_view_hash_due(&self, tick: Tick, tick_rate: u32) -> bool {
+    /// The same for the view hash, half a second apart. It stays due until a snapshot has gone: where most ticks are deferred, the one of the second seldom finds the window open.
+    pub(super) fn owe_view_hash(&mut self, tick: Tick, tick_rate: u32) {
         let phase = self.player.0.wrapping_add(tick_rate / 2);
-        tick.0.wrapping_add(phase).is_multiple_of(tick_rate)
+        self.owes_view_hash |= tick.0.wrapping_add(phase).is_multiple_of(tick_rate);
     }
 
     pub(super) fn sent(&mut self, history: &History, bytes: usize, header: Header, now: Micros) {
@@ -216,6 +219,7 @@ impl<L: Link> Session<L> {
         if header.input_margin.is_some() {
             self.margin = None;
         }
+        self.owes_view_hash &= !header.with_view_hash;
         if let Some(frame) = history.newest() {
             self.window.sent(frame.tick(), bytes, now);
         }

@@ -1,0 +1,108 @@
+//! A silent link, the newer one beside it, and what the server says to the older of the two.
+
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+use prost::Message as _;
+use tickwire_client::{Action, Client, LinkId, Options, Phase};
+use tickwire_game::GameSettings;
+use tickwire_proto::v1::{self, server_message::Body};
+use tickwire_sync::Micros;
+
+fn at(seconds: u64) -> Micros {
+    Micros::from_millis(seconds * 1000)
+}
+
+fn message(body: Body) -> Vec<u8> {
+    v1::ServerMessage { body: Some(body) }.encode_to_vec()
+}
+
+fn welcome(resumed: bool) -> Vec<u8> {
+    let settings = GameSettings {
+        seed: 1,
+        tick_rate: 60,
+        npcs: 0,
+    };
+    let game = tickwire_game::shipped(tickwire_game::arena::NAME).unwrap()(&settings);
+    message(Body::Welcome(v1::Welcome {
+        session: 7,
+        resume_token: vec![1; 20],
+        resumed,
+        tick_rate: 60,
+        schema: Some(game.schema().to_proto()),
+        game: game.name().to_owned(),
+        map: game.map(),
+        rules_hash: game.rules_hash(),
+        ..v1::Welcome::default()
+    }))
+}
+
+/// The next link that the client wants, beside other actions.
+fn opens(client: &mut Client) -> Option<LinkId> {
+    let actions = std::iter::from_fn(|| client.next_action());
+    let opened = actions.filter_map(|action| match action {
+        Action::Open(id) => Some(id),
+        _ => None,
+    });
+    opened.last()
+}
+
+/// In the room since second 0, silent since; in second 5 a newer link is open and has said Hello.
+fn with_a_newer_link_beside_a_silent_one() -> (Client, LinkId, LinkId) {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let old = opens(&mut client).unwrap();
+    client.opened(old, at(0));
+    client.received(old, &welcome(false), at(0));
+    assert_eq!(*client.phase(), Phase::Playing);
+    client.poll(at(4));
+    assert_eq!(*client.phase(), Phase::Reconnecting);
+    client.poll(at(5));
+    let newer = opens(&mut client).unwrap();
+    client.opened(newer, at(5));
+    (client, old, newer)
+}
+
+#[test]
+fn an_own_newer_link_that_takes_the_session_over_is_no_end() {
+    let (mut client, old, newer) = with_a_newer_link_beside_a_silent_one();
+    // The server has resumed the session on the newer link, and its word to the old one is read first.
+    client.closed(old, Some(4005), "this session goes on elsewhere", at(5));
+    assert_eq!(*client.phase(), Phase::Reconnecting);
+    client.received(newer, &welcome(true), at(5));
+    assert_eq!(*client.phase(), Phase::Playing);
+    let counters = client.counters();
+    assert_eq!((counters.reconnects, counters.resumes), (1, 1));
+}
+
+#[test]
+fn a_session_that_somebody_else_takes_over_ends() {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let link = opens(&mut client).unwrap();
+    client.opened(link, at(0));
+    client.received(link, &welcome(false), at(0));
+    client.closed(link, Some(4005), "elsewhere", at(1));
+    assert!(matches!(*client.phase(), Phase::Closed { code: 4005, .. }));
+}
+
+#[test]
+fn a_lost_link_counts_once_however_it_was_lost() {
+    // The silent one is replaced.
+    let (mut client, _, newer) = with_a_newer_link_beside_a_silent_one();
+    client.received(newer, &welcome(true), at(5));
+    assert_eq!(client.counters().reconnects, 1);
+    // The silent one ends before.
+    let (mut client, old, newer) = with_a_newer_link_beside_a_silent_one();
+    client.closed(old, None, "reset", at(5));
+    client.received(newer, &welcome(true), at(5));
+    assert_eq!(client.counters().reconnects, 1);
+    // It speaks again, and nothing is lost.
+    let (mut client, old, _) = with_a_newer_link_beside_a_silent_one();
+    let beat = Body::Beat(v1::Beat::default());
+    client.received(old, &message(beat), at(5));
+    client.poll(at(5));
+    assert_eq!(client.counters().reconnects, 0);
+    // And is lost after all.
+    client.closed(old, Some(4004), "no pong", at(6));
+    assert_eq!(client.counters().reconnects, 1);
+}
