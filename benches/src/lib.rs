@@ -1,4 +1,6 @@
-//! A world for the benches of the core: ships that turn and move every tick, in a grid.
+//! A world for the benches of the core: ships that turn and move every tick, in a grid. The load bench is in [`load`].
+
+pub mod load;
 
 use glam::IVec2;
 use std::sync::Arc;

@@ -1,0 +1,337 @@
+//! The load bench: what Tickwire costs beside the floor. See benches/README.md for how to run and read it.
+
+use clap::{Args, Parser, Subcommand};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tickwire_benches::load::case::{Case, Outcome, PLAYERS_CORE};
+use tickwire_benches::load::child::Kind;
+use tickwire_benches::load::game::{Turning, WorldSize};
+use tickwire_benches::load::{floor, process, storm};
+use tickwire_server::config::Config;
+use tickwire_server::tls::{Tls, TlsSource};
+
+#[derive(Parser)]
+#[command(about = "What Tickwire costs beside the floor: one core serves, another plays")]
+struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// W1: one room, every ship moves every tick, each sees about 32
+    W1(Repeated),
+    /// One room in which everybody sees everybody
+    Everybody(Repeated),
+    /// W1 among ships that rest
+    Resting(Repeated),
+    /// Rooms of ten
+    Rooms(Repeated),
+    /// The most players that are served well, of Tickwire and of the floor
+    Largest(Repeated),
+    /// Many connections in a second into a running room
+    Storm(Repeated),
+    #[command(hide = true)]
+    Server(Server),
+    #[command(hide = true)]
+    Floor(Floor),
+}
+
+#[derive(Args, Clone)]
+struct Repeated {
+    /// Players; several numbers make several measurements
+    #[arg(long, value_delimiter = ',', default_values_t = [800])]
+    players: Vec<usize>,
+    /// Times that each is measured; the median counts
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
+    /// About how many ships a player sees: 32 or 85
+    #[arg(long, default_value_t = 32)]
+    rows: u32,
+    /// Ships that rest
+    #[arg(long, default_value_t = 10_000)]
+    resting: u32,
+    /// Everything over TLS
+    #[arg(long)]
+    tls: bool,
+    /// Leave the floor out
+    #[arg(long)]
+    no_floor: bool,
+}
+
+#[derive(Args)]
+struct Server {
+    #[command(flatten)]
+    size: WorldSize,
+    #[arg(long)]
+    core: usize,
+    #[arg(long)]
+    tls: bool,
+}
+
+#[derive(Args)]
+struct Floor {
+    #[arg(long)]
+    bytes: usize,
+    #[arg(long)]
+    core: usize,
+    #[arg(long)]
+    tls: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    process::raise_socket_limit();
+    match Options::parse().what {
+        What::Server(server) => serve(&server),
+        What::Floor(role) => {
+            process::pin(role.core)?;
+            let tls = match role.tls {
+                true => Some(Arc::clone(
+                    Tls::load(TlsSource::SelfSigned)?.acceptor()?.config(),
+                )),
+                false => None,
+            };
+            Ok(floor::run(role.bytes, tls)?)
+        }
+        what => {
+            process::pin(PLAYERS_CORE)?;
+            Ok(measure(what)?)
+        }
+    }
+}
+
+/// The server with the game of the bench.
+fn serve(server: &Server) -> anyhow::Result<()> {
+    process::pin(server.core)?;
+    let mut arguments = vec![
+        "load",
+        "--listen",
+        "127.0.0.1:0",
+        "--ops-listen",
+        "127.0.0.1:0",
+    ];
+    arguments.extend([
+        "--max-rooms",
+        "100000",
+        "--max-players",
+        "20000",
+        "--max-connections",
+        "0",
+    ]);
+    if server.tls {
+        arguments.push("--tls-self-signed");
+    }
+    let config = Config::load(arguments)?;
+    let size = server.size;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let game = Arc::new(move |_: &_| Box::new(Turning::new(size)) as Box<dyn tickwire_game::Game>);
+    Ok(runtime.block_on(tickwire_server::run(config, game))?)
+}
+
+fn measure(what: What) -> io::Result<()> {
+    match what {
+        What::W1(repeated) => {
+            beside_the_floor(&repeated, |players| (w1(&repeated, players), players))
+        }
+        What::Everybody(repeated) => beside_the_floor(&repeated, |players| {
+            let size = WorldSize {
+                half: 100_000,
+                ..w1(&repeated, players)
+            };
+            (size, players)
+        }),
+        What::Resting(repeated) => beside_the_floor(&repeated, |players| {
+            let size = WorldSize {
+                resting: repeated.resting,
+                ..w1(&repeated, players)
+            };
+            (size, players)
+        }),
+        What::Rooms(repeated) => beside_the_floor(&repeated, |_| (w1(&repeated, 10), 10)),
+        What::Largest(repeated) => largest(&repeated),
+        What::Storm(repeated) => storm::run(w1(&repeated, 1200), tls(&repeated)),
+        What::Server(_) | What::Floor(_) => Ok(()),
+    }
+}
+
+/// A world in which so many players see about as many ships as is wanted.
+fn w1(repeated: &Repeated, players: usize) -> WorldSize {
+    WorldSize {
+        side: (4096.0 * (players as f64 / 800.0).sqrt()) as i32,
+        half: if repeated.rows > 50 { 550 } else { 300 },
+        cell: 256,
+        resting: 0,
+    }
+}
+
+fn tls(repeated: &Repeated) -> Option<Arc<rustls::ClientConfig>> {
+    repeated.tls.then(tickwire_benches::load::trust::anyone)
+}
+
+fn case(repeated: &Repeated, kind: Kind, players: usize, per_room: usize) -> Case {
+    Case {
+        kind,
+        players,
+        per_room,
+        tls: tls(repeated),
+        settle: Duration::from_secs(5),
+        time: Duration::from_secs(repeated.seconds),
+    }
+}
+
+/// Measures each number of players, Tickwire and the floor by turns.
+fn beside_the_floor(
+    repeated: &Repeated,
+    world: impl Fn(usize) -> (WorldSize, usize),
+) -> io::Result<()> {
+    for &players in &repeated.players {
+        let (size, per_room) = world(players);
+        println!(
+            "\n{players} players, {per_room} a room, {size:?}, tls {}",
+            repeated.tls
+        );
+        println!("{}", heading());
+        let (mut ours, mut floors) = (Vec::new(), Vec::new());
+        for _ in 0..repeated.runs {
+            let outcome = case(repeated, Kind::Server(size), players, per_room).run()?;
+            println!("{}", line("tickwire", &outcome));
+            let bytes = outcome.snapshot_bytes() as usize;
+            ours.push(outcome);
+            if !repeated.no_floor {
+                let outcome = case(repeated, Kind::Floor(bytes), players, per_room).run()?;
+                println!("{}", line("floor", &outcome));
+                floors.push(outcome);
+            }
+        }
+        let median = |outcomes: &[Outcome]| {
+            let mut all: Vec<f64> = outcomes.iter().map(|outcome| outcome.cpu_us).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        let (own, floor) = (median(&ours), median(&floors));
+        println!(
+            "median: {own:.2} us per client and tick; floor {floor:.2}; ratio {:.2}",
+            own / floor
+        );
+        if let Some(outcome) = ours.last() {
+            print_phases(outcome);
+        }
+    }
+    Ok(())
+}
+
+/// Raises the number of players until somebody isn't served well.
+fn largest(repeated: &Repeated) -> io::Result<()> {
+    let bytes = case(repeated, Kind::Server(w1(repeated, 400)), 400, 400)
+        .run()?
+        .snapshot_bytes() as usize;
+    for is_floor in [true, false] {
+        let name = if is_floor { "floor" } else { "tickwire" };
+        println!("\n{}", heading());
+        let (mut good, mut bad) = (0, None);
+        let mut players = 1600;
+        // To within 50.
+        while bad.is_none_or(|bad| bad - good > 50) {
+            let kind = match is_floor {
+                true => Kind::Floor(bytes),
+                false => Kind::Server(w1(repeated, players)),
+            };
+            // A noisy moment isn't the limit: it must fail twice.
+            let outcome = case(repeated, kind, players, players).run()?;
+            println!("{players:>6} {}", line(name, &outcome));
+            let holds = outcome.holds() || {
+                let again = case(repeated, kind, players, players).run()?;
+                println!("{players:>6} {}", line(name, &again));
+                again.holds()
+            };
+            match holds {
+                true => good = players,
+                false => bad = Some(players),
+            }
+            players = match bad {
+                Some(bad) => (good + bad) / 2,
+                None => good + 400,
+            };
+        }
+        println!("largest of {name}: {good}");
+    }
+    Ok(())
+}
+
+fn heading() -> String {
+    format!(
+        "{:>9} {:>8} {:>6} {:>6} {:>7} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9} {:>6}",
+        "",
+        "us/c/t",
+        "idle",
+        "p.idle",
+        "bytes",
+        "slowest",
+        "gap50",
+        "gap99",
+        "gapmax",
+        "KiB each",
+        "peak KiB",
+        "holds"
+    )
+}
+
+fn line(name: &str, outcome: &Outcome) -> String {
+    format!(
+        "{name:>9} {:>8.2} {:>5.0}% {:>5.0}% {:>7.1} {:>8.2} {:>7.2} {:>7.2} {:>7.2} {:>9.1} {:>9} {:>6}",
+        outcome.cpu_us,
+        outcome.role_idle * 100.0,
+        outcome.players_idle * 100.0,
+        outcome.snapshot_bytes(),
+        outcome.counted.slowest,
+        outcome.gap_ms(0.5),
+        outcome.gap_ms(0.99),
+        outcome.gap_ms(1.0),
+        outcome.memory_kib,
+        outcome.peak_kib,
+        if outcome.holds() { "yes" } else { "no" },
+    )
+}
+
+/// Where the ticks' time went, by the server's own measure.
+fn print_phases(outcome: &Outcome) {
+    let Some((before, after)) = &outcome.metrics else {
+        return;
+    };
+    let snapshots = after.grown(before, "tickwire_snapshots_sent_total");
+    let ticks = after.grown(before, "tickwire_ticks_total");
+    print!("us per client and tick by phase:");
+    for phase in ["input", "step", "publish", "encode", "send"] {
+        let seconds = after.grown(
+            before,
+            &format!("tickwire_phase_seconds_sum{{phase=\"{phase}\"}}"),
+        );
+        print!(" {phase} {:.2}", seconds * 1e6 / snapshots);
+    }
+    let lateness = after.quantile(before, "tickwire_tick_lateness_seconds", 0.999);
+    println!(
+        "\nlateness p99.9 <= {:.2} ms; blocks encoded a tick {:.1}, reused {:.1}; waited {:.0} for the window, {:.0} for the socket; inputs applied {:.0}, late {:.0}, repeated {:.0}, flooded {:.0}; ticks skipped {:.0}",
+        lateness * 1e3,
+        after.grown(before, "tickwire_blocks_encoded_total") / ticks,
+        after.grown(before, "tickwire_blocks_reused_total") / ticks,
+        after.grown(
+            before,
+            "tickwire_snapshots_deferred_total{reason=\"window\"}"
+        ),
+        after.grown(
+            before,
+            "tickwire_snapshots_deferred_total{reason=\"socket\"}"
+        ),
+        after.grown(before, "tickwire_inputs_total{outcome=\"applied\"}"),
+        after.grown(before, "tickwire_inputs_total{outcome=\"late\"}"),
+        after.grown(before, "tickwire_inputs_total{outcome=\"repeated\"}"),
+        after.grown(before, "tickwire_inputs_total{outcome=\"flooded\"}"),
+        after.grown(before, "tickwire_ticks_skipped_total"),
+    );
+}

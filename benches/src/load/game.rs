@@ -1,0 +1,165 @@
+//! Workload W1: ships that turn as their players say, and move every tick; some others may rest for ever.
+
+use glam::{IVec2, Vec2};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tickwire_game::{Game, Identity, Refusal, Step};
+use tickwire_sync::frame::{Place, Publisher};
+use tickwire_sync::view::Sight;
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
+
+/// One unit in positions.
+const UNIT: i32 = 16;
+/// A whole turn in headings.
+const TURN: i32 = 1024;
+
+/// How large the world is, and how much of it one sees.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct WorldSize {
+    /// Side of the world, in units
+    #[arg(long, default_value_t = 4096)]
+    pub side: i32,
+    /// Half the side of what a player sees, in units
+    #[arg(long, default_value_t = 300)]
+    pub half: i32,
+    /// Side of a cell, in units
+    #[arg(long, default_value_t = 256)]
+    pub cell: u32,
+    /// Ships that never move
+    #[arg(long, default_value_t = 0)]
+    pub resting: u32,
+}
+
+/// See the module's head.
+pub struct Turning {
+    size: WorldSize,
+    /// A ship a player; its slot is the player's number.
+    ships: BTreeMap<PlayerId, Ship>,
+    resting: Vec<[i32; 3]>,
+}
+
+struct Ship {
+    x: i32,
+    y: i32,
+    heading: i32,
+    speed: i32,
+}
+
+impl Turning {
+    /// An empty world.
+    #[must_use]
+    pub fn new(size: WorldSize) -> Self {
+        let resting = (0..size.resting)
+            .map(|index| {
+                let at = scattered(index, size.side);
+                [at.x, at.y, (index as i32 * 37) % TURN]
+            })
+            .collect();
+        Self {
+            size,
+            ships: BTreeMap::new(),
+            resting,
+        }
+    }
+}
+
+/// A fixed sequence spreads any number of places evenly (the generalised golden ratio in two dimensions).
+fn scattered(index: u32, side: i32) -> IVec2 {
+    let at = |step: f64| ((f64::from(index) * step).fract() * f64::from(side * UNIT)) as i32;
+    IVec2::new(at(0.754_877_666_246_7), at(0.569_840_290_998_1))
+}
+
+impl Game for Turning {
+    fn name(&self) -> &'static str {
+        "turning"
+    }
+
+    fn schema(&self) -> Arc<Schema> {
+        let ship = Kind {
+            name: "ship".into(),
+            lanes: vec![
+                Lane::continuous("x", "1/16 unit"),
+                Lane::continuous("y", "1/16 unit"),
+                Lane::angle("heading", "1/1024 turn", TURN as u32),
+            ],
+            placed: true,
+            ..Kind::default()
+        };
+        let side = IVec2::splat(self.size.side * UNIT);
+        Arc::new(Schema {
+            kinds: vec![ship],
+            events: Vec::new(),
+            grid: Grid::covering(IVec2::ZERO, side, self.size.cell * UNIT as u32),
+        })
+    }
+
+    fn map(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn rules_hash(&self) -> u64 {
+        0
+    }
+
+    fn join(&mut self, player: PlayerId, _: &Identity) -> Result<Option<EntityId>, Refusal> {
+        let at = scattered(player.0, self.size.side);
+        let ship = Ship {
+            x: at.x,
+            y: at.y,
+            heading: (player.0 as i32 * 131) % TURN,
+            speed: 60 + (player.0 as i32 * 17) % 40,
+        };
+        self.ships.insert(player, ship);
+        Ok(Some(ship_id(player.0)))
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.ships.remove(&player);
+    }
+
+    fn step(&mut self, step: &mut Step<'_>) {
+        let side = self.size.side * UNIT;
+        for (player, ship) in &mut self.ships {
+            let wheel = step
+                .turns
+                .of(*player)
+                .and_then(|turn| turn.payload().first().copied());
+            ship.heading = (ship.heading + i32::from(wheel.unwrap_or(0) as i8)).rem_euclid(TURN);
+            let angle = ship.heading as f32 * (std::f32::consts::TAU / TURN as f32);
+            let way = Vec2::from_angle(angle) * ship.speed as f32;
+            ship.x = (ship.x + way.x.round() as i32).rem_euclid(side);
+            ship.y = (ship.y + way.y.round() as i32).rem_euclid(side);
+        }
+    }
+
+    fn publish(&self, out: &mut Publisher<'_>) {
+        let everywhere = Place::Layer(Layer(0));
+        for (player, ship) in &self.ships {
+            let lanes = [ship.x, ship.y, ship.heading];
+            out.put(ship_id(player.0), everywhere, &lanes, &[]);
+        }
+        for (slot, lanes) in (1_000_000..).zip(&self.resting) {
+            out.put(ship_id(slot), everywhere, lanes, &[]);
+        }
+    }
+
+    fn sight(&self, player: PlayerId) -> Sight {
+        let focus = self
+            .ships
+            .get(&player)
+            .map_or(IVec2::ZERO, |ship| IVec2::new(ship.x, ship.y));
+        Sight {
+            focus,
+            half_extent: IVec2::splat(self.size.half * UNIT),
+            layers: LayerSet::default(),
+        }
+    }
+}
+
+fn ship_id(slot: u32) -> EntityId {
+    EntityId {
+        kind: KindId(0),
+        slot,
+        generation: 1,
+    }
+}

@@ -1,0 +1,282 @@
+//! One player of the load: the least client that a server can't tell from a real one. It names what it has received and
+//! sends an input a tick, but keeps no replica: checking the state is the bots' work.
+
+use super::stream::Stream;
+use prost::Message as _;
+use prost::encoding::decode_varint;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
+use tickwire_proto::v1::{self, client_message::Body};
+
+const TICK_US: f64 = 1e6 / 60.0;
+/// How far ahead of the newest due tick an input aims, in ticks.
+const LEAD: f64 = 2.0;
+
+/// See the module's head.
+pub struct Player {
+    /// The connection.
+    pub stream: Stream,
+    /// Snapshots received.
+    pub snapshots: u64,
+    /// Payload bytes of these.
+    pub snapshot_bytes: u64,
+    /// When the newest came.
+    pub newest: Option<Instant>,
+    /// Whether the connection has ended.
+    pub is_gone: bool,
+    tick: u32,
+    tick_arrived: u32,
+    /// Least of arrival minus tick: when tick 0 was due, by the clock of `began`, in microseconds.
+    zero_us: f64,
+    seq: u32,
+    /// The beginning of a frame.
+    rest: Vec<u8>,
+    out: Vec<u8>,
+}
+
+/// What came.
+pub enum Heard {
+    /// A snapshot.
+    Snapshot,
+    /// Something else.
+    Other,
+}
+
+impl Player {
+    /// Connects, shakes hands and says Hello. Blocks.
+    ///
+    /// # Errors
+    /// If the server won't.
+    pub fn connect(
+        address: SocketAddr,
+        room: &str,
+        tls: Option<&Arc<rustls::ClientConfig>>,
+    ) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        let hello = v1::Hello {
+            version: tickwire_proto::VERSION,
+            name: "load".into(),
+            encoding: v1::Encoding::Packed.into(),
+            ..v1::Hello::default()
+        };
+        let hello = v1::ClientMessage {
+            body: Some(Body::Hello(hello)),
+        };
+        let mut frame = Vec::new();
+        frame_message(&hello, &mut frame);
+        let mut rest = Vec::new();
+        let tls = match tls {
+            Some(config) => {
+                let name = rustls_pki_types::ServerName::IpAddress(address.ip().into());
+                let mut tls = rustls::ClientConnection::new(Arc::clone(config), name)
+                    .map_err(io::Error::other)?;
+                let mut stream = rustls::Stream::new(&mut tls, &mut socket);
+                shake_hands(&mut stream, address, room, &mut rest)?;
+                stream.write_all(&frame)?;
+                stream.flush()?;
+                Some(rustls::Connection::Client(tls))
+            }
+            None => {
+                shake_hands(&mut socket, address, room, &mut rest)?;
+                socket.write_all(&frame)?;
+                None
+            }
+        };
+        Ok(Self {
+            stream: Stream::new(socket, tls)?,
+            snapshots: 0,
+            snapshot_bytes: 0,
+            newest: None,
+            is_gone: false,
+            tick: 0,
+            tick_arrived: 0,
+            zero_us: f64::INFINITY,
+            seq: 0,
+            rest,
+            out: Vec::new(),
+        })
+    }
+
+    /// Reads until nothing is left, and tells what came. `since_began` is the time of now in microseconds.
+    pub fn read(
+        &mut self,
+        buffers: &mut (Vec<u8>, Vec<u8>),
+        since_began: f64,
+        mut heard: impl FnMut(&mut Self, Heard),
+    ) {
+        loop {
+            let room = buffers.0.len();
+            let read = match self.stream.read(&mut buffers.0, &mut buffers.1) {
+                Ok([]) => return,
+                Ok(bytes) => bytes,
+                Err(_) => {
+                    self.is_gone = true;
+                    return;
+                }
+            };
+            let was_all = read.len() < room;
+            if self.rest.is_empty() {
+                let used = self.take_frames(read, since_began, &mut heard);
+                self.rest.extend_from_slice(&read[used..]);
+            } else {
+                let mut bytes = std::mem::take(&mut self.rest);
+                bytes.extend_from_slice(read);
+                let used = self.take_frames(&bytes, since_began, &mut heard);
+                bytes.drain(..used);
+                self.rest = bytes;
+            }
+            if was_all {
+                return;
+            }
+        }
+    }
+
+    fn take_frames(
+        &mut self,
+        bytes: &[u8],
+        since_began: f64,
+        heard: &mut impl FnMut(&mut Self, Heard),
+    ) -> usize {
+        let mut used = 0;
+        while let Some((opcode, payload, length)) = frame_at(&bytes[used..]) {
+            used += length;
+            match opcode {
+                2 => {
+                    let what = self.take(payload, since_began);
+                    heard(self, what);
+                }
+                9 => {
+                    let payload = payload.to_vec();
+                    self.out.clear();
+                    put_frame(0xA, &payload, &mut self.out);
+                    let _ = self.stream.write(&self.out);
+                }
+                8 => self.is_gone = true,
+                _ => {}
+            }
+        }
+        used
+    }
+
+    fn take(&mut self, payload: &[u8], since_began: f64) -> Heard {
+        // ServerMessage.snapshot is field 1; its tick, where it is told, comes first.
+        let [0x0a, rest @ ..] = payload else {
+            return Heard::Other;
+        };
+        let mut rest = rest;
+        let _ = decode_varint(&mut rest);
+        self.tick = match rest {
+            [0x08, tick @ ..] => decode_varint(&mut { tick }).unwrap_or_default() as u32,
+            _ => self.tick + 1,
+        };
+        self.tick_arrived = since_began as u32;
+        self.zero_us = self
+            .zero_us
+            .min(since_began - f64::from(self.tick) * TICK_US);
+        self.snapshots += 1;
+        self.snapshot_bytes += payload.len() as u64;
+        Heard::Snapshot
+    }
+
+    /// Sends the input of this tick, once there is a first snapshot.
+    pub fn send_input(&mut self, since_began: f64) {
+        if self.newest.is_none() || self.is_gone {
+            return;
+        }
+        self.seq += 1;
+        let now = (since_began - self.zero_us) / TICK_US;
+        let wheel = ((self.seq / 40 + self.tick / 7) % 5) as i8 - 2;
+        let inputs = v1::Inputs {
+            seq: self.seq,
+            target_tick: (now + LEAD) as u32,
+            received_tick: self.tick,
+            received_at_us: self.tick_arrived,
+            view_tick: self.tick.saturating_sub(1),
+            view_fraction: 128,
+            payload: vec![(wheel * 3) as u8],
+        };
+        let message = v1::ClientMessage {
+            body: Some(Body::Inputs(inputs)),
+        };
+        self.out.clear();
+        frame_message(&message, &mut self.out);
+        if self.stream.write(&self.out).is_err() {
+            self.is_gone = true;
+        }
+    }
+}
+
+fn shake_hands(
+    stream: &mut (impl Read + Write),
+    address: SocketAddr,
+    room: &str,
+    rest: &mut Vec<u8>,
+) -> io::Result<()> {
+    write!(
+        stream,
+        "GET /ws?room={room} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: tickwire.v1\r\n\r\n"
+    )?;
+    stream.flush()?;
+    let mut head = Vec::new();
+    let mut buffer = [0; 1024];
+    let end = loop {
+        if let Some(at) = head.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => head.extend_from_slice(&buffer[..read]),
+        }
+    };
+    if !head.starts_with(b"HTTP/1.1 101") {
+        return Err(io::Error::other(
+            String::from_utf8_lossy(&head[..end]).into_owned(),
+        ));
+    }
+    rest.extend_from_slice(&head[end..]);
+    Ok(())
+}
+
+/// The whole frame at the start of `bytes`: opcode, payload, and the frame's length.
+fn frame_at(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
+    let (head, length) = match bytes {
+        [_, length @ ..=125, ..] => (2, usize::from(*length)),
+        [_, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([*high, *low]))),
+        [_, 127, long @ ..] => (10, u64::from_be_bytes(*long.first_chunk::<8>()?) as usize),
+        _ => return None,
+    };
+    let payload = bytes.get(head..head + length)?;
+    Some((bytes[0] & 0xF, payload, head + length))
+}
+
+fn frame_message(message: &v1::ClientMessage, out: &mut Vec<u8>) {
+    let mut payload = [0; 256];
+    let mut rest = &mut payload[..];
+    // A Hello or an Inputs of this bench is far shorter.
+    if message.encode(&mut rest).is_ok() {
+        let length = 256 - rest.len();
+        put_frame(2, &payload[..length], out);
+    }
+}
+
+/// A whole frame, masked as RFC 6455 wants it of clients.
+fn put_frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
+    const MASK: [u8; 4] = [0x5A, 0x17, 0xC3, 0x99];
+    out.push(0x80 | opcode);
+    if payload.len() < 126 {
+        out.push(0x80 | payload.len() as u8);
+    } else {
+        out.push(0x80 | 126);
+        out.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+    }
+    out.extend_from_slice(&MASK);
+    out.extend(
+        payload
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+}

@@ -1,0 +1,205 @@
+//! All players of a case, in one thread: reads what comes, sends each player's input once a tick (spread over the tick, as
+//! players in the world are), and counts.
+
+use super::player::{Heard, Player};
+use hdrhistogram::Histogram;
+use mio::{Events, Interest, Poll, Token};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Inputs go out in this many portions a tick.
+const SLICES: u32 = 16;
+
+/// See the module's head.
+pub struct Players {
+    poll: Poll,
+    events: Events,
+    players: Vec<Player>,
+    buffers: (Vec<u8>, Vec<u8>),
+    began: Instant,
+    slice: u32,
+    /// From one snapshot to the player's next, in microseconds.
+    gaps: Histogram<u32>,
+}
+
+/// What was counted in a stretch of time.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// Snapshots that came.
+    pub snapshots: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// The slowest player's snapshots a second.
+    pub slowest: f64,
+    /// From one snapshot to the same player's next, in microseconds.
+    pub gaps: Histogram<u32>,
+    /// Players whose connection has ended.
+    pub gone: usize,
+}
+
+impl Players {
+    /// Nobody yet.
+    ///
+    /// # Errors
+    /// If the system has no poll.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            players: Vec::new(),
+            buffers: (vec![0; 64 * 1024], Vec::new()),
+            began: Instant::now(),
+            slice: 0,
+            gaps: gaps(),
+        })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.players.len()
+    }
+
+    /// Whether there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.players.is_empty()
+    }
+
+    /// Lets `count` more in, over time, each into the room that `room` names.
+    ///
+    /// # Errors
+    /// If the server won't.
+    pub fn join(
+        &mut self,
+        count: usize,
+        address: SocketAddr,
+        tls: Option<&Arc<rustls::ClientConfig>>,
+        room: impl Fn(usize) -> String,
+    ) -> io::Result<()> {
+        for _ in 0..count {
+            let index = self.players.len();
+            let player = Player::connect(address, &room(index), tls)?;
+            self.add(player)?;
+            // The others play on meanwhile.
+            self.run_until(Instant::now() + Duration::from_micros(500));
+        }
+        Ok(())
+    }
+
+    /// Takes over a player who has said Hello.
+    ///
+    /// # Errors
+    /// If its socket can't be watched.
+    pub fn add(&mut self, mut player: Player) -> io::Result<()> {
+        let token = Token(self.players.len());
+        let registry = self.poll.registry();
+        registry.register(&mut player.stream.socket, token, Interest::READABLE)?;
+        self.players.push(player);
+        Ok(())
+    }
+
+    /// Plays for a while.
+    pub fn run(&mut self, time: Duration) {
+        self.run_until(Instant::now() + time);
+    }
+
+    /// Plays for a while and counts.
+    pub fn count(&mut self, time: Duration) -> Counted {
+        self.gaps = gaps();
+        let before: Vec<(u64, u64)> = self
+            .players
+            .iter()
+            .map(|player| (player.snapshots, player.snapshot_bytes))
+            .collect();
+        let began = Instant::now();
+        self.run(time);
+        let seconds = began.elapsed().as_secs_f64();
+        let mut counted = Counted {
+            snapshots: 0,
+            bytes: 0,
+            slowest: f64::INFINITY,
+            gaps: std::mem::replace(&mut self.gaps, gaps()),
+            gone: 0,
+        };
+        for (player, (snapshots, bytes)) in self.players.iter().zip(before) {
+            let more = player.snapshots - snapshots;
+            counted.snapshots += more;
+            counted.bytes += player.snapshot_bytes - bytes;
+            counted.slowest = counted.slowest.min(more as f64 / seconds);
+            counted.gone += usize::from(player.is_gone);
+        }
+        counted
+    }
+
+    fn run_until(&mut self, end: Instant) {
+        let slice_time = Duration::from_nanos(1_000_000_000 / 60 / u64::from(SLICES));
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                return;
+            }
+            let due = self.began + slice_time * self.slice;
+            if now >= due {
+                self.send_slice();
+                continue;
+            }
+            // What arrives within a slice is read together: a player's screen would not show it sooner.
+            std::thread::sleep(due.min(end).saturating_duration_since(now));
+            self.read();
+        }
+    }
+
+    fn send_slice(&mut self) {
+        let since_began = self.since_began();
+        let first = (self.slice % SLICES) as usize;
+        for player in self.players.iter_mut().skip(first).step_by(SLICES as usize) {
+            player.send_input(since_began);
+        }
+        self.slice += 1;
+    }
+
+    fn read(&mut self) {
+        let Self {
+            poll,
+            events,
+            players,
+            buffers,
+            began,
+            gaps,
+            ..
+        } = self;
+        loop {
+            // An interrupted wait is an empty one.
+            let _ = poll.poll(events, Some(Duration::ZERO));
+            let mut count = 0;
+            for event in events.iter() {
+                count += 1;
+                let since_began = began.elapsed().as_nanos() as f64 / 1e3;
+                players[event.token().0].read(buffers, since_began, |player, heard| {
+                    if matches!(heard, Heard::Snapshot) {
+                        let now = Instant::now();
+                        if let Some(before) = player.newest.replace(now) {
+                            let gap = now.duration_since(before).as_micros() as u64;
+                            gaps.saturating_record(gap.max(1));
+                        }
+                    }
+                });
+            }
+            if count < 1024 {
+                return;
+            }
+        }
+    }
+
+    fn since_began(&self) -> f64 {
+        self.began.elapsed().as_nanos() as f64 / 1e3
+    }
+}
+
+fn gaps() -> Histogram<u32> {
+    // Three digits always fit.
+    Histogram::new_with_max(60_000_000, 3).unwrap_or_else(|_| unreachable!("three digits fit"))
+}
