@@ -43,6 +43,9 @@ pub enum StartError {
     /// Signals can't be heard.
     #[error("signals can't be heard: {0}")]
     Signals(io::Error),
+    /// No threads for the sockets.
+    #[error("the threads that read sockets can't start: {0}")]
+    Threads(io::Error),
     /// Standard output is closed.
     #[error("the ready line can't be printed: {0}")]
     Output(io::Error),
@@ -79,7 +82,7 @@ pub fn start<R: Rooms>(
         metrics: Arc::clone(&metrics),
         draining: draining.clone(),
     });
-    let port = GamePort::new(config, rooms, metrics, draining);
+    let port = GamePort::new(config, rooms, metrics, draining).map_err(StartError::Threads)?;
     Ok(Server {
         game_addr,
         ops_addr,

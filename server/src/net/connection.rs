@@ -1,11 +1,11 @@
 //! One WebSocket connection, shared by whoever has something to say to it.
 //!
-//! **One writer**: snapshots from a worker, pongs and closes from the reading task, notices from
+//! **One writer**: snapshots from a worker, pongs and closes from the reading side, notices from
 //! anywhere go through one outbox under the connection's lock, so frames never mix and TLS
 //! records keep their order. The lock is held over a *non-blocking* send: what the kernel takes and
 //! what we note as sent must not come apart, and no one waits longer than one copy into a socket's
 //! buffer. No method here is async or blocks. What is left pending is flushed by the next call, or
-//! by the reading task, which is woken for it.
+//! by the poller, which hears from the socket when there is room.
 
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use mio::Token;
+use mio::net::TcpStream;
 use rustls::ServerConnection;
 use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
 use super::frame::Opcode;
 use super::outbox::{Outbox, Patience, Stage};
+use super::poller::Handle;
 use super::rtt::{Rtt, RttEstimate};
 use crate::close::{Close, Disconnect};
 
@@ -34,6 +34,13 @@ const MAX_REASON_BYTES: usize = 123;
 /// A connection's number, unique while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    /// Its number with the poller; 0 is nobody's.
+    pub(super) fn token(self) -> Token {
+        Token(self.0 as usize)
+    }
+}
 
 /// What became of a message.
 #[must_use]
@@ -60,8 +67,8 @@ pub struct Connection {
     pending: AtomicUsize,
     open: AtomicBool,
     greeted: AtomicBool,
-    /// Wakes the reading task: something is pending, or the end has come closer.
-    wake: Notify,
+    /// Who reads, and is to look when the end has come closer.
+    poller: Arc<Handle>,
     rtt: Mutex<(Rtt, Option<RttEstimate>)>,
     /// Microseconds after `opened`.
     last_received: AtomicU64,
@@ -94,22 +101,27 @@ pub(super) enum Received<'a> {
 }
 
 impl Connection {
-    /// Takes over a socket on which the WebSocket handshake is done.
+    /// Takes over a socket on which the WebSocket handshake is done, for a poller to read.
     ///
     /// # Errors
     /// If the socket is broken already.
-    pub fn new(
-        socket: TcpStream,
+    pub(super) fn new(
+        socket: std::net::TcpStream,
         tls: Option<ServerConnection>,
         peer: SocketAddr,
         max_pending: usize,
+        poller: Arc<Handle>,
     ) -> io::Result<Arc<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
         SockRef::from(&socket).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+        let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut socket = TcpStream::from_std(socket);
+        poller.watch(&mut socket, id.token())?;
         let connection = Self {
-            id: ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id,
             peer,
             opened: Instant::now(),
             max_pending,
@@ -119,7 +131,7 @@ impl Connection {
             pending: AtomicUsize::new(0),
             open: AtomicBool::new(true),
             greeted: AtomicBool::new(false),
-            wake: Notify::new(),
+            poller,
             rtt: Mutex::default(),
             last_received: AtomicU64::new(0),
             last_pong: AtomicU64::new(0),
@@ -157,7 +169,7 @@ impl Connection {
     /// The peer has said a good `Hello`: the handshake's deadline is off, and pings begin.
     pub fn mark_greeted(&self) {
         self.greeted.store(true, Ordering::Release);
-        self.wake.notify_one();
+        self.look();
     }
 
     /// Whether [`Connection::mark_greeted`] was called.
@@ -200,7 +212,7 @@ impl Connection {
         })
     }
 
-    /// Sends a ping. The reading task does this in its rhythm; pongs to other pings are ignored.
+    /// Sends a ping. The reading side does this in its rhythm; pongs to other pings are ignored.
     pub fn ping(&self, payload: &[u8]) -> SendOutcome {
         self.send_frame(Opcode::Ping, &[payload])
     }
@@ -228,7 +240,6 @@ impl Connection {
                 outbox.stage = outbox.stage.max(Stage::Closing);
             }
         });
-        self.wake.notify_one();
     }
 
     /// Ends the connection at once, without a word: what is pending is thrown away.
@@ -258,73 +269,61 @@ impl Connection {
     /// The one way to change the outbox. Never await inside, never call out.
     fn with_outbox<T>(&self, change: impl FnOnce(&mut Outbox, &TcpStream) -> T) -> T {
         let mut outbox = self.outbox();
-        let before = (outbox.pending() > 0, outbox.stage);
+        let before = outbox.stage;
         let result = change(&mut outbox, &self.socket);
-        let after = (outbox.pending() > 0, outbox.stage);
+        let after = outbox.stage;
         self.pending.store(outbox.pending(), Ordering::Release);
-        self.open.store(after.1 == Stage::Open, Ordering::Release);
+        self.open.store(after == Stage::Open, Ordering::Release);
         drop(outbox);
-        // The task must hear of a first remainder (it waits for the socket) and of the end.
+        // Of room for a remainder the poller hears from the socket; of the end only from here.
         if after != before {
-            self.wake.notify_one();
+            self.look();
         }
         result
     }
 }
 
-/// The reading task's side.
+/// The reading side's.
 impl Connection {
-    pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
+    pub(super) fn poller(&self) -> &Arc<Handle> {
+        &self.poller
     }
 
-    pub(super) fn wake(&self) -> &Notify {
-        &self.wake
+    fn look(&self) {
+        self.poller.look(self.id.token());
     }
 
     pub(super) fn stage(&self) -> Stage {
         self.outbox().stage
     }
 
-    /// Flushes what is pending, by tokio's readiness: a send that would block clears it, so that the
-    /// next wait for "writable" really waits.
-    pub(super) fn flush_when_writable(&self) {
-        let _ = self.socket.try_io(Interest::WRITABLE, || {
-            self.with_outbox(|outbox, socket| outbox.flush(socket));
-            match self.pending_bytes() {
-                0 => Ok(()),
-                _ => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
+    /// Sends what is pending, as far as the kernel takes it.
+    pub(super) fn flush(&self) {
+        self.with_outbox(|outbox, socket| outbox.flush(socket));
     }
 
     /// Reads what has arrived, without waiting. Under TLS the lock is taken only to open it.
     pub(super) fn receive<'a>(&self, buffers: &'a mut ReadBuffers) -> io::Result<Received<'a>> {
         let ReadBuffers { wire, plain } = buffers;
-        let mut read = 0;
-        // A short read has emptied the socket: reporting "would block" to tokio clears the
-        // readiness and saves the next read, which would only find that out. (tokio's own
-        // `poll_read` does the same. It holds because the readiness is edge-triggered.)
-        let result = self.socket.try_io(Interest::READABLE, || {
-            read = (&*SockRef::from(&self.socket)).read(wire)?;
-            match read {
-                0 => Ok(()),
-                short if short < wire.len() => Err(io::ErrorKind::WouldBlock.into()),
-                _ => Ok(()),
-            }
-        });
-        match result {
-            Ok(()) if read == 0 => return Ok(Received::End),
+        let read = match (&self.socket).read(wire) {
+            Ok(0) => return Ok(Received::End),
+            Ok(read) => read,
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted if read == 0 => {
-                    return Ok(Received::Nothing);
-                }
-                io::ErrorKind::WouldBlock => {}
+                io::ErrorKind::WouldBlock => return Ok(Received::Nothing),
+                // The readiness stays: the next turn reads again.
+                io::ErrorKind::Interrupted => 0,
                 _ => return Err(error),
             },
-            Ok(()) => {}
+        };
+        if read == 0 {
+            plain.clear();
+            return Ok(Received::Bytes {
+                bytes: plain,
+                more: true,
+            });
         }
         self.last_received.store(self.micros(), Ordering::Relaxed);
+        // A short read has emptied the socket: that saves the next one, which would only find that out.
         let more = read == wire.len();
         let wire = &mut wire[..read];
         plain.clear();

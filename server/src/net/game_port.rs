@@ -4,6 +4,7 @@
 //! WebSocket a task that serves it. Everything about the request is checked before the upgrade
 //! (draining, method, origin, handshake), so that whoever may not come in gets an HTTP status.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ use super::heartbeat::HeartbeatTimes;
 use super::open::OpenConnections;
 use super::origin;
 use super::page::{self, Asset};
-use super::reader::{self, Terms};
+use super::poller::Pollers;
+use super::reader::{Reader, Terms};
 use super::slots::{Slot, Slots};
 use super::upgrade::{self, Upgraded};
 use crate::close::{Close, CloseCode};
@@ -44,6 +46,7 @@ pub struct GamePort<R> {
     pub(crate) draining: Shutdown,
     pub(crate) slots: Arc<Slots>,
     pub(crate) open: Arc<OpenConnections>,
+    pollers: Pollers,
 }
 
 /// What a request's connection brings along.
@@ -57,20 +60,25 @@ pub(super) struct Caller {
 
 impl<R: Rooms> GamePort<R> {
     /// The port of a server that starts.
+    ///
+    /// # Errors
+    /// If the system has no thread or no poll to give.
     pub(crate) fn new(
         config: Arc<Config>,
         rooms: Arc<R>,
         metrics: Arc<Metrics>,
         draining: Shutdown,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            // Reading and decoding cost a fraction of what ticking and sending do.
+            pollers: Pollers::start(config.workers.div_ceil(2))?,
             slots: Slots::new(config.max_connections, config.max_connections_per_ip),
             open: OpenConnections::new(metrics.connections.clone()),
             config,
             rooms,
             metrics,
             draining,
-        })
+        }))
     }
 
     /// Answers a request.
@@ -198,7 +206,11 @@ impl<R: Rooms> GamePort<R> {
                 Err(error) => return tracing::debug!(peer = %caller.peer, "{error}"),
             };
             let Upgraded { socket, tls, early } = upgraded;
-            let connection = match Connection::new(socket, tls, caller.peer, max_pending) {
+            let opened = socket.into_std().and_then(|socket| {
+                let poller = port.pollers.next();
+                Connection::new(socket, tls, caller.peer, max_pending, poller)
+            });
+            let connection = match opened {
                 Ok(connection) => connection,
                 Err(error) => return tracing::debug!(peer = %caller.peer, "{error}"),
             };
@@ -206,14 +218,17 @@ impl<R: Rooms> GamePort<R> {
                 .connections_total
                 .get(ConnectionOutcome::Accepted)
                 .inc();
-            let _member = port.open.enter(&connection);
-            let _slot = caller.slot;
+            let places = (port.open.enter(&connection), caller.slot);
             let handler = handler(Arc::clone(&connection));
             // Draining may have begun since the request, and have missed this connection.
             if port.draining.is_asked() {
                 connection.close(&going_away());
             }
-            reader::run(connection, handler, early, terms, Arc::clone(&port.metrics)).await;
+            let token = connection.id().token();
+            let poller = Arc::clone(connection.poller());
+            let metrics = Arc::clone(&port.metrics);
+            let reader = Reader::new(connection, handler, early, terms, metrics, places);
+            poller.serve(token, Box::new(reader));
         });
     }
 }

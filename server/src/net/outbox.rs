@@ -11,9 +11,9 @@ use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use rustls::ServerConnection;
 use socket2::SockRef;
-use tokio::net::TcpStream;
 
 use super::connection::SendOutcome;
 use super::frame::{Opcode, write_head};
@@ -214,14 +214,10 @@ impl Outbox {
     }
 
     /// Non-blocking sends until all is gone or the kernel takes no more; gives how much it took.
-    ///
-    /// Straight to the socket: tokio's `try_write` asks its own readiness first, which a busy
-    /// runtime may not have refreshed for a while.
-    fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-        let socket = SockRef::from(socket);
+    fn send(&mut self, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         let mut sent = 0;
         while sent < bytes.len() {
-            match socket.send(&bytes[sent..]) {
+            match socket.write(&bytes[sent..]) {
                 Ok(more) => sent += more,
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => break,

@@ -1,33 +1,33 @@
-//! The reading task of a connection: the only place that waits for its socket.
+//! The reading side of a connection, called by its poller.
 //!
 //! Bytes come in, are decoded, and complete messages go to the [`Handler`]; pings are answered,
 //! pongs measured, rules enforced, and remainders of the outbox flushed when the socket becomes
-//! writable. So one task serves both directions and a worker never waits. The task ends when the
+//! writable. So one place serves both directions and a worker never waits. It lives as long as the
 //! connection does: it runs the closing handshake with its deadlines, and calls
 //! [`Handler::closed`] exactly once, whatever ended it (a panic included).
 
 use std::cell::RefCell;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::io::Interest;
-use tokio::time::sleep_until;
 
 use super::connection::{Connection, ReadBuffers, Received};
 use super::flood::{Flood, Verdict};
 use super::frame::{Decoder, Event, Opcode, Rules};
 use super::handler::Handler;
 use super::heartbeat::{Beat, Heartbeat, HeartbeatTimes};
+use super::open::Membership;
 use super::outbox::Stage;
+use super::poller::{Next, Served};
+use super::slots::Slot;
 use super::violation::{ProtocolError, Violation};
 use crate::close::{Close, CloseCode, Disconnect};
 use crate::metrics::Metrics;
 
 /// How long the peer may take to answer our close frame, and then to end its side.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Reads at a stretch before other tasks get their turn.
+/// Reads at a stretch before other connections get their turn.
 const READS_PER_TURN: usize = 8;
 
 thread_local! {
@@ -50,7 +50,7 @@ pub struct Terms {
     pub pause_above: usize,
 }
 
-/// What the task waits for, beside bytes.
+/// What is waited for, beside bytes.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Messages flow.
@@ -64,7 +64,8 @@ enum Phase {
     Ended,
 }
 
-struct Reader<H: Handler> {
+/// One connection's reading side; see the module's head.
+pub(super) struct Reader<H: Handler> {
     connection: Arc<Connection>,
     handler: H,
     /// [`Handler::closed`] was called.
@@ -75,69 +76,38 @@ struct Reader<H: Handler> {
     flood: Flood,
     heartbeat: Heartbeat,
     phase: Phase,
-}
-
-/// Serves one connection until it has ended. `early` are bytes that came with the handshake.
-pub async fn run<H: Handler>(
-    connection: Arc<Connection>,
-    handler: H,
-    early: Bytes,
-    terms: Terms,
-    metrics: Arc<Metrics>,
-) {
-    let now = Instant::now();
-    let mut reader = Reader {
-        handler,
-        told: false,
-        metrics,
-        terms,
-        decoder: Decoder::new(terms.rules),
-        flood: Flood::new(now),
-        heartbeat: Heartbeat::new(terms.heartbeat, now),
-        phase: Phase::Open,
-        connection,
-    };
-    reader.take(&mut Vec::from(early));
-    reader.serve().await;
+    /// There may be something to read: the socket was not yet seen empty.
+    is_readable: bool,
+    /// The connection's places in what is counted, for as long as it is served.
+    _places: (Membership, Arc<Slot>),
 }
 
 impl<H: Handler> Reader<H> {
-    async fn serve(&mut self) {
-        let connection = Arc::clone(&self.connection);
-        let mut timer = pin!(sleep_until(Instant::now().into()));
-        loop {
-            self.advance(Instant::now());
-            if matches!(self.phase, Phase::Ended) {
-                return;
-            }
-            let due = self.due().into();
-            if timer.deadline() != due {
-                timer.as_mut().reset(due);
-            }
-            tokio::select! {
-                ready = connection.socket().ready(self.interest()) => match ready {
-                    Ok(ready) => {
-                        if ready.is_writable() {
-                            connection.flush_when_writable();
-                        }
-                        if ready.is_readable() || ready.is_read_closed() {
-                            self.read();
-                        }
-                    }
-                    Err(_) => connection.abort(Disconnect::Lost),
-                },
-                () = connection.wake().notified() => {}
-                () = &mut timer => {}
-            }
-        }
-    }
-
-    fn interest(&self) -> Interest {
-        match self.connection.pending_bytes() {
-            0 => Interest::READABLE,
-            pending if pending > self.terms.pause_above => Interest::WRITABLE,
-            _ => Interest::READABLE | Interest::WRITABLE,
-        }
+    /// A reader for a connection that has just opened. `early` are bytes that came with the handshake.
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        handler: H,
+        early: Bytes,
+        terms: Terms,
+        metrics: Arc<Metrics>,
+        places: (Membership, Arc<Slot>),
+    ) -> Self {
+        let now = Instant::now();
+        let mut reader = Self {
+            handler,
+            told: false,
+            metrics,
+            terms,
+            decoder: Decoder::new(terms.rules),
+            flood: Flood::new(now),
+            heartbeat: Heartbeat::new(terms.heartbeat, now),
+            phase: Phase::Open,
+            connection,
+            is_readable: true,
+            _places: places,
+        };
+        reader.take(&mut Vec::from(early));
+        reader
     }
 
     /// When something is to be done though nothing comes in.
@@ -153,6 +123,11 @@ impl<H: Handler> Reader<H> {
 
     fn greeting_deadline(&self) -> Option<Instant> {
         (self.terms.greeting_deadline).filter(|_| !self.connection.is_greeted())
+    }
+
+    /// Whether reading waits for the peer to take what was sent.
+    fn is_paused(&self) -> bool {
+        self.connection.pending_bytes() > self.terms.pause_above
     }
 
     /// Everything that time, or someone else's call, has made due.
@@ -201,20 +176,21 @@ impl<H: Handler> Reader<H> {
         }
     }
 
-    /// Reads what has arrived.
+    /// Reads what has arrived, up to a turn's worth.
     fn read(&mut self) {
         let connection = Arc::clone(&self.connection);
         BUFFERS.with_borrow_mut(|buffers| {
             for _ in 0..READS_PER_TURN {
+                if !self.is_readable || self.is_paused() {
+                    return;
+                }
                 match connection.receive(buffers) {
                     Ok(Received::Bytes { bytes, more }) => {
+                        self.is_readable = more;
                         self.metrics.received_bytes.inc_by(bytes.len() as u64);
                         self.take(bytes);
-                        if !more || connection.pending_bytes() > self.terms.pause_above {
-                            return;
-                        }
                     }
-                    Ok(Received::Nothing) => return,
+                    Ok(Received::Nothing) => self.is_readable = false,
                     Ok(Received::End) => {
                         // Without a close frame before it, it is lost; else this is the good end.
                         self.phase = Phase::Ended;
@@ -318,6 +294,26 @@ impl<H: Handler> Reader<H> {
         self.connection.finish(Disconnect::Lost);
         let until = now + CLOSE_TIMEOUT;
         self.phase = Phase::AwaitEnd { until };
+    }
+}
+
+impl<H: Handler> Served for Reader<H> {
+    fn ready(&mut self, is_readable: bool, is_writable: bool) -> Next {
+        self.is_readable |= is_readable;
+        if is_writable && self.connection.pending_bytes() > 0 {
+            self.connection.flush();
+        }
+        if self.is_readable {
+            self.read();
+        }
+        self.advance(Instant::now());
+        if matches!(self.phase, Phase::Ended) {
+            Next::Over
+        } else if self.is_readable && !self.is_paused() {
+            Next::Soon
+        } else {
+            Next::At(self.due())
+        }
     }
 }
 
