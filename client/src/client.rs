@@ -331,7 +331,8 @@ impl Client {
             server_message::Body::Snapshot(snapshot) if is_joined => self.snapshot(snapshot, now),
             server_message::Body::Tables(tables) if is_joined => self.tables(&tables),
             server_message::Body::Pong(pong) if is_joined => {
-                let asked = Micros(pong.stamp);
+                // The time for which the server held it is no part of the way: as if it had been asked so much later.
+                let asked = Micros(pong.stamp).plus(Micros(u64::from(pong.held_us)));
                 self.counters.pongs += 1;
                 self.server_clock.sample(asked, now, pong.clock_us);
                 self.rtt_ms.push(now.since(asked).as_millis());

@@ -9,5 +9,11 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// Now.
 #[must_use]
 pub fn now() -> Micros {
-    Micros(START.elapsed().as_micros() as u64)
+    at(Instant::now())
+}
+
+/// Another moment on this clock; 0 for what was before it.
+#[must_use]
+pub fn at(moment: Instant) -> Micros {
+    Micros(moment.saturating_duration_since(*START).as_micros() as u64)
 }

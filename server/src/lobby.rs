@@ -3,12 +3,14 @@
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. Makes rooms on demand, each on the worker
 //! with the fewest; checks `Hello` and turns every later message into a validated type, so that nothing behind it checks again.
 
+use crate::clock;
 use crate::clock::now;
 use crate::close::{Close, CloseCode, Disconnect};
 use crate::config::Config;
 use crate::metrics::{InputOutcome, Metrics};
 use crate::net::connection::Connection;
 use crate::net::handler::{Handler, Health, Rooms};
+use crate::net::served::Move;
 use crate::room::{Arrived, Hello, Inbox, InputsArrived, Room, RoomSettings};
 use crate::ticket;
 use crate::worker::{Command, RoomEntry, Worker};
@@ -28,6 +30,8 @@ use tokio::sync::oneshot;
 /// The room of those who name none.
 const DEFAULT_ROOM: &str = "main";
 const MAX_ROOM_NAME: usize = 32;
+/// Ticks per second from which a room's worker reads its connections; below, a poller does.
+const LEAST_RATE_TO_READ: u32 = 20;
 /// How far back a shot may be judged.
 const MAX_REWIND: Duration = Duration::from_millis(250);
 /// A worker that has not moved for this long is dead.
@@ -99,14 +103,14 @@ impl Lobby {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends someone on the way to a room, which is made if there is none. Returns the room's clock.
+    /// Sends someone on the way to a room, which is made if there is none. Returns where that is.
     fn send_to_room(
         &self,
         room: &str,
         hello: Hello,
         connection: &Arc<Connection>,
         inbox: &Arc<Inbox>,
-    ) -> Result<TickClock, Close> {
+    ) -> Result<Place, Close> {
         let mut directory = self.directory();
         let place = match directory.rooms.get(room).filter(|place| place.begin_join()) {
             Some(place) => place.clone(),
@@ -130,7 +134,7 @@ impl Lobby {
             connection,
             inbox,
         });
-        Ok(place.ticks)
+        Ok(place)
     }
 
     fn open_room(&self, directory: &mut Directory, name: &str) -> Place {
@@ -281,6 +285,8 @@ pub struct Guest {
     connection: Arc<Connection>,
     url_room: Option<String>,
     inside: Option<Inside>,
+    /// To the room's worker.
+    moves: Option<Move>,
 }
 
 struct Inside {
@@ -299,28 +305,37 @@ impl Guest {
         let (room, hello) = self.lobby.check_hello(hello, self.url_room.as_deref())?;
         let inbox = Arc::new(Inbox::default());
         self.connection.mark_greeted();
-        let ticks = self
+        let place = self
             .lobby
             .send_to_room(&room, hello, &self.connection, &inbox)?;
+        let ticks = place.ticks;
         self.inside = Some(Inside { inbox, ticks });
+        // A worker reads once a tick; where ticks are rare, answers would be late.
+        if ticks.tick_rate >= LEAST_RATE_TO_READ {
+            let lobby = Arc::clone(&self.lobby);
+            self.moves = Some(Box::new(move |reader| {
+                lobby.workers[place.worker].send(Command::Read { room, reader });
+            }));
+        }
         Ok(())
     }
 
-    fn inputs(&self, inside: &Inside, inputs: &v1::Inputs) {
-        let is_taken = InputsArrived::new(inputs, now())
+    fn inputs(&self, inside: &Inside, inputs: &v1::Inputs, arrived: Instant) {
+        let is_taken = InputsArrived::new(inputs, clock::at(arrived))
             .is_some_and(|inputs| inside.inbox.put(Arrived::Inputs(inputs)));
         if !is_taken {
             self.lobby.metrics.inputs.get(InputOutcome::Rejected).inc();
         }
     }
 
-    fn pong(&self, inside: &Inside, ping: &v1::Ping) {
+    fn pong(&self, inside: &Inside, ping: &v1::Ping, arrived: Instant) {
         let now = now();
         let tick = inside.ticks.ticks_at(now.0 as f64).max(0.0) as u32;
         let pong = v1::Pong {
             stamp: ping.stamp,
             clock_us: now.0,
             tick,
+            held_us: now.since(clock::at(arrived)).0 as u32,
         };
         let message = v1::ServerMessage {
             body: Some(server_message::Body::Pong(pong)),
@@ -330,7 +345,7 @@ impl Guest {
 }
 
 impl Handler for Guest {
-    fn message(&mut self, payload: &[u8]) -> Result<(), Close> {
+    fn message(&mut self, payload: &[u8], arrived: Instant) -> Result<(), Close> {
         let malformed = || {
             Close::new(
                 CloseCode::Malformed,
@@ -351,7 +366,7 @@ impl Handler for Guest {
         let is_taken = match body {
             Body::Hello(hello) => return self.hello(hello),
             Body::Inputs(inputs) => {
-                self.inputs(inside, &inputs);
+                self.inputs(inside, &inputs, arrived);
                 true
             }
             Body::Chat(chat) => inside.inbox.put(Arrived::Chat(chat.text)),
@@ -360,7 +375,7 @@ impl Handler for Guest {
             }),
             Body::Leave(_) => inside.inbox.put(Arrived::Leave),
             Body::Ping(ping) => {
-                self.pong(inside, &ping);
+                self.pong(inside, &ping, arrived);
                 true
             }
         };
@@ -371,6 +386,14 @@ impl Handler for Guest {
             );
         }
         Ok(())
+    }
+
+    fn moves(&self) -> bool {
+        self.moves.is_some()
+    }
+
+    fn take_move(&mut self) -> Option<Move> {
+        self.moves.take()
     }
 
     fn flood_warning(&mut self) {
@@ -410,6 +433,7 @@ impl Rooms for Lobby {
             connection,
             url_room: room,
             inside: None,
+            moves: None,
         }
     }
 

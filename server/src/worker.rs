@@ -10,6 +10,7 @@ use crate::metrics::{
     Deferred, InputOutcome, Label as _, Metrics, Phase, ResumeOutcome, ShotOutcome,
 };
 use crate::net::connection::Connection;
+use crate::net::served::{self, Next, Served};
 use crate::room::{Hello, Inbox, JoinRefused, Room, RoomStats};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tickwire_sync::{Micros, Tick, ViewTick};
 use tokio::sync::oneshot;
 
@@ -43,6 +44,11 @@ pub(crate) enum Command {
         hello: Box<Hello>,
         connection: Arc<Connection>,
         inbox: Arc<Inbox>,
+    },
+    /// Read a connection that is on its way into a room, from now on and to its end.
+    Read {
+        room: String,
+        reader: Box<dyn Served>,
     },
     /// Tell the players of one room, or of all; answers how many were told, `None` if there is no such room.
     Notice {
@@ -149,6 +155,8 @@ struct Totals {
 struct Running {
     room: OwnRoom,
     entry: Arc<RoomEntry>,
+    /// The reading sides of its connections, those included that only close.
+    readers: Vec<Box<dyn Served>>,
     totals: Totals,
     /// Since when nobody is there.
     empty_since: Option<Micros>,
@@ -228,8 +236,11 @@ impl Thread {
         }
         for tick in first.0..=wanted.0 {
             let began = now();
-            running.room.tick(Tick(tick), began, now);
-            let stats = running.room.take_stats();
+            running.read();
+            let read = now();
+            running.room.tick(Tick(tick), read, now);
+            let mut stats = running.room.take_stats();
+            stats.phases.input = stats.phases.input.plus(read.since(began));
             self.metrics.ticks.inc();
             self.metrics
                 .tick_duration
@@ -276,6 +287,7 @@ impl Thread {
                 self.metrics.rooms.inc();
                 let running = Running {
                     entry,
+                    readers: Vec::new(),
                     totals: Totals::default(),
                     empty_since: Some(now()),
                     bytes: 0,
@@ -290,6 +302,11 @@ impl Thread {
                 connection,
                 inbox,
             } => self.join(&room, &hello, &connection, inbox),
+            Command::Read { room, reader } => match self.rooms.get_mut(&room) {
+                Some(running) => running.readers.push(reader),
+                // Its join was refused a moment ago.
+                None => served::end(reader),
+            },
             Command::Notice { text, room, answer } => {
                 let told = match &room {
                     Some(room) => self
@@ -354,6 +371,19 @@ impl Thread {
 }
 
 impl Running {
+    /// Reads what has come on the room's connections: once a tick and just before it, so that no input is early or late by more
+    /// than its own way, and without a wake-up for each.
+    fn read(&mut self) {
+        let now = Instant::now();
+        let mut index = 0;
+        while let Some(reader) = self.readers.get_mut(index) {
+            match served::call(reader, now, true, true) {
+                Next::Over => served::end(self.readers.swap_remove(index)),
+                Next::At(_) | Next::Soon | Next::Moves => index += 1,
+            }
+        }
+    }
+
     fn note(&mut self, stats: &RoomStats, metrics: &Metrics, tick: u32, tick_rate: u32) {
         let totals = Totals {
             players: stats.players as i64,

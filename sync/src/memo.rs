@@ -122,26 +122,25 @@ impl BlockMemo {
         if self.tick != Some(newest.tick()) {
             self.start_tick(newest.tick(), history.schema().grid.cell_count());
         }
+        if let Some(block) = self.known(key) {
+            return block;
+        }
         let base = key.base.and_then(|tick| history.at(tick));
         let previous = key
             .previous
             .and_then(|tick| history.at(tick))
             .filter(|_| base.is_some());
+        // What the history no longer holds is as good as nothing: such keys share the keyframe.
+        let asked = key;
         let key = BlockKey {
             base: base.map(Frame::tick),
             previous: previous.map(Frame::tick),
             ..key
         };
-        let mut next = self.heads[key.cell.index()];
-        while let Some(entry) = next
-            .checked_sub(1)
-            .map(|index| &self.entries[index as usize])
+        if key != asked
+            && let Some(block) = self.known(key)
         {
-            if entry.key == key {
-                self.reused += 1;
-                return entry.block.clone();
-            }
-            next = entry.next;
+            return block;
         }
         self.encoded += 1;
         self.delta.compute(history, base, key.cell);
@@ -166,6 +165,21 @@ impl BlockMemo {
         });
         self.heads[key.cell.index()] = self.entries.len() as u32;
         block
+    }
+
+    fn known(&mut self, key: BlockKey) -> Option<Range<usize>> {
+        let mut next = self.heads[key.cell.index()];
+        while let Some(entry) = next
+            .checked_sub(1)
+            .map(|index| &self.entries[index as usize])
+        {
+            if entry.key == key {
+                self.reused += 1;
+                return Some(entry.block.clone());
+            }
+            next = entry.next;
+        }
+        None
     }
 
     /// The bytes of a block of this tick.

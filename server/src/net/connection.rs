@@ -7,7 +7,7 @@
 //! buffer. No method here is async or blocks. What is left pending is flushed by the next call, or
 //! by the poller, which hears from the socket when there is room.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use mio::net::TcpStream;
 use rustls::ServerConnection;
 use socket2::SockRef;
 
+use super::arrival::{Stamps, ask_for_stamps};
 use super::frame::Opcode;
 use super::outbox::{Outbox, Patience, Stage};
 use super::poller::Handle;
@@ -79,6 +80,7 @@ pub struct Connection {
 pub(super) struct ReadBuffers {
     wire: Vec<u8>,
     plain: Vec<u8>,
+    stamps: Stamps,
 }
 
 impl ReadBuffers {
@@ -86,14 +88,22 @@ impl ReadBuffers {
         Self {
             wire: vec![0; 16 * 1024],
             plain: Vec::new(),
+            stamps: Stamps::new(),
         }
     }
 }
 
 /// What a read gave.
 pub(super) enum Received<'a> {
-    /// Bytes (none if TLS had only half a record), and whether there may be more at once.
-    Bytes { bytes: &'a mut [u8], more: bool },
+    /// Bytes (none if TLS had only half a record), whether there may be more at once, and when the
+    /// newest came.
+    Bytes {
+        bytes: &'a mut [u8],
+        more: bool,
+        arrived: Instant,
+    },
+    /// Nothing yet: ask again.
+    Interrupted,
     /// Nothing now.
     Nothing,
     /// The peer has ended its side.
@@ -117,6 +127,7 @@ impl Connection {
         socket.set_nodelay(true)?;
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
         SockRef::from(&socket).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+        ask_for_stamps(&socket);
         let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
         let mut socket = TcpStream::from_std(socket);
         poller.watch(&mut socket, id.token())?;
@@ -289,6 +300,11 @@ impl Connection {
         &self.poller
     }
 
+    /// The poller hears of this socket no more.
+    pub(super) fn unwatch(&self) {
+        self.poller.unwatch(&self.socket);
+    }
+
     fn look(&self) {
         self.poller.look(self.id.token());
     }
@@ -304,35 +320,40 @@ impl Connection {
 
     /// Reads what has arrived, without waiting. Under TLS the lock is taken only to open it.
     pub(super) fn receive<'a>(&self, buffers: &'a mut ReadBuffers) -> io::Result<Received<'a>> {
-        let ReadBuffers { wire, plain } = buffers;
-        let read = match (&self.socket).read(wire) {
-            Ok(0) => return Ok(Received::End),
+        let ReadBuffers {
+            wire,
+            plain,
+            stamps,
+        } = buffers;
+        let (read, arrived) = match stamps.read(&self.socket, wire) {
+            Ok((0, _)) => return Ok(Received::End),
             Ok(read) => read,
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return Ok(Received::Nothing),
-                // The readiness stays: the next turn reads again.
-                io::ErrorKind::Interrupted => 0,
+                io::ErrorKind::Interrupted => return Ok(Received::Interrupted),
                 _ => return Err(error),
             },
         };
-        if read == 0 {
-            plain.clear();
-            return Ok(Received::Bytes {
-                bytes: plain,
-                more: true,
-            });
-        }
-        self.last_received.store(self.micros(), Ordering::Relaxed);
+        self.last_received
+            .store(self.micros(arrived), Ordering::Relaxed);
         // A short read has emptied the socket: that saves the next one, which would only find that out.
         let more = read == wire.len();
         let wire = &mut wire[..read];
         plain.clear();
         if !self.tls {
-            return Ok(Received::Bytes { bytes: wire, more });
+            return Ok(Received::Bytes {
+                bytes: wire,
+                more,
+                arrived,
+            });
         }
         match self.with_outbox(|outbox, socket| outbox.open(socket, wire, plain)) {
             Ok(true) if plain.is_empty() => Ok(Received::End),
-            Ok(_) => Ok(Received::Bytes { bytes: plain, more }),
+            Ok(_) => Ok(Received::Bytes {
+                bytes: plain,
+                more,
+                arrived,
+            }),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         }
     }
@@ -340,7 +361,7 @@ impl Connection {
     pub(super) fn pong(&self, now: Instant, rtt: Duration) {
         let mut state = self.rtt.lock().unwrap_or_else(PoisonError::into_inner);
         state.1 = Some(state.0.sample(now, rtt));
-        self.last_pong.store(self.micros(), Ordering::Relaxed);
+        self.last_pong.store(self.micros(now), Ordering::Relaxed);
     }
 
     /// No more frames from us: the stream ends once what is queued is sent.
@@ -370,8 +391,9 @@ impl Connection {
         self.outbox().take_sent_bytes()
     }
 
-    fn micros(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX)
+    fn micros(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.opened);
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -2,6 +2,7 @@
 //! so that an RFC 6455 conformance suite tests that code. Larger messages, and text, are allowed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::connection::Connection;
 use super::frame::{Opcode, Rules};
@@ -21,7 +22,7 @@ pub const MAX_PENDING_BYTES: usize = 128 << 20;
 pub struct Echo(pub Arc<Connection>);
 
 impl Handler for Echo {
-    fn message(&mut self, payload: &[u8]) -> Result<(), Close> {
+    fn message(&mut self, payload: &[u8], _: Instant) -> Result<(), Close> {
         let _ = self.0.send_frame(Opcode::Binary, &[payload]);
         Ok(())
     }

@@ -124,6 +124,8 @@ impl<R: Rooms> GamePort<R> {
             greeting_deadline: Some(caller.deadline),
             flood_limit: true,
             pause_above: usize::MAX,
+            // More than anyone may say in a tick: a flood waits, and the others don't.
+            reads_per_turn: 1,
             ..self.terms()
         };
         let rooms = Arc::clone(&self.rooms);
@@ -163,6 +165,7 @@ impl<R: Rooms> GamePort<R> {
             greeting_deadline: None,
             flood_limit: false,
             pause_above: ECHO_PAUSE_BYTES,
+            reads_per_turn: 8,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The seam between the outer layer and the rooms: what `net` and `ops` need from what is behind.
 //!
 //! `net` knows connections, frames and limits; a room knows players. A [`Handler`] is one
-//! connection's receiver and runs inside of the connection's reading task, so it must not block
+//! connection's receiver and runs inside of the connection's reading side, so it must not block
 //! and has no need of locks; [`Rooms`] is the one thing that makes handlers and answers operators.
 
 use std::future::Future;
@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Connection;
+use super::served::Move;
 use crate::close::{Close, CloseCode, Disconnect};
 
-/// Receives what one connection's peer says. Owned by the reading task.
+/// Receives what one connection's peer says. Owned by the reading side.
 pub trait Handler: Send + 'static {
-    /// A complete binary message. Must not block.
+    /// A complete binary message, and when it came (the reading may be up to a tick later). Must not block.
     ///
     /// # Errors
     /// A [`Close`] ends the connection with its code and reason.
-    fn message(&mut self, payload: &[u8]) -> Result<(), Close>;
+    fn message(&mut self, payload: &[u8], arrived: Instant) -> Result<(), Close>;
 
     /// A complete text message; only where the connection's rules take text.
     ///
@@ -28,6 +29,16 @@ pub trait Handler: Send + 'static {
             CloseCode::Unsupported,
             "only binary messages are spoken here",
         ))
+    }
+
+    /// Whether another thread shall call from now on; then [`Handler::take_move`] says which.
+    fn moves(&self) -> bool {
+        false
+    }
+
+    /// The way to the thread that shall call from now on, once.
+    fn take_move(&mut self) -> Option<Move> {
+        None
     }
 
     /// The peer sends more messages than anyone needs: tell the player before it is shut out.

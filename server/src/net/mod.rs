@@ -2,6 +2,7 @@
 //! closing handshake, heartbeats. It never learns what a room, a player or a message means: those
 //! are behind [`handler`].
 
+mod arrival;
 pub mod connection;
 pub mod echo;
 pub mod flood;
@@ -17,6 +18,7 @@ pub mod page;
 mod poller;
 mod reader;
 pub mod rtt;
+pub mod served;
 pub mod slots;
 pub mod upgrade;
 mod utf8;

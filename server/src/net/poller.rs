@@ -1,20 +1,21 @@
 //! Pollers: threads that read the sockets, many at a time.
 //!
 //! In: connections, once their handshake is done. Out: calls to each one's [`Served`] when bytes have come, room to send
-//! has come, somebody else has changed it, or its time is due. A task and a wake-up for each input would cost as much as the
-//! input's system call; so a poller that serves many connections takes what has arrived in *sweeps* a millisecond apart,
-//! as network drivers do under load, and one that serves few is woken at once. Nothing here blocks on a socket, and what
-//! one connection's code does wrong (a panic included) ends that connection alone.
+//! has come, somebody else has changed it, or its time is due. A connection that has joined a room moves on to the room's
+//! worker, which reads it once a tick; here are those that have not, and the echo. A poller that serves many takes what has
+//! arrived in *sweeps* a millisecond apart, as network drivers do under load, and one that serves few is woken at once.
+//! Nothing here blocks on a socket, and what one connection's code does wrong (a panic included) ends that connection alone.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+use super::served::{self, Next, Served};
 
 /// Up to so many connections each event wakes the poller; with more it sweeps.
 const WAKE_FOR_EACH: usize = 64;
@@ -24,23 +25,6 @@ const SWEEP: Duration = Duration::from_millis(1);
 const EVENTS: usize = 1024;
 /// The waker's own token; connections are numbered from 1.
 const WAKER: Token = Token(0);
-
-/// What has become of a connection after a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Call again at this time, if nothing happens before.
-    At(Instant),
-    /// Call again in a moment: there is more to do, and others shall have their turn before.
-    Soon,
-    /// It is over.
-    Over,
-}
-
-/// One connection's code.
-pub(super) trait Served: Send {
-    /// Something may have come in, or room to send (for everything at once: readiness is told when it changes).
-    fn ready(&mut self, is_readable: bool, is_writable: bool) -> Next;
-}
 
 /// The pollers of a server; their threads end with it.
 pub(crate) struct Pollers {
@@ -115,6 +99,20 @@ impl Handle {
     pub(super) fn watch(&self, socket: &mut mio::net::TcpStream, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
         self.registry.register(socket, token, both)
+    }
+
+    /// Watches a socket no more.
+    pub(super) fn unwatch(&self, socket: &mio::net::TcpStream) {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsRawFd as _;
+            // If it fails, events of a connection that isn't served here are thrown away.
+            let _ = self
+                .registry
+                .deregister(&mut mio::unix::SourceFd(&socket.as_raw_fd()));
+        }
+        #[cfg(not(unix))]
+        let _ = socket;
     }
 
     /// Takes a connection over.
@@ -233,19 +231,23 @@ impl Poller {
         let Some(entry) = self.served.get_mut(&token) else {
             return;
         };
-        let code = &mut entry.code;
-        let called = catch_unwind(AssertUnwindSafe(|| code.ready(is_readable, is_writable)));
-        match called {
-            Ok(Next::At(at)) if entry.at.is_none_or(|before| at < before) => {
+        let next = served::call(&mut entry.code, Instant::now(), is_readable, is_writable);
+        match next {
+            Next::At(at) if entry.at.is_none_or(|before| at < before) => {
                 entry.at = Some(at);
                 self.due.push(Reverse((at, token)));
             }
-            Ok(Next::At(_)) => {}
-            Ok(Next::Soon) => self.soon.push(token),
-            Ok(Next::Over) | Err(_) => {
-                // A panic has been reported by its hook; the connection's own end follows here.
-                let entry = self.served.remove(&token);
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(entry)));
+            Next::At(_) => {}
+            Next::Soon => self.soon.push(token),
+            Next::Moves => {
+                if let Some(entry) = self.served.remove(&token) {
+                    entry.code.move_on();
+                }
+            }
+            Next::Over => {
+                if let Some(entry) = self.served.remove(&token) {
+                    served::end(entry.code);
+                }
             }
         }
     }
@@ -265,7 +267,9 @@ mod tests {
     }
 
     impl Served for Teller {
-        fn ready(&mut self, _: bool, _: bool) -> Next {
+        fn move_on(self: Box<Self>) {}
+
+        fn ready(&mut self, _: Instant, _: bool, _: bool) -> Next {
             let mut bytes = [0; 64];
             while let Ok(read @ 1..) = self.socket.read(&mut bytes) {
                 assert!(!bytes[..read].contains(&b'p'), "as asked");

@@ -1,4 +1,4 @@
-//! The reading side of a connection, called by its poller.
+//! The reading side of a connection, called by a poller, and by the worker of its room once it has joined one.
 //!
 //! Bytes come in, are decoded, and complete messages go to the [`Handler`]; pings are answered,
 //! pongs measured, rules enforced, and remainders of the outbox flushed when the socket becomes
@@ -19,7 +19,7 @@ use super::handler::Handler;
 use super::heartbeat::{Beat, Heartbeat, HeartbeatTimes};
 use super::open::Membership;
 use super::outbox::Stage;
-use super::poller::{Next, Served};
+use super::served::{Next, Served};
 use super::slots::Slot;
 use super::violation::{ProtocolError, Violation};
 use crate::close::{Close, CloseCode, Disconnect};
@@ -27,8 +27,6 @@ use crate::metrics::Metrics;
 
 /// How long the peer may take to answer our close frame, and then to end its side.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Reads at a stretch before other connections get their turn.
-const READS_PER_TURN: usize = 8;
 
 thread_local! {
     static BUFFERS: RefCell<ReadBuffers> = RefCell::new(ReadBuffers::new());
@@ -48,6 +46,8 @@ pub struct Terms {
     /// Don't read while more than this many bytes wait for the peer. For echo, where each message
     /// makes one; not for games, where inputs must not wait for a slow downlink.
     pub pause_above: usize,
+    /// Reads (of up to 16 KiB) at a stretch before other connections get their turn.
+    pub reads_per_turn: usize,
 }
 
 /// What is waited for, beside bytes.
@@ -106,7 +106,7 @@ impl<H: Handler> Reader<H> {
             is_readable: true,
             _places: places,
         };
-        reader.take(&mut Vec::from(early));
+        reader.take(&mut Vec::from(early), now);
         reader
     }
 
@@ -161,7 +161,11 @@ impl<H: Handler> Reader<H> {
             }
             return;
         }
-        match self.heartbeat.poll(now) {
+        if now < self.heartbeat.due() {
+            return;
+        }
+        // The time of the call may be some of a tick ago, and a ping's stamp is to be exact.
+        match self.heartbeat.poll(Instant::now()) {
             Beat::Nothing => {}
             Beat::Ping(payload) => {
                 let _ = self.connection.ping(&payload);
@@ -180,17 +184,22 @@ impl<H: Handler> Reader<H> {
     fn read(&mut self) {
         let connection = Arc::clone(&self.connection);
         BUFFERS.with_borrow_mut(|buffers| {
-            for _ in 0..READS_PER_TURN {
+            for _ in 0..self.terms.reads_per_turn {
                 if !self.is_readable || self.is_paused() {
                     return;
                 }
                 match connection.receive(buffers) {
-                    Ok(Received::Bytes { bytes, more }) => {
+                    Ok(Received::Bytes {
+                        bytes,
+                        more,
+                        arrived,
+                    }) => {
                         self.is_readable = more;
                         self.metrics.received_bytes.inc_by(bytes.len() as u64);
-                        self.take(bytes);
+                        self.take(bytes, arrived);
                     }
                     Ok(Received::Nothing) => self.is_readable = false,
+                    Ok(Received::Interrupted) => {}
                     Ok(Received::End) => {
                         // Without a close frame before it, it is lost; else this is the good end.
                         self.phase = Phase::Ended;
@@ -205,8 +214,8 @@ impl<H: Handler> Reader<H> {
         });
     }
 
-    /// Decodes bytes and acts on what they amount to.
-    fn take(&mut self, bytes: &mut [u8]) {
+    /// Decodes bytes, the newest of which came at `arrived`, and acts on what they amount to.
+    fn take(&mut self, bytes: &mut [u8], arrived: Instant) {
         let mut at = 0;
         while at < bytes.len() && matches!(self.phase, Phase::Open | Phase::AwaitClose { .. }) {
             let event = match self.decoder.next(&mut bytes[at..]) {
@@ -214,7 +223,7 @@ impl<H: Handler> Reader<H> {
                     at += taken;
                     event
                 }
-                Err(violation) => return self.refuse(violation),
+                Err(violation) => return self.refuse(&violation),
             };
             let Some(event) = event else { continue };
             if let Event::Close(payload) = event {
@@ -231,21 +240,20 @@ impl<H: Handler> Reader<H> {
                 continue; // What comes before the peer's close frame is of no interest.
             }
             let verdict = match self.terms.flood_limit {
-                true => self.flood.count(Instant::now()),
+                true => self.flood.count(arrived),
                 false => Verdict::Fine,
             };
             let connection = &self.connection;
             let result = match event {
-                Event::Binary(payload) => self.handler.message(payload),
+                Event::Binary(payload) => self.handler.message(payload, arrived),
                 Event::Text(payload) => self.handler.text(payload),
                 Event::Ping(payload) => {
                     let _ = connection.send_frame(Opcode::Pong, &[payload]);
                     Ok(())
                 }
                 Event::Pong(payload) => {
-                    let now = Instant::now();
-                    if let Some(rtt) = self.heartbeat.pong(now, payload) {
-                        connection.pong(now, rtt);
+                    if let Some(rtt) = self.heartbeat.pong(arrived, payload) {
+                        connection.pong(arrived, rtt);
                         self.metrics.rtt.observe(rtt.as_secs_f64());
                     }
                     Ok(())
@@ -283,7 +291,7 @@ impl<H: Handler> Reader<H> {
     }
 
     /// The peer broke a rule of framing: nothing after it can be understood.
-    fn refuse(&mut self, violation: Violation) {
+    fn refuse(&mut self, violation: &Violation) {
         self.metrics.protocol_errors.get(violation.kind()).inc();
         self.connection.close(&violation.close());
         self.finish(Instant::now());
@@ -298,7 +306,7 @@ impl<H: Handler> Reader<H> {
 }
 
 impl<H: Handler> Served for Reader<H> {
-    fn ready(&mut self, is_readable: bool, is_writable: bool) -> Next {
+    fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next {
         self.is_readable |= is_readable;
         if is_writable && self.connection.pending_bytes() > 0 {
             self.connection.flush();
@@ -306,13 +314,22 @@ impl<H: Handler> Served for Reader<H> {
         if self.is_readable {
             self.read();
         }
-        self.advance(Instant::now());
+        self.advance(now);
         if matches!(self.phase, Phase::Ended) {
             Next::Over
+        } else if self.handler.moves() {
+            Next::Moves
         } else if self.is_readable && !self.is_paused() {
             Next::Soon
         } else {
             Next::At(self.due())
+        }
+    }
+
+    fn move_on(mut self: Box<Self>) {
+        self.connection.unwatch();
+        if let Some(to) = self.handler.take_move() {
+            to(self);
         }
     }
 }

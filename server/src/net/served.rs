@@ -1,0 +1,45 @@
+//! One connection's code, as the thread sees it that calls it: a poller, or the worker of its room.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// What has become of a connection after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Call again at this time, if nothing happens before.
+    At(Instant),
+    /// Call again in a moment: there is more to do, and others shall have their turn before.
+    Soon,
+    /// Another thread shall call from now on; see [`Served::move_on`].
+    Moves,
+    /// It is over.
+    Over,
+}
+
+/// One connection's code. Dropping it ends the connection.
+pub trait Served: Send {
+    /// Something may have come in, or room to send: `now` is the time of the call.
+    fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next;
+
+    /// Goes to the thread that it asked for.
+    fn move_on(self: Box<Self>);
+}
+
+/// Passes a connection on to another thread.
+pub type Move = Box<dyn FnOnce(Box<dyn Served>) + Send>;
+
+/// Calls a connection's code. A panic in it (reported by the hook) ends that connection alone.
+pub(crate) fn call(
+    served: &mut Box<dyn Served>,
+    now: Instant,
+    is_readable: bool,
+    is_writable: bool,
+) -> Next {
+    let called = AssertUnwindSafe(|| served.ready(now, is_readable, is_writable));
+    catch_unwind(called).unwrap_or(Next::Over)
+}
+
+/// Ends a connection whose code has come to its end; see [`call`] for panics.
+pub(crate) fn end(served: Box<dyn Served>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(served)));
+}
