@@ -183,7 +183,11 @@ fn input_decode(c: &mut Criterion) {
         body: Some(v1::client_message::Body::Inputs(inputs)),
     }
     .encode_to_vec();
-    c.bench_function("input: decode and validate", |b| {
+    let mut group = c.benchmark_group("input");
+    group.bench_function("read and validate", |b| {
+        b.iter(|| tickwire_server::room::InputsArrived::read(black_box(&message), Micros(5)));
+    });
+    group.bench_function("decode whole and validate (the control)", |b| {
         b.iter(|| {
             let message = v1::ClientMessage::decode(black_box(&message[..])).unwrap();
             match message.body {
@@ -194,6 +198,7 @@ fn input_decode(c: &mut Criterion) {
             }
         });
     });
+    group.finish();
 }
 
 fn short() -> Criterion {

@@ -320,10 +320,8 @@ impl Guest {
         Ok(())
     }
 
-    fn inputs(&self, inside: &Inside, inputs: &v1::Inputs, arrived: Instant) {
-        let is_taken = InputsArrived::new(inputs, clock::at(arrived))
-            .is_some_and(|inputs| inside.inbox.put(Arrived::Inputs(inputs)));
-        if !is_taken {
+    fn put_inputs(&self, inside: &Inside, inputs: InputsArrived) {
+        if !inside.inbox.put(Arrived::Inputs(inputs)) {
             self.lobby.metrics.inputs.get(InputOutcome::Rejected).inc();
         }
     }
@@ -352,6 +350,13 @@ impl Handler for Guest {
                 "this is no ClientMessage; see docs/PROTOCOL.md",
             )
         };
+        if let (Some(inside), Some(inputs)) = (
+            &self.inside,
+            InputsArrived::read(payload, clock::at(arrived)),
+        ) {
+            self.put_inputs(inside, inputs);
+            return Ok(());
+        }
         let message = v1::ClientMessage::decode(payload).map_err(|_| malformed())?;
         // A message of a later version is no mistake.
         let Some(body) = message.body else {
@@ -366,7 +371,10 @@ impl Handler for Guest {
         let is_taken = match body {
             Body::Hello(hello) => return self.hello(hello),
             Body::Inputs(inputs) => {
-                self.inputs(inside, &inputs, arrived);
+                match InputsArrived::new(&inputs, clock::at(arrived)) {
+                    Some(inputs) => self.put_inputs(inside, inputs),
+                    None => self.lobby.metrics.inputs.get(InputOutcome::Rejected).inc(),
+                }
                 true
             }
             Body::Chat(chat) => inside.inbox.put(Arrived::Chat(chat.text)),

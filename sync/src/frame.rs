@@ -25,7 +25,8 @@ pub enum Place {
 pub struct Frame {
     pub(crate) tick: Tick,
     pub(crate) tables: Vec<Table>,
-    pub(crate) members: Members,
+    /// Shared with the frame before, as long as nothing comes, goes or changes its cell.
+    pub(crate) members: Arc<Members>,
     pub(crate) events: Events,
 }
 
@@ -183,8 +184,9 @@ impl Frame {
     }
 
     /// Sorts the entities into the cells by counting.
-    pub(crate) fn sort_into_cells(&mut self, cell_count: usize) {
-        let Members { starts, keys } = &mut self.members;
+    /// Makes `members` those of this frame.
+    pub(crate) fn sort_into_cells(&self, cell_count: usize, members: &mut Members) {
+        let Members { starts, keys } = members;
         starts.clear();
         starts.resize(cell_count + 1, 0);
         for table in &self.tables {

@@ -42,6 +42,12 @@ impl LayerSet {
         Self(self.0 | 1 << (layer.0 & 31))
     }
 
+    /// How many layers there are in the set.
+    #[must_use]
+    pub const fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
     /// Whether the layer is in the set.
     #[must_use]
     pub const fn contains(self, layer: Layer) -> bool {
@@ -148,9 +154,9 @@ impl Grid {
 
     pub(crate) fn square_at(&self, position: IVec2) -> IVec2 {
         let along = |value: i32, origin: i32, count: u32| {
-            let square =
-                (i64::from(value) - i64::from(origin)).div_euclid(i64::from(self.cell_size));
-            square.clamp(0, i64::from(count) - 1) as i32
+            // What lies before the grid belongs to its first square; so the division is one of 32 bits, without a sign.
+            let ahead = (i64::from(value) - i64::from(origin)).max(0) as u32;
+            (ahead / self.cell_size).min(count - 1) as i32
         };
         IVec2::new(
             along(position.x, self.origin.x, self.columns),

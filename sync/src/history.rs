@@ -5,7 +5,7 @@
 //! frames. In the steady state nothing is allocated: the oldest frame's memory becomes the newest's.
 
 use crate::event::Events;
-use crate::frame::{Frame, Owned, Publisher, Table};
+use crate::frame::{Frame, Members, Owned, Publisher, Table};
 use crate::grid::CellId;
 use crate::ids::{KindId, RowKey, Tick};
 use crate::schema::Schema;
@@ -29,6 +29,8 @@ pub struct History {
     changed_at: Vec<Tick>,
     /// For each cell, the sum of the hashes of its rows in the newest frame.
     cell_hashes: Vec<u64>,
+    /// Members of frames that are gone, to be used again; each is held by nobody else.
+    spare_members: Vec<Arc<Members>>,
 }
 
 impl History {
@@ -43,6 +45,7 @@ impl History {
             changed: vec![Vec::new(); schema.kinds.len()],
             changed_at: vec![Tick(0); cells],
             cell_hashes: vec![0; cells],
+            spare_members: Vec::new(),
             schema,
         }
     }
@@ -83,13 +86,28 @@ impl History {
         });
         self.owned.sort();
         frame.events.take_from(events);
-        let empty = Frame::default();
-        let before = self.frames.back().unwrap_or(&empty);
+        let empty;
+        let before = match self.frames.back() {
+            Some(newest) => newest,
+            None => {
+                empty = Frame::default();
+                &empty
+            }
+        };
         let have_moved = find_changes(before, &frame, &mut self.changed);
-        if have_moved || before.tables.is_empty() {
-            frame.sort_into_cells(self.schema.grid.cell_count());
+        let members = if have_moved || before.tables.is_empty() {
+            let mut members = self.spare_members.pop().unwrap_or_default();
+            if let Some(members) = Arc::get_mut(&mut members) {
+                frame.sort_into_cells(self.schema.grid.cell_count(), members);
+            }
+            members
         } else {
-            frame.members.clone_from(&before.members);
+            Arc::clone(&before.members)
+        };
+        // Those of the frame that was here before are free if no other frame has them.
+        let old = std::mem::replace(&mut frame.members, members);
+        if Arc::strong_count(&old) == 1 {
+            self.spare_members.push(old);
         }
         mark_changed_cells(
             before,

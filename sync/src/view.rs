@@ -94,6 +94,7 @@ impl View {
             return;
         }
         self.aimed = Some(aim);
+        self.make_room(aim);
         let is_seen = |cell: CellId| match grid.square_of(cell) {
             Some(square) => aim.outer.contains(square) && aim.layers.contains(grid.layer_of(cell)),
             None => true,
@@ -164,6 +165,16 @@ impl View {
                 (true, Some(_)) => sum.wrapping_add(hash::cell_in_view(cell.id, cell.hash)),
                 (true, None) => sum,
             })
+    }
+
+    /// Room for as many cells as such a sight can have at a time, so that turning allocates nothing.
+    fn make_room(&mut self, aim: Aim) {
+        // Both ends are included, and a sight of the same size may touch one row or column more elsewhere.
+        let size = aim.outer.max - aim.outer.min + IVec2::splat(2);
+        let most = 1 + size.x as usize * size.y as usize * aim.layers.count();
+        self.cells.reserve(most.saturating_sub(self.cells.len()));
+        self.dropped
+            .reserve(most.saturating_sub(self.dropped.len()));
     }
 
     fn add(&mut self, id: CellId) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// How long a sample can be the minimum.
 const MIN_WINDOW: Duration = Duration::from_secs(10);
 /// Bounds the memory if samples come faster than once a second.
-const MAX_MINIMA: usize = 32;
+const MAX_MINIMA: usize = 12;
 
 /// What is known of a connection's round trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ impl Rtt {
     fn minimum(&mut self, now: Instant, rtt: Duration) -> Duration {
         self.minima
             .retain(|&(at, least)| now.saturating_duration_since(at) <= MIN_WINDOW && least < rtt);
+        // Once and for all: a round trip must not make the tick allocate.
+        self.minima.reserve_exact(MAX_MINIMA - self.minima.len());
         if self.minima.len() == MAX_MINIMA {
             self.minima.pop_back();
         }

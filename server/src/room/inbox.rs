@@ -4,6 +4,7 @@
 //! held for a push or a swap, never over anything else; the two sides exchange buffers, so nothing is allocated in the
 //! steady state.
 
+use prost::encoding::{WireType, decode_key, decode_varint};
 use std::sync::{Mutex, PoisonError};
 use tickwire_sync::input_buffer::Input;
 use tickwire_sync::{Micros, Seq, Tick, ViewTick};
@@ -70,6 +71,63 @@ impl InputsArrived {
         })
     }
 
+    /// Reads the usual `ClientMessage`, which is one `Inputs` and nothing else, without an allocation: one comes from each player in every tick.
+    /// `None`: it is not that, or not in order; decode it whole, and see what is wrong.
+    #[must_use]
+    pub fn read(message: &[u8], arrived: Micros) -> Option<Self> {
+        let mut rest = message;
+        // ClientMessage.inputs: field 2, length-delimited.
+        let [0x12, after @ ..] = rest else {
+            return None;
+        };
+        rest = after;
+        let length = decode_varint(&mut rest).ok()?;
+        if length != rest.len() as u64 {
+            return None;
+        }
+        let mut inputs = Self {
+            seq: Seq(0),
+            target: Tick(0),
+            received: Tick(0),
+            received_at_us: 0,
+            view: ViewTick::default(),
+            arrived,
+            payload: [0; MAX_INPUT_BYTES],
+            length: 0,
+        };
+        let (mut view_tick, mut fraction) = (0, 0);
+        while !rest.is_empty() {
+            let (field, wire_type) = decode_key(&mut rest).ok()?;
+            let number = match (field, wire_type) {
+                (1..=3 | 5 | 6, WireType::Varint) => decode_varint(&mut rest).ok()? as u32,
+                (4, WireType::ThirtyTwoBit) => {
+                    let (four, after) = rest.split_first_chunk::<4>()?;
+                    rest = after;
+                    u32::from_le_bytes(*four)
+                }
+                (7, WireType::LengthDelimited) => {
+                    let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
+                    let (payload, after) = rest.split_at_checked(length)?;
+                    inputs.payload.get_mut(..length)?.copy_from_slice(payload);
+                    inputs.length = length as u8;
+                    rest = after;
+                    continue;
+                }
+                _ => return None,
+            };
+            match field {
+                1 => inputs.seq = Seq(number),
+                2 => inputs.target = Tick(number),
+                3 => inputs.received = Tick(number),
+                4 => inputs.received_at_us = number,
+                5 => view_tick = number,
+                _ => fraction = number,
+            }
+        }
+        inputs.view = ViewTick::new(Tick(view_tick), fraction.min(255));
+        Some(inputs)
+    }
+
     /// The input for the buffer.
     #[must_use]
     pub fn input(&self) -> Input<'_> {
@@ -103,5 +161,43 @@ impl Inbox {
     pub fn take(&self, into: &mut Vec<Arrived>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *waiting, into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use prost::Message as _;
+    use tickwire_proto::v1::{self, client_message::Body};
+
+    proptest! {
+        #[test]
+        fn the_quick_reading_agrees_with_the_whole_decoding(
+            numbers in prop::array::uniform6(any::<u32>()),
+            payload in prop::collection::vec(any::<u8>(), 0..70),
+            damage in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let [seq, target_tick, received_tick, received_at_us, view_tick, view_fraction] = numbers;
+            let inputs = v1::Inputs {
+                seq, target_tick, received_tick, received_at_us, view_tick, view_fraction, payload,
+            };
+            let body = Some(Body::Inputs(inputs));
+            let mut bytes = v1::ClientMessage { body }.encode_to_vec();
+            if let Some((index, byte)) = damage {
+                let at = index.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let whole = match v1::ClientMessage::decode(&bytes[..]) {
+                Ok(v1::ClientMessage { body: Some(Body::Inputs(inputs)) }) => InputsArrived::new(&inputs, Micros(7)),
+                _ => None,
+            };
+            let quick = InputsArrived::read(&bytes, Micros(7));
+            if damage.is_none() {
+                prop_assert_eq!(&quick, &whole);
+            } else if quick.is_some() {
+                prop_assert_eq!(&quick, &whole);
+            }
+        }
     }
 }

@@ -7,11 +7,16 @@ use tickwire_sync::{Micros, PlayerId, Tick};
 /// Longest line of chat.
 pub(super) const MAX_CHAT_CHARACTERS: usize = 200;
 
-pub(super) fn beat(tick: Tick, now: Micros) -> Vec<u8> {
-    encode(Body::Beat(v1::Beat {
+/// Makes `into` the beat of a tick.
+pub(super) fn beat(tick: Tick, now: Micros, into: &mut Vec<u8>) {
+    let beat = v1::Beat {
         tick: tick.0,
         clock_us: now.0,
-    }))
+    };
+    let body = Some(Body::Beat(beat));
+    into.clear();
+    // A Vec takes everything.
+    let _ = v1::ServerMessage { body }.encode(into);
 }
 
 pub(super) fn notice(text: &str) -> Vec<u8> {

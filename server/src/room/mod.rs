@@ -82,6 +82,8 @@ pub struct Room<L> {
     map: Vec<u8>,
     stats: RoomStats,
     arrived: Vec<Arrived>,
+    /// The beat of the tick that is being sent.
+    beat: Vec<u8>,
     scratch: Vec<u8>,
 }
 
@@ -111,6 +113,7 @@ impl<L: Link> Room<L> {
             map: game.map(),
             stats: RoomStats::default(),
             arrived: Vec::new(),
+            beat: Vec::new(),
             scratch: Vec::new(),
             settings,
             schema,
@@ -308,6 +311,7 @@ impl<L: Link> Room<L> {
     /// Sends each session what brings it to the newest frame, as far as its window and its socket take it. Returns the time spent on encoding.
     fn send_snapshots(&mut self, now: Micros, clock: impl Fn() -> Micros) -> Micros {
         let mut encode = Micros(0);
+        beat(self.tick, now, &mut self.beat);
         let count = self.sessions.len();
         // Whoever is first gets the freshest snapshots, so everybody is in turn.
         let first = if count == 0 {
@@ -334,7 +338,7 @@ impl<L: Link> Room<L> {
     ) -> Micros {
         let session = &mut self.sessions[index];
         if session.is_due(self.tick, self.settings.tick_rate) {
-            link.send(&beat(self.tick, now));
+            link.send(&self.beat);
         }
         let sight: Sight = self.game.sight(session.player);
         session.view.aim(&self.schema.grid, sight);
