@@ -18,6 +18,7 @@ pub mod history;
 pub mod memo;
 pub mod packed;
 mod plain;
+mod path;
 mod sent_ticks;
 pub mod snapshot;
 pub mod view;
