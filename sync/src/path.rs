@@ -66,6 +66,9 @@ pub(crate) struct Path {
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// When the newest that arrived had done so, had the path no length.
+    crossed: i64,
+    is_another: bool,
 }
 
 impl Path {
@@ -86,6 +89,8 @@ impl Path {
             limited_at: now,
             arrived: 0,
             has_changed: false,
+            crossed: 0,
+            is_another: false,
         }
     }
 
@@ -110,6 +115,16 @@ impl Path {
     /// Whether the newest arrival showed that the line is another than it was.
     pub fn has_changed(&self) -> bool {
         self.has_changed
+    }
+
+    /// When the newest that has arrived did so, by the server's clock and without the path's own length.
+    pub fn crossed(&self) -> i64 {
+        self.crossed
+    }
+
+    /// Whether the newest arrival made the least delay a new one.
+    pub fn is_another(&self) -> bool {
+        self.is_another
     }
 
     /// The delays' spread beyond what is predicted.
@@ -144,11 +159,16 @@ impl Path {
         let delay = i64::from(raw.wrapping_sub(origin) as i32);
         self.arrived = self.arrived.saturating_add(1);
         let received = sent.at + delay;
-        self.least.add(delay, sent, is_fresh_start);
+        self.is_another = self.least.add(delay, sent, is_fresh_start);
+        // After a long pause what came before says nothing of the wire.
+        if self.arrivals.newest_first().next().is_some_and(|(before, _)| received - before > MOST_SPAN) {
+            self.arrivals.clear();
+        }
         self.arrivals.push((received, sent.sum));
 
         let (least, its_bytes) = self.least.get();
-        let measured = received - least + i64::from(its_bytes) * self.wire() / 1000;
+        self.crossed = received - least;
+        let measured = self.crossed + i64::from(its_bytes) * self.wire() / 1000;
         let error = measured - predicted;
         // What the delays scatter around their trend: a queue that grows is no jitter.
         let step = error - self.errors.newest_first().next().map_or(0, |(_, error)| *error);
@@ -259,7 +279,8 @@ impl LeastDelay {
         self.older.min(self.newer)
     }
 
-    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) {
+    /// `true`: what was the least before counts no more.
+    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> bool {
         let sample = (delay, sent.bytes);
         if sent.at - self.since >= LEAST_DELAY_SPAN / 2 {
             self.older = std::mem::replace(&mut self.newer, (i64::MAX, 0));
@@ -268,14 +289,16 @@ impl LeastDelay {
         self.newer = self.newer.min(sample);
         if !sent.alone {
             self.alone_count = 0;
-            return;
+            return false;
         }
         self.alone = if self.alone_count == 0 { sample } else { self.alone.min(sample) };
         self.alone_count += 1;
-        if self.alone_count >= Self::ALONE_IN_A_ROW || is_fresh_start {
+        let counts = self.alone_count >= Self::ALONE_IN_A_ROW || is_fresh_start;
+        if counts {
             (self.older, self.newer) = (self.alone, self.alone);
             self.alone_count = 0;
         }
+        counts
     }
 }
 
@@ -336,6 +359,10 @@ impl<T, const N: usize> Ring<T, N> {
         self.slots[self.next] = value;
         self.next = (self.next + 1) % N;
         self.count = (self.count + 1).min(N);
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
     }
 
     fn newest_first(&self) -> impl Iterator<Item = &T> {

@@ -134,7 +134,10 @@ impl Window {
             left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
                 self.path.arrived(&first.sent, received_at_us, left, first.is_fresh_start);
-                let turn = heard - self.path.left();
+                if self.path.is_another() {
+                    self.turn = LeastOf::new(EMPTY_INTERVAL);
+                }
+                let turn = heard - self.path.crossed();
                 self.turn.add(turn, heard);
                 self.late += ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
                 if self.path.has_changed() {
