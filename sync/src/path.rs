@@ -19,6 +19,8 @@ const LEAST_DELAY_SPAN: i64 = 10_000_000;
 const WIRE_SPAN: i64 = 1_000_000;
 /// Over at least this long a wire time is measured.
 const LEAST_SPACING: i64 = 50_000;
+/// What may be jitter where there was none, for one delay.
+const LEAST_JITTER: i64 = 2_000;
 /// Errors beyond this say nothing of jitter: they are stalls.
 const MOST_JITTER: i64 = 100_000;
 /// How long the latest delays are looked at: so many times the jitter, and at most this.
@@ -86,7 +88,7 @@ impl Path {
             // What nothing is known of is watched at first.
             wire: Some(LeastOf::new(WIRE_SPAN)),
             ease: 1024,
-            limited_at: now,
+            limited_at: now - FREE_AFTER / 2,
             arrived: 0,
             has_changed: false,
             crossed: 0,
@@ -147,6 +149,11 @@ impl Path {
         sent.at.max(before) + i64::from(sent.bytes) * self.wire() / 1000
     }
 
+    /// Whether the path let a snapshot wait lately.
+    pub fn limits(&self, now: i64) -> bool {
+        now - self.limited_at < FREE_AFTER / 2
+    }
+
     /// The window let a snapshot wait at `now`.
     pub fn deferred(&mut self, now: i64) {
         self.limited_at = now;
@@ -174,7 +181,9 @@ impl Path {
         let step = error - self.errors.newest_first().next().map_or(0, |(_, error)| *error);
         let step = step.clamp(-MOST_JITTER, MOST_JITTER);
         self.trend += (step - self.trend) / 8;
-        self.jitter += ((step - self.trend).abs() - self.jitter) / 8;
+        // One that is far off may be a stall, or the line has become another: many make jitter.
+        let off = (step - self.trend).abs().min(4 * self.jitter + LEAST_JITTER);
+        self.jitter += (off - self.jitter) / 8;
         self.errors.push((received, error));
         let correction = if error < 0 { error } else { self.standing(received) };
         for (_, error) in self.errors.iter_mut() {
@@ -214,6 +223,7 @@ impl Path {
         // Later than predicted by more than half a tick: the line has become slower, and what it was counts no more.
         if correction > self.tick / 2 + 2 * self.jitter {
             *wire = LeastOf::new(WIRE_SPAN);
+            self.ease = 1024;
             self.has_changed = true;
         }
         let spacing = self.spacing();
@@ -227,7 +237,7 @@ impl Path {
         } else if queue > self.tick / 2 && self.ease < 1024 {
             self.ease += (1024 - self.ease) / 4;
         }
-        let own = i64::from(sent.bytes) * self.wire() / 1000;
+        let own = (i64::from(sent.bytes) * self.wire() / 1000).min(self.tick);
         self.ease = (self.ease + 1024 * correction.clamp(-own, own) / own.max(1) / 16).clamp(64, 2048);
     }
 

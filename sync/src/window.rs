@@ -86,7 +86,7 @@ impl Window {
             input_pause: 0,
             turn: LeastOf::new(EMPTY_INTERVAL),
             late: 0,
-            empty_at: micros(now) + EMPTY_INTERVAL,
+            empty_at: micros(now) + EMPTY_SOON,
             is_emptying: false,
             extra_at: 0,
         }
@@ -214,7 +214,7 @@ impl Window {
 
     /// Whether what is on its way will have left the path's narrowest place soon enough. Lets the path run empty now and then.
     fn may_queue(&mut self, now: i64) -> bool {
-        self.is_emptying |= now >= self.empty_at;
+        self.is_emptying |= now >= self.empty_at && self.path.limits(now);
         let leaves = self.in_flight.iter().fold(self.path.left(), |left, flying| self.path.leaves(&flying.sent, left));
         let allowed = self.tick + (self.path.jitter() / 2).min(2 * self.tick);
         let may = leaves - now <= allowed && !self.is_emptying;
