@@ -19,6 +19,9 @@ const LEAST_DELAY_SPAN: i64 = 10_000_000;
 const WIRE_SPAN: i64 = 1_000_000;
 /// Over at least this long a wire time is measured.
 const LEAST_SPACING: i64 = 50_000;
+/// A path that is longer by this much than it was has others' packets in its queue, and may then have so much of ours.
+const OTHERS_QUEUE: i64 = 50_000;
+const OTHERS_SLACK: i64 = 150_000;
 /// What may be jitter where there was none, for one delay.
 const LEAST_JITTER: i64 = 2_000;
 /// Errors beyond this say nothing of jitter: they are stalls.
@@ -71,6 +74,8 @@ pub(crate) struct Path {
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
     is_another: bool,
+    /// Others fill the queue too.
+    is_shared: bool,
 }
 
 impl Path {
@@ -93,6 +98,7 @@ impl Path {
             has_changed: false,
             crossed: 0,
             is_another: false,
+            is_shared: false,
         }
     }
 
@@ -129,9 +135,10 @@ impl Path {
         self.is_another
     }
 
-    /// The delays' spread beyond what is predicted.
-    pub fn jitter(&self) -> i64 {
-        self.jitter
+    /// What a queue may be beyond what is meant to stand: jitter looks like queue, and beside others' a small one is lost.
+    pub fn slack(&self) -> i64 {
+        let others = if self.is_shared { OTHERS_SLACK } else { 0 };
+        (self.jitter / 2).min(2 * self.tick) + others
     }
 
     /// For how long the newest snapshot that arrived had to queue.
@@ -166,7 +173,15 @@ impl Path {
         let delay = i64::from(raw.wrapping_sub(origin) as i32);
         self.arrived = self.arrived.saturating_add(1);
         let received = sent.at + delay;
-        self.is_another = self.least.add(delay, sent, is_fresh_start);
+        let (before, _) = self.least.get();
+        let longer = self.least.add(delay, sent, is_fresh_start);
+        self.is_another = longer.is_some();
+        // A queue that stands without us is others': who waits until it is gone gets nothing.
+        if longer.is_some_and(|longer| longer > OTHERS_QUEUE) {
+            self.is_shared = true;
+        } else if delay < before.saturating_sub(OTHERS_QUEUE) {
+            self.is_shared = false;
+        }
         // After a long pause what came before says nothing of the wire.
         if self.arrivals.newest_first().next().is_some_and(|(before, _)| received - before > MOST_SPAN) {
             self.arrivals.clear();
@@ -206,7 +221,7 @@ impl Path {
         let now = self.left;
         self.has_changed = false;
         let Some(wire) = &mut self.wire else {
-            if self.waited > self.tick + self.jitter / 2 {
+            if self.waited > self.tick + self.slack() {
                 let mut wire = LeastOf::new(WIRE_SPAN);
                 wire.add(self.spacing().unwrap_or(FIRST_WIRE), now);
                 self.wire = Some(wire);
@@ -221,7 +236,7 @@ impl Path {
             return;
         }
         // Later than predicted by more than half a tick: the line has become slower, and what it was counts no more.
-        if correction > self.tick / 2 + 2 * self.jitter {
+        if correction > self.tick / 2 + 2 * self.jitter && !self.is_shared {
             *wire = LeastOf::new(WIRE_SPAN);
             self.ease = 1024;
             self.has_changed = true;
@@ -231,7 +246,7 @@ impl Path {
             wire.add(spacing, now);
         }
         // Without a queue what was measured says only how often something was sent: the path may carry more.
-        let queue = self.waited - self.jitter / 2;
+        let queue = self.waited - self.slack() / 2;
         if queue < self.tick / 4 {
             self.ease -= self.ease / 128;
         } else if queue > self.tick / 2 && self.ease < 1024 {
@@ -289,8 +304,9 @@ impl LeastDelay {
         self.older.min(self.newer)
     }
 
-    /// `true`: what was the least before counts no more.
-    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> bool {
+    /// By how much the least is more than it was, where what was the least before counts no more.
+    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> Option<i64> {
+        let (before, _) = self.get();
         let sample = (delay, sent.bytes);
         if sent.at - self.since >= LEAST_DELAY_SPAN / 2 {
             self.older = std::mem::replace(&mut self.newer, (i64::MAX, 0));
@@ -299,7 +315,7 @@ impl LeastDelay {
         self.newer = self.newer.min(sample);
         if !sent.alone {
             self.alone_count = 0;
-            return false;
+            return None;
         }
         self.alone = if self.alone_count == 0 { sample } else { self.alone.min(sample) };
         self.alone_count += 1;
@@ -308,7 +324,7 @@ impl LeastDelay {
             (self.older, self.newer) = (self.alone, self.alone);
             self.alone_count = 0;
         }
-        counts
+        counts.then(|| self.alone.0 - before)
     }
 }
 

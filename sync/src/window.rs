@@ -216,7 +216,7 @@ impl Window {
     fn may_queue(&mut self, now: i64) -> bool {
         self.is_emptying |= now >= self.empty_at && self.path.limits(now);
         let leaves = self.in_flight.iter().fold(self.path.left(), |left, flying| self.path.leaves(&flying.sent, left));
-        let allowed = self.tick + (self.path.jitter() / 2).min(2 * self.tick);
+        let allowed = self.tick + self.path.slack();
         let may = leaves - now <= allowed && !self.is_emptying;
         if !may {
             self.path.deferred(now);
