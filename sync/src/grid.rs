@@ -179,6 +179,25 @@ impl Grid {
         ))
     }
 
+    /// How near a cell is to a position: 256 where it is inside, a half at a quarter of a cell's side from its edge, a
+    /// seventeenth at a whole side. What has no place (the global cell) counts as a half.
+    pub(crate) fn nearness(&self, cell: CellId, position: IVec2) -> u32 {
+        let Some(square) = self.square_of(cell) else {
+            return 128;
+        };
+        let side = i64::from(self.cell_size);
+        let low = self.origin.as_i64vec2() + square.as_i64vec2() * side;
+        let position = position.as_i64vec2();
+        // In 1/64 of a side, so that the squares stay small.
+        let off = (low - position)
+            .max(position - low - side + 1)
+            .max(glam::I64Vec2::ZERO)
+            * 64
+            / side;
+        let off = off.min(glam::I64Vec2::splat(1 << 12));
+        (256 * 256 / (256 + off.length_squared())) as u32
+    }
+
     pub(crate) fn each(&self, squares: Squares) -> impl Iterator<Item = IVec2> + use<> {
         (squares.min.y..=squares.max.y)
             .flat_map(move |y| (squares.min.x..=squares.max.x).map(move |x| IVec2::new(x, y)))
@@ -232,6 +251,19 @@ mod tests {
         );
         assert_eq!(grid.layer_of(CellId(13)), Layer(1));
         assert_eq!(grid.square_of(CellId(24)), Some(IVec2::new(3, 2)));
+    }
+
+    #[test]
+    fn nearness_falls_with_the_distance_to_the_cells_edge() {
+        let grid = grid();
+        // Squares from -100 to 300 and from 0 to 300, of side 100.
+        let nearness = |x, y| grid.nearness(CellId(1), IVec2::new(x, y));
+        assert_eq!([nearness(-100, 0), nearness(-1, 99)], [256, 256]);
+        assert_eq!(nearness(24, 50), 128);
+        assert_eq!(nearness(99, 50), 15);
+        assert!(nearness(99, 199) < nearness(99, 50));
+        assert_eq!(nearness(i32::MAX, i32::MAX), 0);
+        assert_eq!(grid.nearness(CellId::GLOBAL, IVec2::ZERO), 128);
     }
 
     #[test]

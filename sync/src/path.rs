@@ -141,11 +141,6 @@ impl Path {
         (self.jitter / 2).min(2 * self.tick) + others
     }
 
-    /// For how long the newest snapshot that arrived had to queue.
-    pub fn waited(&self) -> i64 {
-        self.waited
-    }
-
     /// When the newest that has arrived left the narrowest place; `None`: nothing has arrived yet.
     pub fn left(&self) -> i64 {
         self.left
@@ -167,7 +162,13 @@ impl Path {
     }
 
     /// `sent` has arrived at `received_at_us` by the client's clock; `predicted` is when it should have left.
-    pub fn arrived(&mut self, sent: &Sent, received_at_us: u32, predicted: i64, is_fresh_start: bool) {
+    pub fn arrived(
+        &mut self,
+        sent: &Sent,
+        received_at_us: u32,
+        predicted: i64,
+        is_fresh_start: bool,
+    ) {
         let raw = received_at_us.wrapping_sub(sent.at as u32);
         let origin = *self.origin.get_or_insert(raw);
         let delay = i64::from(raw.wrapping_sub(origin) as i32);
@@ -183,7 +184,12 @@ impl Path {
             self.is_shared = false;
         }
         // After a long pause what came before says nothing of the wire.
-        if self.arrivals.newest_first().next().is_some_and(|(before, _)| received - before > MOST_SPAN) {
+        if self
+            .arrivals
+            .newest_first()
+            .next()
+            .is_some_and(|(before, _)| received - before > MOST_SPAN)
+        {
             self.arrivals.clear();
         }
         self.arrivals.push((received, sent.sum));
@@ -193,27 +199,40 @@ impl Path {
         let measured = self.crossed + i64::from(its_bytes) * self.wire() / 1000;
         let error = measured - predicted;
         // What the delays scatter around their trend: a queue that grows is no jitter.
-        let step = error - self.errors.newest_first().next().map_or(0, |(_, error)| *error);
+        let step = error
+            - self
+                .errors
+                .newest_first()
+                .next()
+                .map_or(0, |(_, error)| *error);
         let step = step.clamp(-MOST_JITTER, MOST_JITTER);
         self.trend += (step - self.trend) / 8;
         // One that is far off may be a stall, or the line has become another: many make jitter.
-        let off = (step - self.trend).abs().min(4 * self.jitter + LEAST_JITTER);
+        let off = (step - self.trend)
+            .abs()
+            .min(4 * self.jitter + LEAST_JITTER);
         self.jitter += (off - self.jitter) / 8;
         self.errors.push((received, error));
-        let correction = if error < 0 { error } else { self.standing(received) };
+        let correction = if error < 0 {
+            error
+        } else {
+            self.standing(received)
+        };
         for (_, error) in self.errors.iter_mut() {
             *error -= correction;
         }
         self.left = predicted + correction;
         self.waited = self.left - sent.at - i64::from(sent.bytes) * self.wire() / 1000;
         self.follow_wire(sent, correction);
-        if std::env::var("DBG").is_ok() { println!("DBG {} bytes {} delay {} min {:?} err {} corr {} jit {} waited {} wire {} ease {} spacing {:?} lim {}", sent.at/1000, sent.bytes, delay, self.least.get(), error, correction, self.jitter, self.waited, self.wire(), self.ease, self.spacing(), self.wire.is_some()); }
     }
 
     /// What all of the latest delays were more than predicted.
     fn standing(&self, now: i64) -> i64 {
         let span = (self.jitter * JITTER_SPANS).min(MOST_SPAN);
-        let latest = self.errors.newest_first().take_while(|(at, _)| now - at <= span);
+        let latest = self
+            .errors
+            .newest_first()
+            .take_while(|(at, _)| now - at <= span);
         latest.map(|(_, error)| *error).min().unwrap_or(0)
     }
 
@@ -253,7 +272,8 @@ impl Path {
             self.ease += (1024 - self.ease) / 4;
         }
         let own = (i64::from(sent.bytes) * self.wire() / 1000).min(self.tick);
-        self.ease = (self.ease + 1024 * correction.clamp(-own, own) / own.max(1) / 16).clamp(64, 2048);
+        self.ease =
+            (self.ease + 1024 * correction.clamp(-own, own) / own.max(1) / 16).clamp(64, 2048);
     }
 
     /// Nanoseconds a byte between the latest arrivals, over long enough that jitter is a small part of it.
@@ -317,7 +337,11 @@ impl LeastDelay {
             self.alone_count = 0;
             return None;
         }
-        self.alone = if self.alone_count == 0 { sample } else { self.alone.min(sample) };
+        self.alone = if self.alone_count == 0 {
+            sample
+        } else {
+            self.alone.min(sample)
+        };
         self.alone_count += 1;
         let counts = self.alone_count >= Self::ALONE_IN_A_ROW || is_fresh_start;
         if counts {

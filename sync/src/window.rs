@@ -28,8 +28,6 @@ const UNHEARD: i64 = 250_000;
 const EMPTY_INTERVAL: i64 = 10_000_000;
 /// The same, after the line has changed.
 const EMPTY_SOON: i64 = 500_000;
-/// How often one extra goes, to see whether the path carries more.
-const EXTRA_INTERVAL: i64 = 250_000;
 /// Snapshots that may be on their way before any was named, and how many more each one named allows.
 const FIRST_SNAPSHOTS: usize = 4;
 const MORE_PER_NAMED: usize = 2;
@@ -57,7 +55,6 @@ pub struct Window {
     late: i64,
     empty_at: i64,
     is_emptying: bool,
-    extra_at: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +70,15 @@ impl Window {
     /// A window for a new connection, on which nothing is on its way. It starts as if an input had just come.
     #[must_use]
     pub fn new(now: Micros, tick_rate: u32) -> Self {
-        let tick = 1_000_000 / i64::from(tick_rate.max(1));
+        Self::with_tick(now, 1_000_000 / i64::from(tick_rate.max(1)))
+    }
+
+    /// Begins anew on another connection: everything that is known of the old path is forgotten.
+    pub fn start_over(&mut self, now: Micros) {
+        *self = Self::with_tick(now, self.tick);
+    }
+
+    fn with_tick(now: Micros, tick: i64) -> Self {
         Self {
             tick,
             path: Path::new(micros(now), tick),
@@ -88,7 +93,6 @@ impl Window {
             late: 0,
             empty_at: micros(now) + EMPTY_SOON,
             is_emptying: false,
-            extra_at: 0,
         }
     }
 
@@ -108,7 +112,12 @@ impl Window {
         self.in_flight.push_back(InFlight {
             tick,
             bytes,
-            sent: Sent { at, bytes: on_wire, sum: self.sum, alone },
+            sent: Sent {
+                at,
+                bytes: on_wire,
+                sum: self.sum,
+                alone,
+            },
             is_fresh_start: is_fresh_start && alone,
         });
         self.bytes += bytes;
@@ -128,18 +137,25 @@ impl Window {
             return;
         }
         let mut left = self.path.left();
-        while let Some(first) = self.in_flight.front().copied().filter(|first| first.tick <= newest) {
+        while let Some(first) = self
+            .in_flight
+            .front()
+            .copied()
+            .filter(|first| first.tick <= newest)
+        {
             self.in_flight.pop_front();
             self.bytes -= first.bytes;
             left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
-                self.path.arrived(&first.sent, received_at_us, left, first.is_fresh_start);
+                self.path
+                    .arrived(&first.sent, received_at_us, left, first.is_fresh_start);
                 if self.path.is_another() {
                     self.turn = LeastOf::new(EMPTY_INTERVAL);
                 }
                 let turn = heard - self.path.crossed();
                 self.turn.add(turn, heard);
-                self.late += ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
+                self.late +=
+                    ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
                 if self.path.has_changed() {
                     self.empty_at = self.empty_at.min(heard + EMPTY_SOON);
                 }
@@ -215,7 +231,12 @@ impl Window {
     /// Whether what is on its way will have left the path's narrowest place soon enough. Lets the path run empty now and then.
     fn may_queue(&mut self, now: i64) -> bool {
         self.is_emptying |= now >= self.empty_at && self.path.limits(now);
-        let leaves = self.in_flight.iter().fold(self.path.left(), |left, flying| self.path.leaves(&flying.sent, left));
+        let leaves = self
+            .in_flight
+            .iter()
+            .fold(self.path.left(), |left, flying| {
+                self.path.leaves(&flying.sent, left)
+            });
         let allowed = self.tick + self.path.slack();
         let may = leaves - now <= allowed && !self.is_emptying;
         if !may {

@@ -81,7 +81,11 @@ impl Line {
         let mut at = start;
         loop {
             let rate = self.rate_at(at);
-            let until = self.rates.iter().map(|(from, _)| *from).find(|from| *from > at);
+            let until = self
+                .rates
+                .iter()
+                .map(|(from, _)| *from)
+                .find(|from| *from > at);
             match until {
                 Some(until) if rate * (until - at) < bits => {
                     bits -= rate * (until - at);
@@ -113,9 +117,16 @@ pub struct Outcome {
 enum Event {
     /// The competing flow's packet is acknowledged.
     Acknowledged,
-    Delivered { tick: u32, sent: i64, bytes: i64 },
+    Delivered {
+        tick: u32,
+        sent: i64,
+        bytes: i64,
+    },
     InputMade,
-    InputArrived { received: u32, at: u32 },
+    InputArrived {
+        received: u32,
+        at: u32,
+    },
     ServerTick(u32),
 }
 
@@ -179,7 +190,11 @@ impl Run<'_> {
 
     fn jitter(&mut self) -> i64 {
         let jitter = self.line.jitter;
-        if jitter == 0 { 0 } else { self.random.i64(-jitter..=jitter) }
+        if jitter == 0 {
+            0
+        } else {
+            self.random.i64(-jitter..=jitter)
+        }
     }
 
     fn step(&mut self, now: i64, event: Event, policy: &mut dyn Policy, outcome: &mut Outcome) {
@@ -192,7 +207,11 @@ impl Run<'_> {
             Event::Delivered { tick, sent, bytes } => {
                 self.in_flight -= bytes;
                 self.received = (tick, (now + CLOCK_OFFSET) as u32);
-                outcome.arrivals.push(Arrival { sent, at: now, bytes });
+                outcome.arrivals.push(Arrival {
+                    sent,
+                    at: now,
+                    bytes,
+                });
             }
             Event::InputMade => self.input_made(now),
             Event::InputArrived { received, at } => {
@@ -204,9 +223,16 @@ impl Run<'_> {
 
     fn server_tick(&mut self, now: i64, tick: u32, policy: &mut dyn Policy) {
         let backlog = self.backlog(now);
-        let Some(fill) = policy.may_send(Micros(now as u64), backlog) else { return };
+        let Some(fill) = policy.may_send(Micros(now as u64), backlog) else {
+            return;
+        };
         let varies = self.line.varies;
-        let mut bytes = self.line.wants + if varies == 0 { 0 } else { self.random.i64(-varies..=varies) };
+        let mut bytes = self.line.wants
+            + if varies == 0 {
+                0
+            } else {
+                self.random.i64(-varies..=varies)
+            };
         if tick == 1 {
             bytes *= 5;
         } else if self.line.fills {
@@ -215,7 +241,9 @@ impl Run<'_> {
         policy.sent(Tick(tick), bytes as usize, Micros(now as u64));
         self.in_flight += bytes;
         let mut late = 0;
-        if self.line.competitor_from.is_some_and(|from| from <= now) && backlog_time(self, now) > self.line.queue {
+        if self.line.competitor_from.is_some_and(|from| from <= now)
+            && backlog_time(self, now) > self.line.queue
+        {
             // Dropped at the tail: comes again after a round trip through that queue.
             late = self.line.round_trip + self.line.queue;
         } else if self.random.f64() < self.line.loss {
@@ -224,7 +252,14 @@ impl Run<'_> {
         self.free_at = self.line.through(self.free_at.max(now), bytes + HEADS);
         let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
         self.newest_delivery = self.newest_delivery.max(self.free_at + delay + late);
-        self.at(self.newest_delivery, Event::Delivered { tick, sent: now, bytes });
+        self.at(
+            self.newest_delivery,
+            Event::Delivered {
+                tick,
+                sent: now,
+                bytes,
+            },
+        );
     }
 
     /// Bytes before the narrow place.
@@ -280,15 +315,21 @@ fn backlog_time(run: &Run<'_>, now: i64) -> i64 {
 
 impl Outcome {
     fn of(&self, from: i64, to: i64) -> impl Iterator<Item = &Arrival> {
-        self.arrivals.iter().filter(move |arrival| (from..to).contains(&arrival.at))
+        self.arrivals
+            .iter()
+            .filter(move |arrival| (from..to).contains(&arrival.at))
     }
 
     /// The age on arrival, in ms, that this part of the snapshots had at most; of those that arrived in a span (in s).
     pub fn age_ms(&self, part: f64, from: f64, to: f64) -> f64 {
-        let mut ages: Vec<i64> = self.of((from * 1e6) as i64, (to * 1e6) as i64).map(|arrival| arrival.at - arrival.sent).collect();
+        let mut ages: Vec<i64> = self
+            .of((from * 1e6) as i64, (to * 1e6) as i64)
+            .map(|arrival| arrival.at - arrival.sent)
+            .collect();
         ages.sort_unstable();
         let place = ((ages.len() as f64 * part) as usize).min(ages.len().saturating_sub(1));
-        ages.get(place).map_or(f64::INFINITY, |age| *age as f64 / 1e3)
+        ages.get(place)
+            .map_or(f64::INFINITY, |age| *age as f64 / 1e3)
     }
 
     /// Snapshots a second that arrived in a span (in s).
@@ -298,13 +339,20 @@ impl Outcome {
 
     /// Which part of the line was used.
     pub fn used(&self) -> f64 {
-        self.arrivals.iter().map(|arrival| (arrival.bytes + HEADS) as f64).sum::<f64>() / self.line_bytes
+        self.arrivals
+            .iter()
+            .map(|arrival| (arrival.bytes + HEADS) as f64)
+            .sum::<f64>()
+            / self.line_bytes
     }
 
     /// How long after `from` (in s) all that arrives is at most `age_ms` old.
     pub fn fresh_after_ms(&self, from: f64, to: f64, age_ms: f64) -> f64 {
         let from_us = (from * 1e6) as i64;
-        let old = self.of(from_us, (to * 1e6) as i64).filter(|arrival| (arrival.at - arrival.sent) as f64 / 1e3 > age_ms);
-        old.last().map_or(0.0, |arrival| (arrival.at - from_us) as f64 / 1e3)
+        let old = self
+            .of(from_us, (to * 1e6) as i64)
+            .filter(|arrival| (arrival.at - arrival.sent) as f64 / 1e3 > age_ms);
+        old.last()
+            .map_or(0.0, |arrival| (arrival.at - from_us) as f64 / 1e3)
     }
 }

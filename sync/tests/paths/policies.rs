@@ -49,7 +49,8 @@ impl Policy for FirstWindow {
         let most = Micros::from_millis(250);
         let limit = most.plus(self.least.unwrap_or(most));
         let oldest = self.in_flight.front();
-        let may = self.bytes < 64 * 1024 && oldest.is_none_or(|(_, _, sent)| now.since(*sent) <= limit);
+        let may =
+            self.bytes < 64 * 1024 && oldest.is_none_or(|(_, _, sent)| now.since(*sent) <= limit);
         may.then_some(usize::MAX)
     }
     fn sent(&mut self, tick: Tick, bytes: usize, now: Micros) {
@@ -57,7 +58,12 @@ impl Policy for FirstWindow {
         self.bytes += bytes;
     }
     fn received(&mut self, newest: Tick, _: u32, now: Micros) {
-        while let Some((tick, bytes, sent)) = self.in_flight.front().copied().filter(|first| first.0 <= newest) {
+        while let Some((tick, bytes, sent)) = self
+            .in_flight
+            .front()
+            .copied()
+            .filter(|first| first.0 <= newest)
+        {
             self.in_flight.pop_front();
             self.bytes -= bytes;
             if tick == newest {
@@ -79,7 +85,9 @@ impl Model {
 
 impl Policy for Model {
     fn may_send(&mut self, now: Micros, _: i64) -> Option<usize> {
-        self.0.may_send(now).then(|| self.0.fill().unwrap_or(usize::MAX))
+        self.0
+            .may_send(now)
+            .then(|| self.0.fill().unwrap_or(usize::MAX))
     }
     fn sent(&mut self, tick: Tick, bytes: usize, now: Micros) {
         self.0.sent(tick, bytes, now);
