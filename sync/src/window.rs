@@ -99,7 +99,7 @@ impl Window {
     /// Notes that the snapshot of `tick` was sent.
     pub fn sent(&mut self, tick: Tick, bytes: usize, now: Micros) {
         let at = micros(now);
-        if self.fill().is_some_and(|fill| bytes >= fill) {
+        if self.path.is_limited() && self.fill().is_some_and(|fill| bytes >= fill) {
             self.path.deferred(at);
         }
         let on_wire = bytes as u32 + OVERHEAD * (1 + bytes as u32 / 1448);
@@ -189,11 +189,13 @@ impl Window {
         self.may_queue(at)
     }
 
-    /// How many bytes the path carries in a tick; `None` where it does not limit.
+    /// How many bytes the next snapshot may have: what the path carries in a tick; `None` where it does not limit.
     #[must_use]
     pub fn fill(&self) -> Option<usize> {
         if !self.path.is_limited() {
-            return None;
+            // What all together may be on its way holds on any path.
+            let left = MAX_BYTES.saturating_sub(self.bytes);
+            return (left < MAX_BYTES / 2).then_some(left);
         }
         let carries = self.tick * 1000 / self.path.wire().max(1) - i64::from(OVERHEAD);
         Some((carries.max(0) as usize).max(LEAST_FILL))
@@ -243,5 +245,111 @@ impl Window {
             self.path.deferred(now);
         }
         may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: u64 = 16_667;
+
+    fn at(tick: u32) -> Micros {
+        Micros(u64::from(tick) * TICK)
+    }
+
+    #[test]
+    fn a_client_that_keeps_up_gets_every_tick_whole() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut deferred = 0;
+        for tick in 1..600_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1000, at(tick));
+            } else {
+                deferred += 1;
+            }
+            // Named five ticks later; the client's clock wraps meanwhile.
+            let newest = tick.saturating_sub(5);
+            let received_at = (at(newest).0 as u32).wrapping_sub(4_000_000);
+            window.received(Tick(newest), received_at, at(tick));
+            assert!(tick < 300 || window.fill().is_none(), "tick {tick}");
+        }
+        assert!(deferred < 10, "{deferred} waited at the beginning");
+    }
+
+    #[test]
+    fn a_client_that_names_only_old_snapshots_waits_within_the_window() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut most = 0;
+        for tick in 1..6000_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1500, at(tick));
+            }
+            // Inputs come, but everything they name is ten seconds old.
+            let newest = tick.saturating_sub(600);
+            window.received(Tick(newest), at(tick).0 as u32, at(tick));
+            most = most.max(window.bytes_in_flight());
+        }
+        assert!(most <= MAX_BYTES, "{most} bytes were on their way");
+    }
+
+    #[test]
+    fn who_names_what_was_never_sent_frees_nothing() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut sent = 0;
+        for tick in 1..600_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1500, at(tick));
+                sent += 1;
+            }
+            window.received(Tick(u32::MAX), at(tick).0 as u32, at(tick));
+        }
+        assert!(sent <= FIRST_SNAPSHOTS, "{sent} snapshots went");
+    }
+
+    #[test]
+    fn a_stalled_downlink_gets_nothing_while_inputs_say_so() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut sent_late = 0;
+        for tick in 1..900_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1000, at(tick));
+                sent_late += u32::from(tick > 308);
+            }
+            // From tick 300 on nothing arrives.
+            let newest = tick.saturating_sub(2).min(300);
+            window.received(Tick(newest), at(newest).0 as u32, at(tick));
+        }
+        assert_eq!(sent_late, 0);
+        assert!(window.bytes_in_flight() <= 8_000);
+    }
+
+    #[test]
+    fn a_silent_client_costs_less_than_a_kilobyte_a_second() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut bytes = 0;
+        for tick in 1..=3600_u32 {
+            if tick > 60 && window.may_send(at(tick)) {
+                window.sent(Tick(tick), 2500, at(tick));
+                bytes += 2500;
+            }
+        }
+        assert!(bytes < 60_000, "{bytes} bytes in a minute");
+        assert!(bytes > 0);
+    }
+
+    #[test]
+    fn times_that_cannot_be_right_do_no_harm() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut window = Window::new(Micros(0), 60);
+        for tick in 1..20_000_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), random.usize(0..5000), at(tick));
+            }
+            let newest = Tick(tick.saturating_sub(random.u32(0..20)));
+            window.received(newest, random.u32(..), Micros(random.u64(0..=at(tick).0)));
+            assert!(window.bytes_in_flight() <= MAX_BYTES + 5000);
+            assert!(window.fill().is_none_or(|fill| fill >= LEAST_FILL));
+        }
     }
 }
