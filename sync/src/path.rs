@@ -15,8 +15,9 @@ use crate::ids::Micros;
 pub(crate) const OVERHEAD: u32 = 66;
 /// For how long a least delay counts.
 const LEAST_DELAY_SPAN: i64 = 10_000_000;
-/// For how long a least wire time counts.
-const WIRE_SPAN: i64 = 1_000_000;
+/// What a byte may take, in nanoseconds: 8 Gbit/s to 8 kbit/s.
+const LEAST_WIRE: i64 = 1;
+const MOST_WIRE: i64 = 1_000_000;
 /// Over at least this long a wire time is measured.
 const LEAST_SPACING: i64 = 50_000;
 /// A path that is longer by this much than it was has others' packets in its queue, and may then have so much of ours.
@@ -31,6 +32,8 @@ const JITTER_SPANS: i64 = 20;
 const MOST_SPAN: i64 = 500_000;
 /// Without a snapshot that had to wait for this long, a limited path counts as free again.
 const FREE_AFTER: i64 = 2_000_000;
+/// No queue for this long: the path may well be another by now.
+const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
 const FIRST_WIRE: i64 = 8_000;
 
@@ -64,16 +67,20 @@ pub(crate) struct Path {
     errors: Ring<(i64, i64), 32>,
     arrivals: Ring<(i64, u64), 32>,
     /// Nanoseconds a byte; `None` while the path is free.
-    wire: Option<LeastOf>,
-    /// What of that is believed, in 1/1024: less and less, as long as no queue is seen.
-    ease: i64,
+    wire: Option<i64>,
     /// When the window last let a snapshot wait, or the path was found limited.
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// When a queue was seen last.
+    queue_at: i64,
+    /// Since when there was a queue with every arrival.
+    busy_since: i64,
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
     is_another: bool,
+    /// From sending to hearing of the arrival, at the least.
+    pub round_trip: i64,
     /// Others fill the queue too.
     is_shared: bool,
 }
@@ -91,13 +98,15 @@ impl Path {
             errors: Ring::default(),
             arrivals: Ring::default(),
             // What nothing is known of is watched at first.
-            wire: Some(LeastOf::new(WIRE_SPAN)),
-            ease: 1024,
+            wire: Some(FIRST_WIRE),
             limited_at: now - FREE_AFTER / 2,
             arrived: 0,
             has_changed: false,
+            queue_at: i64::MIN / 2,
+            busy_since: i64::MIN / 2,
             crossed: 0,
             is_another: false,
+            round_trip: 0,
             is_shared: false,
         }
     }
@@ -115,7 +124,7 @@ impl Path {
     /// Nanoseconds that a byte takes; 0 where they don't matter.
     pub fn wire(&self) -> i64 {
         match &self.wire {
-            Some(wire) => wire.least().unwrap_or(FIRST_WIRE) * self.ease / 1024,
+            Some(wire) => *wire,
             None => 0,
         }
     }
@@ -192,6 +201,8 @@ impl Path {
         {
             self.arrivals.clear();
         }
+        let before = self.arrivals.newest_first().next().map_or(received, |(at, _)| *at);
+        let since_before = received - before;
         self.arrivals.push((received, sent.sum));
 
         let (least, its_bytes) = self.least.get();
@@ -216,14 +227,15 @@ impl Path {
         let correction = if error < 0 {
             error
         } else {
-            self.standing(received)
+            self.standing(received).max(error - 4 * self.jitter)
         };
         for (_, error) in self.errors.iter_mut() {
             *error -= correction;
         }
         self.left = predicted + correction;
         self.waited = self.left - sent.at - i64::from(sent.bytes) * self.wire() / 1000;
-        self.follow_wire(sent, correction);
+        self.follow_wire(sent, correction, since_before);
+        if std::env::var("DBG").is_ok() { println!("DBG {} bytes {} delay {} min {:?} err {} corr {} jit {} waited {} wire {} ease {} spacing {:?} lim {}", sent.at/1000, sent.bytes, delay, self.least.get(), error, correction, self.jitter, self.waited, self.wire(), self.is_shared, self.spacing(), self.wire.is_some()); }
     }
 
     /// What all of the latest delays were more than predicted.
@@ -236,15 +248,13 @@ impl Path {
         latest.map(|(_, error)| *error).min().unwrap_or(0)
     }
 
-    fn follow_wire(&mut self, sent: &Sent, correction: i64) {
+    fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
         let now = self.left;
         self.has_changed = false;
-        let Some(wire) = &mut self.wire else {
+        let spacing = self.spacing();
+        let Some(wire) = self.wire else {
             if self.waited > self.tick + self.slack() {
-                let mut wire = LeastOf::new(WIRE_SPAN);
-                wire.add(self.spacing().unwrap_or(FIRST_WIRE), now);
-                self.wire = Some(wire);
-                self.ease = 1024;
+                self.wire = Some(spacing.unwrap_or(FIRST_WIRE));
                 self.limited_at = sent.at;
                 self.has_changed = true;
             }
@@ -254,32 +264,46 @@ impl Path {
             self.wire = None;
             return;
         }
-        // Later than predicted by more than half a tick: the line has become slower, and what it was counts no more.
-        if correction > self.tick / 2 + 2 * self.jitter && !self.is_shared {
-            *wire = LeastOf::new(WIRE_SPAN);
-            self.ease = 1024;
-            self.has_changed = true;
+        let queue = self.waited - self.slack() - self.jitter / 2;
+        if queue < self.tick / 4 + self.jitter {
+            self.busy_since = now;
         }
-        let spacing = self.spacing();
-        if let (Some(spacing), Some(wire)) = (spacing, &mut self.wire) {
-            wire.add(spacing, now);
+        let is_busy = !self.is_shared && now - self.busy_since > self.spacing_span();
+        // Later than predicted by more than half a tick: the line has become slower.
+        self.has_changed = correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
+        let mut believed = wire;
+        match spacing {
+            // What arrives as quickly was not held up.
+            Some(spacing) if spacing < wire => believed = spacing,
+            Some(spacing) if self.has_changed => believed = spacing,
+            // With a queue all the time it is what the wire takes.
+            Some(spacing) if is_busy => believed += (spacing - wire) / 4,
+            _ => {}
         }
-        // Without a queue what was measured says only how often something was sent: the path may carry more.
-        let queue = self.waited - self.slack() / 2;
         if queue < self.tick / 4 {
-            self.ease -= self.ease / 128;
-        } else if queue > self.tick / 2 && self.ease < 1024 {
-            self.ease += (1024 - self.ease) / 4;
+            // Without a queue what was measured says only how often something was sent: the path may carry more. Not
+            // faster than the answers come that would show a queue; more boldly, where none was seen for long.
+            let round_trip = self.round_trip.max(2 * self.tick);
+            let boldness = if now - self.queue_at > QUIET { 4 } else { 1 };
+            believed -= boldness * (wire * since_before.clamp(0, round_trip) / (32 * round_trip));
+        } else {
+            self.queue_at = now;
         }
-        let own = (i64::from(sent.bytes) * self.wire() / 1000).min(self.tick);
-        self.ease =
-            (self.ease + 1024 * correction.clamp(-own, own) / own.max(1) / 16).clamp(64, 2048);
+        let own = (i64::from(sent.bytes) * wire / 1000).clamp(1, self.tick);
+        if correction > 0 || queue > self.tick / 4 {
+            believed += wire * correction.clamp(-own, own) / own / 16;
+        }
+        self.wire = Some(believed.clamp(LEAST_WIRE, MOST_WIRE));
+    }
+
+    fn spacing_span(&self) -> i64 {
+        (self.jitter * 16).clamp(LEAST_SPACING, MOST_SPAN)
     }
 
     /// Nanoseconds a byte between the latest arrivals, over long enough that jitter is a small part of it.
     fn spacing(&self) -> Option<i64> {
         let (newest, sum) = *self.arrivals.newest_first().next()?;
-        let span = (self.jitter * 16).clamp(LEAST_SPACING, MOST_SPAN);
+        let span = self.spacing_span();
         let mut oldest = None;
         for (at, before) in self.arrivals.newest_first().skip(1) {
             oldest = Some((*at, *before));

@@ -154,6 +154,7 @@ impl Window {
                 }
                 let turn = heard - self.path.crossed();
                 self.turn.add(turn, heard);
+                self.path.round_trip = self.turn.least().unwrap_or(0);
                 self.late +=
                     ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
                 if self.path.has_changed() {

@@ -41,6 +41,8 @@ pub struct Line {
     pub loss: f64,
     /// Another flow that fills the queue, as a download does, from then on.
     pub competitor_from: Option<i64>,
+    /// Bytes that go through at once after a pause, as a token bucket lets them.
+    pub burst: i64,
     /// What the queue before the narrow place holds, in time.
     pub queue: i64,
     pub answers: Answers,
@@ -61,6 +63,7 @@ impl Line {
             jitter: 0,
             loss: 0.0,
             competitor_from: None,
+            burst: 0,
             queue: 400_000,
             answers: Answers::EveryTick,
             seconds: 30,
@@ -249,9 +252,10 @@ impl Run<'_> {
         } else if self.random.f64() < self.line.loss {
             late = self.line.round_trip + 5_000;
         }
-        self.free_at = self.line.through(self.free_at.max(now), bytes + HEADS);
+        let credit = (self.line.burst * 8_000_000 / self.line.rate_at(now).max(1)).min(now);
+        self.free_at = self.line.through(self.free_at.max(now - credit), bytes + HEADS);
         let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
-        self.newest_delivery = self.newest_delivery.max(self.free_at + delay + late);
+        self.newest_delivery = self.newest_delivery.max(self.free_at.max(now) + delay + late);
         self.at(
             self.newest_delivery,
             Event::Delivered {

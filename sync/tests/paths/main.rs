@@ -64,6 +64,13 @@ fn tuned_on() -> Vec<Line> {
             varies: 2900,
             ..base("10 Mbit/s, varied", 10_000, 80)
         },
+        bucket(filled(base("256 kbit/s, RTT 10, bucket", 256, 10))),
+        bucket(filled(base("256 kbit/s, RTT 80, bucket", 256, 80))),
+        Line {
+            wants: 1000,
+            varies: 300,
+            ..jitter(base("100 Mbit/s ± 20, varied", 100_000, 80), 20)
+        },
         Line {
             wants: 400,
             ..filled(base("64 kbit/s, RTT 60", 64, 60))
@@ -113,6 +120,11 @@ fn filled(line: Line) -> Line {
     }
 }
 
+/// As `tc tbf` with the least burst that lets a packet through.
+fn bucket(line: Line) -> Line {
+    Line { burst: 1600, wants: 1000, varies: 300, ..line }
+}
+
 fn competing(line: Line) -> Line {
     Line {
         competitor_from: Some(5_000_000),
@@ -138,6 +150,7 @@ fn table() {
         "line", "policy", "age p50", "age p99", "/s", "used %", "in flight"
     );
     for line in tuned_on().into_iter().chain(held_back()) {
+        if std::env::var("ONLY").is_ok_and(|name| !line.name.contains(&name)) { continue; }
         let mut policies: [(&str, Box<dyn Policy>); 4] = [
             ("everything", Box::new(QueueEverything)),
             ("socket", Box::new(WhileTheSocketTakes { bytes: 80_000 })),
@@ -355,6 +368,21 @@ fn beside_a_download_a_share_of_the_line_is_left() {
             // The download keeps 280 to 400 ms of queue standing; waiting for its end would leave 4 to 6 a second.
             let rate = model(&line, seed).rate(10.0, line.seconds as f64);
             assert!(rate >= 12.0, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
+
+#[test]
+fn debug_one() {
+    let Ok(only) = std::env::var("ONLY") else { return };
+    let seed = std::env::var("SEED").map_or(1, |seed| seed.parse().unwrap());
+    let extra = [changing("chg RTT 10", 1_000_000, 256_000, 10)];
+    for line in tuned_on().into_iter().chain(held_back()).chain(extra).filter(|line| line.name.contains(&only)) {
+        let o = model(&line, seed);
+        for a in o.arrivals.iter().filter(|a| a.at > 9_950_000 && a.at < 11_200_000) { println!("  A {} {} {}", a.at/1000, (a.at - a.sent)/1000, a.bytes); }
+        for second in 0..line.seconds {
+            let s = second as f64;
+            println!("   {second:3} s: age {:.0} {:.0}  {:.0}/s", o.age_ms(0.5, s, s+1.0), o.age_ms(1.0, s, s + 1.0), o.rate(s, s+1.0));
         }
     }
 }

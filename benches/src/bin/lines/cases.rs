@@ -46,7 +46,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     );
     for control in ["cubic", "bbr"] {
         if !bench.net.set_congestion_control(control) {
-            println!("{control}: this kernel does not have it");
+            println!("{control}: not for namespaces here; it must be among net.ipv4.tcp_allowed_congestion_control");
             continue;
         }
         for (kbit, round_trip, jitter) in [
