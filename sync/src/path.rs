@@ -201,7 +201,11 @@ impl Path {
         {
             self.arrivals.clear();
         }
-        let before = self.arrivals.newest_first().next().map_or(received, |(at, _)| *at);
+        let before = self
+            .arrivals
+            .newest_first()
+            .next()
+            .map_or(received, |(at, _)| *at);
         let since_before = received - before;
         self.arrivals.push((received, sent.sum));
 
@@ -235,7 +239,6 @@ impl Path {
         self.left = predicted + correction;
         self.waited = self.left - sent.at - i64::from(sent.bytes) * self.wire() / 1000;
         self.follow_wire(sent, correction, since_before);
-        if std::env::var("DBG").is_ok() { println!("DBG {} bytes {} delay {} min {:?} err {} corr {} jit {} waited {} wire {} ease {} spacing {:?} lim {}", sent.at/1000, sent.bytes, delay, self.least.get(), error, correction, self.jitter, self.waited, self.wire(), self.is_shared, self.spacing(), self.wire.is_some()); }
     }
 
     /// What all of the latest delays were more than predicted.

@@ -253,9 +253,13 @@ impl Run<'_> {
             late = self.line.round_trip + 5_000;
         }
         let credit = (self.line.burst * 8_000_000 / self.line.rate_at(now).max(1)).min(now);
-        self.free_at = self.line.through(self.free_at.max(now - credit), bytes + HEADS);
+        self.free_at = self
+            .line
+            .through(self.free_at.max(now - credit), bytes + HEADS);
         let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
-        self.newest_delivery = self.newest_delivery.max(self.free_at.max(now) + delay + late);
+        self.newest_delivery = self
+            .newest_delivery
+            .max(self.free_at.max(now) + delay + late);
         self.at(
             self.newest_delivery,
             Event::Delivered {

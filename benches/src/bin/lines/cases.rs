@@ -36,17 +36,22 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     }
     let net = Net::make()?;
     let server = Server::start(&net, settings.npcs)?;
-    let bench = Bench {
+    let mut bench = Bench {
         net,
         server,
         settings,
+        zero: 0.0,
     };
+    let near = bench.probe(&bench.net.server(), "clock", 3, 0, 0)?;
+    bench.zero = near.finish()?.zero;
     println!(
         "line                            age ms p50     p99     max  snapshots/s  used %  kbit/s  near ms   far ms  far/near  wrong  server CPU %"
     );
     for control in ["cubic", "bbr"] {
         if !bench.net.set_congestion_control(control) {
-            println!("{control}: not for namespaces here; it must be among net.ipv4.tcp_allowed_congestion_control");
+            println!(
+                "{control}: not for namespaces here; it must be among net.ipv4.tcp_allowed_congestion_control"
+            );
             continue;
         }
         for (kbit, round_trip, jitter) in [
@@ -73,6 +78,8 @@ struct Bench {
     net: Net,
     server: Server,
     settings: Settings,
+    /// When tick 0 was due, in microseconds since 1970.
+    zero: f64,
 }
 
 /// A probe that runs.
@@ -102,7 +109,11 @@ impl Bench {
                 &seconds.to_string(),
             ])
             .args([(round_trip / 2).to_string(), jitter.to_string()])
-            .args([self.settings.encoding.as_str(), name])
+            .args([
+                self.settings.encoding.as_str(),
+                name,
+                &self.zero.to_string(),
+            ])
             .stdout(Stdio::from(std::fs::File::create(&out)?));
         Ok(Probe {
             started: now(),

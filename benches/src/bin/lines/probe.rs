@@ -17,12 +17,13 @@ use tickwire_sync::Micros;
 /// Near is what is closer to the own ship than this, far what is farther away than that, in world units.
 const NEAR: f64 = 256.0;
 const FAR: f64 = 512.0;
+const TICK_US: f64 = 1e6 / 60.0;
 /// Ticks between two looks at how old the rows are.
 const LOOK_INTERVAL: u32 = 7;
 
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
-    let [url, seconds, delay, jitter, encoding, name] = arguments else {
-        bail!("probe URL SECONDS DELAY_MS JITTER_MS ENCODING NAME");
+    let [url, seconds, delay, jitter, encoding, name, zero] = arguments else {
+        bail!("probe URL SECONDS DELAY_MS JITTER_MS ENCODING NAME TICK_ZERO_US");
     };
     let millis = |text: &str| text.parse().map(Duration::from_millis);
     let path = PathSettings {
@@ -50,7 +51,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
                 read_rate: None,
                 seed: 1,
             };
-            Probe::new(options, Shell::new(target, emulation))
+            Probe::new(options, Shell::new(target, emulation), zero.parse()?)
                 .play(until)
                 .await
         })
@@ -61,16 +62,19 @@ struct Probe {
     shell: Shell,
     start: Instant,
     ticks: u32,
+    /// When tick 0 was due, in microseconds since 1970; 0: as the client estimates it.
+    zero: f64,
     out: Vec<u8>,
 }
 
 impl Probe {
-    fn new(options: Options, shell: Shell) -> Self {
+    fn new(options: Options, shell: Shell, zero: f64) -> Self {
         Self {
             client: Client::new(options, Micros(0)),
             shell,
             start: Instant::now(),
             ticks: 0,
+            zero,
             out: Vec::new(),
         }
     }
@@ -102,6 +106,10 @@ impl Probe {
                 bail!("the session ended: {reason}");
             }
         }
+        if let Some(ticks) = self.client.server_ticks(self.now()) {
+            let at = epoch_us() as f64 - ticks * TICK_US;
+            self.write(&Line::Zero { at });
+        }
         let counters = self.client.counters();
         self.write(&Line::End {
             mismatches: counters.view_mismatches,
@@ -121,6 +129,15 @@ impl Probe {
         Micros(self.start.elapsed().as_micros() as u64)
     }
 
+    /// The server's tick axis now: by the machine's clock if that is known, as over a thin line the client's estimate of
+    /// it is off by half of what a round trip's two ways differ.
+    fn server_ticks(&self, now: Micros) -> Option<f64> {
+        if self.zero > 0.0 {
+            return Some((epoch_us() as f64 - self.zero) / TICK_US);
+        }
+        self.client.server_ticks(now)
+    }
+
     fn act(&mut self) {
         while let Some(action) = self.client.next_action() {
             self.shell.act(action);
@@ -136,8 +153,10 @@ impl Probe {
                 self.client.received(link, &message, now);
                 let after = self.client.counters();
                 if after.snapshots > before.snapshots
-                    && let Some(age) = self.client.age_ms().newest()
+                    && let Some(server) = self.server_ticks(now)
                 {
+                    let tick = self.client.newest_snapshot().0;
+                    let age = (server - f64::from(tick.0)) * TICK_US / 1e3;
                     self.write(&Line::Snapshot {
                         at: epoch_us(),
                         age,
@@ -172,7 +191,7 @@ impl Probe {
         let (Some(own), Some(replica), Some(server)) = (
             self.client.own(),
             self.client.replica(),
-            self.client.server_ticks(now),
+            self.server_ticks(now),
         ) else {
             return;
         };
@@ -189,7 +208,7 @@ impl Probe {
             }
             let distance =
                 (f64::from(row.lanes[0]) - x).hypot(f64::from(row.lanes[1]) - y) / f64::from(UNIT);
-            let age = (server - f64::from(tick.0)) * 1e3 / 60.0;
+            let age = (server - f64::from(tick.0)) * TICK_US / 1e3;
             let group = if distance < NEAR {
                 &mut near
             } else if distance > FAR {

@@ -19,6 +19,10 @@ pub enum Line {
         near: f64,
         far: f64,
     },
+    /// When tick 0 was due, as the probe's client estimates it.
+    Zero {
+        at: f64,
+    },
     End {
         mismatches: u64,
         errors: u64,
@@ -32,6 +36,7 @@ impl fmt::Display for Line {
             Self::Snapshot { at, age, bytes } => write!(f, "s {at} {age} {bytes}"),
             Self::Joined { at, resumed, slot } => write!(f, "j {at} {} {slot}", u8::from(*resumed)),
             Self::Rows { near, far } => write!(f, "r {near} {far}"),
+            Self::Zero { at } => write!(f, "z {at}"),
             Self::End {
                 mismatches,
                 errors,
@@ -61,6 +66,7 @@ impl Line {
                 near: next()?,
                 far: next()?,
             },
+            "z" => Self::Zero { at: next()? },
             "e" => Self::End {
                 mismatches: next()? as u64,
                 errors: next()? as u64,
@@ -78,6 +84,7 @@ pub struct Record {
     pub joined: Vec<(u64, bool, u32)>,
     pub near: Vec<f64>,
     pub far: Vec<f64>,
+    pub zero: f64,
     /// Mismatches, protocol errors, view checks.
     pub end: Option<(u64, u64, u64)>,
 }
@@ -93,6 +100,7 @@ impl Record {
                     record.near.push(near);
                     record.far.push(far);
                 }
+                Line::Zero { at } => record.zero = at,
                 Line::End {
                     mismatches,
                     errors,
