@@ -908,6 +908,13 @@ impl Client {
         self.prediction.stats()
     }
 
+    /// The server's tick axis at `now`, as far as the clock is known.
+    #[must_use]
+    pub fn server_ticks(&self, now: Micros) -> Option<f64> {
+        let place = self.place.as_ref()?;
+        Some(place.ticks.ticks_at(self.server_clock.server_us(now)?))
+    }
+
     /// The latest round trips of clock questions, in milliseconds.
     #[must_use]
     pub fn rtt_ms(&self) -> &Recent {

@@ -185,6 +185,27 @@ impl Grid {
         ))
     }
 
+    /// How near a cell is to a position: [`Self::INSIDE`] where it is inside; nearly as much at a quarter of a cell's side from
+    /// its edge, a third of it at a half, a fortieth at a whole side. What has no place (the global cell) counts as a third.
+    pub(crate) fn nearness(&self, cell: CellId, position: IVec2) -> u32 {
+        let Some(square) = self.square_of(cell) else {
+            return Self::INSIDE / 3;
+        };
+        let side = i64::from(self.cell_size);
+        let low = self.origin.as_i64vec2() + square.as_i64vec2() * side;
+        let position = position.as_i64vec2();
+        // In 1/64 of a side, so that the powers stay small.
+        let off = (low - position).max(position - low - side + 1);
+        let off = (off.max(glam::I64Vec2::ZERO) * 64 / side).min(glam::I64Vec2::splat(1 << 10));
+        // 1 / (1 + (distance / 0.4 sides)^4), in 1/256.
+        let squared = off.length_squared() * 256 / 655;
+        let falls = 256 + squared * squared / 256;
+        (i64::from(Self::INSIDE) * 256 / falls) as u32
+    }
+
+    /// The nearness of the cell that a position is in.
+    pub(crate) const INSIDE: u32 = 4096;
+
     pub(crate) fn each(&self, squares: Squares) -> impl Iterator<Item = IVec2> + use<> {
         (squares.min.y..=squares.max.y)
             .flat_map(move |y| (squares.min.x..=squares.max.x).map(move |x| IVec2::new(x, y)))
@@ -238,6 +259,23 @@ mod tests {
         );
         assert_eq!(grid.layer_of(CellId(13)), Layer(1));
         assert_eq!(grid.square_of(CellId(24)), Some(IVec2::new(3, 2)));
+    }
+
+    #[test]
+    fn nearness_falls_with_the_distance_to_the_cells_edge() {
+        let grid = grid();
+        // Squares from -100 to 300 and from 0 to 300, of side 100.
+        let nearness = |x, y| grid.nearness(CellId(1), IVec2::new(x, y));
+        assert_eq!([nearness(-100, 0), nearness(-1, 99)], [Grid::INSIDE; 2]);
+        let quarter = nearness(24, 50);
+        assert!((3300..3700).contains(&quarter), "{quarter}");
+        let half = nearness(49, 50);
+        assert!((1100..1400).contains(&half), "{half}");
+        let whole = nearness(99, 50);
+        assert!((90..120).contains(&whole), "{whole}");
+        assert!(nearness(99, 199) < whole);
+        assert_eq!(nearness(i32::MAX, i32::MAX), 0);
+        assert!(grid.nearness(CellId::GLOBAL, IVec2::ZERO) > whole);
     }
 
     #[test]

@@ -12,11 +12,13 @@ pub mod schema;
 // The server's half: from published rows to bytes.
 mod delta;
 pub mod event;
+pub mod fill;
 pub mod frame;
 pub mod hash;
 pub mod history;
 pub mod memo;
 pub mod packed;
+mod path;
 mod plain;
 mod sent_ticks;
 pub mod snapshot;

@@ -6,8 +6,7 @@
 use crate::grid::CellId;
 use crate::history::History;
 use crate::ids::{PlayerId, Seq, Tick};
-use crate::memo::{BlockKey, BlockMemo, Encoding};
-use crate::packed;
+use crate::memo::{BlockMemo, Encoding};
 use crate::view::{Told, View};
 use crate::wire::{self, zigzag};
 use prost::encoding::encode_varint;
@@ -62,26 +61,10 @@ impl Snapshot {
             if cell.is_held {
                 continue;
             }
-            let is_needed = match cell.base {
-                Some(base) => history.changed_at(cell.id) > base,
-                None => !now.members(cell.id).is_empty(),
-            };
             if place % 8 == 0 {
                 self.present.push(0);
             }
-            if is_needed {
-                let previous = match encoding {
-                    Encoding::Plain => None,
-                    Encoding::Packed => {
-                        packed::previous_for_prediction(cell.base, cell.previous, now.tick())
-                    }
-                };
-                let key = BlockKey {
-                    cell: cell.id,
-                    base: cell.base,
-                    previous,
-                    encoding,
-                };
+            if let Some(key) = cell.block_due(history, encoding) {
                 self.blocks.push(memo.block(history, key));
                 self.present[place / 8] |= 1 << (place % 8);
             }

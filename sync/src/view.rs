@@ -7,6 +7,8 @@ use crate::grid::{CellId, Grid, Layer, LayerSet, Squares};
 use crate::hash;
 use crate::history::History;
 use crate::ids::{Seq, Tick};
+use crate::memo::{BlockKey, Encoding};
+use crate::packed;
 use crate::sent_ticks::SentTicks;
 use glam::IVec2;
 
@@ -185,6 +187,27 @@ impl View {
 }
 
 impl ViewCell {
+    /// The block that brings the cell to the newest frame; `None`: nothing has changed since its base.
+    pub fn block_due(&self, history: &History, encoding: Encoding) -> Option<BlockKey> {
+        let now = history.newest()?;
+        let is_needed = match self.base {
+            Some(base) => history.changed_at(self.id) > base,
+            None => !now.members(self.id).is_empty(),
+        };
+        let previous = match encoding {
+            Encoding::Plain => None,
+            Encoding::Packed => {
+                packed::previous_for_prediction(self.base, self.previous, now.tick())
+            }
+        };
+        is_needed.then_some(BlockKey {
+            cell: self.id,
+            base: self.base,
+            previous,
+            encoding,
+        })
+    }
+
     fn new(id: CellId) -> Self {
         Self {
             id,

@@ -1,64 +1,142 @@
-//! The window: how much may be on its way to one client before the next snapshot waits.
+//! The window: whether another snapshot may go to one client now, and how much of it.
 //!
 //! In: what was sent and when, what the client's inputs name as received, and the time. Out: whether the next snapshot may
-//! go. What waits is not queued: the snapshot that goes later is built then, fresh, and spans the gap. So what TCP or a
-//! modem would queue (bufferbloat) never builds up, and the memory for one client is bounded.
+//! go, and how many bytes the path carries in a tick. What waits is not queued: the snapshot that goes later is built then,
+//! fresh, and spans the gap. So what TCP or a modem would queue (bufferbloat) never builds up, and the memory for one client
+//! is bounded. A snapshot goes
+//! - once everything on its way will have left the path's narrowest place within a tick (`path.rs` predicts that);
+//! - not while inputs come that show an answer overdue (a stalled downlink), nor long after anything was heard;
+//! - slowly, where no inputs come at all (a hidden tab, a stalled uplink): one doesn't know.
 
 use crate::ids::{Micros, Tick};
+use crate::path::{LeastOf, OVERHEAD, Path, Sent, micros};
 use std::collections::VecDeque;
 
 /// Bytes that may be on their way to one client.
 pub const MAX_BYTES: usize = 64 * 1024;
-/// How much longer than the path's least round trip a snapshot may stay unacknowledged before the next one waits.
-pub const MAX_DELAY: Micros = Micros::from_millis(250);
 /// Without an input for this long, nothing is known of the client (a hidden tab, a stalled uplink).
 pub const SILENCE: Micros = Micros::from_millis(1000);
 /// What a silent client is sent on average, in bytes a second: below the 1 kB/s that a hidden tab may cost, beats included.
 pub const SILENT_BYTES_PER_SECOND: u64 = 600;
 /// Snapshots that may be on their way; bounds the memory where snapshots are tiny.
 const MAX_SNAPSHOTS: usize = 512;
+/// By how many ticks an answer may be late before the downlink counts as stalled.
+const OVERDUE_TICKS: i64 = 3;
+/// How long after the expected answer a snapshot may stay unnamed, if inputs come seldom, beyond their usual pause.
+const UNHEARD: i64 = 250_000;
+/// How often the path runs empty, while the window is what limits.
+const EMPTY_INTERVAL: i64 = 10_000_000;
+/// The same, after the line has changed.
+const EMPTY_SOON: i64 = 500_000;
+/// Snapshots that may be on their way before any was named, and how many more each one named allows.
+const FIRST_SNAPSHOTS: usize = 4;
+const MORE_PER_NAMED: usize = 2;
+/// A window that opens fully after this many were named.
+const WARM: u32 = 32;
+/// The least that a snapshot may be filled to: less would be mostly heads.
+const LEAST_FILL: usize = 256;
 
 /// What is on its way to one client.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Window {
+    tick: i64,
+    path: Path,
     in_flight: VecDeque<InFlight>,
     bytes: usize,
-    least_round_trip: Option<Micros>,
-    last_input: Option<Micros>,
-    last_sent: Option<(Micros, usize)>,
+    /// Bytes on the wire since the connection began.
+    sum: u64,
+    newest_sent: Tick,
+    last_input: i64,
+    last_sent: Option<(i64, usize)>,
+    /// The usual pause between inputs, on the high side.
+    input_pause: i64,
+    /// From a snapshot's leaving the narrowest place to the input that names it: the least, and what it is more on average.
+    turn: LeastOf,
+    late: i64,
+    empty_at: i64,
+    is_emptying: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
     tick: Tick,
     bytes: usize,
-    sent: Micros,
+    sent: Sent,
+    /// The path was run empty for it.
+    is_fresh_start: bool,
 }
 
 impl Window {
     /// A window for a new connection, on which nothing is on its way. It starts as if an input had just come.
     #[must_use]
-    pub fn new(now: Micros) -> Self {
+    pub fn new(now: Micros, tick_rate: u32) -> Self {
+        Self::with_tick(now, 1_000_000 / i64::from(tick_rate.max(1)))
+    }
+
+    /// Begins anew on another connection: everything that is known of the old path is forgotten.
+    pub fn start_over(&mut self, now: Micros) {
+        *self = Self::with_tick(now, self.tick);
+    }
+
+    fn with_tick(now: Micros, tick: i64) -> Self {
         Self {
-            last_input: Some(now),
-            ..Self::default()
+            tick,
+            path: Path::new(micros(now), tick),
+            in_flight: VecDeque::new(),
+            bytes: 0,
+            sum: 0,
+            newest_sent: Tick(0),
+            last_input: micros(now),
+            last_sent: None,
+            input_pause: 0,
+            turn: LeastOf::new(EMPTY_INTERVAL),
+            late: 0,
+            empty_at: micros(now) + EMPTY_SOON,
+            is_emptying: false,
         }
     }
 
     /// Notes that the snapshot of `tick` was sent.
     pub fn sent(&mut self, tick: Tick, bytes: usize, now: Micros) {
+        let at = micros(now);
+        if self.path.is_limited() && self.fill().is_some_and(|fill| bytes >= fill) {
+            self.path.deferred(at);
+        }
+        let on_wire = bytes as u32 + OVERHEAD * (1 + bytes as u32 / 1448);
+        self.sum += u64::from(on_wire);
+        let alone = self.in_flight.is_empty();
+        let is_fresh_start = std::mem::take(&mut self.is_emptying);
+        if is_fresh_start {
+            self.empty_at = at + EMPTY_INTERVAL;
+        }
         self.in_flight.push_back(InFlight {
             tick,
             bytes,
-            sent: now,
+            sent: Sent {
+                at,
+                bytes: on_wire,
+                sum: self.sum,
+                alone,
+            },
+            is_fresh_start: is_fresh_start && alone,
         });
         self.bytes += bytes;
-        self.last_sent = Some((now, bytes));
+        self.newest_sent = tick;
+        self.last_sent = Some((at, bytes));
     }
 
-    /// Notes an input, which names the newest snapshot received: that one and all before it have arrived.
-    pub fn received(&mut self, newest: Tick, now: Micros) {
-        self.last_input = Some(now);
+    /// Notes an input that arrived at `arrived`: the newest snapshot that the client had when it made it, and when that came
+    /// by the client's clock. All snapshots before it have arrived too, as nothing overtakes.
+    pub fn received(&mut self, newest: Tick, received_at_us: u32, arrived: Micros) {
+        let heard = micros(arrived);
+        let pause = (heard - self.last_input).clamp(0, micros(SILENCE));
+        self.input_pause = pause.max(self.input_pause - self.input_pause / 16);
+        self.last_input = self.last_input.max(heard);
+        // Who names what was never sent says nothing of the path.
+        if newest > self.newest_sent {
+            return;
+        }
+        let mut left = self.path.left();
         while let Some(first) = self
             .in_flight
             .front()
@@ -67,47 +145,107 @@ impl Window {
         {
             self.in_flight.pop_front();
             self.bytes -= first.bytes;
+            left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
-                let round_trip = now.since(first.sent);
-                self.least_round_trip = Some(
-                    self.least_round_trip
-                        .map_or(round_trip, |least| least.min(round_trip)),
-                );
+                self.path
+                    .arrived(&first.sent, received_at_us, left, first.is_fresh_start);
+                if self.path.is_another() {
+                    self.turn = LeastOf::new(EMPTY_INTERVAL);
+                }
+                let turn = heard - self.path.crossed();
+                self.turn.add(turn, heard);
+                self.path.round_trip = self.turn.least().unwrap_or(0);
+                self.late +=
+                    ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
+                if self.path.has_changed() {
+                    self.empty_at = self.empty_at.min(heard + EMPTY_SOON);
+                }
             }
         }
     }
 
     /// Whether another snapshot may be sent now.
     #[must_use]
-    pub fn may_send(&self, now: Micros) -> bool {
-        if self.bytes >= MAX_BYTES || self.in_flight.len() >= MAX_SNAPSHOTS {
+    pub fn may_send(&mut self, now: Micros) -> bool {
+        let at = micros(now);
+        let next = self.last_sent.map_or(0, |(_, bytes)| bytes);
+        if self.bytes + next > MAX_BYTES || self.in_flight.len() >= MAX_SNAPSHOTS {
             return false;
         }
         if self.is_silent(now) {
             return self.last_sent.is_none_or(|(sent, bytes)| {
-                let pause =
-                    Micros((bytes as u64 * 1_000_000 / SILENT_BYTES_PER_SECOND).max(SILENCE.0));
-                now.since(sent) >= pause
+                let pause = (bytes as u64 * 1_000_000 / SILENT_BYTES_PER_SECOND).max(SILENCE.0);
+                at - sent >= pause as i64
             });
         }
-        // As long as no round trip is known, a long one is assumed.
-        let limit = MAX_DELAY.plus(self.least_round_trip.unwrap_or(MAX_DELAY));
-        self.in_flight
-            .front()
-            .is_none_or(|oldest| now.since(oldest.sent) <= limit)
+        let Some(oldest) = self.in_flight.front() else {
+            return true;
+        };
+        if self.is_cold() || self.is_overdue(&oldest.sent, at) {
+            return false;
+        }
+        if !self.path.is_limited() && self.path.arrived_count() > 0 {
+            return true;
+        }
+        self.may_queue(at)
+    }
+
+    /// How many bytes the next snapshot may have: what the path carries in a tick; `None` where it does not limit.
+    #[must_use]
+    pub fn fill(&self) -> Option<usize> {
+        if !self.path.is_limited() {
+            // What all together may be on its way holds on any path.
+            let left = MAX_BYTES.saturating_sub(self.bytes);
+            return (left < MAX_BYTES / 2).then_some(left);
+        }
+        let carries = self.tick * 1000 / self.path.wire().max(1) - i64::from(OVERHEAD);
+        Some((carries.max(0) as usize).max(LEAST_FILL))
     }
 
     /// Whether no input has come for so long that nothing is known of the client.
     #[must_use]
     pub fn is_silent(&self, now: Micros) -> bool {
-        self.last_input
-            .is_none_or(|input| now.since(input) > SILENCE)
+        micros(now) - self.last_input > micros(SILENCE)
     }
 
     /// Bytes on their way.
     #[must_use]
     pub fn bytes_in_flight(&self) -> usize {
         self.bytes
+    }
+
+    /// At the beginning nothing is known, so what may be on its way grows with what has arrived.
+    fn is_cold(&self) -> bool {
+        let named = self.path.arrived_count();
+        named < WARM && self.in_flight.len() >= FIRST_SNAPSHOTS + MORE_PER_NAMED * named as usize
+    }
+
+    /// Whether the oldest snapshot on its way should have been named long since.
+    fn is_overdue(&self, oldest: &Sent, now: i64) -> bool {
+        if self.path.arrived_count() == 0 {
+            return now - oldest.at > 2 * UNHEARD;
+        }
+        let expected = self.path.leaves(oldest, self.path.left()) + self.turn.least().unwrap_or(0);
+        let spread = 4 * self.late;
+        self.last_input - expected > OVERDUE_TICKS * self.tick + spread
+            || now - expected > UNHEARD + self.input_pause + spread
+    }
+
+    /// Whether what is on its way will have left the path's narrowest place soon enough. Lets the path run empty now and then.
+    fn may_queue(&mut self, now: i64) -> bool {
+        self.is_emptying |= now >= self.empty_at && self.path.limits(now);
+        let leaves = self
+            .in_flight
+            .iter()
+            .fold(self.path.left(), |left, flying| {
+                self.path.leaves(&flying.sent, left)
+            });
+        let allowed = self.tick + self.path.slack();
+        let may = leaves - now <= allowed && !self.is_emptying;
+        if !may {
+            self.path.deferred(now);
+        }
+        may
     }
 }
 
@@ -117,44 +255,102 @@ mod tests {
 
     const TICK: u64 = 16_667;
 
+    fn at(tick: u32) -> Micros {
+        Micros(u64::from(tick) * TICK)
+    }
+
     #[test]
-    fn a_client_that_keeps_up_gets_every_tick() {
-        let mut window = Window::new(Micros(0));
+    fn a_client_that_keeps_up_gets_every_tick_whole() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut deferred = 0;
         for tick in 1..600_u32 {
-            let now = Micros(u64::from(tick) * TICK);
-            assert!(window.may_send(now), "tick {tick}");
-            window.sent(Tick(tick), 1000, now);
-            window.received(Tick(tick.saturating_sub(25)), now);
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1000, at(tick));
+            } else {
+                deferred += 1;
+            }
+            // Named five ticks later; the client's clock wraps meanwhile.
+            let newest = tick.saturating_sub(5);
+            let received_at = (at(newest).0 as u32).wrapping_sub(4_000_000);
+            window.received(Tick(newest), received_at, at(tick));
+            assert!(tick < 300 || window.fill().is_none(), "tick {tick}");
         }
+        assert!(deferred < 10, "{deferred} waited at the beginning");
     }
 
     #[test]
     fn a_client_that_names_only_old_snapshots_waits_within_the_window() {
-        let mut window = Window::new(Micros(0));
+        let mut window = Window::new(Micros(0), 60);
         let mut most = 0;
         for tick in 1..6000_u32 {
-            let now = Micros(u64::from(tick) * TICK);
-            if window.may_send(now) {
-                window.sent(Tick(tick), 1500, now);
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1500, at(tick));
             }
             // Inputs come, but everything they name is ten seconds old.
-            window.received(Tick(tick.saturating_sub(600)), now);
+            let newest = tick.saturating_sub(600);
+            window.received(Tick(newest), at(tick).0 as u32, at(tick));
             most = most.max(window.bytes_in_flight());
         }
-        assert!(most <= MAX_BYTES + 1500, "{most} bytes were on their way");
+        assert!(most <= MAX_BYTES, "{most} bytes were on their way");
+    }
+
+    #[test]
+    fn who_names_what_was_never_sent_frees_nothing() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut sent = 0;
+        for tick in 1..600_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1500, at(tick));
+                sent += 1;
+            }
+            window.received(Tick(u32::MAX), at(tick).0 as u32, at(tick));
+        }
+        assert!(sent <= FIRST_SNAPSHOTS, "{sent} snapshots went");
+    }
+
+    #[test]
+    fn a_stalled_downlink_gets_nothing_while_inputs_say_so() {
+        let mut window = Window::new(Micros(0), 60);
+        let mut sent_late = 0;
+        for tick in 1..900_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1000, at(tick));
+                sent_late += u32::from(tick > 308);
+            }
+            // From tick 300 on nothing arrives.
+            let newest = tick.saturating_sub(2).min(300);
+            window.received(Tick(newest), at(newest).0 as u32, at(tick));
+        }
+        assert_eq!(sent_late, 0);
+        assert!(window.bytes_in_flight() <= 8_000);
     }
 
     #[test]
     fn a_silent_client_costs_less_than_a_kilobyte_a_second() {
-        let mut window = Window::new(Micros(0));
+        let mut window = Window::new(Micros(0), 60);
         let mut bytes = 0;
         for tick in 1..=3600_u32 {
-            let now = Micros(u64::from(tick) * TICK);
-            if tick > 60 && window.may_send(now) {
-                window.sent(Tick(tick), 2500, now);
+            if tick > 60 && window.may_send(at(tick)) {
+                window.sent(Tick(tick), 2500, at(tick));
                 bytes += 2500;
             }
         }
         assert!(bytes < 60_000, "{bytes} bytes in a minute");
+        assert!(bytes > 0);
+    }
+
+    #[test]
+    fn times_that_cannot_be_right_do_no_harm() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut window = Window::new(Micros(0), 60);
+        for tick in 1..20_000_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), random.usize(0..5000), at(tick));
+            }
+            let newest = Tick(tick.saturating_sub(random.u32(0..20)));
+            window.received(newest, random.u32(..), Micros(random.u64(0..=at(tick).0)));
+            assert!(window.bytes_in_flight() <= MAX_BYTES + 5000);
+            assert!(window.fill().is_none_or(|fill| fill >= LEAST_FILL));
+        }
     }
 }

@@ -30,6 +30,7 @@ use tickwire_game::{Game, Messages, Recipient, Shots, Step};
 use tickwire_proto::v1;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
+use tickwire_sync::fill::Fill;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::snapshot::Snapshot;
@@ -69,6 +70,7 @@ pub struct Room<L> {
     history: History,
     memo: BlockMemo,
     snapshot: Snapshot,
+    fill: Fill,
     events: Events,
     messages: Messages,
     shots: Shots,
@@ -103,6 +105,7 @@ impl<L: Link> Room<L> {
             history: History::new(Arc::clone(&schema), MIN_FRAMES),
             memo: BlockMemo::new(&schema),
             snapshot: Snapshot::default(),
+            fill: Fill::default(),
             events: Events::default(),
             messages: Messages::default(),
             shots: Shots::default(),
@@ -349,13 +352,24 @@ impl<L: Link> Room<L> {
         }
         let started = clock();
         let header = session.header();
+        match session.window.fill() {
+            None => self.fill.everything(),
+            Some(bytes) => self.fill.choose(
+                &session.view,
+                &self.history,
+                &mut self.memo,
+                session.encoding,
+                sight.focus,
+                bytes,
+            ),
+        }
         self.snapshot.build(
             &mut session.view,
             &self.history,
             &mut self.memo,
             session.encoding,
             header,
-            |_| false,
+            |cell| self.fill.holds(cell),
         );
         let encode = clock().since(started);
         match send_parts(link, &self.snapshot, &self.memo, &mut self.scratch) {

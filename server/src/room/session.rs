@@ -114,7 +114,7 @@ impl<L: Link> Session<L> {
             view: View::default(),
             encoding: Encoding::default(),
             inputs: InputBuffer::new(tick, tick_rate / 4),
-            window: Window::new(now),
+            window: Window::new(now, tick_rate),
             chat_allowance: Allowance::new(now),
             view_tick: ViewTick::default(),
             margin: None,
@@ -146,7 +146,7 @@ impl<L: Link> Session<L> {
     ) -> Option<Arc<L>> {
         self.away_since = None;
         self.view.start_over();
-        self.window = Window::new(now);
+        self.window.start_over(now);
         self.encoding = encoding;
         self.margin = None;
         self.inbox = Some(inbox);
@@ -161,7 +161,8 @@ impl<L: Link> Session<L> {
     }
 
     pub(super) fn take_input(&mut self, inputs: &InputsArrived, ticks: TickClock) -> InputOutcome {
-        self.window.received(inputs.received, inputs.arrived);
+        self.window
+            .received(inputs.received, inputs.received_at_us, inputs.arrived);
         let margin =
             (ticks.due_us(inputs.target) - inputs.arrived.0 as f64) / ticks.tick_us() * 16.0;
         let margin = margin.clamp(-1e6, 1e6) as i32;

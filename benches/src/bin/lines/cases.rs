@@ -1,0 +1,345 @@
+//! The cases: which line, what happens to it, and the figures.
+
+use crate::net::{Net, Process, SERVER, Server, beside};
+use crate::record::{Record, at, mean};
+use anyhow::{Context as _, bail};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
+
+/// From the start of a run, until joining and what it brings at once is over, in seconds.
+const WARM_UP: u64 = 3;
+
+struct Settings {
+    seconds: u64,
+    npcs: u32,
+    encoding: String,
+    only: String,
+}
+
+/// `lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD]`
+pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
+    let mut settings = Settings {
+        seconds: 20,
+        npcs: 500,
+        encoding: "plain".to_owned(),
+        only: String::new(),
+    };
+    for pair in arguments.chunks(2) {
+        match *pair {
+            ["--seconds", value] => settings.seconds = value.parse()?,
+            ["--npcs", value] => settings.npcs = value.parse()?,
+            ["--encoding", value] => settings.encoding = value.to_owned(),
+            ["--only", value] => settings.only = value.to_owned(),
+            _ => bail!("lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD]"),
+        }
+    }
+    let net = Net::make()?;
+    let server = Server::start(&net, settings.npcs)?;
+    let mut bench = Bench {
+        net,
+        server,
+        settings,
+        zero: 0.0,
+    };
+    let near = bench.probe(&bench.net.server(), "clock", 3, 0, 0)?;
+    bench.zero = near.finish()?.zero;
+    println!(
+        "line                            age ms p50     p99     max  snapshots/s  used %  kbit/s  near ms   far ms  far/near  wrong  server CPU %"
+    );
+    for control in ["cubic", "bbr"] {
+        if !bench.net.set_congestion_control(control) {
+            println!(
+                "{control}: not for namespaces here; it must be among net.ipv4.tcp_allowed_congestion_control"
+            );
+            continue;
+        }
+        for (kbit, round_trip, jitter) in [
+            (100_000, 10, 0),
+            (100_000, 80, 0),
+            (100_000, 80, 20),
+            (256, 10, 0),
+            (256, 80, 0),
+            (512, 30, 0),
+            (1000, 80, 40),
+        ] {
+            bench.steady(control, kbit, round_trip, jitter)?;
+        }
+    }
+    bench.net.set_congestion_control("cubic");
+    for round_trip in [10, 80] {
+        bench.change(round_trip)?;
+    }
+    bench.cut()?;
+    bench.change_network()
+}
+
+struct Bench {
+    net: Net,
+    server: Server,
+    settings: Settings,
+    /// When tick 0 was due, in microseconds since 1970.
+    zero: f64,
+}
+
+/// A probe that runs.
+struct Probe {
+    process: Process,
+    started: u64,
+    out: std::path::PathBuf,
+}
+
+impl Bench {
+    /// Starts a probe in a namespace. `round_trip` and `jitter` in milliseconds.
+    fn probe(
+        &self,
+        namespace: &str,
+        name: &str,
+        seconds: u64,
+        round_trip: u32,
+        jitter: u32,
+    ) -> anyhow::Result<Probe> {
+        let out =
+            std::env::temp_dir().join(format!("tickwire-lines-{}-{name}", std::process::id()));
+        let mut command = Net::within(namespace, &beside("lines")?);
+        command
+            .args([
+                "probe",
+                &format!("ws://{SERVER}:7777/ws?room=lines"),
+                &seconds.to_string(),
+            ])
+            .args([(round_trip / 2).to_string(), jitter.to_string()])
+            .args([
+                self.settings.encoding.as_str(),
+                name,
+                &self.zero.to_string(),
+            ])
+            .stdout(Stdio::from(std::fs::File::create(&out)?));
+        Ok(Probe {
+            started: now(),
+            process: Process::start(command)?,
+            out,
+        })
+    }
+
+    fn is_left_out(&self, name: &str) -> bool {
+        !name.contains(&self.settings.only)
+    }
+
+    /// A line that stays as it is.
+    fn steady(&self, control: &str, kbit: u32, round_trip: u32, jitter: u32) -> anyhow::Result<()> {
+        let spread = if jitter == 0 {
+            String::new()
+        } else {
+            format!(" ± {jitter}")
+        };
+        let name = format!("{control} {kbit} kbit/s, RTT {round_trip}{spread}");
+        if self.is_left_out(&name) {
+            return Ok(());
+        }
+        self.net.set_rate(kbit)?;
+        let probe = self.probe(
+            &self.net.client(),
+            "thin",
+            self.settings.seconds + WARM_UP,
+            round_trip,
+            jitter,
+        )?;
+        sleep(Duration::from_secs(WARM_UP));
+        let (bytes, cpu, from) = (self.net.line_bytes()?, self.server.cpu_seconds(), now());
+        sleep(Duration::from_secs(self.settings.seconds - 1));
+        let (bytes, cpu, to) = (
+            self.net.line_bytes()? - bytes,
+            self.server.cpu_seconds() - cpu,
+            now(),
+        );
+        let record = probe.finish()?;
+        let seconds = (to - from) as f64 / 1e6;
+        let ages = record.ages(from, to);
+        let kbits = bytes as f64 * 8.0 / 1e3 / seconds;
+        let (near, far) = (mean(&record.near), mean(&record.far));
+        println!(
+            "{name:30} {:10.1} {:7.1} {:7.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:>5}  {:12.1}",
+            at(0.5, &ages),
+            at(0.99, &ages),
+            at(1.0, &ages),
+            ages.len() as f64 / seconds,
+            kbits * 100.0 / f64::from(kbit),
+            far / near,
+            wrong(&record),
+            cpu * 100.0 / seconds,
+        );
+        Ok(())
+    }
+
+    /// 1 Mbit/s, then 256 kbit/s, then 1 Mbit/s again.
+    fn change(&self, round_trip: u32) -> anyhow::Result<()> {
+        let name = format!("change, RTT {round_trip}");
+        if self.is_left_out(&name) {
+            return Ok(());
+        }
+        println!("\n1 Mbit/s -> 256 kbit/s -> 1 Mbit/s, RTT {round_trip}, 8 s each, three times");
+        for _ in 0..3 {
+            self.net.set_rate(1000)?;
+            let probe = self.probe(&self.net.client(), "change", 26, round_trip, 0)?;
+            sleep(Duration::from_secs(9));
+            let down = now();
+            self.net.set_rate(256)?;
+            sleep(Duration::from_secs(8));
+            let up = now();
+            self.net.set_rate(1000)?;
+            sleep(Duration::from_secs(7));
+            let end = now();
+            let record = probe.finish()?;
+            // One way, a snapshot of two ticks' bytes on the slower wire, and two ticks.
+            let fresh = f64::from(round_trip) / 2.0 + 33.3 + 33.3;
+            println!(
+                "  fresh (<= {fresh:.0} ms) again {:.0} ms after it became slower (oldest {:.0} ms), {:.0} ms after it became faster; snapshots/s {:.1} {:.1} {:.1}; wrong {}",
+                record.fresh_after(down, up, fresh),
+                at(1.0, &record.ages(down, up)),
+                record.fresh_after(up, end, fresh),
+                rate(&record, down - 5_000_000, down),
+                rate(&record, down + 1_000_000, up),
+                rate(&record, up + 1_000_000, end),
+                wrong(&record)
+            );
+        }
+        Ok(())
+    }
+
+    /// The line is cut for five seconds, while others play on.
+    fn cut(&self) -> anyhow::Result<()> {
+        if self.is_left_out("cut") {
+            return Ok(());
+        }
+        println!("\nline of 1 Mbit/s, RTT 30, cut for 5 s, ten times");
+        self.net.set_rate(1000)?;
+        for _ in 0..10 {
+            let probe = self.probe(&self.net.client(), "cut", 16, 30, 0)?;
+            let other = self.probe(&self.net.server(), "other", 16, 0, 0)?;
+            sleep(Duration::from_secs(5));
+            let cut = now();
+            self.net.cut()?;
+            let mut most = 0;
+            while now() < cut + 5_000_000 {
+                most = most.max(self.held_for("cut").unwrap_or(0));
+                sleep(Duration::from_millis(200));
+            }
+            let mended = now();
+            self.net.mend()?;
+            sleep(Duration::from_secs(5));
+            let end = now();
+            let (record, other) = (probe.finish()?, other.finish()?);
+            let first = record.between(mended, end).next().map(|(at, _, _)| *at);
+            let fresh = record
+                .between(mended, end)
+                .find(|(_, age, _)| *age < 15.0 + 50.0)
+                .map(|(at, _, _)| *at);
+            let after =
+                |from: u64, at: Option<u64>| at.map_or(f64::NAN, |at| (at - from) as f64 / 1e3);
+            println!(
+                "  true world {:.0} ms after the line's return, {:.0} ms after the first snapshot that got through; {} joins; at most {most} bytes on their way; others' gap p99 {:.1} ms before, {:.1} ms meanwhile; wrong {}",
+                after(mended, fresh),
+                after(first.unwrap_or(mended), fresh),
+                record.joined.len(),
+                at(0.99, &other.gaps(cut - 3_000_000, cut)),
+                at(0.99, &other.gaps(cut, mended)),
+                wrong(&record)
+            );
+        }
+        Ok(())
+    }
+
+    /// What the room says is on its way to a player, and waits in the server.
+    fn held_for(&self, name: &str) -> Option<u64> {
+        let mut command = Net::within(&self.net.server(), &beside("lines").ok()?);
+        command.args(["get", &format!("{SERVER}:7777"), "/rooms/lines/state"]);
+        let out = command.output().ok()?;
+        let state: serde_json::Value = serde_json::from_slice(&out.stdout).ok()?;
+        let players = state["players"].as_array()?;
+        let player = players.iter().find(|player| player["name"] == name)?;
+        let bytes = |field: &str| player[field].as_u64().unwrap_or(0);
+        Some(bytes("bytes_in_flight") + bytes("pending_bytes"))
+    }
+
+    /// The network is gone for good, and another one is there.
+    fn change_network(&self) -> anyhow::Result<()> {
+        if self.is_left_out("network") {
+            return Ok(());
+        }
+        println!(
+            "\nthe network is gone for good, and another one is there (another source address)"
+        );
+        self.net.set_rate(1000)?;
+        let probe = self.probe(&self.net.client(), "mover", 14, 0, 0)?;
+        sleep(Duration::from_secs(5));
+        let cut = now();
+        self.net.change_network()?;
+        sleep(Duration::from_secs(8));
+        let end = now();
+        let players = self.players_named("mover");
+        let record = probe.finish()?;
+        let again = record.joined.iter().find(|(at, _, _)| *at > cut);
+        let (first, again) = (
+            record.joined.first().context("it never joined")?,
+            again.context("it did not come back")?,
+        );
+        let playing = record
+            .between(again.0, end)
+            .next()
+            .map_or(f64::NAN, |(at, _, _)| (at - cut) as f64 / 1e3);
+        println!(
+            "  playing again {playing:.0} ms after the cut, resumed: {}, same entity: {}, players of that name: {players}; wrong {}",
+            again.1,
+            again.2 == first.2,
+            wrong(&record)
+        );
+        Ok(())
+    }
+
+    fn players_named(&self, name: &str) -> usize {
+        let Ok(program) = beside("lines") else {
+            return 0;
+        };
+        let mut command = Net::within(&self.net.server(), &program);
+        command.args(["get", &format!("{SERVER}:7777"), "/rooms/lines/state"]);
+        let out = command.output().map(|out| out.stdout).unwrap_or_default();
+        let state: serde_json::Value = serde_json::from_slice(&out).unwrap_or_default();
+        let players = state["players"].as_array().cloned().unwrap_or_default();
+        players
+            .iter()
+            .filter(|player| player["name"] == name)
+            .count()
+    }
+}
+
+impl Probe {
+    /// Waits for its end, which comes by itself, and reads what it wrote.
+    fn finish(self) -> anyhow::Result<Record> {
+        let is_good = self.process.wait()?;
+        let text = std::fs::read_to_string(&self.out)?;
+        let _ = std::fs::remove_file(&self.out);
+        if !is_good || text.is_empty() {
+            bail!(
+                "a probe failed, {:.1} s after its start",
+                (now() - self.started) as f64 / 1e6
+            );
+        }
+        Ok(Record::read(&text))
+    }
+}
+
+/// Mismatches and protocol errors of checks.
+fn wrong(record: &Record) -> String {
+    let (mismatches, errors, checks) = record.end.unwrap_or((0, 0, 0));
+    format!("{}/{checks}", mismatches + errors)
+}
+
+fn rate(record: &Record, from: u64, to: u64) -> f64 {
+    record.between(from, to).count() as f64 * 1e6 / (to - from) as f64
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as u64)
+}

@@ -1,0 +1,457 @@
+//! The path to one client, as its inputs show it: how much of a delay is queue, and how long a byte takes on the wire.
+//!
+//! In: for each snapshot that an input names, when it was sent by the server's clock and when it arrived by the client's.
+//! Out: when each snapshot will have left the narrowest place of the path. All by differences, so neither the clocks'
+//! offset nor the wrap of the client's 32 bits matters. Integers only, no allocation, a fixed number of steps.
+//!
+//! Two states. **Free**: no queue is seen; the wire costs nothing, and nothing is computed but the delay. **Limited**: a
+//! queue stood; then the wire time of a byte is measured, and the queue is predicted from what was sent.
+//! Jitter only ever adds to a delay, and a queue stands while jitter comes and goes: so a delay that is less than predicted
+//! is believed at once, one that is more only as far as all of the latest delays show it.
+
+use crate::ids::Micros;
+
+/// Bytes that each message costs beside its own: WebSocket's head, TCP's and IP's, the link's.
+pub(crate) const OVERHEAD: u32 = 66;
+/// For how long a least delay counts.
+const LEAST_DELAY_SPAN: i64 = 10_000_000;
+/// What a byte may take, in nanoseconds: 8 Gbit/s to 8 kbit/s.
+const LEAST_WIRE: i64 = 1;
+const MOST_WIRE: i64 = 1_000_000;
+/// Over at least this long a wire time is measured.
+const LEAST_SPACING: i64 = 50_000;
+/// A path that is longer by this much than it was has others' packets in its queue, and may then have so much of ours.
+const OTHERS_QUEUE: i64 = 50_000;
+const OTHERS_SLACK: i64 = 150_000;
+/// What may be jitter where there was none, for one delay.
+const LEAST_JITTER: i64 = 2_000;
+/// Errors beyond this say nothing of jitter: they are stalls.
+const MOST_JITTER: i64 = 100_000;
+/// How long the latest delays are looked at: so many times the jitter, and at most this.
+const JITTER_SPANS: i64 = 20;
+const MOST_SPAN: i64 = 500_000;
+/// Without a snapshot that had to wait for this long, a limited path counts as free again.
+const FREE_AFTER: i64 = 2_000_000;
+/// No queue for this long: the path may well be another by now.
+const QUIET: i64 = 1_000_000;
+/// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
+const FIRST_WIRE: i64 = 8_000;
+
+/// A snapshot that is on its way. Times in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// When it was sent.
+    pub at: i64,
+    /// Its bytes on the wire.
+    pub bytes: u32,
+    /// All bytes sent up to its end.
+    pub sum: u64,
+    /// Nothing else was on its way.
+    pub alone: bool,
+}
+
+/// See the module's head.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    tick: i64,
+    /// The first delay, by two clocks that have nothing in common; all others are counted from it.
+    origin: Option<u32>,
+    least: LeastDelay,
+    /// When the newest snapshot that has arrived left the narrowest place, by the server's clock.
+    left: i64,
+    /// The newest that arrived had to wait for this long before it could go through.
+    waited: i64,
+    /// From one delay to the next, on average.
+    trend: i64,
+    jitter: i64,
+    errors: Ring<(i64, i64), 32>,
+    arrivals: Ring<(i64, u64), 32>,
+    /// Nanoseconds a byte; `None` while the path is free.
+    wire: Option<i64>,
+    /// When the window last let a snapshot wait, or the path was found limited.
+    limited_at: i64,
+    arrived: u32,
+    has_changed: bool,
+    /// When a queue was seen last.
+    queue_at: i64,
+    /// Since when there was a queue with every arrival.
+    busy_since: i64,
+    /// When the newest that arrived had done so, had the path no length.
+    crossed: i64,
+    is_another: bool,
+    /// From sending to hearing of the arrival, at the least.
+    pub round_trip: i64,
+    /// Others fill the queue too.
+    is_shared: bool,
+}
+
+impl Path {
+    pub fn new(now: i64, tick_us: i64) -> Self {
+        Self {
+            tick: tick_us,
+            origin: None,
+            least: LeastDelay::default(),
+            left: i64::MIN,
+            waited: 0,
+            trend: 0,
+            jitter: 0,
+            errors: Ring::default(),
+            arrivals: Ring::default(),
+            // What nothing is known of is watched at first.
+            wire: Some(FIRST_WIRE),
+            limited_at: now - FREE_AFTER / 2,
+            arrived: 0,
+            has_changed: false,
+            queue_at: i64::MIN / 2,
+            busy_since: i64::MIN / 2,
+            crossed: 0,
+            is_another: false,
+            round_trip: 0,
+            is_shared: false,
+        }
+    }
+
+    /// Snapshots whose arrival was told so far.
+    pub fn arrived_count(&self) -> u32 {
+        self.arrived
+    }
+
+    /// Whether a queue was seen that this path's own snapshots made.
+    pub fn is_limited(&self) -> bool {
+        self.wire.is_some()
+    }
+
+    /// Nanoseconds that a byte takes; 0 where they don't matter.
+    pub fn wire(&self) -> i64 {
+        match &self.wire {
+            Some(wire) => *wire,
+            None => 0,
+        }
+    }
+
+    /// Whether the newest arrival showed that the line is another than it was.
+    pub fn has_changed(&self) -> bool {
+        self.has_changed
+    }
+
+    /// When the newest that has arrived did so, by the server's clock and without the path's own length.
+    pub fn crossed(&self) -> i64 {
+        self.crossed
+    }
+
+    /// Whether the newest arrival made the least delay a new one.
+    pub fn is_another(&self) -> bool {
+        self.is_another
+    }
+
+    /// What a queue may be beyond what is meant to stand: jitter looks like queue, and beside others' a small one is lost.
+    pub fn slack(&self) -> i64 {
+        let others = if self.is_shared { OTHERS_SLACK } else { 0 };
+        (self.jitter / 2).min(2 * self.tick) + others
+    }
+
+    /// When the newest that has arrived left the narrowest place; `None`: nothing has arrived yet.
+    pub fn left(&self) -> i64 {
+        self.left
+    }
+
+    /// When a snapshot leaves the narrowest place, if the one before leaves it at `before`.
+    pub fn leaves(&self, sent: &Sent, before: i64) -> i64 {
+        sent.at.max(before) + i64::from(sent.bytes) * self.wire() / 1000
+    }
+
+    /// Whether the path let a snapshot wait lately.
+    pub fn limits(&self, now: i64) -> bool {
+        now - self.limited_at < FREE_AFTER / 2
+    }
+
+    /// The window let a snapshot wait at `now`.
+    pub fn deferred(&mut self, now: i64) {
+        self.limited_at = now;
+    }
+
+    /// `sent` has arrived at `received_at_us` by the client's clock; `predicted` is when it should have left.
+    pub fn arrived(
+        &mut self,
+        sent: &Sent,
+        received_at_us: u32,
+        predicted: i64,
+        is_fresh_start: bool,
+    ) {
+        let raw = received_at_us.wrapping_sub(sent.at as u32);
+        let origin = *self.origin.get_or_insert(raw);
+        let delay = i64::from(raw.wrapping_sub(origin) as i32);
+        self.arrived = self.arrived.saturating_add(1);
+        let received = sent.at + delay;
+        let (before, _) = self.least.get();
+        let longer = self.least.add(delay, sent, is_fresh_start);
+        self.is_another = longer.is_some();
+        // A queue that stands without us is others': who waits until it is gone gets nothing.
+        if longer.is_some_and(|longer| longer > OTHERS_QUEUE) {
+            self.is_shared = true;
+        } else if delay < before.saturating_sub(OTHERS_QUEUE) {
+            self.is_shared = false;
+        }
+        // After a long pause what came before says nothing of the wire.
+        if self
+            .arrivals
+            .newest_first()
+            .next()
+            .is_some_and(|(before, _)| received - before > MOST_SPAN)
+        {
+            self.arrivals.clear();
+        }
+        let before = self
+            .arrivals
+            .newest_first()
+            .next()
+            .map_or(received, |(at, _)| *at);
+        let since_before = received - before;
+        self.arrivals.push((received, sent.sum));
+
+        let (least, its_bytes) = self.least.get();
+        self.crossed = received - least;
+        let measured = self.crossed + i64::from(its_bytes) * self.wire() / 1000;
+        let error = measured - predicted;
+        // What the delays scatter around their trend: a queue that grows is no jitter.
+        let step = error
+            - self
+                .errors
+                .newest_first()
+                .next()
+                .map_or(0, |(_, error)| *error);
+        let step = step.clamp(-MOST_JITTER, MOST_JITTER);
+        self.trend += (step - self.trend) / 8;
+        // One that is far off may be a stall, or the line has become another: many make jitter.
+        let off = (step - self.trend)
+            .abs()
+            .min(4 * self.jitter + LEAST_JITTER);
+        self.jitter += (off - self.jitter) / 8;
+        self.errors.push((received, error));
+        let correction = if error < 0 {
+            error
+        } else {
+            self.standing(received).max(error - 4 * self.jitter)
+        };
+        for (_, error) in self.errors.iter_mut() {
+            *error -= correction;
+        }
+        self.left = predicted + correction;
+        self.waited = self.left - sent.at - i64::from(sent.bytes) * self.wire() / 1000;
+        self.follow_wire(sent, correction, since_before);
+    }
+
+    /// What all of the latest delays were more than predicted.
+    fn standing(&self, now: i64) -> i64 {
+        let span = (self.jitter * JITTER_SPANS).min(MOST_SPAN);
+        let latest = self
+            .errors
+            .newest_first()
+            .take_while(|(at, _)| now - at <= span);
+        latest.map(|(_, error)| *error).min().unwrap_or(0)
+    }
+
+    fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
+        let now = self.left;
+        self.has_changed = false;
+        let spacing = self.spacing();
+        let Some(wire) = self.wire else {
+            if self.waited > self.tick + self.slack() {
+                self.wire = Some(spacing.unwrap_or(FIRST_WIRE));
+                self.limited_at = sent.at;
+                self.has_changed = true;
+            }
+            return;
+        };
+        if sent.at - self.limited_at > FREE_AFTER {
+            self.wire = None;
+            return;
+        }
+        let queue = self.waited - self.slack() - self.jitter / 2;
+        if queue < self.tick / 4 + self.jitter {
+            self.busy_since = now;
+        }
+        let is_busy = !self.is_shared && now - self.busy_since > self.spacing_span();
+        // Later than predicted by more than half a tick: the line has become slower.
+        self.has_changed = correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
+        let mut believed = wire;
+        match spacing {
+            // What arrives as quickly was not held up.
+            Some(spacing) if spacing < wire => believed = spacing,
+            Some(spacing) if self.has_changed => believed = spacing,
+            // With a queue all the time it is what the wire takes.
+            Some(spacing) if is_busy => believed += (spacing - wire) / 4,
+            _ => {}
+        }
+        if queue < self.tick / 4 {
+            // Without a queue what was measured says only how often something was sent: the path may carry more. Not
+            // faster than the answers come that would show a queue; more boldly, where none was seen for long.
+            let round_trip = self.round_trip.max(2 * self.tick);
+            let boldness = if now - self.queue_at > QUIET { 4 } else { 1 };
+            believed -= boldness * (wire * since_before.clamp(0, round_trip) / (32 * round_trip));
+        } else {
+            self.queue_at = now;
+        }
+        let own = (i64::from(sent.bytes) * wire / 1000).clamp(1, self.tick);
+        if correction > 0 || queue > self.tick / 4 {
+            believed += wire * correction.clamp(-own, own) / own / 16;
+        }
+        self.wire = Some(believed.clamp(LEAST_WIRE, MOST_WIRE));
+    }
+
+    fn spacing_span(&self) -> i64 {
+        (self.jitter * 16).clamp(LEAST_SPACING, MOST_SPAN)
+    }
+
+    /// Nanoseconds a byte between the latest arrivals, over long enough that jitter is a small part of it.
+    fn spacing(&self) -> Option<i64> {
+        let (newest, sum) = *self.arrivals.newest_first().next()?;
+        let span = self.spacing_span();
+        let mut oldest = None;
+        for (at, before) in self.arrivals.newest_first().skip(1) {
+            oldest = Some((*at, *before));
+            if newest - at >= span {
+                break;
+            }
+        }
+        let (at, before) = oldest?;
+        Some((newest - at).max(0) * 1000 / (sum - before).max(1) as i64)
+    }
+}
+
+/// The least delay of the last 5 to 10 s, with the bytes of the snapshot that had it.
+///
+/// A snapshot that was sent while no other was on its way meets no queue of ours: if three in a row show more, then the
+/// path itself has become longer, or others fill it, and waiting would only give our share to them.
+#[derive(Clone, Debug)]
+struct LeastDelay {
+    older: (i64, u32),
+    newer: (i64, u32),
+    since: i64,
+    alone: (i64, u32),
+    alone_count: u32,
+}
+
+impl Default for LeastDelay {
+    fn default() -> Self {
+        Self {
+            older: (i64::MAX, 0),
+            newer: (i64::MAX, 0),
+            since: 0,
+            alone: (i64::MAX, 0),
+            alone_count: 0,
+        }
+    }
+}
+
+impl LeastDelay {
+    const ALONE_IN_A_ROW: u32 = 3;
+
+    fn get(&self) -> (i64, u32) {
+        self.older.min(self.newer)
+    }
+
+    /// By how much the least is more than it was, where what was the least before counts no more.
+    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> Option<i64> {
+        let (before, _) = self.get();
+        let sample = (delay, sent.bytes);
+        if sent.at - self.since >= LEAST_DELAY_SPAN / 2 {
+            self.older = std::mem::replace(&mut self.newer, (i64::MAX, 0));
+            self.since = sent.at;
+        }
+        self.newer = self.newer.min(sample);
+        if !sent.alone {
+            self.alone_count = 0;
+            return None;
+        }
+        self.alone = if self.alone_count == 0 {
+            sample
+        } else {
+            self.alone.min(sample)
+        };
+        self.alone_count += 1;
+        let counts = self.alone_count >= Self::ALONE_IN_A_ROW || is_fresh_start;
+        if counts {
+            (self.older, self.newer) = (self.alone, self.alone);
+            self.alone_count = 0;
+        }
+        counts.then(|| self.alone.0 - before)
+    }
+}
+
+/// The least value of the latest half to whole span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeastOf {
+    span: i64,
+    older: i64,
+    newer: i64,
+    since: Option<i64>,
+}
+
+impl LeastOf {
+    pub fn new(span: i64) -> Self {
+        Self {
+            span,
+            older: i64::MAX,
+            newer: i64::MAX,
+            since: None,
+        }
+    }
+
+    pub fn add(&mut self, value: i64, now: i64) {
+        let since = *self.since.get_or_insert(now);
+        if now - since >= self.span / 2 {
+            self.older = std::mem::replace(&mut self.newer, i64::MAX);
+            self.since = Some(now);
+        }
+        self.newer = self.newer.min(value);
+    }
+
+    /// `None`: there is none.
+    pub fn least(&self) -> Option<i64> {
+        Some(self.older.min(self.newer)).filter(|least| *least != i64::MAX)
+    }
+}
+
+/// The latest `N` of something.
+#[derive(Clone, Debug)]
+struct Ring<T, const N: usize> {
+    slots: [T; N],
+    next: usize,
+    count: usize,
+}
+
+impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
+    fn default() -> Self {
+        Self {
+            slots: [T::default(); N],
+            next: 0,
+            count: 0,
+        }
+    }
+}
+
+impl<T, const N: usize> Ring<T, N> {
+    fn push(&mut self, value: T) {
+        self.slots[self.next] = value;
+        self.next = (self.next + 1) % N;
+        self.count = (self.count + 1).min(N);
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &T> {
+        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        // Where not all are filled, the rest is never read.
+        self.slots.iter_mut()
+    }
+}
+
+pub(crate) fn micros(time: Micros) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}

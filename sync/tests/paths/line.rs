@@ -1,0 +1,366 @@
+//! A line to one client, in simulated time: what the server sends goes through one narrow place, and inputs come back.
+//!
+//! In: what the line is like, and a policy that decides at each tick whether a snapshot goes. Out: what arrived, and how old
+//! it was. As over TCP nothing overtakes and nothing is lost for good: a lost packet holds back all that follows for a
+//! round trip. Seeded; an event at a time.
+
+use crate::policies::Policy;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use tickwire_sync::{Micros, Tick};
+
+const TICK_US: i64 = 16_667;
+/// Heads of WebSocket, TCP and IP.
+const HEADS: i64 = 66;
+/// The competing flow's packets.
+const PACKET: i64 = 1500;
+/// What the client's clock is ahead: just before its 32 bits wrap.
+const CLOCK_OFFSET: i64 = (1 << 32) - 3_000_000;
+
+/// When the client says what it has received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answers {
+    /// With every tick's input.
+    EveryTick,
+    /// With every tick's input, but they arrive in bursts of so many.
+    InBurstsOf(usize),
+    /// Never, from this moment on (a hidden tab).
+    NeverFrom(i64),
+}
+
+/// What a line is like. Times in microseconds.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub name: &'static str,
+    /// From when on it carries so many bits a second.
+    pub rates: Vec<(i64, i64)>,
+    pub round_trip: i64,
+    /// Each way, so much more or less, evenly.
+    pub jitter: i64,
+    /// Chance that a snapshot's packet is lost.
+    pub loss: f64,
+    /// Another flow that fills the queue, as a download does, from then on.
+    pub competitor_from: Option<i64>,
+    /// Bytes that go through at once after a pause, as a token bucket lets them.
+    pub burst: i64,
+    /// What the queue before the narrow place holds, in time.
+    pub queue: i64,
+    pub answers: Answers,
+    pub seconds: i64,
+    /// What a snapshot with everything in it takes, and by how much that varies.
+    pub wants: i64,
+    pub varies: i64,
+    /// Whether a snapshot may be filled to less.
+    pub fills: bool,
+}
+
+impl Line {
+    pub fn new(name: &'static str, kbit: i64, round_trip_ms: i64) -> Self {
+        Self {
+            name,
+            rates: vec![(0, kbit * 1000)],
+            round_trip: round_trip_ms * 1000,
+            jitter: 0,
+            loss: 0.0,
+            competitor_from: None,
+            burst: 0,
+            queue: 400_000,
+            answers: Answers::EveryTick,
+            seconds: 30,
+            wants: 1200,
+            varies: 0,
+            fills: false,
+        }
+    }
+
+    fn rate_at(&self, time: i64) -> i64 {
+        let past = self.rates.iter().take_while(|(from, _)| *from <= time);
+        past.last().map_or(0, |(_, rate)| *rate)
+    }
+
+    /// When the last of so many bytes is through, if the first goes in at `start`.
+    fn through(&self, start: i64, bytes: i64) -> i64 {
+        let mut bits = bytes * 8 * 1_000_000;
+        let mut at = start;
+        loop {
+            let rate = self.rate_at(at);
+            let until = self
+                .rates
+                .iter()
+                .map(|(from, _)| *from)
+                .find(|from| *from > at);
+            match until {
+                Some(until) if rate * (until - at) < bits => {
+                    bits -= rate * (until - at);
+                    at = until;
+                }
+                _ => return at + bits / rate.max(1),
+            }
+        }
+    }
+}
+
+/// One snapshot that arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    pub sent: i64,
+    pub at: i64,
+    pub bytes: i64,
+}
+
+/// What became of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub arrivals: Vec<Arrival>,
+    pub most_in_flight: i64,
+    pub line_bytes: f64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Event {
+    /// The competing flow's packet is acknowledged.
+    Acknowledged,
+    Delivered {
+        tick: u32,
+        sent: i64,
+        bytes: i64,
+    },
+    InputMade,
+    InputArrived {
+        received: u32,
+        at: u32,
+    },
+    ServerTick(u32),
+}
+
+struct Run<'a> {
+    line: &'a Line,
+    random: fastrand::Rng,
+    events: BinaryHeap<Reverse<(i64, u64, Event)>>,
+    numbered: u64,
+    /// When the narrow place is free again.
+    free_at: i64,
+    newest_delivery: i64,
+    newest_input: i64,
+    held_inputs: Vec<(u32, u32)>,
+    received: (u32, u32),
+    in_flight: i64,
+    competing: (f64, f64),
+}
+
+/// Plays a policy on a line.
+pub fn run(line: &Line, policy: &mut dyn Policy, seed: u64) -> Outcome {
+    let mut run = Run {
+        line,
+        random: fastrand::Rng::with_seed(seed),
+        events: BinaryHeap::new(),
+        numbered: 0,
+        free_at: 0,
+        newest_delivery: 0,
+        newest_input: 0,
+        held_inputs: Vec::new(),
+        received: (0, 0),
+        in_flight: 0,
+        competing: (10.0, 0.0),
+    };
+    let end = line.seconds * 1_000_000;
+    let mut outcome = Outcome::default();
+    let mut at = 0;
+    while at < end {
+        outcome.line_bytes += line.rate_at(at) as f64 / 8e3;
+        at += 1000;
+    }
+    run.at(TICK_US, Event::ServerTick(1));
+    let phase = run.random.i64(0..TICK_US);
+    run.at(phase, Event::InputMade);
+    if let Some(from) = line.competitor_from {
+        run.at(from, Event::Acknowledged);
+    }
+    while let Some(Reverse((now, _, event))) = run.events.pop() {
+        if now > end {
+            break;
+        }
+        run.step(now, event, policy, &mut outcome);
+    }
+    outcome
+}
+
+impl Run<'_> {
+    fn at(&mut self, time: i64, event: Event) {
+        self.numbered += 1;
+        self.events.push(Reverse((time, self.numbered, event)));
+    }
+
+    fn jitter(&mut self) -> i64 {
+        let jitter = self.line.jitter;
+        if jitter == 0 {
+            0
+        } else {
+            self.random.i64(-jitter..=jitter)
+        }
+    }
+
+    fn step(&mut self, now: i64, event: Event, policy: &mut dyn Policy, outcome: &mut Outcome) {
+        match event {
+            Event::ServerTick(tick) => {
+                self.server_tick(now, tick, policy);
+                outcome.most_in_flight = outcome.most_in_flight.max(self.in_flight);
+                self.at(now + TICK_US, Event::ServerTick(tick + 1));
+            }
+            Event::Delivered { tick, sent, bytes } => {
+                self.in_flight -= bytes;
+                self.received = (tick, (now + CLOCK_OFFSET) as u32);
+                outcome.arrivals.push(Arrival {
+                    sent,
+                    at: now,
+                    bytes,
+                });
+            }
+            Event::InputMade => self.input_made(now),
+            Event::InputArrived { received, at } => {
+                policy.received(Tick(received), at, Micros(now as u64));
+            }
+            Event::Acknowledged => self.compete(now),
+        }
+    }
+
+    fn server_tick(&mut self, now: i64, tick: u32, policy: &mut dyn Policy) {
+        let backlog = self.backlog(now);
+        let Some(fill) = policy.may_send(Micros(now as u64), backlog) else {
+            return;
+        };
+        let varies = self.line.varies;
+        let mut bytes = self.line.wants
+            + if varies == 0 {
+                0
+            } else {
+                self.random.i64(-varies..=varies)
+            };
+        if tick == 1 {
+            bytes *= 5;
+        } else if self.line.fills {
+            bytes = bytes.min(i64::try_from(fill).unwrap_or(i64::MAX));
+        }
+        policy.sent(Tick(tick), bytes as usize, Micros(now as u64));
+        self.in_flight += bytes;
+        let mut late = 0;
+        if self.line.competitor_from.is_some_and(|from| from <= now)
+            && backlog_time(self, now) > self.line.queue
+        {
+            // Dropped at the tail: comes again after a round trip through that queue.
+            late = self.line.round_trip + self.line.queue;
+        } else if self.random.f64() < self.line.loss {
+            late = self.line.round_trip + 5_000;
+        }
+        let credit = (self.line.burst * 8_000_000 / self.line.rate_at(now).max(1)).min(now);
+        self.free_at = self
+            .line
+            .through(self.free_at.max(now - credit), bytes + HEADS);
+        let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
+        self.newest_delivery = self
+            .newest_delivery
+            .max(self.free_at.max(now) + delay + late);
+        self.at(
+            self.newest_delivery,
+            Event::Delivered {
+                tick,
+                sent: now,
+                bytes,
+            },
+        );
+    }
+
+    /// Bytes before the narrow place.
+    fn backlog(&self, now: i64) -> i64 {
+        backlog_time(self, now) * self.line.rate_at(now) / 8_000_000
+    }
+
+    fn input_made(&mut self, now: i64) {
+        self.at(now + TICK_US, Event::InputMade);
+        let burst = match self.line.answers {
+            Answers::EveryTick => 1,
+            Answers::InBurstsOf(burst) => burst,
+            Answers::NeverFrom(from) if now >= from => return,
+            Answers::NeverFrom(_) => 1,
+        };
+        self.held_inputs.push(self.received);
+        if self.held_inputs.len() < burst {
+            return;
+        }
+        let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
+        self.newest_input = self.newest_input.max(now + delay);
+        // The server looks at its sockets every few milliseconds.
+        let arrival = (self.newest_input / 4_000 + 1) * 4_000;
+        for (received, at) in std::mem::take(&mut self.held_inputs) {
+            self.at(arrival, Event::InputArrived { received, at });
+        }
+    }
+
+    /// A flow that doubles as cubic does: a packet more a round trip, half as many after a loss.
+    fn compete(&mut self, now: i64) {
+        let (window, flying) = &mut self.competing;
+        *flying = (*flying - 1.0).max(0.0);
+        *window += 1.0 / *window;
+        while self.competing.1 < self.competing.0 {
+            if backlog_time(self, now) > self.line.queue {
+                self.competing.0 = (self.competing.0 * 0.7).max(2.0);
+                break;
+            }
+            self.free_at = self.line.through(self.free_at.max(now), PACKET);
+            self.competing.1 += 1.0;
+            let acknowledged = self.free_at + self.line.round_trip;
+            self.at(acknowledged, Event::Acknowledged);
+        }
+        if self.competing.1 < 1.0 {
+            self.at(now + self.line.round_trip + 1000, Event::Acknowledged);
+        }
+    }
+}
+
+fn backlog_time(run: &Run<'_>, now: i64) -> i64 {
+    (run.free_at - now).max(0)
+}
+
+impl Outcome {
+    fn of(&self, from: i64, to: i64) -> impl Iterator<Item = &Arrival> {
+        self.arrivals
+            .iter()
+            .filter(move |arrival| (from..to).contains(&arrival.at))
+    }
+
+    /// The age on arrival, in ms, that this part of the snapshots had at most; of those that arrived in a span (in s).
+    pub fn age_ms(&self, part: f64, from: f64, to: f64) -> f64 {
+        let mut ages: Vec<i64> = self
+            .of((from * 1e6) as i64, (to * 1e6) as i64)
+            .map(|arrival| arrival.at - arrival.sent)
+            .collect();
+        ages.sort_unstable();
+        let place = ((ages.len() as f64 * part) as usize).min(ages.len().saturating_sub(1));
+        ages.get(place)
+            .map_or(f64::INFINITY, |age| *age as f64 / 1e3)
+    }
+
+    /// Snapshots a second that arrived in a span (in s).
+    pub fn rate(&self, from: f64, to: f64) -> f64 {
+        self.of((from * 1e6) as i64, (to * 1e6) as i64).count() as f64 / (to - from)
+    }
+
+    /// Which part of the line was used.
+    pub fn used(&self) -> f64 {
+        self.arrivals
+            .iter()
+            .map(|arrival| (arrival.bytes + HEADS) as f64)
+            .sum::<f64>()
+            / self.line_bytes
+    }
+
+    /// How long after `from` (in s) all that arrives is at most `age_ms` old.
+    pub fn fresh_after_ms(&self, from: f64, to: f64, age_ms: f64) -> f64 {
+        let from_us = (from * 1e6) as i64;
+        let old = self
+            .of(from_us, (to * 1e6) as i64)
+            .filter(|arrival| (arrival.at - arrival.sent) as f64 / 1e3 > age_ms);
+        old.last()
+            .map_or(0.0, |arrival| (arrival.at - from_us) as f64 / 1e3)
+    }
+}

@@ -1,0 +1,377 @@
+//! The window on simulated lines: its promises, and a table that compares it with other policies.
+//!
+//! `cargo test --release -p tickwire-sync --test paths -- --nocapture table` prints the table. Everything is seeded, so the
+//! figures are the same on every machine.
+
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+#![allow(missing_docs, reason = "this is a test")]
+
+mod line;
+mod policies;
+
+use line::{Answers, Line, Outcome, run};
+use policies::{FirstWindow, Model, Policy, QueueEverything, WhileTheSocketTakes};
+
+const SEEDS: std::ops::Range<u64> = 1..6;
+/// Two ticks, in milliseconds.
+const TWO_TICKS: f64 = 33.4;
+
+/// The rates are in bits a second, from second 10 and 20 on.
+fn changing(name: &'static str, first: i64, then: i64, round_trip_ms: i64) -> Line {
+    Line {
+        rates: vec![(0, first), (10_000_000, then), (20_000_000, first)],
+        fills: true,
+        ..Line::new(name, 0, round_trip_ms)
+    }
+}
+
+/// The lines that the rules were tuned on.
+fn tuned_on() -> Vec<Line> {
+    let base = Line::new;
+    let cut = vec![(0, 1_000_000), (10_000_000, 0), (15_000_000, 1_000_000)];
+    vec![
+        base("256 kbit/s, RTT 10", 256, 10),
+        base("256 kbit/s, RTT 80", 256, 80),
+        base("512 kbit/s, RTT 30", 512, 30),
+        base("100 Mbit/s, RTT 10", 100_000, 10),
+        base("100 Mbit/s, RTT 80", 100_000, 80),
+        jitter(base("100 Mbit/s, RTT 80 ± 20", 100_000, 80), 20),
+        jitter(base("1 Mbit/s, RTT 100 ± 40", 1000, 100), 40),
+        jitter(base("256 kbit/s, RTT 80 ± 20", 256, 80), 20),
+        filled(base("256 kbit/s, RTT 10, filled", 256, 10)),
+        filled(base("256 kbit/s, RTT 80, filled", 256, 80)),
+        changing("1 Mbit/s, 256 k, 1 M, RTT 30", 1_000_000, 256_000, 30),
+        changing("1 Mbit/s, 256 k, 1 M, RTT 80", 1_000_000, 256_000, 80),
+        Line {
+            rates: cut,
+            ..base("1 Mbit/s, cut for 5 s", 1000, 30)
+        },
+        competing(base("1 Mbit/s, RTT 30, download", 1000, 30)),
+        filled(competing(base("512 kbit/s, RTT 30, download", 512, 30))),
+        Line {
+            loss: 0.02,
+            ..base("10 Mbit/s, RTT 60, 2 % loss", 10_000, 60)
+        },
+        answers(base("10 Mbit/s, answers by 6", 10_000, 60), 6),
+        answers(base("10 Mbit/s, answers by 30", 10_000, 60), 30),
+        Line {
+            wants: 250,
+            varies: 200,
+            ..base("100 Mbit/s, small", 100_000, 80)
+        },
+        Line {
+            wants: 3000,
+            varies: 2900,
+            ..base("10 Mbit/s, varied", 10_000, 80)
+        },
+        bucket(filled(base("256 kbit/s, RTT 10, bucket", 256, 10))),
+        bucket(filled(base("256 kbit/s, RTT 80, bucket", 256, 80))),
+        Line {
+            wants: 1000,
+            varies: 300,
+            ..jitter(base("100 Mbit/s ± 20, varied", 100_000, 80), 20)
+        },
+        Line {
+            wants: 400,
+            ..filled(base("64 kbit/s, RTT 60", 64, 60))
+        },
+    ]
+}
+
+/// Lines that were held back while the rules were tuned.
+fn held_back() -> Vec<Line> {
+    let base = Line::new;
+    vec![
+        base("384 kbit/s, RTT 50", 384, 50),
+        base("200 kbit/s, RTT 150", 200, 150),
+        filled(base("300 kbit/s, RTT 40, filled", 300, 40)),
+        filled(base("128 kbit/s, RTT 120, filled", 128, 120)),
+        base("700 kbit/s, RTT 20", 700, 20),
+        base("20 Mbit/s, RTT 200", 20_000, 200),
+        jitter(base("2 Mbit/s, RTT 120 ± 30", 2000, 120), 30),
+        jitter(filled(base("400 kbit/s, RTT 60 ± 10, filled", 400, 60)), 10),
+        changing("2 Mbit/s, 400 k, 2 M, RTT 50", 2_000_000, 400_000, 50),
+        changing("800 kbit/s, 200 k, 800 k, RTT 20", 800_000, 200_000, 20),
+        Line {
+            loss: 0.005,
+            ..filled(base("512 kbit/s, RTT 50, 0.5 % loss", 512, 50))
+        },
+        answers(filled(base("512 kbit/s, answers by 12", 512, 40)), 12),
+        competing(base("2 Mbit/s, RTT 60, download", 2000, 60)),
+        Line {
+            wants: 700,
+            varies: 600,
+            ..base("1 Mbit/s, varied", 1000, 40)
+        },
+    ]
+}
+
+fn jitter(line: Line, millis: i64) -> Line {
+    Line {
+        jitter: millis * 1000,
+        ..line
+    }
+}
+
+fn filled(line: Line) -> Line {
+    Line {
+        fills: true,
+        ..line
+    }
+}
+
+/// As `tc tbf` with the least burst that lets a packet through.
+fn bucket(line: Line) -> Line {
+    Line {
+        burst: 1600,
+        wants: 1000,
+        varies: 300,
+        ..line
+    }
+}
+
+fn competing(line: Line) -> Line {
+    Line {
+        competitor_from: Some(5_000_000),
+        ..line
+    }
+}
+
+fn answers(line: Line, by: usize) -> Line {
+    Line {
+        answers: Answers::InBurstsOf(by),
+        ..line
+    }
+}
+
+fn model(line: &Line, seed: u64) -> Outcome {
+    run(line, &mut Model::new(), seed)
+}
+
+#[test]
+fn table() {
+    println!(
+        "{:33} {:12} {:>9} {:>9} {:>6} {:>7} {:>9}",
+        "line", "policy", "age p50", "age p99", "/s", "used %", "in flight"
+    );
+    for line in tuned_on().into_iter().chain(held_back()) {
+        let mut policies: [(&str, Box<dyn Policy>); 4] = [
+            ("everything", Box::new(QueueEverything)),
+            ("socket", Box::new(WhileTheSocketTakes { bytes: 80_000 })),
+            ("first window", Box::new(FirstWindow::default())),
+            ("model", Box::new(Model::new())),
+        ];
+        for (name, policy) in &mut policies {
+            let outcome = run(&line, policy.as_mut(), 1);
+            let end = line.seconds as f64;
+            println!(
+                "{:33} {name:12} {:9.1} {:9.1} {:6.1} {:7.1} {:9}",
+                line.name,
+                outcome.age_ms(0.5, 1.0, end),
+                outcome.age_ms(0.99, 1.0, end),
+                outcome.rate(1.0, end),
+                outcome.used() * 100.0,
+                outcome.most_in_flight
+            );
+        }
+    }
+}
+
+/// One way, what a snapshot takes on the wire, and two ticks.
+fn goal_ms(line: &Line, bytes: i64) -> f64 {
+    (line.round_trip / 2) as f64 / 1e3
+        + (bytes + 66) as f64 * 8e3 / line.rates[0].1 as f64
+        + TWO_TICKS
+}
+
+#[test]
+fn a_thin_line_is_used_and_its_snapshots_are_fresh() {
+    for line in [
+        Line::new("256 kbit/s, RTT 10", 256, 10),
+        Line::new("256 kbit/s, RTT 80", 256, 80),
+        Line::new("512 kbit/s, RTT 30", 512, 30),
+        Line::new("384 kbit/s, RTT 50", 384, 50),
+        Line::new("200 kbit/s, RTT 150", 200, 150),
+        filled(Line::new("256 kbit/s, RTT 10, filled", 256, 10)),
+        filled(Line::new("256 kbit/s, RTT 80, filled", 256, 80)),
+        filled(Line::new("300 kbit/s, RTT 40, filled", 300, 40)),
+        filled(Line::new("128 kbit/s, RTT 120, filled", 128, 120)),
+    ] {
+        let tick_bytes = line.rates[0].1 / 8 / 60;
+        let bytes = if line.fills {
+            tick_bytes.max(256)
+        } else {
+            line.wants
+        };
+        for seed in SEEDS {
+            let outcome = model(&line, seed);
+            let age = outcome.age_ms(0.99, 2.0, line.seconds as f64);
+            let goal = goal_ms(&line, bytes);
+            assert!(age <= goal, "{} seed {seed}: {age} of {goal} ms", line.name);
+            let used = outcome.used();
+            assert!(used >= 0.85, "{} seed {seed}: {used} is used", line.name);
+        }
+    }
+}
+
+#[test]
+fn a_line_that_carries_everything_gets_every_tick() {
+    for line in [
+        Line::new("100 Mbit/s, RTT 10", 100_000, 10),
+        Line::new("100 Mbit/s, RTT 80", 100_000, 80),
+        Line::new("20 Mbit/s, RTT 200", 20_000, 200),
+        Line::new("700 kbit/s, RTT 20", 700, 20),
+        Line {
+            wants: 250,
+            varies: 200,
+            ..Line::new("small", 100_000, 80)
+        },
+        Line {
+            wants: 3000,
+            varies: 2900,
+            ..Line::new("varied", 10_000, 80)
+        },
+    ] {
+        for seed in SEEDS {
+            let rate = model(&line, seed).rate(2.0, line.seconds as f64);
+            assert!(rate >= 59.5, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
+
+#[test]
+fn jitter_is_no_queue() {
+    for (line, least) in [
+        (jitter(Line::new("100 Mbit/s ± 20", 100_000, 80), 20), 57.0),
+        (jitter(Line::new("1 Mbit/s ± 40", 1000, 100), 40), 45.0),
+        (jitter(Line::new("2 Mbit/s ± 30", 2000, 120), 30), 50.0),
+    ] {
+        for seed in SEEDS {
+            let rate = model(&line, seed).rate(1.0, line.seconds as f64);
+            assert!(rate >= least, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
+
+#[test]
+fn after_a_line_has_changed_it_is_fresh_again_within_half_a_second() {
+    for line in [
+        changing("RTT 10", 1_000_000, 256_000, 10),
+        changing("RTT 30", 1_000_000, 256_000, 30),
+        changing("RTT 80", 1_000_000, 256_000, 80),
+        changing("RTT 50", 2_000_000, 400_000, 50),
+    ] {
+        let slow = line.rates[1].1;
+        let goal = (line.round_trip / 2) as f64 / 1e3 + 16.7 + 66.0 * 8e3 / slow as f64 + TWO_TICKS;
+        for seed in SEEDS {
+            let outcome = model(&line, seed);
+            let slower = outcome.fresh_after_ms(10.0, 20.0, goal + 10.0);
+            let faster = outcome.fresh_after_ms(20.0, 30.0, goal + 10.0);
+            assert!(
+                slower <= 500.0 && faster <= 500.0,
+                "{} seed {seed}: {slower} and {faster} ms",
+                line.name
+            );
+            let rate = outcome.rate(21.5, 30.0);
+            assert!(
+                rate > 57.0,
+                "{} seed {seed}: {rate}/s on the faster line",
+                line.name
+            );
+        }
+    }
+}
+
+#[test]
+fn after_a_stall_the_true_world_comes_with_the_first_answer() {
+    let cut = vec![(0, 1_000_000), (10_000_000, 0), (15_000_000, 1_000_000)];
+    let line = Line {
+        rates: cut,
+        ..Line::new("cut", 1000, 30)
+    };
+    for seed in SEEDS {
+        let outcome = model(&line, seed);
+        assert!(outcome.most_in_flight <= 64 * 1024);
+        let first = outcome
+            .arrivals
+            .iter()
+            .find(|arrival| arrival.at >= 15_000_000)
+            .unwrap();
+        let fresh = outcome
+            .arrivals
+            .iter()
+            .find(|arrival| arrival.at >= 15_000_000 && arrival.at - arrival.sent < 60_000);
+        let after = fresh.unwrap().at - first.at;
+        // What was on its way drains, an answer comes back, and a snapshot goes.
+        assert!(
+            after <= 30_000 + 8 * 10_000 + 2 * 16_667,
+            "seed {seed}: {after} µs"
+        );
+        let rate = outcome.rate(16.0, 30.0);
+        assert!(rate > 57.0, "seed {seed}: {rate}/s");
+    }
+}
+
+#[test]
+fn nobody_is_sent_more_than_64_kib_ahead() {
+    for line in tuned_on().into_iter().chain(held_back()) {
+        for seed in SEEDS {
+            let most = model(&line, seed).most_in_flight;
+            assert!(most <= 64 * 1024, "{} seed {seed}: {most}", line.name);
+        }
+    }
+}
+
+#[test]
+fn a_hidden_tab_costs_less_than_a_kilobyte_a_second() {
+    let hidden = Line {
+        answers: Answers::NeverFrom(5_000_000),
+        seconds: 120,
+        ..Line::new("hidden", 10_000, 60)
+    };
+    let outcome = model(&hidden, 1);
+    let late = outcome
+        .arrivals
+        .iter()
+        .filter(|arrival| arrival.at > 10_000_000);
+    let bytes: i64 = late.map(|arrival| arrival.bytes).sum();
+    assert!(bytes < 110_000, "{bytes} bytes in 110 s");
+    assert!(
+        bytes > 30_000,
+        "{bytes} bytes in 110 s: it must not stand still"
+    );
+}
+
+#[test]
+fn answers_in_bursts_and_lost_packets_cost_little() {
+    for (line, least) in [
+        (answers(Line::new("by 6", 10_000, 60), 6), 59.0),
+        (answers(Line::new("by 30", 10_000, 60), 30), 55.0),
+        (
+            Line {
+                loss: 0.02,
+                ..Line::new("2 % loss", 10_000, 60)
+            },
+            57.0,
+        ),
+    ] {
+        for seed in SEEDS {
+            let rate = model(&line, seed).rate(2.0, line.seconds as f64);
+            assert!(rate >= least, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
+
+#[test]
+fn beside_a_download_a_share_of_the_line_is_left() {
+    for line in [
+        competing(Line::new("1 Mbit/s", 1000, 30)),
+        competing(Line::new("2 Mbit/s", 2000, 60)),
+    ] {
+        for seed in SEEDS {
+            // The download keeps 280 to 400 ms of queue standing; waiting for its end would leave 4 to 6 a second.
+            let rate = model(&line, seed).rate(10.0, line.seconds as f64);
+            assert!(rate >= 12.0, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
