@@ -58,7 +58,9 @@ impl Fill {
                 used += memo.block(history, key).len();
                 continue;
             }
-            let age = cell.base.map_or(MISSING_AGE, |base| now.tick().since(base));
+            let age = cell
+                .base()
+                .map_or(MISSING_AGE, |base| now.tick().since(base));
             oldest = oldest.max((age, place));
             self.waiting
                 .push((age.saturating_mul(nearness.max(1)), place));

@@ -30,6 +30,13 @@ impl SentTicks {
         (self.bits != 0).then_some(self.newest)
     }
 
+    /// The tick sent before the newest, if that is at most 63 ticks older.
+    #[must_use]
+    pub fn before_newest(&self) -> Option<Tick> {
+        let older = self.bits >> 1;
+        (older != 0).then(|| Tick(self.newest.0 - 1 - older.trailing_zeros()))
+    }
+
     /// The newest tick at or before `view`, and the oldest after it. Where there is none on one side, both are the nearest one.
     #[must_use]
     pub fn around(&self, view: ViewTick) -> Option<(Tick, Tick)> {
@@ -67,6 +74,7 @@ mod tests {
             sent.around(ViewTick::new(Tick(tick), fraction))
                 .map(|(a, b)| (a.0, b.0))
         };
+        assert_eq!(sent.before_newest(), Some(Tick(14)));
         assert_eq!(around(10, 0), Some((10, 11)));
         assert_eq!(around(10, 255), Some((10, 11)));
         assert_eq!(around(12, 0), Some((11, 14)));

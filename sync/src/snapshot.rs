@@ -143,13 +143,13 @@ impl Snapshot {
         let added = view
             .cells
             .iter()
-            .filter(|cell| cell.base.is_none() && !cell.is_held);
+            .filter(|cell| cell.base().is_none() && !cell.is_held);
         wire::packed(out, 4, added.map(|cell| u64::from(cell.id.0)));
         wire::packed(out, 5, view.dropped.iter().map(|cell| u64::from(cell.0)));
         let held = view
             .cells
             .iter()
-            .filter(|cell| cell.base.is_some() && cell.is_held);
+            .filter(|cell| cell.base().is_some() && cell.is_held);
         wire::packed(out, 6, held.map(|cell| u64::from(cell.id.0)));
         for (id, lanes) in history.owned().of(header.owner, history.schema()) {
             wire::delimited(out, 7, |out| {

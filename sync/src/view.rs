@@ -49,13 +49,9 @@ pub(crate) struct Told {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ViewCell {
     pub id: CellId,
-    /// The tick at which the client has the cell; `None`: not at all yet.
-    pub base: Option<Tick>,
-    /// The base before that one.
-    pub previous: Option<Tick>,
     /// The cell's hash at the base.
     pub hash: u64,
-    /// Which ticks of the cell the client was sent.
+    /// Which ticks of the cell the client was sent; the newest is the base of its next block.
     pub sent: SentTicks,
     /// Whether the snapshot that was built last leaves this cell at its base.
     pub is_held: bool,
@@ -102,7 +98,7 @@ impl View {
             None => true,
         };
         for cell in self.cells.extract_if(.., |cell| !is_seen(cell.id)) {
-            if cell.base.is_some() {
+            if cell.base().is_some() {
                 self.dropped.push(cell.id);
             }
         }
@@ -135,7 +131,6 @@ impl View {
         self.told = self.built;
         self.dropped.clear();
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_held) {
-            cell.previous = cell.base.replace(tick);
             cell.hash = history.cell_hash(cell.id);
             cell.sent.record(tick);
         }
@@ -143,7 +138,7 @@ impl View {
 
     /// The cells of the view and the tick at which the client has each, ascending.
     pub fn bases(&self) -> impl Iterator<Item = (CellId, Option<Tick>)> {
-        self.cells.iter().map(|cell| (cell.id, cell.base))
+        self.cells.iter().map(|cell| (cell.id, cell.base()))
     }
 
     /// Which ticks of a cell the client was sent.
@@ -160,7 +155,7 @@ impl View {
     pub(crate) fn hash_when_sent(&self, history: &History) -> u64 {
         self.cells
             .iter()
-            .fold(0, |sum, cell| match (cell.is_held, cell.base) {
+            .fold(0, |sum, cell| match (cell.is_held, cell.base()) {
                 (false, _) => {
                     sum.wrapping_add(hash::cell_in_view(cell.id, history.cell_hash(cell.id)))
                 }
@@ -187,22 +182,28 @@ impl View {
 }
 
 impl ViewCell {
+    /// The tick at which the client has the cell; `None`: not at all yet.
+    pub fn base(&self) -> Option<Tick> {
+        self.sent.newest()
+    }
+
     /// The block that brings the cell to the newest frame; `None`: nothing has changed since its base.
     pub fn block_due(&self, history: &History, encoding: Encoding) -> Option<BlockKey> {
         let now = history.newest()?;
-        let is_needed = match self.base {
+        let base = self.base();
+        let is_needed = match base {
             Some(base) => history.changed_at(self.id) > base,
             None => !now.members(self.id).is_empty(),
         };
         let previous = match encoding {
             Encoding::Plain => None,
             Encoding::Packed => {
-                packed::previous_for_prediction(self.base, self.previous, now.tick())
+                packed::previous_for_prediction(base, self.sent.before_newest(), now.tick())
             }
         };
         is_needed.then_some(BlockKey {
             cell: self.id,
-            base: self.base,
+            base,
             previous,
             encoding,
         })
@@ -211,8 +212,6 @@ impl ViewCell {
     fn new(id: CellId) -> Self {
         Self {
             id,
-            base: None,
-            previous: None,
             hash: 0,
             sent: SentTicks::default(),
             is_held: false,
