@@ -72,6 +72,7 @@ pub fn start<R: Rooms>(
     rooms: Arc<R>,
     metrics: Arc<Metrics>,
 ) -> Result<Server<R>, StartError> {
+    make_room_for_sockets(config.max_connections);
     let tls = config.tls.clone().map(Tls::load).transpose()?;
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
     let (game, game_addr) = listen("listen", config.listen)?;
@@ -91,6 +92,34 @@ pub fn start<R: Rooms>(
         operating: tokio::spawn(ops::serve(ops, operations)),
         port,
     })
+}
+
+/// Raises the process's limit of open files as far as the system lets it, and says so if that is too little: every
+/// connection is one, and shells give 1024.
+fn make_room_for_sockets(max_connections: usize) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        /// Files that are no connections: ports, polls, logs, and what is being accepted.
+        const OTHERS: u64 = 256;
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let raised = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: maximum,
+                maximum,
+            },
+        );
+        let is_enough = maximum.is_none_or(|maximum| maximum >= max_connections as u64 + OTHERS);
+        if raised.is_err() || !is_enough {
+            tracing::warn!(
+                "the limit of open files (ulimit -n) is {}: less than --max-connections {max_connections} needs",
+                maximum.map_or_else(|| "unknown".to_owned(), |maximum| maximum.to_string())
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = max_connections;
 }
 
 fn listen(

@@ -1,5 +1,5 @@
 //! Bytes per row update in a world of 800 turning ships (x, y and heading change every tick; 1/16 unit, 1/1024 turn), everything
-//! in the payload counted: `cargo run --release -p tickwire-benches --bin bytes`. Counts, no times: the same on every machine.
+//! in the payload counted, for several sizes of view and cell; the first two are those of the load bench: `cargo run --release -p tickwire-benches --bin bytes`. Counts, no times: the same on every machine.
 
 use glam::IVec2;
 use prost::Message as _;
@@ -22,7 +22,17 @@ fn main() {
         "{:>10} {:>9} {:>10} {:>12} {:>14} {:>14}",
         "encoding", "cell", "rows seen", "bytes each", "bytes/row", "blocks/view"
     );
-    for (half_units, cell_units) in [(400, 256), (400, 384), (400, 512), (650, 256), (650, 512)] {
+    for (half_units, cell_units) in [
+        (220, 384),
+        (480, 384),
+        (300, 256),
+        (550, 256),
+        (400, 256),
+        (400, 384),
+        (400, 512),
+        (650, 256),
+        (650, 512),
+    ] {
         for encoding in [Encoding::Plain, Encoding::Packed] {
             measure(encoding, half_units, cell_units);
         }

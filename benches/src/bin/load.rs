@@ -164,8 +164,8 @@ fn measure(what: What) -> io::Result<()> {
 fn w1(repeated: &Repeated, players: usize) -> WorldSize {
     WorldSize {
         side: (4096.0 * (players as f64 / 800.0).sqrt()) as i32,
-        half: if repeated.rows > 50 { 550 } else { 300 },
-        cell: 256,
+        half: if repeated.rows > 50 { 480 } else { 220 },
+        cell: 384,
         resting: 0,
     }
 }

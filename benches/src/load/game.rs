@@ -20,10 +20,10 @@ pub struct WorldSize {
     #[arg(long, default_value_t = 4096)]
     pub side: i32,
     /// Half the side of what a player sees, in units
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 220)]
     pub half: i32,
     /// Side of a cell, in units
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 384)]
     pub cell: u32,
     /// Ships that never move
     #[arg(long, default_value_t = 0)]
