@@ -150,6 +150,21 @@ impl Path {
         (self.jitter / 2).min(2 * self.tick) + others
     }
 
+    /// For how long the newest that has arrived had to queue.
+    pub fn waited(&self) -> i64 {
+        self.waited
+    }
+
+    /// How the delays scatter.
+    pub fn jitter(&self) -> i64 {
+        self.jitter
+    }
+
+    /// Whether others' packets stand in the queue.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     /// When the newest that has arrived left the narrowest place; `None`: nothing has arrived yet.
     pub fn left(&self) -> i64 {
         self.left
