@@ -13,7 +13,8 @@ use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::replica::Replica;
 use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
-use tickwire_sync::{Grid, LayerSet, Micros};
+use tickwire_sync::window::Window;
+use tickwire_sync::{Grid, LayerSet, Micros, Tick};
 
 fn look_at(view: &mut View, grid: &Grid, focus: IVec2) {
     view.aim(
@@ -162,6 +163,31 @@ fn replica_apply(c: &mut Criterion) {
     group.finish();
 }
 
+/// What the window costs on a path that carries everything: an input that names a snapshot, and a snapshot, per client and tick.
+fn windows(c: &mut Criterion) {
+    const CLIENTS: usize = 1000;
+    let mut windows: Vec<Window> = (0..CLIENTS).map(|_| Window::new(Micros(0), 60)).collect();
+    let mut tick = 0_u32;
+    let mut one_tick = || {
+        tick += 1;
+        let now = Micros(u64::from(tick) * 16_667);
+        let named = tick.saturating_sub(3);
+        for window in &mut windows {
+            window.received(Tick(named), named.wrapping_mul(16_667), now);
+            if window.may_send(now) {
+                black_box(window.fill());
+                window.sent(Tick(tick), 300, now);
+            }
+        }
+    };
+    // Until the paths are known to be free.
+    (0..600).for_each(|_| one_tick());
+    let mut group = c.benchmark_group("windows of 1,000 clients");
+    group.throughput(Throughput::Elements(CLIENTS as u64));
+    group.bench_function("an input and a snapshot", |b| b.iter(&mut one_tick));
+    group.finish();
+}
+
 fn decode(bytes: &[u8]) -> v1::Snapshot {
     match v1::ServerMessage::decode(bytes).unwrap().body {
         Some(v1::server_message::Body::Snapshot(snapshot)) => snapshot,
@@ -209,5 +235,5 @@ fn short() -> Criterion {
         .sample_size(40)
 }
 
-criterion_group!(name = core; config = short(); targets = publish_diff_encode, assembly, replica_apply, input_decode);
+criterion_group!(name = core; config = short(); targets = publish_diff_encode, assembly, windows, replica_apply, input_decode);
 criterion_main!(core);

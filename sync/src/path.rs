@@ -64,7 +64,10 @@ pub(crate) struct Path {
     /// From one delay to the next, on average.
     trend: i64,
     jitter: i64,
+    /// When the latest arrived, and by how much later than predicted; as things stood before all corrections.
     errors: Ring<(i64, i64), 32>,
+    /// All corrections together.
+    corrected: i64,
     arrivals: Ring<(i64, u64), 32>,
     /// Nanoseconds a byte; `None` while the path is free.
     wire: Option<i64>,
@@ -96,6 +99,7 @@ impl Path {
             trend: 0,
             jitter: 0,
             errors: Ring::default(),
+            corrected: 0,
             arrivals: Ring::default(),
             // What nothing is known of is watched at first.
             wire: Some(FIRST_WIRE),
@@ -150,6 +154,21 @@ impl Path {
         (self.jitter / 2).min(2 * self.tick) + others
     }
 
+    /// For how long the newest that has arrived had to queue.
+    pub fn waited(&self) -> i64 {
+        self.waited
+    }
+
+    /// How the delays scatter.
+    pub fn jitter(&self) -> i64 {
+        self.jitter
+    }
+
+    /// Whether others' packets stand in the queue.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     /// When the newest that has arrived left the narrowest place; `None`: nothing has arrived yet.
     pub fn left(&self) -> i64 {
         self.left
@@ -157,7 +176,7 @@ impl Path {
 
     /// When a snapshot leaves the narrowest place, if the one before leaves it at `before`.
     pub fn leaves(&self, sent: &Sent, before: i64) -> i64 {
-        sent.at.max(before) + i64::from(sent.bytes) * self.wire() / 1000
+        sent.at.max(before) + self.on_wire(sent.bytes)
     }
 
     /// Whether the path let a snapshot wait lately.
@@ -170,7 +189,8 @@ impl Path {
         self.limited_at = now;
     }
 
-    /// `sent` has arrived at `received_at_us` by the client's clock; `predicted` is when it should have left.
+    /// `sent` has arrived at `received_at_us` by the client's clock; `predicted` is when it should have left. `is_fresh_start`:
+    /// the path was run empty for it.
     pub fn arrived(
         &mut self,
         sent: &Sent,
@@ -181,8 +201,27 @@ impl Path {
         let raw = received_at_us.wrapping_sub(sent.at as u32);
         let origin = *self.origin.get_or_insert(raw);
         let delay = i64::from(raw.wrapping_sub(origin) as i32);
-        self.arrived = self.arrived.saturating_add(1);
         let received = sent.at + delay;
+        self.arrived = self.arrived.saturating_add(1);
+        self.note_delay(delay, sent, is_fresh_start);
+
+        let (least, its_bytes) = self.least.get();
+        self.crossed = received - least;
+        let measured = self.crossed + self.on_wire(its_bytes);
+        let correction = self.correction(measured - predicted, received);
+        self.left = predicted + correction;
+        self.waited = self.left - sent.at - self.on_wire(sent.bytes);
+
+        // After a long pause what came before says nothing of the wire.
+        let before = self.arrivals.newest().map_or(received, |(at, _)| at);
+        if received - before > MOST_SPAN {
+            self.arrivals.clear();
+        }
+        self.arrivals.push((received, sent.sum));
+        self.follow_wire(sent, correction, received - before);
+    }
+
+    fn note_delay(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) {
         let (before, _) = self.least.get();
         let longer = self.least.add(delay, sent, is_fresh_start);
         self.is_another = longer.is_some();
@@ -192,53 +231,30 @@ impl Path {
         } else if delay < before.saturating_sub(OTHERS_QUEUE) {
             self.is_shared = false;
         }
-        // After a long pause what came before says nothing of the wire.
-        if self
-            .arrivals
-            .newest_first()
-            .next()
-            .is_some_and(|(before, _)| received - before > MOST_SPAN)
-        {
-            self.arrivals.clear();
-        }
-        let before = self
-            .arrivals
-            .newest_first()
-            .next()
-            .map_or(received, |(at, _)| *at);
-        let since_before = received - before;
-        self.arrivals.push((received, sent.sum));
+    }
 
-        let (least, its_bytes) = self.least.get();
-        self.crossed = received - least;
-        let measured = self.crossed + i64::from(its_bytes) * self.wire() / 1000;
-        let error = measured - predicted;
+    /// How much of an error of the prediction is believed.
+    fn correction(&mut self, error: i64, received: i64) -> i64 {
         // What the delays scatter around their trend: a queue that grows is no jitter.
-        let step = error
-            - self
-                .errors
-                .newest_first()
-                .next()
-                .map_or(0, |(_, error)| *error);
-        let step = step.clamp(-MOST_JITTER, MOST_JITTER);
+        let before = self
+            .errors
+            .newest()
+            .map_or(0, |(_, error)| error - self.corrected);
+        let step = (error - before).clamp(-MOST_JITTER, MOST_JITTER);
         self.trend += (step - self.trend) / 8;
         // One that is far off may be a stall, or the line has become another: many make jitter.
         let off = (step - self.trend)
             .abs()
             .min(4 * self.jitter + LEAST_JITTER);
         self.jitter += (off - self.jitter) / 8;
-        self.errors.push((received, error));
+        self.errors.push((received, error + self.corrected));
         let correction = if error < 0 {
             error
         } else {
             self.standing(received).max(error - 4 * self.jitter)
         };
-        for (_, error) in self.errors.iter_mut() {
-            *error -= correction;
-        }
-        self.left = predicted + correction;
-        self.waited = self.left - sent.at - i64::from(sent.bytes) * self.wire() / 1000;
-        self.follow_wire(sent, correction, since_before);
+        self.corrected += correction;
+        correction
     }
 
     /// What all of the latest delays were more than predicted.
@@ -248,7 +264,15 @@ impl Path {
             .errors
             .newest_first()
             .take_while(|(at, _)| now - at <= span);
-        latest.map(|(_, error)| *error).min().unwrap_or(0)
+        latest
+            .map(|(_, error)| error - self.corrected)
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// Microseconds that so many bytes take.
+    fn on_wire(&self, bytes: u32) -> i64 {
+        i64::from(bytes) * self.wire() / 1000
     }
 
     fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
@@ -305,7 +329,7 @@ impl Path {
 
     /// Nanoseconds a byte between the latest arrivals, over long enough that jitter is a small part of it.
     fn spacing(&self) -> Option<i64> {
-        let (newest, sum) = *self.arrivals.newest_first().next()?;
+        let (newest, sum) = self.arrivals.newest()?;
         let span = self.spacing_span();
         let mut oldest = None;
         for (at, before) in self.arrivals.newest_first().skip(1) {
@@ -375,7 +399,7 @@ impl LeastDelay {
             (self.older, self.newer) = (self.alone, self.alone);
             self.alone_count = 0;
         }
-        counts.then(|| self.alone.0 - before)
+        counts.then(|| self.alone.0.saturating_sub(before))
     }
 }
 
@@ -431,7 +455,7 @@ impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
     }
 }
 
-impl<T, const N: usize> Ring<T, N> {
+impl<T: Copy, const N: usize> Ring<T, N> {
     fn push(&mut self, value: T) {
         self.slots[self.next] = value;
         self.next = (self.next + 1) % N;
@@ -442,13 +466,12 @@ impl<T, const N: usize> Ring<T, N> {
         self.count = 0;
     }
 
-    fn newest_first(&self) -> impl Iterator<Item = &T> {
-        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
+    fn newest(&self) -> Option<T> {
+        self.newest_first().next().copied()
     }
 
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        // Where not all are filled, the rest is never read.
-        self.slots.iter_mut()
+    fn newest_first(&self) -> impl Iterator<Item = &T> {
+        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
     }
 }
 

@@ -57,6 +57,19 @@ pub struct Window {
     is_emptying: bool,
 }
 
+/// What is believed of a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PathEstimate {
+    /// What it carries; `None` where it does not limit.
+    pub kbit_per_s: Option<i64>,
+    /// For how long the newest snapshot that arrived had to queue, in microseconds.
+    pub queue_us: i64,
+    /// How the delays scatter, in microseconds.
+    pub jitter_us: i64,
+    /// Whether others' packets stand in its queue.
+    pub others_fill_it: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
     tick: Tick,
@@ -200,6 +213,20 @@ impl Window {
         }
         let carries = self.tick * 1000 / self.path.wire().max(1) - i64::from(OVERHEAD);
         Some((carries.max(0) as usize).max(LEAST_FILL))
+    }
+
+    /// What is believed of the path, for people.
+    #[must_use]
+    pub fn estimate(&self) -> PathEstimate {
+        PathEstimate {
+            kbit_per_s: self
+                .path
+                .is_limited()
+                .then(|| 8_000_000 / self.path.wire().max(1)),
+            queue_us: self.path.waited().max(0),
+            jitter_us: self.path.jitter(),
+            others_fill_it: self.path.is_shared(),
+        }
     }
 
     /// Whether no input has come for so long that nothing is known of the client.

@@ -144,6 +144,12 @@ impl Players {
             let due = self.began + slice_time * self.slice;
             if now >= due {
                 self.send_slice();
+                // Who is late by more than a tick has missed it, as a player whose machine stalls.
+                let late = now.duration_since(due).as_nanos() / slice_time.as_nanos();
+                if late > u128::from(SLICES) {
+                    self.slice += late as u32 / SLICES * SLICES;
+                }
+                self.read();
                 continue;
             }
             // What arrives within a slice is read together: a player's screen would not show it sooner.

@@ -376,6 +376,7 @@ impl<L: Link> Room<L> {
             SendOutcome::Sent => {
                 session.sent(&self.history, self.snapshot.len(), header, now);
                 self.stats.snapshots += 1;
+                self.stats.cells_held += self.fill.held_count() as u64;
                 self.stats.snapshot_bytes += self.snapshot.len() as u64;
             }
             SendOutcome::WouldBlock => self.stats.count_deferred(Deferred::Socket),

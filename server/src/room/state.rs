@@ -10,6 +10,7 @@ impl<L: Link> Room<L> {
     #[must_use]
     pub fn state(&self) -> Value {
         let players = self.sessions.iter().map(|session| {
+            let path = session.window.estimate();
             json!({
                 "session": session.player.0,
                 "name": session.name,
@@ -18,6 +19,12 @@ impl<L: Link> Room<L> {
                 "connected": session.is_connected(),
                 "rtt_ms": session.round_trip().map(|rtt| rtt.as_millis()),
                 "bytes_in_flight": session.window.bytes_in_flight(),
+                "path": {
+                    "kbit_per_s": path.kbit_per_s,
+                    "queue_ms": path.queue_us as f64 / 1e3,
+                    "jitter_ms": path.jitter_us as f64 / 1e3,
+                    "others_fill_it": path.others_fill_it,
+                },
                 "pending_bytes": session.link.as_ref().map(|link| link.pending_bytes()),
             })
         });

@@ -30,6 +30,8 @@ pub struct RoomStats {
     pub resumes: [u64; ResumeOutcome::ALL.len()],
     /// Snapshots that waited, by [`Deferred`].
     pub deferred: [u64; Deferred::ALL.len()],
+    /// Changed cells that snapshots left out.
+    pub cells_held: u64,
     /// Snapshots sent.
     pub snapshots: u64,
     /// Their bytes.

@@ -52,6 +52,8 @@ pub struct Line {
     pub varies: i64,
     /// Whether a snapshot may be filled to less.
     pub fills: bool,
+    /// By how much one that is filled may be larger than asked, as it is made of whole blocks.
+    pub overshoot: i64,
 }
 
 impl Line {
@@ -70,6 +72,7 @@ impl Line {
             wants: 1200,
             varies: 0,
             fills: false,
+            overshoot: 0,
         }
     }
 
@@ -239,7 +242,9 @@ impl Run<'_> {
         if tick == 1 {
             bytes *= 5;
         } else if self.line.fills {
-            bytes = bytes.min(i64::try_from(fill).unwrap_or(i64::MAX));
+            // The last block goes a bit beyond.
+            let more = self.random.i64(0..=self.line.overshoot);
+            bytes = bytes.min(i64::try_from(fill).unwrap_or(i64::MAX / 2) + more);
         }
         policy.sent(Tick(tick), bytes as usize, Micros(now as u64));
         self.in_flight += bytes;

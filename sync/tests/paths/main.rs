@@ -67,6 +67,12 @@ fn tuned_on() -> Vec<Line> {
         bucket(filled(base("256 kbit/s, RTT 10, bucket", 256, 10))),
         bucket(filled(base("256 kbit/s, RTT 80, bucket", 256, 80))),
         Line {
+            overshoot: 300,
+            wants: 1500,
+            varies: 500,
+            ..bucket(filled(base("256 kbit/s, RTT 80, blocks", 256, 80)))
+        },
+        Line {
             wants: 1000,
             varies: 300,
             ..jitter(base("100 Mbit/s ± 20, varied", 100_000, 80), 20)
