@@ -3,6 +3,8 @@
 //! A server in a process of its own counts every allocation of all its threads from one step of the game to the next, while
 //! players in this process (the load bench's) play over real sockets.
 
+#![allow(clippy::expect_used)] // a test that can't do this has failed
+
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 use std::io::{BufRead as _, BufReader};
