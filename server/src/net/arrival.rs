@@ -7,6 +7,8 @@
 use mio::net::TcpStream;
 use std::io;
 use std::time::Instant;
+#[cfg(target_os = "linux")]
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Asks the kernel to stamp what comes on this socket. If it won't, the time of reading is taken.
 pub(super) fn ask_for_stamps(socket: &std::net::TcpStream) {
@@ -21,15 +23,32 @@ pub(super) fn ask_for_stamps(socket: &std::net::TcpStream) {
     let _ = socket;
 }
 
-/// Where the kernel puts stamps; one a thread suffices.
+/// Where the kernel puts stamps, and how its clock stands to ours; one a thread suffices.
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
-pub(super) struct Stamps(Vec<u8>);
+pub(super) struct Stamps {
+    space: Vec<u8>,
+    /// One moment on both clocks, the wall's since 1970.
+    together: (Instant, Duration),
+    /// Stamps that are read by it before it is taken again.
+    left: u32,
+}
+
+/// So far from the moment at which the clocks were compared a stamp is believed: the wall clock can be set.
+#[cfg(target_os = "linux")]
+const BELIEVED: Duration = Duration::from_millis(100);
+/// Comparing the clocks costs as much as a good part of a read, and a sweep takes no time for them to drift.
+#[cfg(target_os = "linux")]
+const STAMPS_PER_COMPARISON: u32 = 64;
 
 #[cfg(target_os = "linux")]
 impl Stamps {
     pub(super) fn new() -> Self {
-        Self(nix::cmsg_space!(nix::sys::time::TimeSpec))
+        Self {
+            space: nix::cmsg_space!(nix::sys::time::TimeSpec),
+            together: Self::compare(),
+            left: 0,
+        }
     }
 
     /// Reads once, without waiting: how many bytes, and when the newest of them came.
@@ -41,25 +60,40 @@ impl Stamps {
         use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
         use std::io::IoSliceMut;
         use std::os::fd::AsRawFd as _;
-        use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
         let mut into = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_DONTWAIT;
-        let received = recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut self.0), flags)?;
-        let now = Instant::now();
+        let received = recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut self.space), flags)?;
+        let bytes = received.bytes;
         let stamp = received.cmsgs().ok().and_then(|mut stamps| {
             stamps.find_map(|stamp| match stamp {
                 ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
                 _ => None,
             })
         });
-        // The stamp is on the wall clock: how long ago it was is the same on every clock.
-        let age = stamp.and_then(|stamp| {
-            let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-            wall.checked_sub(stamp)
-        });
-        let arrived = age.and_then(|age| now.checked_sub(age)).unwrap_or(now);
-        Ok((received.bytes, arrived))
+        let arrived = stamp.map_or_else(Instant::now, |stamp| self.on_our_clock(stamp));
+        Ok((bytes, arrived))
+    }
+
+    fn on_our_clock(&mut self, stamp: Duration) -> Instant {
+        let is_near = stamp.abs_diff(self.together.1) < BELIEVED;
+        if self.left == 0 || !is_near {
+            self.together = Self::compare();
+            self.left = STAMPS_PER_COMPARISON;
+        }
+        self.left -= 1;
+        let (ours, wall) = self.together;
+        match stamp.checked_sub(wall) {
+            // After the comparison, and so a moment ago at most, if the wall clock is not being set.
+            Some(later) if later < BELIEVED => ours + later,
+            Some(_) => ours,
+            None => ours.checked_sub(wall - stamp).unwrap_or(ours),
+        }
+    }
+
+    fn compare() -> (Instant, Duration) {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        (Instant::now(), wall.unwrap_or_default())
     }
 }
 
@@ -90,6 +124,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
     use std::net::TcpListener;
+    #[cfg(not(target_os = "linux"))]
     use std::time::Duration;
 
     #[test]

@@ -76,6 +76,9 @@ pub(super) struct Reader<H: Handler> {
     flood: Flood,
     heartbeat: Heartbeat,
     phase: Phase,
+    /// Until then nothing is due, if nothing comes and nobody changes the connection.
+    quiet_until: Instant,
+    is_greeted: bool,
     /// There may be something to read: the socket was not yet seen empty.
     is_readable: bool,
     /// The connection's places in what is counted, for as long as it is served.
@@ -103,6 +106,8 @@ impl<H: Handler> Reader<H> {
             heartbeat: Heartbeat::new(terms.heartbeat, now),
             phase: Phase::Open,
             connection,
+            quiet_until: now,
+            is_greeted: false,
             is_readable: true,
             _places: places,
         };
@@ -132,6 +137,16 @@ impl<H: Handler> Reader<H> {
 
     /// Everything that time, or someone else's call, has made due.
     fn advance(&mut self, now: Instant) {
+        let is_greeted = self.connection.is_greeted();
+        let is_quiet = self.connection.is_open()
+            && matches!(self.phase, Phase::Open)
+            && now < self.quiet_until
+            && is_greeted == self.is_greeted;
+        // This is asked in every tick.
+        if is_quiet {
+            return;
+        }
+        self.is_greeted = is_greeted;
         if matches!(self.phase, Phase::Open) {
             self.keep_time(now);
         }
@@ -148,6 +163,7 @@ impl<H: Handler> Reader<H> {
         if !self.connection.is_open() {
             self.tell();
         }
+        self.quiet_until = self.due();
     }
 
     fn keep_time(&mut self, now: Instant) {
@@ -322,7 +338,7 @@ impl<H: Handler> Served for Reader<H> {
         } else if self.is_readable && !self.is_paused() {
             Next::Soon
         } else {
-            Next::At(self.due())
+            Next::At(self.quiet_until)
         }
     }
 
