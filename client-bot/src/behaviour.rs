@@ -21,6 +21,11 @@ pub trait Behaviour: Send {
 
     /// The input of the next tick.
     fn think(&mut self, client: &Client) -> ArenaInput;
+
+    /// Cheats: by how many ticks the screen that the latest input claims is older than the true one. `None`: the bot has no wish.
+    fn claims_older(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// The mind for a behaviour.

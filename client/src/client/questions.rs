@@ -88,8 +88,18 @@ impl Client {
 
     /// Calls `show` for every entity (of one kind, if one is named) that the screen shows, in the past and blended; the own one too.
     pub fn for_each_shown(&self, kind: Option<KindId>, show: impl FnMut(Shown<'_>)) {
+        self.for_each_shown_at(self.view, kind, show);
+    }
+
+    /// The same for another moment of the last second: what a cheat looks up, or a replay of a shot.
+    pub fn for_each_shown_at(
+        &self,
+        view: ViewTick,
+        kind: Option<KindId>,
+        show: impl FnMut(Shown<'_>),
+    ) {
         if let Some(replica) = &self.replica {
-            self.tracks.for_each_shown(replica, self.view, kind, show);
+            self.tracks.for_each_shown(replica, view, kind, show);
         }
     }
 
