@@ -1,5 +1,7 @@
 //! A world for the benches of the core: ships that turn and move every tick, in a grid.
 
+pub mod netcode;
+
 use glam::IVec2;
 use std::sync::Arc;
 use tickwire_sync::event::Events;

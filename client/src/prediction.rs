@@ -5,7 +5,7 @@
 //! are played again at once; what the screen shows then closes in smoothly.
 
 use std::collections::VecDeque;
-use tickwire_game::Rules;
+use tickwire_game::{RuleInput, Rules};
 use tickwire_sync::{EntityId, Micros, Schema, Tick};
 
 /// Inputs and states that are remembered: as many as the server takes ahead, and the longest way back and forth.
@@ -219,11 +219,12 @@ impl Prediction {
 }
 
 /// What the server uses for a tick: the input made for it, or the one before it, for a while.
-fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, repeats: u32) -> &[u8] {
+fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, repeats: u32) -> RuleInput<'_> {
     let after = inputs.partition_point(|(made, _)| *made <= tick);
     match after.checked_sub(1).and_then(|index| inputs.get(index)) {
-        Some((made, payload)) if tick.since(*made) <= repeats => payload,
-        _ => &[],
+        Some((made, payload)) if *made == tick => RuleInput::Fresh(payload),
+        Some((made, payload)) if tick.since(*made) <= repeats => RuleInput::Repeated(payload),
+        _ => RuleInput::Neutral,
     }
 }
 
@@ -280,7 +281,7 @@ mod tests {
                 server.id.kind,
                 &mut server.lanes,
                 &mut server.private_lanes,
-                &right,
+                RuleInput::Fresh(&right),
             );
             server.tick = Tick(tick);
             prediction.confirm(&schema, server.clone(), Micros(0));
@@ -292,7 +293,7 @@ mod tests {
             server.id.kind,
             &mut server.lanes,
             &mut server.private_lanes,
-            &right,
+            RuleInput::Fresh(&right),
         );
         server.lanes[arena::ship_lane::HEALTH] -= 25;
         prediction.confirm(&schema, server.clone(), Micros(0));

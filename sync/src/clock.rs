@@ -1,9 +1,9 @@
-//! The client's clocks: the server's clock, when to make inputs, and what moment of the world to show.
+//! The client's clocks: the server's clock, and when to make inputs. What moment of the world to show, `view_clock` says.
 //!
 //! In: times on the client's monotonic clock, and what messages said. Out: estimates. All of them slew by a few percent and
 //! jump only after a long stall, because a jump is a snap on somebody's screen.
 
-use crate::ids::{Micros, Tick, ViewTick};
+use crate::ids::{Micros, Tick};
 use std::collections::VecDeque;
 
 /// Length and start of ticks, on the server's clock.
@@ -192,115 +192,5 @@ impl InputClock {
             (Some(low), Some(middle)) => (low - Self::SPARE).max(middle - Self::MOST),
             _ => 0.0,
         }
-    }
-}
-
-/// Says which moment of the world to show: late enough that nearly every snapshot has come before it is needed.
-///
-/// The delay is one tick plus the 99th percentile of the arrivals' jitter, both measured against the quickest arrival.
-#[derive(Clone, Debug)]
-pub struct ViewClock {
-    tick_us: f64,
-    /// For each of the latest snapshots: arrival minus tick number times tick length, in microseconds of the client's clock.
-    lateness: VecDeque<f64>,
-    target_lateness: f64,
-    least_lateness: f64,
-    since_update: u32,
-    /// What is shown: the lateness that it corresponds to slews towards the target.
-    shown_lateness: Option<f64>,
-    at: Micros,
-    newest: Tick,
-}
-
-impl ViewClock {
-    /// Snapshots that are remembered: about four seconds.
-    const MEMORY: usize = 256;
-    /// How far the shown moment may run ahead of the newest snapshot, in ticks: bounded extrapolation.
-    const MAX_AHEAD: f64 = 6.0;
-    /// By how much the shown time may run faster or slower.
-    const MAX_SLEW: f64 = 0.05;
-    /// Beyond this, the shown moment jumps.
-    const JUMP_US: f64 = 500_000.0;
-
-    /// A clock that has seen nothing.
-    #[must_use]
-    pub fn new(tick_rate: u32) -> Self {
-        Self {
-            tick_us: 1e6 / f64::from(tick_rate.max(1)),
-            lateness: VecDeque::new(),
-            target_lateness: 0.0,
-            least_lateness: 0.0,
-            since_update: 0,
-            shown_lateness: None,
-            at: Micros(0),
-            newest: Tick(0),
-        }
-    }
-
-    /// Takes the arrival of a snapshot.
-    pub fn arrived(&mut self, tick: Tick, now: Micros) {
-        if self.lateness.len() == Self::MEMORY {
-            self.lateness.pop_front();
-        }
-        self.lateness
-            .push_back(now.0 as f64 - f64::from(tick.0) * self.tick_us);
-        self.newest = tick;
-        self.since_update += 1;
-        if self.since_update >= 16 || self.lateness.len() < 32 {
-            self.since_update = 0;
-            let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
-            sorted.sort_unstable_by(f64::total_cmp);
-            self.least_lateness = sorted.first().copied().unwrap_or_default();
-            let high = sorted
-                .get((sorted.len() - 1) * 99 / 100)
-                .copied()
-                .unwrap_or_default();
-            self.target_lateness = high + self.tick_us;
-        }
-    }
-
-    /// The moment to show at `now`; `None` before the first snapshot. Never goes back, but for a jump.
-    pub fn advance(&mut self, now: Micros) -> Option<ViewTick> {
-        if self.lateness.is_empty() {
-            return None;
-        }
-        let elapsed = now.since(self.at).0 as f64;
-        let error = self
-            .shown_lateness
-            .map_or(f64::INFINITY, |shown| self.target_lateness - shown);
-        let shown = match self.shown_lateness {
-            Some(shown) if error.abs() < Self::JUMP_US => {
-                // Close most of the gap within half a second, as far as the slew allows.
-                shown
-                    + (error * (elapsed / 500_000.0).min(1.0))
-                        .clamp(-elapsed * Self::MAX_SLEW, elapsed * Self::MAX_SLEW)
-            }
-            _ => self.target_lateness,
-        };
-        self.shown_lateness = Some(shown);
-        self.at = now;
-        let ticks = (now.0 as f64 - shown) / self.tick_us;
-        Some(ViewTick::from_ticks(
-            ticks.min(f64::from(self.newest.0) + Self::MAX_AHEAD),
-        ))
-    }
-
-    /// How far behind the quickest arrival the shown moment is, in milliseconds.
-    #[must_use]
-    pub fn delay_ms(&self) -> Option<f64> {
-        self.shown_lateness
-            .map(|shown| (shown - self.least_lateness) / 1e3)
-    }
-
-    /// The 99th percentile of the arrivals' jitter, in milliseconds.
-    #[must_use]
-    pub fn jitter_ms(&self) -> f64 {
-        (self.target_lateness - self.tick_us - self.least_lateness).max(0.0) / 1e3
-    }
-
-    /// Forgets the arrivals: another connection, or a client that was asleep.
-    pub fn reset(&mut self) {
-        self.lateness.clear();
-        self.shown_lateness = None;
     }
 }

@@ -15,9 +15,10 @@ use crate::screen::Tracks;
 use crate::stats::Recent;
 use std::collections::VecDeque;
 use tickwire_proto::v1::{self, client_message};
-use tickwire_sync::clock::{InputClock, ServerClock, TickClock, ViewClock};
+use tickwire_sync::clock::{InputClock, ServerClock, TickClock};
 use tickwire_sync::replica::{ReceivedEvent, Replica};
 use tickwire_sync::snapshot::HeaderState;
+use tickwire_sync::view_clock::ViewClock;
 use tickwire_sync::{EntityId, Micros, Tick, ViewTick};
 
 /// Clock questions: quickly at first, then once a second.

@@ -8,9 +8,10 @@ use crate::prediction::Own;
 use prost::Message as _;
 use std::sync::Arc;
 use tickwire_proto::v1::{self, client_message, server_message};
-use tickwire_sync::clock::{InputClock, TickClock, ViewClock};
+use tickwire_sync::clock::{InputClock, TickClock};
 use tickwire_sync::packed::Tables;
 use tickwire_sync::replica::{Applied, Replica};
+use tickwire_sync::view_clock::ViewClock;
 use tickwire_sync::{EntityId, KindId, Micros, Schema, Tick};
 
 impl Client {

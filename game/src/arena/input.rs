@@ -1,5 +1,7 @@
 //! What a player does in one tick: three bytes.
 
+use crate::rules::RuleInput;
+
 /// One tick's input: byte 0 the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ArenaInput {
@@ -18,6 +20,19 @@ pub struct ArenaInput {
 }
 
 impl ArenaInput {
+    /// What a tick's input asks of a ship: a repeated one moves on, and never fires.
+    #[must_use]
+    pub fn of(input: RuleInput<'_>) -> Self {
+        match input {
+            RuleInput::Fresh(payload) => Self::decode(payload),
+            RuleInput::Repeated(payload) => Self {
+                fire: false,
+                ..Self::decode(payload)
+            },
+            RuleInput::Neutral => Self::default(),
+        }
+    }
+
     /// Reads an input. What cannot be read is neutral, as an empty one is.
     #[must_use]
     pub fn decode(payload: &[u8]) -> Self {

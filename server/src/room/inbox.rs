@@ -5,6 +5,7 @@
 //! steady state.
 
 use std::sync::{Mutex, PoisonError};
+use tickwire_sync::claim::{Claim, Seen};
 use tickwire_sync::input_buffer::Input;
 use tickwire_sync::{Micros, Seq, Tick, ViewTick};
 
@@ -70,12 +71,24 @@ impl InputsArrived {
         })
     }
 
-    /// The input for the buffer.
+    /// What it says of the screen. `arrived` is the tick axis when it came.
     #[must_use]
-    pub fn input(&self) -> Input<'_> {
+    pub fn claim(&self, arrived: f64) -> Claim {
+        Claim {
+            target: self.target,
+            view: self.view,
+            received: self.received,
+            received_at_us: self.received_at_us,
+            arrived,
+        }
+    }
+
+    /// The input for the buffer, with what is believed of its claim.
+    #[must_use]
+    pub fn input(&self, seen: Seen) -> Input<'_> {
         Input {
             seq: self.seq,
-            view: self.view,
+            seen,
             payload: &self.payload[..usize::from(self.length)],
         }
     }

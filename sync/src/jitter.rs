@@ -1,0 +1,153 @@
+//! How regularly something arrives that is made once a tick: by how much nearly all of it comes later than the quickest.
+//!
+//! In: for each arrival its tick, and when it came. Out: the least lateness, and that of the 99th percentile. Client and server
+//! measure with the same function, so that a server can tell what delay a client's screen needs.
+//!
+//! A stall is not jitter: TCP holds everything back for a while, and then all of it comes at once. Who took that for jitter would
+//! show the world 200 ms late for the sake of one stall in three seconds. So what comes in such a burst is left out, unless
+//! there is so much of it that the path itself has changed.
+
+use crate::ids::Tick;
+use std::collections::VecDeque;
+
+/// In ticks: what comes this much later than the one before it had stalled.
+const STALL: f64 = 3.5;
+/// In ticks: what follows sooner than this after a stalled one was held back by the same stall.
+const BURST_GAP: f64 = 0.5;
+/// If more than one in so many was stalled, then that is how the path is.
+const MOST_STALLED: usize = 8;
+/// Arrivals between two looks at the percentiles, once there are some.
+const LOOK_INTERVAL: u32 = 16;
+/// As long as there are fewer arrivals than this, every one is looked at.
+const FEW: usize = 32;
+
+/// See the module's head. Times are in ticks, on any one clock.
+#[derive(Clone, Debug)]
+pub struct Jitter {
+    capacity: usize,
+    /// Lateness of each arrival, and whether it had stalled.
+    arrivals: VecDeque<(f64, bool)>,
+    newest: Option<(Tick, f64)>,
+    in_stall: bool,
+    since_look: u32,
+    least: f64,
+    high: f64,
+    scratch: Vec<f64>,
+}
+
+impl Jitter {
+    /// Remembers the latest `capacity` arrivals.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            arrivals: VecDeque::new(),
+            newest: None,
+            in_stall: false,
+            since_look: 0,
+            least: 0.0,
+            high: 0.0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// What was made at `tick` has come at `at` (in ticks).
+    pub fn arrived(&mut self, tick: Tick, at: f64) {
+        let lateness = at - f64::from(tick.0);
+        if let Some((before, before_at)) = self.newest {
+            let grown = lateness - (before_at - f64::from(before.0));
+            let gap = at - before_at;
+            self.in_stall = grown > STALL || (self.in_stall && gap < BURST_GAP);
+        }
+        self.newest = Some((tick, at));
+        if self.arrivals.len() == self.capacity {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back((lateness, self.in_stall));
+        self.since_look += 1;
+        if self.since_look >= LOOK_INTERVAL || self.arrivals.len() < FEW {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.since_look = 0;
+        let stalled = self.arrivals.iter().filter(|(_, stalled)| *stalled).count();
+        let takes_all = stalled * MOST_STALLED > self.arrivals.len();
+        self.scratch.clear();
+        self.scratch.extend(
+            self.arrivals
+                .iter()
+                .filter(|(_, stalled)| takes_all || !stalled)
+                .map(|(lateness, _)| *lateness),
+        );
+        let Some(last) = self.scratch.len().checked_sub(1) else {
+            return;
+        };
+        let (below, high, _) = self
+            .scratch
+            .select_nth_unstable_by(last * 99 / 100, f64::total_cmp);
+        self.high = *high;
+        self.least = below.iter().copied().fold(*high, f64::min);
+    }
+
+    /// Whether anything has come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// The least lateness, in ticks of the clock that the arrivals were told in.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        self.least
+    }
+
+    /// The lateness that 99 % do not exceed, stalls left out.
+    #[must_use]
+    pub fn high(&self) -> f64 {
+        self.high
+    }
+
+    /// By how much nearly all come later than the quickest, in ticks.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
+        self.high - self.least
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_measured_and_a_stall_is_not_jitter() {
+        let mut jitter = Jitter::new(256);
+        let mut newest = 0.0_f64;
+        for tick in 0..3_000_u32 {
+            let sent = f64::from(tick);
+            // A stall of 12 ticks every 180.
+            let held = sent - f64::from(tick % 180) + 12.0;
+            // Evenly spread, by the golden ratio.
+            let part = (sent * 0.618_034).fract();
+            let arrival =
+                (sent + 2.0 + part * 0.6).max(if tick % 180 < 12 { held + 2.0 } else { 0.0 });
+            newest = newest.max(arrival);
+            jitter.arrived(Tick(tick), newest);
+        }
+        assert!((2.0..2.1).contains(&jitter.least()), "{}", jitter.least());
+        assert!((0.5..0.7).contains(&jitter.spread()), "{}", jitter.spread());
+    }
+
+    #[test]
+    fn a_path_that_has_become_slower_is_believed_within_a_second() {
+        let mut jitter = Jitter::new(256);
+        for tick in 0..300_u32 {
+            jitter.arrived(Tick(tick), f64::from(tick) + 2.0);
+        }
+        for tick in 300..360_u32 {
+            jitter.arrived(Tick(tick), f64::from(tick) + 10.0);
+        }
+        assert!(jitter.high() > 9.9);
+    }
+}
