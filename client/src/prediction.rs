@@ -261,6 +261,29 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_input_never_fires() {
+        let schema = arena::schema();
+        let mut prediction = Prediction::new(Some(rules()));
+        let fire = arena::ArenaInput {
+            fire: true,
+            heading: Some(7),
+            ..arena::ArenaInput::default()
+        }
+        .encode();
+        // The beam is not ready for the input, and would be for one of its repetitions.
+        prediction.confirm(
+            &schema,
+            own(10, [16_000, 16_000, 0, 100, 0], [0, 0, 5]),
+            Micros(0),
+        );
+        prediction.input(Tick(11), &fire);
+        prediction.input(Tick(25), &[]);
+        assert_eq!(prediction.newest().unwrap().private_lanes[2], 0);
+        prediction.input(Tick(26), &fire);
+        assert_eq!(prediction.newest().unwrap().private_lanes[2], 20);
+    }
+
+    #[test]
     fn what_the_rules_say_is_no_correction_and_anything_else_is_one() {
         let schema = arena::schema();
         let mut prediction = Prediction::new(Some(rules()));

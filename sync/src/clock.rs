@@ -194,3 +194,67 @@ impl InputClock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK_US: f64 = 1e6 / 60.0;
+
+    /// What a minute of play over a line shows: the lead of the typical input, in ticks, and the late ones of the last half.
+    fn play(delay: impl Fn(u32) -> f64, first_guess: f64) -> (f64, usize) {
+        let mut clock = InputClock::new(60, Micros(0), first_guess);
+        let (mut made, mut late) = (0, 0);
+        let (mut newest_arrival, mut waiting) = (0.0_f64, VecDeque::new());
+        let (mut margin, mut lead) = (None, 0.0);
+        for step in 0..60 * 60 * 8_u32 {
+            // Eight looks a tick; the server's tick axis is the true time.
+            let now = f64::from(step) / 8.0;
+            let due = clock.advance(Micros((now * TICK_US) as u64));
+            while made < due.0 {
+                made = if made == 0 { due.0 } else { made + 1 };
+                newest_arrival = newest_arrival.max(now + delay(made));
+                waiting.push_back((made, newest_arrival));
+                lead = f64::from(made) - now;
+            }
+            while let Some((tick, arrival)) = waiting.pop_front_if(|(_, arrival)| *arrival <= now) {
+                let spare = f64::from(tick) - arrival;
+                margin = Some(margin.map_or(spare, |least: f64| least.min(spare)));
+                late += usize::from(spare < 0.0 && now > 1_800.0);
+            }
+            if step % 8 == 0
+                && let Some(margin) = margin.take()
+            {
+                clock.margin(Tick(now as u32), margin);
+            }
+        }
+        (lead, late)
+    }
+
+    #[test]
+    fn inputs_come_just_in_time_and_the_lead_follows_the_jitter() {
+        let jitter = |tick: u32| (f64::from(tick) * 0.618_034).fract();
+        let (calm, late) = play(|_| 2.4, 3.0);
+        assert!(
+            (2.4..3.4).contains(&calm) && late == 0,
+            "{calm}, {late} late"
+        );
+        let (jittery, late) = play(|tick| 2.4 + 2.0 * jitter(tick), 3.0);
+        assert!(
+            (4.4..5.4).contains(&jittery) && late == 0,
+            "{jittery}, {late} late"
+        );
+        // A bad first guess is corrected, without a jump.
+        let (far, late) = play(|_| 2.4, 12.0);
+        assert!((2.4..3.4).contains(&far) && late == 0, "{far}, {late} late");
+    }
+
+    #[test]
+    fn a_stall_now_and_then_does_not_delay_every_input() {
+        // Twelve ticks in every 180 are held back until the last of them.
+        let held = |tick: u32| f64::from(12_u32.saturating_sub(tick % 180));
+        let (lead, late) = play(|tick| 2.4 + held(tick), 3.0);
+        assert!((2.4..3.4).contains(&lead), "{lead}, {late} late");
+        assert!(late > 0);
+    }
+}

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Instant;
-use tickwire_benches::netcode::{Settings, cells, policy_name, run, table};
+use tickwire_benches::netcode::{Settings, cells, plot, policy_name, run, table};
 use tickwire_sync::Micros;
 
 /// The flags.
@@ -29,6 +29,9 @@ struct Flags {
     /// Write the table to this file too (Markdown).
     #[arg(long)]
     table: Option<PathBuf>,
+    /// Draw the plot into this file (SVG).
+    #[arg(long)]
+    plot: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -54,6 +57,9 @@ fn main() -> anyhow::Result<()> {
     println!("{text}");
     if let Some(path) = &flags.table {
         std::fs::write(path, &text).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &flags.plot {
+        std::fs::write(path, plot(&done)).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }

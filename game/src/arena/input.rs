@@ -66,3 +66,29 @@ impl ArenaInput {
         vec![buttons, low, high]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_input_moves_on_and_never_fires() {
+        let input = ArenaInput {
+            right: true,
+            fire: true,
+            heading: Some(300),
+            ..ArenaInput::default()
+        };
+        let payload = input.encode();
+        assert_eq!(ArenaInput::of(RuleInput::Fresh(&payload)), input);
+        let repeated = ArenaInput::of(RuleInput::Repeated(&payload));
+        assert_eq!(
+            repeated,
+            ArenaInput {
+                fire: false,
+                ..input
+            }
+        );
+        assert_eq!(ArenaInput::of(RuleInput::Neutral), ArenaInput::default());
+    }
+}
