@@ -1,12 +1,15 @@
 //! The victim's side: for how long had a ship been in cover when it was hit all the same.
 //!
-//! In: the frames that were, the map, and a beam that hit. Out: ticks in cover. A ship is in cover from a place when neither its
-//! middle nor either edge can be seen from there, past the rocks and within the beam's range.
+//! In: the frames that were, the map, and a beam that hit. Out: ticks in cover. A ship is in cover from a place when no part of it
+//! can be seen from there, past the rocks and within the beam's range.
 
 use glam::Vec2;
 use tickwire_game::arena::{BEAM_RANGE, BeamFired, Map, SHIP_RADIUS, UNIT, ship_lane};
 use tickwire_sync::history::History;
 use tickwire_sync::{EntityId, Tick};
+
+/// Lines of sight to each side of a ship's middle: a unit apart.
+const SIGHT_LINES: i32 = 16;
 
 /// For how many ticks up to `tick` the ship that the beam hit had been in cover from where the beam left; 0: it was in the open.
 #[must_use]
@@ -54,9 +57,9 @@ fn is_open(map: &Map, from: Vec2, ship: Vec2) -> bool {
     if distance - SHIP_RADIUS > BEAM_RANGE {
         return false;
     }
-    let across = towards.perp() / distance * SHIP_RADIUS * 0.95;
-    [Vec2::ZERO, across, -across].iter().any(|side| {
-        let to = towards + *side;
+    let across = towards.perp() / distance * SHIP_RADIUS;
+    (-SIGHT_LINES..=SIGHT_LINES).any(|line| {
+        let to = towards + across * (line as f32 / SIGHT_LINES as f32);
         let length = to.length();
         // A rock that begins behind the ship's near side hides nothing.
         map.ray(from, to / length, length) >= length - SHIP_RADIUS
