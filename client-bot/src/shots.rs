@@ -83,6 +83,8 @@ pub struct ShotRecord {
     pub tick: Tick,
     /// The moment that the input claimed.
     pub view: ViewTick,
+    /// The ship that the screen showed as hit.
+    pub target: Option<EntityId>,
     /// What became of it.
     pub end: ShotEnd,
     /// The server's word.
@@ -262,6 +264,7 @@ impl ShotBook {
                 seq: fired.seq,
                 tick: fired.tick,
                 view: fired.view,
+                target: fired.hit.map(|(ship, _)| ship),
                 end,
                 beam,
             });

@@ -166,7 +166,11 @@ impl Tracks {
 
 impl Track {
     fn put(&mut self, row: &Row, tick: Tick) {
-        self.gone_at = None;
+        // What was known before it was gone says nothing of how it came back.
+        if self.gone_at.take().is_some() {
+            self.since.clear();
+            self.lanes.clear();
+        }
         let width = row.lanes.len();
         // As rows are of different ticks, so many reach back over the memory; the first ticks need not even be looked at.
         if self.since.len() > MEMORY_TICKS as usize {

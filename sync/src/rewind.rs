@@ -102,7 +102,7 @@ impl<'a> Screen<'a> {
             .or_else(|| self.frame_before(younger.tick()))
             .unwrap_or(younger);
         let key = id.key();
-        let exists = |frame: &Frame| frame.generation(key) == id.generation;
+        let exists = |frame: &Frame| frame.generation(key) == id.generation && self.had(frame, key);
         let Some(kind) = self.history.schema().kind(id.kind) else {
             return false;
         };
@@ -144,18 +144,26 @@ impl<'a> Screen<'a> {
         let Some(received) = self.seen.received else {
             return Some(every_frame);
         };
-        let sent = match self.sent {
-            None => None,
-            Some(sent) => sent.sent_ticks(self.cell_of(id.key(), received)?),
+        let Some(sent) = self.sent else {
+            return Some(every_frame);
         };
-        let pair = sent.and_then(|sent| Pair::at(sent.up_to(received), view));
-        // The screen may have shown a cell that has left the view since: then every frame was its best guess.
-        let is_ahead = view >= ViewTick::new(received, 0);
-        let best_guess = match received.before(1).filter(|_| is_ahead) {
-            Some(before) => Pair::CarryOn(before, received),
-            None => every_frame,
+        // Who has left the view is shown until that moment comes, by the record of the snapshots: the global cell is in each.
+        let cell = self.cell_of(id.key(), received)?;
+        let sent = sent
+            .sent_ticks(cell)
+            .or_else(|| sent.sent_ticks(CellId::GLOBAL))?;
+        Pair::at(sent.up_to(received), view)
+    }
+
+    /// Whether the client had the entity at the tick of this frame: it was in a cell that the client was sent then.
+    fn had(&self, frame: &Frame, key: RowKey) -> bool {
+        let (Some(sent), Some(_)) = (self.sent, self.seen.received) else {
+            return true;
         };
-        Some(pair.unwrap_or(best_guess))
+        frame
+            .cell_of(key)
+            .and_then(|cell| sent.sent_ticks(cell))
+            .is_some_and(|sent| sent.contains(frame.tick()))
     }
 
     /// The cell that the client had the entity in when its newest snapshot was `received`.

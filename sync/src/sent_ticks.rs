@@ -30,6 +30,16 @@ impl SentTicks {
         (self.bits != 0).then_some(self.newest)
     }
 
+    /// Whether this tick was sent.
+    #[must_use]
+    pub fn contains(&self, tick: Tick) -> bool {
+        tick <= self.newest
+            && self
+                .bits
+                .checked_shr(self.newest.since(tick))
+                .is_some_and(|bits| bits & 1 != 0)
+    }
+
     /// The record as it was when `tick` was the newest that had come.
     #[must_use]
     pub fn up_to(&self, tick: Tick) -> Self {
@@ -125,6 +135,8 @@ mod tests {
         assert_eq!(pair_at(19), Some((11, 14)));
         assert_eq!(pair_at(10), Some((10, 10)));
         assert_eq!(pair_at(9), None);
+        let held = [9, 10, 11, 12, 14, 20, 21].map(|tick| sent.contains(Tick(tick)));
+        assert_eq!(held, [false, true, true, false, true, true, false]);
         sent.record(Tick(200));
         assert_eq!(sent.up_to(Tick(199)).newest(), None);
     }

@@ -20,6 +20,9 @@ struct Flags {
     /// Seed of everything random: the same seed gives the same numbers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many seeds, from that one on; a cell's figures are over all of them.
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
     /// Cells that run at once.
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     threads: usize,
@@ -40,11 +43,12 @@ fn main() -> anyhow::Result<()> {
         bots: flags.bots,
         length: Micros::from_millis(flags.seconds * 1_000),
         seed: flags.seed,
+        seeds: flags.seeds,
     };
     let mut cells = cells(settings);
     cells.retain(|cell| cell.line.name.contains(&flags.line));
     let start = Instant::now();
-    let done = run(cells, flags.threads, |cell| {
+    let done = run(cells, flags.seeds, flags.threads, |cell| {
         eprintln!(
             "{:6.1} s: {}, {}, {:?}",
             start.elapsed().as_secs_f64(),

@@ -18,8 +18,10 @@ pub struct Settings {
     pub bots: u32,
     /// Game time that is counted.
     pub length: Micros,
-    /// Seed of everything random.
+    /// The first seed.
     pub seed: u64,
+    /// How many seeds, one after the other; a cell's figures are over all of them.
+    pub seeds: u64,
 }
 
 /// A cell and what it has shown.
@@ -56,15 +58,23 @@ pub fn cells(settings: Settings) -> Vec<Cell> {
         .collect()
 }
 
-/// Runs all cells. `note` hears of each that is done.
-pub fn run(cells: Vec<Cell>, threads: usize, note: impl Fn(&Cell) + Sync) -> Vec<Done> {
+/// Runs all cells under each seed. `note` hears of each cell that is done.
+pub fn run(cells: Vec<Cell>, seeds: u64, threads: usize, note: impl Fn(&Cell) + Sync) -> Vec<Done> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; cells.len()]);
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = World::new(cell).run();
+                    let mut outcome = World::new(cell).run();
+                    for more in 1..seeds.max(1) {
+                        let seed = cell.seed + more;
+                        let cell = Cell {
+                            seed,
+                            ..cell.clone()
+                        };
+                        outcome.add(World::new(&cell).run());
+                    }
                     note(cell);
                     let index = cells.iter().position(|other| std::ptr::eq(other, cell));
                     let mut done = done

@@ -189,6 +189,39 @@ impl Outcome {
         }
     }
 
+    /// Adds another run's counts and samples.
+    pub(super) fn add(&mut self, other: Self) {
+        for (mine, other) in [
+            (&mut self.all, other.all),
+            (&mut self.calm, other.calm),
+            (&mut self.within, other.within),
+            (&mut self.beyond, other.beyond),
+        ] {
+            mine.shots += other.shots;
+            mine.hits_on_screen += other.hits_on_screen;
+            mine.honoured += other.honoured;
+            mine.false_hits += other.false_hits;
+            mine.unmatched += other.unmatched;
+        }
+        for (mine, other) in self.hits.iter_mut().zip(other.hits) {
+            *mine += other;
+        }
+        self.cover.extend(other.cover);
+        self.effect.extend(other.effect);
+        self.delay.extend(other.delay);
+        self.jitter.extend(other.jitter);
+        self.rewind.extend(other.rewind);
+        self.inputs += other.inputs;
+        self.corrections += other.corrections;
+        self.snaps += other.snaps;
+        self.largest_shift = self.largest_shift.max(other.largest_shift);
+        self.late += other.late;
+        self.repeated += other.repeated;
+        self.starved += other.starved;
+        self.clamped += other.clamped;
+        self.mismatches += other.mismatches;
+    }
+
     /// Corrections per 1,000 inputs.
     #[must_use]
     pub fn corrections_per_thousand(&self) -> f64 {

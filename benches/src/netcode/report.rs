@@ -21,10 +21,11 @@ pub fn table(settings: Settings, done: &[Done]) -> String {
 fn write_table(text: &mut String, settings: Settings, done: &[Done]) -> std::fmt::Result {
     writeln!(
         text,
-        "{} dueling bots, {} s of game time a cell, seed {}.\n",
+        "{} dueling bots, {} s of game time a cell under each of the seeds {} to {}.\n",
         settings.bots,
         settings.length.0 / 1_000_000,
-        settings.seed
+        settings.seed,
+        settings.seed + settings.seeds.max(1) - 1
     )?;
     honoured(text, done)?;
     feel(text, done)?;
