@@ -5,8 +5,8 @@
 //! the screen was drawn from.
 //!
 //! The rule. A screen that has snapshot R shows at most [`MAX_AHEAD`] after R, and at least what its interpolation delay puts
-//! before it: one tick and the arrivals' jitter (which the server measures with the very function that the client measures with),
-//! and [`SLACK`]. So a claim is clamped to that window around R. R itself is a claim too: it never goes back, and it is overdue
+//! before it: the pause between snapshots (one tick, on a line that is not thin) and the arrivals' jitter, which the server measures with
+//! the very function that the client measures with, and [`SLACK`]. So a claim is clamped to that window around R. R itself is a claim too: it never goes back, and it is overdue
 //! when it is older than the round trip, a tick and the jitter of both ways explain. That happens in a stall, so it is believed, but
 //! only for [`STALL_SHARE`] of the time; beyond that the server takes the snapshot that should have been there. Jitter counts
 //! only as far as the server sees it too, and at most [`MAX_JITTER`]. What a client could still gain it gains by really
@@ -66,6 +66,8 @@ pub struct Claim {
     pub view: ViewTick,
     /// The newest snapshot that the client says it had.
     pub received: Tick,
+    /// The one that was sent before it.
+    pub sent_before: Tick,
     /// When that came, by the client's clock in microseconds; wraps.
     pub received_at_us: u32,
     /// When the input came: the tick axis of the server at that moment.
@@ -86,7 +88,7 @@ pub struct Claims {
     /// How regularly inputs come.
     inputs: Jitter,
     newest: Tick,
-    /// The jitter that the interpolation delay is explained by, in ticks.
+    /// The interpolation delay that is explained, in ticks: the pause between snapshots and their jitter.
     entitled: f64,
     /// Overdue ticks that are still believed.
     credit: f64,
@@ -111,7 +113,7 @@ impl Claims {
             shown: Jitter::new(MEMORY),
             inputs: Jitter::new(MEMORY),
             newest: Tick(0),
-            entitled: 0.0,
+            entitled: 1.0,
             credit: MAX_CREDIT,
             behind: 0.0,
             at: None,
@@ -156,9 +158,8 @@ impl Claims {
         let elapsed = self.at.map_or(0.0, |at| (claim.arrived - at).max(0.0));
         self.at = Some(self.at.map_or(claim.arrived, |at| at.max(claim.arrived)));
         self.newest = self.newest.max(claim.received);
-        let both_ways = self.entitled + self.inputs.spread().min(MAX_JITTER);
-        // A tick passes between two snapshots, and a part of one until the input after them.
-        let due = claim.arrived - round_trip - both_ways - 1.0 - SLACK;
+        let both_ways = self.entitled + (self.inputs.delay() - 1.0).clamp(0.0, MAX_JITTER);
+        let due = claim.arrived - round_trip - both_ways - SLACK;
         let overdue = due - f64::from(self.newest.0);
         self.credit = (self.credit + elapsed * STALL_SHARE).min(MAX_CREDIT);
         if overdue > 0.0 {
@@ -174,7 +175,7 @@ impl Claims {
         let showing = claim.arrived - round_trip - 1.0;
         let standing = showing - f64::from(received.0) - MAX_AHEAD;
         self.behind = (self.behind - elapsed * RETURN_RATE).max(standing).max(0.0);
-        let mut from = f64::from(received.0) - self.behind - self.entitled - 1.0 - SLACK;
+        let mut from = f64::from(received.0) - self.behind - self.entitled - SLACK;
         if !is_stalled {
             // Both the snapshot and the screen may be late, but not both by all of the jitter.
             from = from.max(due - 1.0 - self.behind);
@@ -191,9 +192,13 @@ impl Claims {
     }
 
     fn measure(&mut self, claim: &Claim) {
-        self.inputs.arrived(claim.target, claim.arrived);
+        let before = Tick(claim.target.0.saturating_sub(1));
+        self.inputs.arrived(claim.target, before, claim.arrived);
         if claim.received > self.newest {
-            self.shown.arrived(claim.received, claim.arrived);
+            let before = claim
+                .sent_before
+                .max(Tick(claim.received.0.saturating_sub(MAX_JITTER as u32)));
+            self.shown.arrived(claim.received, before, claim.arrived);
             let told_us = match self.told_at {
                 None => u64::from(claim.received_at_us),
                 Some((stamp, unwrapped)) => {
@@ -201,15 +206,15 @@ impl Claims {
                 }
             };
             self.told_at = Some((claim.received_at_us, told_us));
-            self.told
-                .arrived(claim.received, told_us as f64 / self.tick_us);
+            let told = told_us as f64 / self.tick_us;
+            self.told.arrived(claim.received, before, told);
         }
-        let jitter = self
+        let delay = self
             .told
-            .spread()
-            .min(self.shown.spread())
-            .clamp(0.0, MAX_JITTER);
-        self.entitled = jitter.max(self.entitled - SHRINK);
+            .delay()
+            .min(self.shown.delay())
+            .clamp(1.0, 1.0 + MAX_JITTER);
+        self.entitled = delay.max(self.entitled - SHRINK);
     }
 }
 
@@ -273,6 +278,7 @@ mod tests {
                 target: Tick((made + self.delay).ceil() as u32),
                 view: ViewTick::from_ticks(view - older),
                 received: received.unwrap_or(newest),
+                sent_before: Tick(received.unwrap_or(newest).0 - 1),
                 received_at_us: (came * TICK_US) as u32,
                 arrived: made + self.delay,
             };
@@ -385,6 +391,7 @@ mod tests {
                             target: Tick(target),
                             view: ViewTick(u64::from(received) << 20),
                             received: Tick(received),
+                            sent_before: Tick(target),
                             received_at_us,
                             arrived,
                         };

@@ -1,7 +1,7 @@
 //! The view clock: which moment of the world a screen shows.
 //!
-//! In: when snapshots came. Out: a moment, late enough that nearly every snapshot has come before it is needed: one tick behind
-//! the 99th percentile of the arrivals. It slews by a few percent. In a stall it runs on for a few ticks past the newest
+//! In: when snapshots came. Out: a moment, late enough that nearly every snapshot has come before it is needed: behind the quickest
+//! arrival by one tick (or the pause between snapshots, where the line is thin) and the 99th percentile of the jitter. It slews by a few percent. In a stall it runs on for a few ticks past the newest
 //! snapshot, then stands still; when snapshots come again, it catches up at one and a half times the speed instead of jumping.
 
 use crate::claim::{MAX_AHEAD, RETURN_RATE};
@@ -10,6 +10,8 @@ use crate::jitter::Jitter;
 
 /// Snapshots that are remembered: about four seconds.
 const MEMORY: usize = 256;
+/// What comes after a longer pause than this, in ticks, is shown without waiting for the next.
+const MOST_APART: u32 = 6;
 /// By how much the shown time may run faster or slower.
 const MAX_SLEW: f64 = 0.05;
 /// Most of a gap is closed within so many ticks, as far as the slew allows.
@@ -47,7 +49,8 @@ impl ViewClock {
 
     /// Takes the arrival of a snapshot.
     pub fn arrived(&mut self, tick: Tick, now: Micros) {
-        self.arrivals.arrived(tick, self.in_ticks(now));
+        let before = self.newest.max(Tick(tick.0.saturating_sub(MOST_APART)));
+        self.arrivals.arrived(tick, before, self.in_ticks(now));
         self.newest = tick;
     }
 
@@ -58,7 +61,7 @@ impl ViewClock {
         }
         let elapsed = now.since(self.at).0 as f64 / self.tick_us;
         self.at = now;
-        let wanted = self.arrivals.high() + 1.0;
+        let wanted = self.arrivals.high();
         let error = self
             .lateness
             .map_or(f64::INFINITY, |lateness| wanted - lateness);
@@ -87,10 +90,10 @@ impl ViewClock {
             .map(|lateness| (lateness + self.behind - self.arrivals.least()) * self.tick_us / 1e3)
     }
 
-    /// The 99th percentile of the arrivals' jitter, in milliseconds.
+    /// The 99th percentile of the arrivals' jitter, in milliseconds: what the delay is longer than a tick.
     #[must_use]
     pub fn jitter_ms(&self) -> f64 {
-        self.arrivals.spread() * self.tick_us / 1e3
+        (self.arrivals.delay() - 1.0).max(0.0) * self.tick_us / 1e3
     }
 
     fn in_ticks(&self, now: Micros) -> f64 {

@@ -22,8 +22,12 @@ async fn a_forged_claim_is_clamped_and_counted() {
     };
     player.until("a shot", has_fired).await;
     player.for_snapshots(120).await;
-    let clamped = server.metric(r#"tickwire_shots_total{outcome="clamped"}"#).await;
-    let missed = server.metric(r#"tickwire_shots_total{outcome="miss"}"#).await;
+    let clamped = server
+        .metric(r#"tickwire_shots_total{outcome="clamped"}"#)
+        .await;
+    let missed = server
+        .metric(r#"tickwire_shots_total{outcome="miss"}"#)
+        .await;
     assert!(clamped >= 3.0, "{clamped} clamped");
     assert!(missed >= clamped, "a clamped shot hits or misses too");
     server.drain().await;

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use tickwire_sync::claim::{Claim, Seen};
 use tickwire_sync::input_buffer::Input;
-use tickwire_sync::{Micros, Seq, Tick, ViewTick};
+use tickwire_sync::{Micros, SentTicks, Seq, Tick, ViewTick};
 
 /// Messages that may wait for one tick. The reading side ends floods long before.
 const MAX_WAITING: usize = 1024;
@@ -71,13 +71,15 @@ impl InputsArrived {
         })
     }
 
-    /// What it says of the screen. `arrived` is the tick axis when it came.
+    /// What it says of the screen. `arrived` is the tick axis when it came, `sent` which snapshots were sent.
     #[must_use]
-    pub fn claim(&self, arrived: f64) -> Claim {
+    pub fn claim(&self, arrived: f64, sent: SentTicks) -> Claim {
+        let pair = sent.up_to(self.received).newest_pair();
         Claim {
             target: self.target,
             view: self.view,
             received: self.received,
+            sent_before: pair.map_or(self.received, |(before, _)| before),
             received_at_us: self.received_at_us,
             arrived,
         }

@@ -19,7 +19,7 @@ use tickwire_sync::memo::Encoding;
 use tickwire_sync::snapshot::Header;
 use tickwire_sync::view::View;
 use tickwire_sync::window::Window;
-use tickwire_sync::{EntityId, Micros, PlayerId, Tick};
+use tickwire_sync::{CellId, EntityId, Micros, PlayerId, Tick};
 
 /// Reliable messages that are kept to be sent again over a resume.
 const KEPT_MESSAGES: usize = 128;
@@ -170,7 +170,9 @@ impl<L: Link> Session<L> {
         let margin = margin.clamp(-1e6, 1e6) as i32;
         self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
         let arrived = ticks.ticks_at(inputs.arrived.0 as f64);
-        let (claim, round_trip) = (inputs.claim(arrived), self.round_trip());
+        // The global cell is in every snapshot.
+        let sent = self.view.sent_ticks(CellId::GLOBAL).unwrap_or_default();
+        let (claim, round_trip) = (inputs.claim(arrived, sent), self.round_trip());
         let seen = self.claims.take(&claim, round_trip, self.max_rewind);
         match self.inputs.arrived(inputs.target, inputs.input(seen)) {
             Arrival::Accepted => InputOutcome::Applied,
