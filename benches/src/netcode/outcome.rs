@@ -86,9 +86,11 @@ pub struct Outcome {
     pub inputs: u64,
     /// Corrections.
     pub corrections: u64,
-    /// Corrections that shifted the present state by more than a ship's length.
+    /// Corrections that moved the own ship on the screen by more than its length, at once.
     pub snaps: u64,
-    /// The largest shift, in ships' lengths.
+    /// The largest such move, in ships' lengths.
+    pub largest_snap: f64,
+    /// The same of the predicted state, before it is smoothed.
     pub largest_shift: f64,
     /// From making an input to the tick that used it, beyond the one-way delay, in ticks.
     pub effect: Vec<f64>,
@@ -157,11 +159,16 @@ impl Outcome {
         }
     }
 
-    pub(super) fn shifted(&mut self, from: [i32; 2], to: [i32; 2]) {
-        let along = |axis: usize| f64::from(to[axis]) - f64::from(from[axis]);
-        let lengths = along(0).hypot(along(1)) / f64::from(UNIT) / f64::from(2.0 * SHIP_RADIUS);
-        self.largest_shift = self.largest_shift.max(lengths);
-        self.snaps += u64::from(lengths > 1.0);
+    /// A snapshot has put the own ship elsewhere: in the state, and on the screen.
+    pub(super) fn shifted(&mut self, from: [[i32; 2]; 2], to: [[i32; 2]; 2]) {
+        let lengths = |place: usize| {
+            let along = |axis: usize| f64::from(to[place][axis]) - f64::from(from[place][axis]);
+            along(0).hypot(along(1)) / f64::from(UNIT) / f64::from(2.0 * SHIP_RADIUS)
+        };
+        let (state, screen) = (lengths(0), lengths(1));
+        self.largest_shift = self.largest_shift.max(state);
+        self.largest_snap = self.largest_snap.max(screen);
+        self.snaps += u64::from(screen > 1.0);
     }
 
     pub(super) fn input(&mut self, ticks_beyond: f64) {
@@ -214,6 +221,7 @@ impl Outcome {
         self.inputs += other.inputs;
         self.corrections += other.corrections;
         self.snaps += other.snaps;
+        self.largest_snap = self.largest_snap.max(other.largest_snap);
         self.largest_shift = self.largest_shift.max(other.largest_shift);
         self.late += other.late;
         self.repeated += other.repeated;

@@ -73,7 +73,7 @@ fn feel(text: &mut String, done: &[Done]) -> std::fmt::Result {
     writeln!(text, "## Feel: prediction, inputs, interpolation (ours)\n")?;
     writeln!(
         text,
-        "| line, each way | corrections per 1,000 inputs | snaps over a ship's length (largest) | input to effect beyond one way, ticks p50 / p99 | interpolation delay, ticks p50 / p99 | jitter p99, ticks | inputs | late | repeated | starved | view mismatches |"
+        "| line, each way | corrections per 1,000 inputs | snaps over a ship's length on the screen (largest; in the state) | input to effect beyond one way, ticks p50 / p99 | interpolation delay, ticks p50 / p99 | jitter p99, ticks | inputs | late | repeated | starved | view mismatches |"
     )?;
     writeln!(text, "|---|---|---|---|---|---|---|---|---|---|---|")?;
     for (cell, outcome) in honest(done).filter(|(cell, _)| cell.policy == ViewPolicy::Clamped) {
@@ -83,10 +83,11 @@ fn feel(text: &mut String, done: &[Done]) -> std::fmt::Result {
         );
         writeln!(
             text,
-            "| {} | {:.2} | {} ({:.2}) | {:.2} / {:.2} | {:.2} / {:.2} | {:.2} | {} | {} | {} | {} | {} |",
+            "| {} | {:.2} | {} ({:.2}; {:.2}) | {:.2} / {:.2} | {:.2} / {:.2} | {:.2} | {} | {} | {} | {} | {} |",
             cell.line.name,
             outcome.corrections_per_thousand(),
             outcome.snaps,
+            outcome.largest_snap,
             outcome.largest_shift,
             effect.p50,
             effect.p99,

@@ -199,17 +199,20 @@ impl<'a> World<'a> {
         let (Some(link), now) = (it.open, it.clock(self.now)) else {
             return;
         };
+        // Where the own ship is by prediction, and where the screen draws it.
         let place = |pilot: &Pilot| {
             let own = pilot.client.own()?;
-            Some((own.id, own.tick, [own.lanes[0], own.lanes[1]]))
+            let (_, drawn) = pilot.client.own_on_screen(now)?;
+            let places = [[own.lanes[0], own.lanes[1]], [drawn[0], drawn[1]]];
+            Some(((own.id, own.tick), places))
         };
         let (before, snapshots) = (place(&it.pilot), it.pilot.client.counters().snapshots);
         it.pilot.client.received(link, message, now);
         if is_counting {
             if let Some((before, after)) = before.zip(place(&it.pilot))
-                && (before.0, before.1) == (after.0, after.1)
+                && before.0 == after.0
             {
-                self.outcome.shifted(before.2, after.2);
+                self.outcome.shifted(before.1, after.1);
             }
             if it.pilot.client.counters().snapshots > snapshots {
                 self.outcome.snapshot(&it.pilot.client);
