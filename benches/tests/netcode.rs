@@ -14,6 +14,7 @@ fn cell(line: Line, seed: u64) -> Cell {
         bots: 12,
         settle: Micros::from_millis(4_000),
         length: Micros::from_millis(12_000),
+        reads_per_tick: 0,
         seed,
     }
 }

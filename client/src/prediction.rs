@@ -146,10 +146,11 @@ impl Prediction {
             None
         };
         if predicted == Some(&confirmed) {
+            // One older state stays, as the screen draws between the two newest: on a quick line the newest is confirmed at once.
             while self
                 .states
                 .front()
-                .is_some_and(|state| state.tick < confirmed.tick)
+                .is_some_and(|state| state.tick.next() < confirmed.tick)
             {
                 self.states.pop_front();
             }

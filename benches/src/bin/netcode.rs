@@ -23,6 +23,9 @@ struct Flags {
     /// How many seeds, from that one on; a cell's figures are over all of them.
     #[arg(long, default_value_t = 3)]
     seeds: u64,
+    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    #[arg(long, default_value_t = 0)]
+    reads_per_tick: u32,
     /// Cells that run at once.
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     threads: usize,
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
     let settings = Settings {
         bots: flags.bots,
         length: Micros::from_millis(flags.seconds * 1_000),
+        reads_per_tick: flags.reads_per_tick,
         seed: flags.seed,
         seeds: flags.seeds,
     };

@@ -19,6 +19,8 @@ pub struct Cell {
     pub settle: Micros,
     /// Game time that is counted.
     pub length: Micros,
+    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    pub reads_per_tick: u32,
     /// Seed of everything random.
     pub seed: u64,
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub bots: u32,
     /// Game time that is counted.
     pub length: Micros,
+    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    pub reads_per_tick: u32,
     /// The first seed.
     pub seed: u64,
     /// How many seeds, one after the other; a cell's figures are over all of them.
@@ -37,6 +39,7 @@ pub fn cells(settings: Settings) -> Vec<Cell> {
         bots: settings.bots,
         settle: SETTLE,
         length: settings.length,
+        reads_per_tick: settings.reads_per_tick,
         seed: settings.seed,
     };
     let honest = LINES

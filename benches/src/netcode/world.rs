@@ -241,7 +241,8 @@ impl<'a> World<'a> {
                 }
                 Action::Send(_, message) => {
                     let arrival = self.bots[bot].up.arrival(self.now);
-                    self.plan(arrival, Event::ToServer { bot, message });
+                    let read = self.read_at(arrival);
+                    self.plan(read, Event::ToServer { bot, message });
                 }
                 Action::Close(_) => self.bots[bot].open = None,
             }
@@ -258,6 +259,18 @@ impl<'a> World<'a> {
         let slop = self.random.u64(0..TIMER_SLOP_US);
         let at = self.now.plus(wake.since(now)).plus(Micros(slop + 1));
         self.plan(at, Event::Wake { bot, number });
+    }
+
+    /// When the server reads what has arrived.
+    fn read_at(&self, arrival: Micros) -> Micros {
+        if self.cell.reads_per_tick == 0 {
+            return arrival;
+        }
+        let reads = f64::from(self.cell.reads_per_tick);
+        let ticks = (self.ticks.ticks_at(arrival.0 as f64) * reads).ceil() / reads;
+        // A hair before the moment, so that the read at a tick's due time comes before the tick.
+        let at = self.ticks.tick_zero_us as f64 + ticks * self.ticks.tick_us() - 1.0;
+        Micros(at as u64).max(arrival)
     }
 
     /// A shot is settled.
