@@ -2,6 +2,8 @@
 
 pub mod load;
 
+pub mod netcode;
+
 use glam::IVec2;
 use std::sync::Arc;
 use tickwire_sync::event::Events;

@@ -11,6 +11,7 @@ use tickwire_game::arena::{
     ArenaInput, BEAM_RANGE, Beam, Map, Movement, SHIP_RADIUS, TURN, Target, UNIT, cast, heading_to,
     kind, ship_lane, ship_private,
 };
+use tickwire_sync::ViewTick;
 
 /// A bot's mind.
 pub trait Behaviour: Send {
@@ -21,6 +22,11 @@ pub trait Behaviour: Send {
 
     /// The input of the next tick.
     fn think(&mut self, client: &Client) -> ArenaInput;
+
+    /// Cheats: by how many ticks the screen that the latest input claims is older than the true one. `None`: the bot has no wish.
+    fn claims_older(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// The mind for a behaviour.
@@ -97,27 +103,45 @@ pub struct Duel {
     ticks_since_look: u32,
     /// By how much the next shot is to miss, in headings.
     miss_by: i32,
+    /// Cheats: how many ticks back it looks for a moment at which a shot would have hit, when none does now.
+    hindsight: u32,
+    claims_older: u32,
 }
 
 impl Duel {
     /// Between two shots the screen is looked at this often: it costs more than all the rest, and only steers.
     const LOOK_INTERVAL: u32 = 6;
 
-    fn new(seed: u64) -> Self {
+    /// One that plays fair.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::with_hindsight(seed, 0)
+    }
+
+    /// One that cheats as far as claims go: when no shot hits now, it takes one that would have hit up to so many ticks ago, and
+    /// claims that its screen showed that moment.
+    #[must_use]
+    pub fn with_hindsight(seed: u64, ticks: u32) -> Self {
         Self {
             wander: Wander::new(seed),
             movement: None,
             ships: Vec::new(),
             ticks_since_look: Self::LOOK_INTERVAL,
             miss_by: 0,
+            hindsight: ticks,
+            claims_older: 0,
         }
     }
 
     fn look(&mut self, client: &Client, own: &Own) {
-        self.ships.clear();
         self.ticks_since_look = 0;
+        self.look_at(client, own, client.view());
+    }
+
+    fn look_at(&mut self, client: &Client, own: &Own, view: ViewTick) {
+        self.ships.clear();
         let ships = &mut self.ships;
-        client.for_each_shown(Some(kind::SHIP), |shown| {
+        client.for_each_shown_at(view, Some(kind::SHIP), |shown| {
             if shown.id != own.id {
                 ships.push(Target {
                     id: shown.id,
@@ -199,7 +223,30 @@ impl Behaviour for Duel {
         if is_ready || self.ticks_since_look >= Self::LOOK_INTERVAL {
             self.look(client, own);
         }
-        self.fight(own, fly, is_ready)
+        self.claims_older = 0;
+        let input = self.fight(own, fly, is_ready);
+        if is_ready && !input.fire && self.hindsight > 0 {
+            for older in 1..=self.hindsight {
+                let view = ViewTick(
+                    client
+                        .view()
+                        .0
+                        .saturating_sub(u64::from(older) * ViewTick::FRACTIONS),
+                );
+                self.look_at(client, own, view);
+                let late = self.fight(own, fly, true);
+                if late.fire {
+                    self.claims_older = older;
+                    return late;
+                }
+            }
+            self.look(client, own);
+        }
+        input
+    }
+
+    fn claims_older(&self) -> Option<f64> {
+        (self.hindsight > 0).then(|| f64::from(self.claims_older))
     }
 }
 

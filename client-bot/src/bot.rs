@@ -1,16 +1,17 @@
-//! One bot: the client core, its shell, a mind, and what it measures.
+//! One bot: a pilot on the native shell, and what it measures.
 
-use crate::behaviour::{Behaviour, mind};
+use crate::behaviour::mind;
 use crate::options::{BehaviourName, EncodingName, Options};
+use crate::pilot::Pilot;
 use crate::samples::Samples;
-use crate::shots::{ShotBook, ShotCounts};
+use crate::shots::ShotCounts;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tickwire_client::native::{Emulation, Happened, Shell, Target};
-use tickwire_client::{Client, Counters, Incoming, Phase, PredictionStats};
-use tickwire_game::arena::{self, BeamFired, Kill, player_lane, ship_private};
+use tickwire_client::{Counters, Phase, PredictionStats};
+use tickwire_game::arena::player_lane;
 use tickwire_proto::v1;
 use tickwire_sync::{EntityId, Micros};
 use tokio::sync::watch;
@@ -61,14 +62,10 @@ pub(crate) struct Measured {
 }
 
 pub(crate) struct Bot {
-    client: Client,
+    pilot: Pilot,
     shell: Shell,
-    mind: Box<dyn Behaviour>,
     random: fastrand::Rng,
     start: Instant,
-    shots: ShotBook,
-    /// Beams that the shot book has not judged yet.
-    beams: Vec<BeamFired>,
     unacked: VecDeque<(u32, Micros)>,
     measured: Measured,
     tally: Arc<Tally>,
@@ -128,13 +125,10 @@ impl Bot {
             refusal: None,
         };
         let mut bot = Self {
-            client: Client::new(session, Micros(0)),
+            pilot: Pilot::new(session, mind(behaviour, seed), Micros(0)),
             shell: Shell::new(target, emulation),
-            mind: mind(behaviour, seed),
             random: fastrand::Rng::with_seed(seed),
             start: Instant::now(),
-            shots: ShotBook::default(),
-            beams: Vec::new(),
             unacked: VecDeque::new(),
             measured,
             tally,
@@ -143,7 +137,8 @@ impl Bot {
             flap_at: None,
             has_joined: false,
         };
-        bot.client
+        bot.pilot
+            .client
             .forge_view(options.forge_view.as_secs_f64() * 60.0);
         bot
     }
@@ -151,20 +146,20 @@ impl Bot {
     /// Plays until `stop` is set, and leaves.
     pub async fn play(mut self, mut stop: watch::Receiver<bool>) -> Measured {
         while !*stop.borrow() {
-            let wake = self.start + Duration::from_micros(self.client.wake_at(self.now()).0);
+            let wake = self.start + Duration::from_micros(self.pilot.client.wake_at(self.now()).0);
             let wake = self.flap_at.map_or(wake, |flap| flap.min(wake));
             tokio::select! {
                 happened = self.shell.next(wake) => self.step(happened),
                 _ = stop.changed() => {}
             }
-            if let Phase::Closed { reason, .. } = self.client.phase() {
+            if let Phase::Closed { reason, .. } = self.pilot.client.phase() {
                 self.measured.refusal = Some(reason.clone());
                 break;
             }
         }
         self.stop_counting();
         self.remember();
-        self.client.leave();
+        self.pilot.client.leave();
         self.act();
         self.shell.goodbye(Instant::now() + GOODBYE).await;
         self.measured
@@ -179,26 +174,39 @@ impl Bot {
             self.take(happened);
         }
         let now = self.now();
-        self.client.poll(now);
-        while self.client.due(now).is_some() {
-            self.input(now);
+        let seq = self.pilot.client.seq();
+        let stepped = self.pilot.step(now);
+        if stepped.joined.is_some() {
+            self.joined();
+        }
+        for made in 1..=stepped.inputs {
+            if self.unacked.len() < MAX_UNACKED {
+                self.unacked.push_back((seq + made, now));
+            }
         }
         if self.flap_at.is_some_and(|at| at <= Instant::now()) {
             self.flap_at = None;
             self.shell.cut();
         }
         self.act();
-        while let Some(incoming) = self.client.next_incoming() {
-            self.hear(incoming);
+    }
+
+    /// The bot is (again) in a room.
+    fn joined(&mut self) {
+        // What was on its way is lost; of the rest one learns only how long the outage was.
+        self.unacked.clear();
+        self.measured.refusal = None;
+        if !std::mem::replace(&mut self.has_joined, true) {
+            self.tally.connected.fetch_add(1, Ordering::Relaxed);
         }
-        // After all kills: in a snapshot that spans several ticks they may stand behind the beams.
-        for beam in self.beams.drain(..) {
-            self.shots.judged(&self.client, &beam);
+        if self.measured.behaviour == BehaviourName::Flapper {
+            let seconds = self.random.u64(FLAP_SECONDS);
+            self.flap_at = Some(Instant::now() + Duration::from_secs(seconds));
         }
     }
 
     fn act(&mut self) {
-        while let Some(action) = self.client.next_action() {
+        while let Some(action) = self.pilot.client.next_action() {
             self.shell.act(action);
         }
     }
@@ -206,10 +214,10 @@ impl Bot {
     fn take(&mut self, happened: Happened) {
         let now = self.now();
         match happened {
-            Happened::Opened(link) => self.client.opened(link, now),
+            Happened::Opened(link) => self.pilot.client.opened(link, now),
             Happened::Received(link, message) => {
-                let before = self.client.counters();
-                self.client.received(link, &message, now);
+                let before = self.pilot.client.counters();
+                self.pilot.client.received(link, &message, now);
                 self.note(before, now);
             }
             Happened::Closed(link, code, reason) => {
@@ -221,19 +229,19 @@ impl Bot {
                     self.measured.connect_failures += 1;
                     self.measured.refusal = Some(reason.clone());
                 }
-                self.client.closed(link, code, &reason, now);
+                self.pilot.client.closed(link, code, &reason, now);
             }
         }
     }
 
     /// Writes down what a message has brought.
     fn note(&mut self, before: Counters, now: Micros) {
-        let after = self.client.counters();
+        let after = self.pilot.client.counters();
         if after.snapshots > before.snapshots {
             self.snapshot(now);
         }
         if after.pongs > before.pongs
-            && let Some(rtt) = self.client.rtt_ms().newest()
+            && let Some(rtt) = self.pilot.client.rtt_ms().newest()
         {
             self.measured.rtt_ms.record(rtt);
         }
@@ -264,17 +272,17 @@ impl Bot {
         if let Some(last) = self.last_snapshot.replace(now) {
             self.measured.gap_ms.record(now.since(last).as_millis());
         }
-        if let Some(age) = self.client.age_ms().newest() {
+        if let Some(age) = self.pilot.client.age_ms().newest() {
             self.measured.age_ms.record(age);
         }
-        if let Some(delay) = self.client.interpolation_delay_ms() {
+        if let Some(delay) = self.pilot.client.interpolation_delay_ms() {
             self.measured.delay_ms.record(delay);
         }
         while let Some((_, made)) = self
             .unacked
             .front()
             .copied()
-            .filter(|(seq, _)| *seq <= self.client.applied_seq())
+            .filter(|(seq, _)| *seq <= self.pilot.client.applied_seq())
         {
             self.unacked.pop_front();
             self.measured.ack_ms.record(now.since(made).as_millis());
@@ -287,73 +295,22 @@ impl Bot {
         }
     }
 
-    fn input(&mut self, now: Micros) {
-        if self.client.is_spectator() || self.client.game() != arena::NAME {
-            self.client.input(&[]);
-            return;
-        }
-        let cooldown = self
-            .client
-            .own()
-            .and_then(|own| Some((own.id, *own.private_lanes.get(ship_private::COOLDOWN)?)));
-        let input = self.mind.think(&self.client);
-        self.client.input(&input.encode());
-        self.shots.note(&self.client, cooldown);
-        if self.unacked.len() < MAX_UNACKED {
-            self.unacked.push_back((self.client.seq(), now));
-        }
-    }
-
-    fn hear(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Joined { resumed } => {
-                // What was on its way is lost; of the rest one learns only how long the outage was.
-                self.unacked.clear();
-                self.measured.refusal = None;
-                if !std::mem::replace(&mut self.has_joined, true) {
-                    self.tally.connected.fetch_add(1, Ordering::Relaxed);
-                }
-                self.shots.joined(&self.client, resumed);
-                self.mind.joined(&self.client);
-                if self.measured.behaviour == BehaviourName::Flapper {
-                    let seconds = self.random.u64(FLAP_SECONDS);
-                    self.flap_at = Some(Instant::now() + Duration::from_secs(seconds));
-                }
-            }
-            Incoming::Event(event) if event.kind == arena::BEAM => {
-                if let Some(beam) = BeamFired::decode(&event.payload) {
-                    self.beams.push(beam);
-                }
-            }
-            Incoming::Event(event) if event.kind == arena::KILL => {
-                if let Some(kill) = Kill::decode(&event.payload) {
-                    self.shots.killed(&kill, event.tick);
-                }
-            }
-            Incoming::Event(_)
-            | Incoming::Chat { .. }
-            | Incoming::Game(_)
-            | Incoming::Notice(_) => {}
-        }
-    }
-
     /// Writes down what is known at the end.
     fn remember(&mut self) {
         let measured = &mut self.measured;
-        measured.session = self.client.session();
-        measured.entity = self.client.entity();
-        measured.counters = self.client.counters();
-        measured.prediction = self.client.prediction_stats();
-        let shots = std::mem::take(&mut self.shots);
-        measured.shots = shots.counts(self.client.newest_snapshot().0);
+        measured.session = self.pilot.client.session();
+        measured.entity = self.pilot.client.entity();
+        measured.counters = self.pilot.client.counters();
+        measured.prediction = self.pilot.client.prediction_stats();
+        measured.shots = self.pilot.take_counts();
         if self.has_joined {
-            measured.name = self.client.name().to_owned();
-            measured.room = self.client.room().to_owned();
+            measured.name = self.pilot.client.name().to_owned();
+            measured.room = self.pilot.client.room().to_owned();
         }
-        let row = self
-            .client
+        let client = &self.pilot.client;
+        let row = client
             .entity()
-            .and_then(|entity| self.client.replica()?.find(entity.key()));
+            .and_then(|entity| client.replica()?.find(entity.key()));
         measured.score = row
             .and_then(|row| row.lanes.get(player_lane::SCORE).copied())
             .unwrap_or(0);

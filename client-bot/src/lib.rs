@@ -7,6 +7,7 @@ pub mod behaviour;
 mod bot;
 mod html;
 mod options;
+mod pilot;
 mod progress;
 mod report;
 mod samples;
@@ -15,5 +16,7 @@ mod swarm;
 
 pub use html::page;
 pub use options::{BehaviourName, EncodingName, Options, one_line};
+pub use pilot::{Pilot, Stepped};
 pub use report::{BotReport, Report, Spread};
+pub use shots::{ShotCounts, ShotEnd, ShotRecord};
 pub use swarm::run;

@@ -93,13 +93,17 @@ fn summary(report: &Report) {
         report.input_to_ack_ms.p50, report.input_to_ack_ms.p99
     );
     println!(
+        "interpolation ms     p50 {:.2}  p99 {:.2}",
+        report.interpolation_delay_ms.p50, report.interpolation_delay_ms.p99
+    );
+    println!(
         "view checks          {} with {} mismatches, {} protocol errors",
         report.view_checks, report.view_mismatches, report.protocol_errors
     );
     let shots = report.shots;
     println!(
-        "shots                {} fired, {} hit on screen, {} confirmed, {} false hits",
-        shots.fired, shots.hit_on_screen, shots.confirmed, shots.false_hits
+        "shots                {} fired, {} hit on screen, {} confirmed, {} false hits, {} never reached the game",
+        shots.fired, shots.hit_on_screen, shots.confirmed, shots.false_hits, shots.unmatched
     );
     let prediction = report.prediction;
     println!(

@@ -9,7 +9,7 @@ use tickwire_client::Client;
 use tickwire_game::arena::{
     Beam, BeamFired, Kill, Map, Target, cast, kind, ship_lane, ship_private,
 };
-use tickwire_sync::{EntityId, RowKey, Tick};
+use tickwire_sync::{EntityId, RowKey, Tick, ViewTick};
 
 /// The server's word on a shot comes with the snapshot of its tick. If it has not come this many ticks later, it will not
 /// come: events are kept for 64.
@@ -41,16 +41,61 @@ pub struct ShotCounts {
     pub shooter_gone: u64,
     /// The server never reported the shot, for another reason: e.g. the input came too late.
     pub unmatched: u64,
+    /// Of the unmatched ones: the screen showed a hit.
+    pub unmatched_hits: u64,
     /// The run ended before the server's word could come.
     pub pending: u64,
     /// Not among the fired ones: the server reports a shot of the own ship that was not predicted.
     pub unpredicted: u64,
 }
 
+/// How one shot ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShotEnd {
+    /// The screen showed a hit, and the server says the same.
+    Confirmed,
+    /// The screen showed a hit on somebody who lived, and the server says miss.
+    Lost,
+    /// The server says hit, and the screen showed a miss or another target.
+    False {
+        /// Whether the screen showed a hit at all.
+        hit_on_screen: bool,
+    },
+    /// Both say miss.
+    Miss,
+    /// The target was dead or had left before the shot's tick.
+    TargetGone,
+    /// The shooter was dead before the shot's tick.
+    ShooterGone,
+    /// The server never reported the shot.
+    Unmatched {
+        /// Whether the screen showed a hit.
+        hit_on_screen: bool,
+    },
+}
+
+/// One shot, settled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ShotRecord {
+    /// The number of the input that fired it.
+    pub seq: u32,
+    /// The tick that it was for.
+    pub tick: Tick,
+    /// The moment that the input claimed.
+    pub view: ViewTick,
+    /// The ship that the screen showed as hit.
+    pub target: Option<EntityId>,
+    /// What became of it.
+    pub end: ShotEnd,
+    /// The server's word.
+    pub beam: Option<BeamFired>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Fired {
     seq: u32,
     tick: Tick,
+    view: ViewTick,
     shooter: EntityId,
     /// Slot of the own player.
     player: u32,
@@ -67,6 +112,8 @@ pub(crate) struct ShotBook {
     /// Slots of players who lost their ship, and when; oldest first.
     kills: VecDeque<(u32, Tick)>,
     counts: ShotCounts,
+    /// `None`: records are not kept.
+    records: Option<Vec<ShotRecord>>,
 }
 
 impl ShotBook {
@@ -75,6 +122,19 @@ impl ShotBook {
         self.give_up(tick);
         self.counts.pending += self.pending.len() as u64;
         self.counts
+    }
+
+    /// From now on keeps a record of every shot.
+    pub fn keep_records(&mut self) {
+        self.records.get_or_insert_default();
+    }
+
+    /// The records of the shots that were settled since the last call.
+    pub fn take_records(&mut self) -> Vec<ShotRecord> {
+        self.records
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// The session has (again) a place in a room. If it is another one, the old one's shots will never be judged.
@@ -86,8 +146,14 @@ impl ShotBook {
         self.map = Map::decode(client.map());
     }
 
-    /// Notes a shot, if the input just made fired one: then the predicted cool-down was set to its full length.
-    pub fn note(&mut self, client: &Client, cooldown_before: Option<(EntityId, i32)>) {
+    /// Notes a shot, if the input just made fired one: then the predicted cool-down was set to its full length. A cheat that
+    /// aims at an older screen (by so many ticks) is judged by that one.
+    pub fn note(
+        &mut self,
+        client: &Client,
+        cooldown_before: Option<(EntityId, i32)>,
+        aims_older: Option<f64>,
+    ) {
         self.give_up(client.newest_snapshot().0);
         let (Some(own), Some(map), Some((id, before))) = (client.own(), &self.map, cooldown_before)
         else {
@@ -103,7 +169,9 @@ impl ShotBook {
             heading: own.lanes[ship_lane::HEADING],
         };
         let mut targets = Vec::new();
-        client.for_each_shown(Some(kind::SHIP), |shown| {
+        let older = ViewTick::from_ticks(aims_older.unwrap_or_default());
+        let view = ViewTick(client.view().0.saturating_sub(older.0));
+        client.for_each_shown_at(view, Some(kind::SHIP), |shown| {
             if shown.id != own.id {
                 let target = Target {
                     id: shown.id,
@@ -118,6 +186,7 @@ impl ShotBook {
         self.pending.push_back(Fired {
             seq: client.seq(),
             tick: own.tick,
+            view,
             shooter: own.id,
             player: own.lanes[ship_lane::PLAYER] as u32,
             beam,
@@ -156,22 +225,49 @@ impl ShotBook {
             row.is_none() || self.is_dead(player, fired.tick)
         });
         let seen = fired.hit.map(|(ship, _)| ship);
-        let counts = &mut self.counts;
-        counts.judged += 1;
         let line = [beam.line[0], beam.line[1]];
-        counts.from_elsewhere += u64::from(line != [fired.beam.x, fired.beam.y]);
-        match (seen, beam.hit) {
-            (Some(seen), Some(judged)) if seen == judged => {
+        self.counts.judged += 1;
+        self.counts.from_elsewhere += u64::from(line != [fired.beam.x, fired.beam.y]);
+        let hit_on_screen = seen.is_some();
+        let end = match (seen, beam.hit) {
+            (Some(seen), Some(judged)) if seen == judged => ShotEnd::Confirmed,
+            (Some(_), _) if is_gone => ShotEnd::TargetGone,
+            (_, Some(_)) => ShotEnd::False { hit_on_screen },
+            (Some(_), None) => ShotEnd::Lost,
+            (None, None) => ShotEnd::Miss,
+        };
+        self.settle(&fired, end, Some(*beam));
+    }
+
+    fn settle(&mut self, fired: &Fired, end: ShotEnd, beam: Option<BeamFired>) {
+        let counts = &mut self.counts;
+        match end {
+            ShotEnd::Confirmed => {
                 counts.hit_on_screen += 1;
                 counts.confirmed += 1;
             }
-            (Some(_), _) if is_gone => counts.target_gone += 1,
-            (Some(_), judged) => {
-                counts.hit_on_screen += 1;
-                counts.false_hits += u64::from(judged.is_some());
+            ShotEnd::Lost => counts.hit_on_screen += 1,
+            ShotEnd::False { hit_on_screen } => {
+                counts.hit_on_screen += u64::from(hit_on_screen);
+                counts.false_hits += 1;
             }
-            (None, Some(_)) => counts.false_hits += 1,
-            (None, None) => {}
+            ShotEnd::Miss => {}
+            ShotEnd::TargetGone => counts.target_gone += 1,
+            ShotEnd::ShooterGone => counts.shooter_gone += 1,
+            ShotEnd::Unmatched { hit_on_screen } => {
+                counts.unmatched += 1;
+                counts.unmatched_hits += u64::from(hit_on_screen);
+            }
+        }
+        if let Some(records) = &mut self.records {
+            records.push(ShotRecord {
+                seq: fired.seq,
+                tick: fired.tick,
+                view: fired.view,
+                target: fired.hit.map(|(ship, _)| ship),
+                end,
+                beam,
+            });
         }
     }
 
@@ -189,11 +285,13 @@ impl ShotBook {
                 return;
             }
             self.pending.pop_front();
-            if self.is_dead(fired.player, fired.tick) {
-                self.counts.shooter_gone += 1;
+            let end = if self.is_dead(fired.player, fired.tick) {
+                ShotEnd::ShooterGone
             } else {
-                self.counts.unmatched += 1;
-            }
+                let hit_on_screen = fired.hit.is_some();
+                ShotEnd::Unmatched { hit_on_screen }
+            };
+            self.settle(&fired, end, None);
         }
     }
 }
@@ -209,6 +307,7 @@ impl std::ops::AddAssign for ShotCounts {
         self.from_elsewhere += other.from_elsewhere;
         self.shooter_gone += other.shooter_gone;
         self.unmatched += other.unmatched;
+        self.unmatched_hits += other.unmatched_hits;
         self.pending += other.pending;
         self.unpredicted += other.unpredicted;
     }

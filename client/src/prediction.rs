@@ -5,7 +5,7 @@
 //! are played again at once; what the screen shows then closes in smoothly.
 
 use std::collections::VecDeque;
-use tickwire_game::Rules;
+use tickwire_game::{RuleInput, Rules};
 use tickwire_sync::{EntityId, Micros, Schema, Tick};
 
 /// Inputs and states that are remembered: as many as the server takes ahead, and the longest way back and forth.
@@ -146,10 +146,11 @@ impl Prediction {
             None
         };
         if predicted == Some(&confirmed) {
+            // One older state stays, as the screen draws between the two newest: on a quick line the newest is confirmed at once.
             while self
                 .states
                 .front()
-                .is_some_and(|state| state.tick < confirmed.tick)
+                .is_some_and(|state| state.tick.next() < confirmed.tick)
             {
                 self.states.pop_front();
             }
@@ -219,11 +220,12 @@ impl Prediction {
 }
 
 /// What the server uses for a tick: the input made for it, or the one before it, for a while.
-fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, repeats: u32) -> &[u8] {
+fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, repeats: u32) -> RuleInput<'_> {
     let after = inputs.partition_point(|(made, _)| *made <= tick);
     match after.checked_sub(1).and_then(|index| inputs.get(index)) {
-        Some((made, payload)) if tick.since(*made) <= repeats => payload,
-        _ => &[],
+        Some((made, payload)) if *made == tick => RuleInput::Fresh(payload),
+        Some((made, payload)) if tick.since(*made) <= repeats => RuleInput::Repeated(payload),
+        _ => RuleInput::Neutral,
     }
 }
 
@@ -260,6 +262,29 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_input_never_fires() {
+        let schema = arena::schema();
+        let mut prediction = Prediction::new(Some(rules()));
+        let fire = arena::ArenaInput {
+            fire: true,
+            heading: Some(7),
+            ..arena::ArenaInput::default()
+        }
+        .encode();
+        // The beam is not ready for the input, and would be for one of its repetitions.
+        prediction.confirm(
+            &schema,
+            own(10, [16_000, 16_000, 0, 100, 0], [0, 0, 5]),
+            Micros(0),
+        );
+        prediction.input(Tick(11), &fire);
+        prediction.input(Tick(25), &[]);
+        assert_eq!(prediction.newest().unwrap().private_lanes[2], 0);
+        prediction.input(Tick(26), &fire);
+        assert_eq!(prediction.newest().unwrap().private_lanes[2], 20);
+    }
+
+    #[test]
     fn what_the_rules_say_is_no_correction_and_anything_else_is_one() {
         let schema = arena::schema();
         let mut prediction = Prediction::new(Some(rules()));
@@ -280,7 +305,7 @@ mod tests {
                 server.id.kind,
                 &mut server.lanes,
                 &mut server.private_lanes,
-                &right,
+                RuleInput::Fresh(&right),
             );
             server.tick = Tick(tick);
             prediction.confirm(&schema, server.clone(), Micros(0));
@@ -292,7 +317,7 @@ mod tests {
             server.id.kind,
             &mut server.lanes,
             &mut server.private_lanes,
-            &right,
+            RuleInput::Fresh(&right),
         );
         server.lanes[arena::ship_lane::HEALTH] -= 25;
         prediction.confirm(&schema, server.clone(), Micros(0));

@@ -6,12 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use tickwire_sync::replica::{Replica, Row, Watcher};
+use tickwire_sync::rewind::{Pair, carry_on};
 use tickwire_sync::{EntityId, KindId, SentTicks, Tick, ViewTick};
 
 /// Ticks that an entity's rows are remembered: as far back as `SentTicks` reaches.
 const MEMORY_TICKS: u32 = 64;
-/// How far a moving entity is carried on past its newest row, in ticks, while a stall keeps snapshots back.
-const MAX_EXTRAPOLATION: u64 = 4;
 
 /// One entity as the screen shows it.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +166,11 @@ impl Tracks {
 
 impl Track {
     fn put(&mut self, row: &Row, tick: Tick) {
-        self.gone_at = None;
+        // What was known before it was gone says nothing of how it came back.
+        if self.gone_at.take().is_some() {
+            self.since.clear();
+            self.lanes.clear();
+        }
         let width = row.lanes.len();
         // As rows are of different ticks, so many reach back over the memory; the first ticks need not even be looked at.
         if self.since.len() > MEMORY_TICKS as usize {
@@ -190,7 +193,7 @@ impl Track {
             .copied()
     }
 
-    /// The lanes at `view`, blended between the received ticks around it, as `Screen::row` of the server does. `false`: not shown.
+    /// The lanes at `view`, from the received ticks that a screen draws it from, as `Screen::row` of the server does. `false`: not shown.
     fn at(
         &self,
         replica: &Replica,
@@ -200,10 +203,8 @@ impl Track {
         lanes: &mut Vec<i32>,
     ) -> bool {
         lanes.clear();
-        let Some((older, younger)) = sent.around(view) else {
-            return false;
-        };
-        let Some(kind) = replica.schema().kind(id.kind) else {
+        let (Some(pair), Some(kind)) = (Pair::at(sent, view), replica.schema().kind(id.kind))
+        else {
             return false;
         };
         let row_at = |tick: Tick| {
@@ -215,39 +216,29 @@ impl Track {
                 after.checked_sub(1).map(|position| self.row(position))
             }
         };
-        let younger_point = ViewTick::new(younger, 0);
-        match (row_at(older), row_at(younger)) {
-            (_, Some(row)) if view >= younger_point => {
-                let ahead = (view.0 - younger_point.0).min(MAX_EXTRAPOLATION * ViewTick::FRACTIONS);
+        match pair {
+            Pair::CarryOn(before, newest) => {
+                let Some(row) = row_at(newest) else {
+                    return false;
+                };
                 lanes.extend(row);
-                self.extrapolate(kind, younger, ahead, lanes);
+                if let Some(row) = row_at(before) {
+                    carry_on(kind, (before, newest), row, view, lanes);
+                }
             }
-            (Some(old), Some(new)) => {
-                let whole = u64::from(younger.since(older)) * ViewTick::FRACTIONS;
-                let part = view.0.saturating_sub(ViewTick::new(older, 0).0);
-                let pairs = old.zip(new).zip(&kind.lanes);
-                lanes.extend(pairs.map(|((old, new), lane)| lane.blend(old, new, part, whole)));
-            }
-            (Some(old), None) if view < younger_point => lanes.extend(old),
-            _ => return false,
+            Pair::Blend(older, younger) => match (row_at(older), row_at(younger)) {
+                (_, Some(row)) if view >= ViewTick::new(younger, 0) => lanes.extend(row),
+                (Some(old), Some(new)) => {
+                    let whole = u64::from(younger.since(older)) * ViewTick::FRACTIONS;
+                    let part = view.0.saturating_sub(ViewTick::new(older, 0).0);
+                    let pairs = old.zip(new).zip(&kind.lanes);
+                    lanes.extend(pairs.map(|((old, new), lane)| lane.blend(old, new, part, whole)));
+                }
+                (Some(old), None) if view < ViewTick::new(younger, 0) => lanes.extend(old),
+                _ => return false,
+            },
         }
         true
-    }
-
-    /// Carries a row on by the last two rows' difference, `ahead` 1/256 ticks past `newest`.
-    fn extrapolate(&self, kind: &tickwire_sync::Kind, newest: Tick, ahead: u64, lanes: &mut [i32]) {
-        let last = self.since.len() - 1;
-        // Only what was moving in the very last snapshot goes on moving.
-        if ahead == 0 || last == 0 || self.since[last] != newest || !kind.placed {
-            return;
-        }
-        let span =
-            i64::from(newest.since(self.since[last - 1]).max(1)) * ViewTick::FRACTIONS as i64;
-        let pairs = self.row(last - 1).zip(self.row(last)).zip(lanes).take(2);
-        for ((before, now), lane) in pairs {
-            let step = i64::from(now.wrapping_sub(before)) * ahead as i64 / span;
-            *lane = lane.wrapping_add(step as i32);
-        }
     }
 }
 

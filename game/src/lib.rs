@@ -13,8 +13,8 @@ mod step;
 
 pub use game::{Game, GameSettings, Identity, Refusal};
 pub use messages::{Messages, Recipient};
-pub use rules::{Rules, hash_of_sources};
-pub use step::{PlayerTurn, ShotOutcome, Shots, Step, Turns};
+pub use rules::{RuleInput, Rules, hash_of_sources};
+pub use step::{PlayerTurn, Shot, ShotOutcome, Shots, Step, Turns};
 
 /// Makes the game of one room.
 pub type NewGame = fn(&GameSettings) -> Box<dyn Game>;

@@ -1,6 +1,8 @@
 //! What a game is given for one tick: each player's input, what the players' screens showed, and where events and messages go.
 
 use crate::messages::Messages;
+use crate::rules::RuleInput;
+use tickwire_sync::claim::Seen;
 use tickwire_sync::event::Events;
 use tickwire_sync::history::History;
 use tickwire_sync::input_buffer::Taken;
@@ -16,9 +18,9 @@ pub struct PlayerTurn<'a> {
     /// The input for this tick.
     pub input: Taken<'a>,
     /// What the player's screen showed, clamped to what the server holds possible.
-    pub view: ViewTick,
+    pub seen: Seen,
     /// The player's view, for the rewind.
-    pub seen: &'a View,
+    pub sent: &'a View,
 }
 
 impl PlayerTurn<'_> {
@@ -28,6 +30,16 @@ impl PlayerTurn<'_> {
         match self.input {
             Taken::Fresh(input) | Taken::Repeated(input) => input.payload,
             Taken::Neutral => &[],
+        }
+    }
+
+    /// The input as the movement rules take it.
+    #[must_use]
+    pub fn rule_input(&self) -> RuleInput<'_> {
+        match self.input {
+            Taken::Fresh(input) => RuleInput::Fresh(input.payload),
+            Taken::Repeated(input) => RuleInput::Repeated(input.payload),
+            Taken::Neutral => RuleInput::Neutral,
         }
     }
 
@@ -65,17 +77,33 @@ pub enum ShotOutcome {
 /// Counts shots for the operator.
 #[derive(Clone, Debug, Default)]
 pub struct Shots {
-    shots: Vec<(ShotOutcome, u64)>,
+    shots: Vec<Shot>,
+}
+
+/// One shot, for the operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shot {
+    /// What became of it.
+    pub outcome: ShotOutcome,
+    /// By how much it was rewound from the newest frame that there was, in 1/256 tick.
+    pub rewound: u64,
+    /// Whether the player claimed another moment than the one that it was judged at.
+    pub was_clamped: bool,
 }
 
 impl Shots {
-    /// Counts one shot and by how much it was rewound, in 1/256 tick.
-    pub fn count(&mut self, outcome: ShotOutcome, rewound: u64) {
-        self.shots.push((outcome, rewound));
+    /// Counts a shot that a player fired at `tick`.
+    pub fn count(&mut self, outcome: ShotOutcome, tick: Tick, turn: &PlayerTurn<'_>) {
+        let newest = tick.before(1).unwrap_or(tick);
+        self.shots.push(Shot {
+            outcome,
+            rewound: ViewTick::new(newest, 0).0.saturating_sub(turn.seen.view.0),
+            was_clamped: turn.seen.was_clamped,
+        });
     }
 
     /// Takes the counted shots out.
-    pub fn drain(&mut self) -> impl Iterator<Item = (ShotOutcome, u64)> {
+    pub fn drain(&mut self) -> impl Iterator<Item = Shot> {
         self.shots.drain(..)
     }
 }
@@ -110,8 +138,8 @@ impl Step<'_> {
     pub fn screen(&self, turn: &PlayerTurn<'_>) -> Screen<'_> {
         Screen::new(
             self.history,
-            self.turns.of(turn.player).map(|turn| turn.seen),
-            turn.view,
+            self.turns.of(turn.player).map(|turn| turn.sent),
+            turn.seen,
         )
     }
 }

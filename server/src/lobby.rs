@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire_game::{Game, GameSettings};
 use tickwire_proto::v1::{self, client_message::Body, server_message};
+use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::memo::Encoding;
 use tokio::sync::oneshot;
@@ -169,6 +170,7 @@ impl Lobby {
             resume_window: self.config.resume_window,
             max_message_bytes: self.config.max_message_bytes,
             max_rewind: MAX_REWIND,
+            view_policy: ViewPolicy::Clamped,
         };
         let entry = Arc::new(RoomEntry::default());
         entry.joining.store(1, Ordering::Release);

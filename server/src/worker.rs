@@ -470,14 +470,17 @@ fn count(metrics: &Metrics, stats: &RoomStats, tick_us: f64) {
             stats.deferred[reason.index()],
         );
     }
-    for (outcome, rewound) in &stats.shots {
-        let label = match outcome {
+    for shot in &stats.shots {
+        let label = match shot.outcome {
             tickwire_game::ShotOutcome::Hit => ShotOutcome::Hit,
             tickwire_game::ShotOutcome::Miss => ShotOutcome::Miss,
         };
         metrics.shots.get(label).inc();
+        if shot.was_clamped {
+            metrics.shots.get(ShotOutcome::Clamped).inc();
+        }
         metrics
             .rewind
-            .observe(*rewound as f64 / ViewTick::FRACTIONS as f64 * tick_us / 1e6);
+            .observe(shot.rewound as f64 / ViewTick::FRACTIONS as f64 * tick_us / 1e6);
     }
 }

@@ -1,9 +1,9 @@
-//! The client's clocks: the server's clock, when to make inputs, and what moment of the world to show.
+//! The client's clocks: the server's clock, and when to make inputs. What moment of the world to show, `view_clock` says.
 //!
 //! In: times on the client's monotonic clock, and what messages said. Out: estimates. All of them slew by a few percent and
 //! jump only after a long stall, because a jump is a snap on somebody's screen.
 
-use crate::ids::{Micros, Tick, ViewTick};
+use crate::ids::{Micros, Tick};
 use std::collections::VecDeque;
 
 /// Length and start of ticks, on the server's clock.
@@ -195,112 +195,66 @@ impl InputClock {
     }
 }
 
-/// Says which moment of the world to show: late enough that nearly every snapshot has come before it is needed.
-///
-/// The delay is one tick plus the 99th percentile of the arrivals' jitter, both measured against the quickest arrival.
-#[derive(Clone, Debug)]
-pub struct ViewClock {
-    tick_us: f64,
-    /// For each of the latest snapshots: arrival minus tick number times tick length, in microseconds of the client's clock.
-    lateness: VecDeque<f64>,
-    target_lateness: f64,
-    least_lateness: f64,
-    since_update: u32,
-    /// What is shown: the lateness that it corresponds to slews towards the target.
-    shown_lateness: Option<f64>,
-    at: Micros,
-    newest: Tick,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ViewClock {
-    /// Snapshots that are remembered: about four seconds.
-    const MEMORY: usize = 256;
-    /// How far the shown moment may run ahead of the newest snapshot, in ticks: bounded extrapolation.
-    const MAX_AHEAD: f64 = 6.0;
-    /// By how much the shown time may run faster or slower.
-    const MAX_SLEW: f64 = 0.05;
-    /// Beyond this, the shown moment jumps.
-    const JUMP_US: f64 = 500_000.0;
+    const TICK_US: f64 = 1e6 / 60.0;
 
-    /// A clock that has seen nothing.
-    #[must_use]
-    pub fn new(tick_rate: u32) -> Self {
-        Self {
-            tick_us: 1e6 / f64::from(tick_rate.max(1)),
-            lateness: VecDeque::new(),
-            target_lateness: 0.0,
-            least_lateness: 0.0,
-            since_update: 0,
-            shown_lateness: None,
-            at: Micros(0),
-            newest: Tick(0),
-        }
-    }
-
-    /// Takes the arrival of a snapshot.
-    pub fn arrived(&mut self, tick: Tick, now: Micros) {
-        if self.lateness.len() == Self::MEMORY {
-            self.lateness.pop_front();
-        }
-        self.lateness
-            .push_back(now.0 as f64 - f64::from(tick.0) * self.tick_us);
-        self.newest = tick;
-        self.since_update += 1;
-        if self.since_update >= 16 || self.lateness.len() < 32 {
-            self.since_update = 0;
-            let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
-            sorted.sort_unstable_by(f64::total_cmp);
-            self.least_lateness = sorted.first().copied().unwrap_or_default();
-            let high = sorted
-                .get((sorted.len() - 1) * 99 / 100)
-                .copied()
-                .unwrap_or_default();
-            self.target_lateness = high + self.tick_us;
-        }
-    }
-
-    /// The moment to show at `now`; `None` before the first snapshot. Never goes back, but for a jump.
-    pub fn advance(&mut self, now: Micros) -> Option<ViewTick> {
-        if self.lateness.is_empty() {
-            return None;
-        }
-        let elapsed = now.since(self.at).0 as f64;
-        let error = self
-            .shown_lateness
-            .map_or(f64::INFINITY, |shown| self.target_lateness - shown);
-        let shown = match self.shown_lateness {
-            Some(shown) if error.abs() < Self::JUMP_US => {
-                // Close most of the gap within half a second, as far as the slew allows.
-                shown
-                    + (error * (elapsed / 500_000.0).min(1.0))
-                        .clamp(-elapsed * Self::MAX_SLEW, elapsed * Self::MAX_SLEW)
+    /// What a minute of play over a line shows: the lead of the typical input, in ticks, and the late ones of the last half.
+    fn play(delay: impl Fn(u32) -> f64, first_guess: f64) -> (f64, usize) {
+        let mut clock = InputClock::new(60, Micros(0), first_guess);
+        let (mut made, mut late) = (0, 0);
+        let (mut newest_arrival, mut waiting) = (0.0_f64, VecDeque::new());
+        let (mut margin, mut lead) = (None, 0.0);
+        for step in 0..60 * 60 * 8_u32 {
+            // Eight looks a tick; the server's tick axis is the true time.
+            let now = f64::from(step) / 8.0;
+            let due = clock.advance(Micros((now * TICK_US) as u64));
+            while made < due.0 {
+                made = if made == 0 { due.0 } else { made + 1 };
+                newest_arrival = newest_arrival.max(now + delay(made));
+                waiting.push_back((made, newest_arrival));
+                lead = f64::from(made) - now;
             }
-            _ => self.target_lateness,
-        };
-        self.shown_lateness = Some(shown);
-        self.at = now;
-        let ticks = (now.0 as f64 - shown) / self.tick_us;
-        Some(ViewTick::from_ticks(
-            ticks.min(f64::from(self.newest.0) + Self::MAX_AHEAD),
-        ))
+            while let Some((tick, arrival)) = waiting.pop_front_if(|(_, arrival)| *arrival <= now) {
+                let spare = f64::from(tick) - arrival;
+                margin = Some(margin.map_or(spare, |least: f64| least.min(spare)));
+                late += usize::from(spare < 0.0 && now > 1_800.0);
+            }
+            if step % 8 == 0
+                && let Some(margin) = margin.take()
+            {
+                clock.margin(Tick(now as u32), margin);
+            }
+        }
+        (lead, late)
     }
 
-    /// How far behind the quickest arrival the shown moment is, in milliseconds.
-    #[must_use]
-    pub fn delay_ms(&self) -> Option<f64> {
-        self.shown_lateness
-            .map(|shown| (shown - self.least_lateness) / 1e3)
+    #[test]
+    fn inputs_come_just_in_time_and_the_lead_follows_the_jitter() {
+        let jitter = |tick: u32| (f64::from(tick) * 0.618_034).fract();
+        let (calm, late) = play(|_| 2.4, 3.0);
+        assert!(
+            (2.4..3.4).contains(&calm) && late == 0,
+            "{calm}, {late} late"
+        );
+        let (jittery, late) = play(|tick| 2.4 + 2.0 * jitter(tick), 3.0);
+        assert!(
+            (4.4..5.4).contains(&jittery) && late == 0,
+            "{jittery}, {late} late"
+        );
+        // A bad first guess is corrected, without a jump.
+        let (far, late) = play(|_| 2.4, 12.0);
+        assert!((2.4..3.4).contains(&far) && late == 0, "{far}, {late} late");
     }
 
-    /// The 99th percentile of the arrivals' jitter, in milliseconds.
-    #[must_use]
-    pub fn jitter_ms(&self) -> f64 {
-        (self.target_lateness - self.tick_us - self.least_lateness).max(0.0) / 1e3
-    }
-
-    /// Forgets the arrivals: another connection, or a client that was asleep.
-    pub fn reset(&mut self) {
-        self.lateness.clear();
-        self.shown_lateness = None;
+    #[test]
+    fn a_stall_now_and_then_does_not_delay_every_input() {
+        // Twelve ticks in every 180 are held back until the last of them.
+        let held = |tick: u32| f64::from(12_u32.saturating_sub(tick % 180));
+        let (lead, late) = play(|tick| 2.4 + held(tick), 3.0);
+        assert!((2.4..3.4).contains(&lead), "{lead}, {late} late");
+        assert!(late > 0);
     }
 }

@@ -156,7 +156,9 @@ impl Frame {
             })
     }
 
-    pub(crate) fn generation(&self, key: RowKey) -> u32 {
+    /// The generation of the entity in a slot; 0: there is none.
+    #[must_use]
+    pub fn generation(&self, key: RowKey) -> u32 {
         let table = self.tables.get(key.kind().index());
         table
             .and_then(|table| table.generations.get(key.slot() as usize))

@@ -4,7 +4,8 @@
 //! second; else the neutral input. The rule for bursts and floods: an input counts only for its own tick, the first one for
 //! a tick wins, and one that comes after its tick was taken is late. So nobody moves faster by sending more.
 
-use crate::ids::{Seq, Tick, ViewTick};
+use crate::claim::Seen;
+use crate::ids::{Seq, Tick};
 
 /// How far ahead of the last taken tick an input may be.
 pub const MAX_LEAD: u32 = 64;
@@ -36,8 +37,8 @@ pub enum Taken<'a> {
 pub struct Input<'a> {
     /// Its number.
     pub seq: Seq,
-    /// What the player's screen showed.
-    pub view: ViewTick,
+    /// What the player's screen showed, as far as that is believed.
+    pub seen: Seen,
     /// The game's own encoding.
     pub payload: &'a [u8],
 }
@@ -70,7 +71,7 @@ enum Source {
 struct Slot {
     tick: Tick,
     seq: Seq,
-    view: ViewTick,
+    seen: Seen,
     payload: Vec<u8>,
     is_full: bool,
 }
@@ -109,7 +110,7 @@ impl InputBuffer {
         self.newest_seq = input.seq;
         slot.tick = tick;
         slot.seq = input.seq;
-        slot.view = input.view;
+        slot.seen = input.seen;
         slot.payload.clear();
         slot.payload.extend_from_slice(input.payload);
         slot.is_full = true;
@@ -179,7 +180,7 @@ impl Slot {
     fn input(&self) -> Input<'_> {
         Input {
             seq: self.seq,
-            view: self.view,
+            seen: self.seen,
             payload: &self.payload,
         }
     }
@@ -197,7 +198,7 @@ mod tests {
     fn input(seq: u32) -> Input<'static> {
         Input {
             seq: Seq(seq),
-            view: ViewTick::default(),
+            seen: Seen::default(),
             payload: b"x",
         }
     }

@@ -26,12 +26,15 @@ pub mod view;
 pub mod window;
 
 // The way back: inputs, and what the shooter's screen showed.
+pub mod claim;
 pub mod input_buffer;
+pub mod jitter;
 pub mod rewind;
 
 // The client's half: from bytes to rows, and the clocks.
 pub mod clock;
 pub mod replica;
+pub mod view_clock;
 
 mod wire;
 

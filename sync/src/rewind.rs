@@ -3,60 +3,127 @@
 //! In: the history, the point on the tick axis that the screen showed, and the record of which ticks that player was sent.
 //! Out: the same integers that the screen drew, blended by the same function from the same pair of frames.
 
+use crate::claim::Seen;
 use crate::frame::Frame;
+use crate::grid::CellId;
 use crate::history::History;
 use crate::ids::{EntityId, KindId, RowKey, Tick, ViewTick};
+use crate::schema::Kind;
+use crate::sent_ticks::SentTicks;
 use crate::view::View;
+
+/// How far a moving entity is carried on past its newest row, in ticks, while a stall keeps snapshots back.
+const MAX_EXTRAPOLATION: u64 = 4;
 
 /// What a player's screen showed at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen<'a> {
     history: &'a History,
     /// The player's view; `None`: a computer player, who sees every frame.
-    seen: Option<&'a View>,
+    sent: Option<&'a View>,
+    seen: Seen,
+}
+
+/// The ticks that a screen draws from at one moment, for one cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pair {
+    /// It blends from the first to the second.
+    Blend(Tick, Tick),
+    /// It has nothing newer than the second, and carries on from the first through it.
+    CarryOn(Tick, Tick),
+}
+
+impl Pair {
+    /// What a screen draws from that had these ticks of a cell, at a moment.
+    #[must_use]
+    pub fn at(sent: SentTicks, view: ViewTick) -> Option<Self> {
+        let (before, newest) = sent.newest_pair()?;
+        if view >= ViewTick::new(newest, 0) {
+            return Some(Self::CarryOn(before, newest));
+        }
+        sent.around(view)
+            .map(|(older, younger)| Self::Blend(older, younger))
+    }
+}
+
+/// Carries a row on past `newest` by what it moved since `before`: what a screen shows in a stall, for a few ticks. Only placed
+/// entities move, and only their position does. `lanes` holds the row at `newest`.
+pub fn carry_on(
+    kind: &Kind,
+    (before, newest): (Tick, Tick),
+    row_before: impl Iterator<Item = i32>,
     view: ViewTick,
+    lanes: &mut [i32],
+) {
+    let span = u64::from(newest.since(before)) * ViewTick::FRACTIONS;
+    let ahead = view.0.saturating_sub(ViewTick::new(newest, 0).0);
+    let ahead = ahead.min(MAX_EXTRAPOLATION * ViewTick::FRACTIONS) as i64;
+    if !kind.placed || span == 0 || ahead == 0 {
+        return;
+    }
+    for (lane, before) in lanes.iter_mut().zip(row_before).take(2) {
+        let step = i64::from(lane.wrapping_sub(before)) * ahead / span as i64;
+        *lane = lane.wrapping_add(step as i32);
+    }
 }
 
 impl<'a> Screen<'a> {
     /// The screen of a player with this view (`None`: one who sees every frame) at a point of the past.
     #[must_use]
-    pub fn new(history: &'a History, seen: Option<&'a View>, view: ViewTick) -> Self {
+    pub fn new(history: &'a History, sent: Option<&'a View>, seen: Seen) -> Self {
         Self {
             history,
+            sent,
             seen,
-            view,
         }
     }
 
     /// The point on the tick axis that the screen showed.
     #[must_use]
     pub fn view(&self) -> ViewTick {
-        self.view
+        self.seen.view
     }
 
     /// The public lanes of an entity as the screen showed them, into `lanes`. `false`: the screen did not show it.
     pub fn row(&self, id: EntityId, lanes: &mut Vec<i32>) -> bool {
         lanes.clear();
-        let Some((older, younger)) = self.frames_around(id) else {
+        let Some(pair) = self.pair_for(id) else {
             return false;
         };
+        let (older, younger) = match pair {
+            Pair::Blend(older, younger) | Pair::CarryOn(older, younger) => (older, younger),
+        };
+        let Some(younger) = self.frame_at_or_after(younger) else {
+            return false;
+        };
+        let older = self
+            .history
+            .at(older)
+            .or_else(|| self.frame_before(younger.tick()))
+            .unwrap_or(younger);
         let key = id.key();
-        let exists = |frame: &Frame| frame.generation(key) == id.generation;
-        let is_past_younger = self.view >= ViewTick::new(younger.tick(), 0);
+        let exists = |frame: &Frame| frame.generation(key) == id.generation && self.had(frame, key);
+        let Some(kind) = self.history.schema().kind(id.kind) else {
+            return false;
+        };
+        let view = self.seen.view;
         match (exists(older), exists(younger)) {
-            (_, true) if is_past_younger => lanes.extend(younger.lanes(key)),
+            (was_there, true) if view >= ViewTick::new(younger.tick(), 0) => {
+                lanes.extend(younger.lanes(key));
+                if was_there && matches!(pair, Pair::CarryOn(..)) {
+                    let ticks = (older.tick(), younger.tick());
+                    carry_on(kind, ticks, older.lanes(key), view, lanes);
+                }
+            }
             (true, true) => {
                 let whole = u64::from(younger.tick().since(older.tick())) * ViewTick::FRACTIONS;
-                let part = self.view.0.saturating_sub(ViewTick::new(older.tick(), 0).0);
-                let kind = self
-                    .history
-                    .schema()
-                    .kind(id.kind)
-                    .map_or(&[][..], |kind| &kind.lanes);
-                let pairs = older.lanes(key).zip(younger.lanes(key)).zip(kind);
+                let part = view.0.saturating_sub(ViewTick::new(older.tick(), 0).0);
+                let pairs = older.lanes(key).zip(younger.lanes(key)).zip(&kind.lanes);
                 lanes.extend(pairs.map(|((old, new), lane)| lane.blend(old, new, part, whole)));
             }
-            (true, false) if !is_past_younger => lanes.extend(older.lanes(key)),
+            (true, false) if view < ViewTick::new(younger.tick(), 0) => {
+                lanes.extend(older.lanes(key));
+            }
             _ => return false,
         }
         true
@@ -70,37 +137,47 @@ impl<'a> Screen<'a> {
             .flat_map(move |frame| frame.entities(kind))
     }
 
-    /// The pair of frames that the screen blended for this entity.
-    fn frames_around(&self, id: EntityId) -> Option<(&'a Frame, &'a Frame)> {
-        let newest = self.history.newest()?;
-        let every_frame = (self.view.tick(), self.view.tick().next());
-        let (older, younger) = match self.seen {
-            None => every_frame,
-            Some(view) => {
-                let cell = self
-                    .cell_near_view(id.key())
-                    .or_else(|| newest.cell_of(id.key()))?;
-                let sent = view
-                    .sent_ticks(cell)
-                    .and_then(|sent| sent.around(self.view));
-                // The screen may have shown a cell that has left the view since: then every frame was its best guess.
-                sent.unwrap_or(every_frame)
-            }
+    /// The ticks that the screen drew this entity from.
+    fn pair_for(&self, id: EntityId) -> Option<Pair> {
+        let view = self.seen.view;
+        let every_frame = Pair::Blend(view.tick(), view.tick().next());
+        let Some(received) = self.seen.received else {
+            return Some(every_frame);
         };
-        let younger = self.frame_at_or_after(younger)?;
-        let older = self
-            .history
-            .at(older)
-            .or_else(|| self.frame_before(younger.tick()))
-            .unwrap_or(younger);
-        Some((older, younger))
+        let Some(sent) = self.sent else {
+            return Some(every_frame);
+        };
+        // Who has left the view is shown until that moment comes, by the record of the snapshots: the global cell is in each.
+        let cell = self.cell_of(id.key(), received)?;
+        let sent = sent
+            .sent_ticks(cell)
+            .or_else(|| sent.sent_ticks(CellId::GLOBAL))?;
+        Pair::at(sent.up_to(received), view)
     }
 
-    /// The cell that the client had the entity in: its newest snapshot is a tick or two past what its screen shows.
-    fn cell_near_view(&self, key: RowKey) -> Option<crate::grid::CellId> {
+    /// Whether the client had the entity at the tick of this frame: it was in a cell that the client was sent then.
+    fn had(&self, frame: &Frame, key: RowKey) -> bool {
+        let (Some(sent), Some(_)) = (self.sent, self.seen.received) else {
+            return true;
+        };
+        frame
+            .cell_of(key)
+            .and_then(|cell| sent.sent_ticks(cell))
+            .is_some_and(|sent| sent.contains(frame.tick()))
+    }
+
+    /// The cell that the client had the entity in when its newest snapshot was `received`.
+    fn cell_of(&self, key: RowKey, received: Tick) -> Option<CellId> {
+        let in_frame = |frame: &Frame| frame.cell_of(key);
         self.history
-            .at(self.view.tick().next())
-            .and_then(|frame| frame.cell_of(key))
+            .at(received)
+            .and_then(in_frame)
+            .or_else(|| {
+                self.history
+                    .at(self.seen.view.tick().next())
+                    .and_then(in_frame)
+            })
+            .or_else(|| self.history.newest().and_then(in_frame))
     }
 
     fn frame_at_or_after(&self, tick: Tick) -> Option<&'a Frame> {
@@ -185,9 +262,28 @@ mod tests {
 
     fn x_at(history: &History, view: &View, tick: u32, fraction: u32) -> Option<i32> {
         let mut lanes = Vec::new();
-        let at = ViewTick::new(Tick(tick), fraction);
-        let is_shown = Screen::new(history, Some(view), at).row(ID, &mut lanes);
+        let seen = Seen {
+            view: ViewTick::new(Tick(tick), fraction),
+            received: history.newest().map(Frame::tick),
+            was_clamped: false,
+        };
+        let is_shown = Screen::new(history, Some(view), seen).row(ID, &mut lanes);
         is_shown.then(|| lanes[0])
+    }
+
+    #[test]
+    fn a_screen_that_had_to_carry_on_in_a_stall_is_rewound_as_it_was() {
+        let sent: Vec<u32> = (1..=10).collect();
+        let (history, view) = world(&sent, 10);
+        let mut lanes = Vec::new();
+        // Snapshots 8 to 10 were sent, and had not come when the screen showed this.
+        let seen = Seen {
+            view: ViewTick::new(Tick(9), 128),
+            received: Some(Tick(7)),
+            was_clamped: false,
+        };
+        assert!(Screen::new(&history, Some(&view), seen).row(ID, &mut lanes));
+        assert_eq!(lanes[0], 160 + 25);
     }
 
     #[test]
@@ -198,7 +294,9 @@ mod tests {
         // The screen went straight from tick 3 to tick 7.
         assert_eq!(x_at(&history, &view, 5, 0), Some(140));
         assert_eq!(x_at(&history, &view, 6, 128), Some(155));
-        assert_eq!(x_at(&history, &view, 9, 0), Some(170));
+        // Past its newest snapshot it carried on, for four ticks at most.
+        assert_eq!(x_at(&history, &view, 9, 128), Some(185));
+        assert_eq!(x_at(&history, &view, 13, 0), Some(210));
     }
 
     #[test]

@@ -37,6 +37,45 @@ impl SentTicks {
         (older != 0).then(|| Tick(self.newest.0 - 1 - older.trailing_zeros()))
     }
 
+    /// Whether this tick was sent.
+    #[must_use]
+    pub fn contains(&self, tick: Tick) -> bool {
+        tick <= self.newest
+            && self
+                .bits
+                .checked_shr(self.newest.since(tick))
+                .is_some_and(|bits| bits & 1 != 0)
+    }
+
+    /// The record as it was when `tick` was the newest that had come.
+    #[must_use]
+    pub fn up_to(&self, tick: Tick) -> Self {
+        let bits = self
+            .bits
+            .checked_shr(self.newest.since(tick))
+            .unwrap_or_default();
+        let skipped = bits.trailing_zeros();
+        match self.newest.min(tick).before(skipped) {
+            Some(newest) if bits != 0 => Self {
+                newest,
+                bits: bits >> skipped,
+            },
+            _ => Self::default(),
+        }
+    }
+
+    /// The newest tick and the one before it: what a screen carries on from when nothing newer has come. Both are the same if
+    /// there is only one.
+    #[must_use]
+    pub fn newest_pair(&self) -> Option<(Tick, Tick)> {
+        let newest = self.newest()?;
+        let before = self.bits & !1;
+        if before == 0 {
+            return Some((newest, newest));
+        }
+        Some((Tick(newest.0 - before.trailing_zeros()), newest))
+    }
+
     /// The newest tick at or before `view`, and the oldest after it. Where there is none on one side, both are the nearest one.
     #[must_use]
     pub fn around(&self, view: ViewTick) -> Option<(Tick, Tick)> {
@@ -86,6 +125,28 @@ mod tests {
         assert_eq!(around_of(&sent, 150), Some((200, 200)));
         sent.record(Tick(201));
         assert_eq!(around_of(&sent, 200), Some((200, 201)));
+    }
+
+    #[test]
+    fn the_record_can_be_seen_as_it_was() {
+        let mut sent = SentTicks::default();
+        for tick in [10, 11, 14, 20] {
+            sent.record(Tick(tick));
+        }
+        let pair_at = |tick| {
+            sent.up_to(Tick(tick))
+                .newest_pair()
+                .map(|(a, b)| (a.0, b.0))
+        };
+        assert_eq!(pair_at(25), Some((14, 20)));
+        assert_eq!(pair_at(20), Some((14, 20)));
+        assert_eq!(pair_at(19), Some((11, 14)));
+        assert_eq!(pair_at(10), Some((10, 10)));
+        assert_eq!(pair_at(9), None);
+        let held = [9, 10, 11, 12, 14, 20, 21].map(|tick| sent.contains(Tick(tick)));
+        assert_eq!(held, [false, true, true, false, true, true, false]);
+        sent.record(Tick(200));
+        assert_eq!(sent.up_to(Tick(199)).newest(), None);
     }
 
     fn around_of(sent: &SentTicks, tick: u32) -> Option<(u32, u32)> {

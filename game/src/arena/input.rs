@@ -1,5 +1,7 @@
 //! What a player does in one tick: three bytes.
 
+use crate::rules::RuleInput;
+
 /// One tick's input: byte 0 the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ArenaInput {
@@ -18,6 +20,19 @@ pub struct ArenaInput {
 }
 
 impl ArenaInput {
+    /// What a tick's input asks of a ship: a repeated one moves on, and never fires.
+    #[must_use]
+    pub fn of(input: RuleInput<'_>) -> Self {
+        match input {
+            RuleInput::Fresh(payload) => Self::decode(payload),
+            RuleInput::Repeated(payload) => Self {
+                fire: false,
+                ..Self::decode(payload)
+            },
+            RuleInput::Neutral => Self::default(),
+        }
+    }
+
     /// Reads an input. What cannot be read is neutral, as an empty one is.
     #[must_use]
     pub fn decode(payload: &[u8]) -> Self {
@@ -49,5 +64,31 @@ impl ArenaInput {
             .fold(0, |bits, (bit, is_down)| bits | u8::from(*is_down) << bit);
         let [low, high] = (heading.rem_euclid(super::TURN as i32) as u16).to_le_bytes();
         vec![buttons, low, high]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_input_moves_on_and_never_fires() {
+        let input = ArenaInput {
+            right: true,
+            fire: true,
+            heading: Some(300),
+            ..ArenaInput::default()
+        };
+        let payload = input.encode();
+        assert_eq!(ArenaInput::of(RuleInput::Fresh(&payload)), input);
+        let repeated = ArenaInput::of(RuleInput::Repeated(&payload));
+        assert_eq!(
+            repeated,
+            ArenaInput {
+                fire: false,
+                ..input
+            }
+        );
+        assert_eq!(ArenaInput::of(RuleInput::Neutral), ArenaInput::default());
     }
 }

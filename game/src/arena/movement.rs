@@ -2,7 +2,7 @@
 
 use super::map::{Map, in_units};
 use super::{ArenaInput, SHIP_RADIUS, UNIT, kind, ship_lane, ship_private};
-use crate::rules::Rules;
+use crate::rules::{RuleInput, Rules};
 use glam::Vec2;
 use std::sync::Arc;
 use tickwire_sync::KindId;
@@ -78,12 +78,18 @@ impl Movement {
 }
 
 impl Rules for Movement {
-    fn advance(&self, kind: KindId, lanes: &mut [i32], private_lanes: &mut [i32], input: &[u8]) {
+    fn advance(
+        &self,
+        kind: KindId,
+        lanes: &mut [i32],
+        private_lanes: &mut [i32],
+        input: RuleInput<'_>,
+    ) {
         let is_ship = kind == kind::SHIP
             && lanes.len() == ship_lane::COUNT
             && private_lanes.len() == ship_private::COUNT;
         if is_ship {
-            self.ship(lanes, private_lanes, ArenaInput::decode(input));
+            self.ship(lanes, private_lanes, ArenaInput::of(input));
         }
     }
 }
@@ -102,7 +108,7 @@ mod tests {
         ) {
             let movement = Movement::new(Arc::new(Map::from_seed(1)));
             let (mut lanes, mut private) = (lanes, private);
-            movement.advance(kind::SHIP, &mut lanes, &mut private, &input);
+            movement.advance(kind::SHIP, &mut lanes, &mut private, RuleInput::Fresh(&input));
             let side = super::super::WORLD_SIDE * UNIT;
             prop_assert!((0..=side).contains(&lanes[ship_lane::X]) && (0..=side).contains(&lanes[ship_lane::Y]));
         }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_sync::frame::{Place, Publisher};
 use tickwire_sync::view::Sight;
-use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, Schema, Seq, ViewTick};
+use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, Schema, Seq};
 
 /// Seconds between a ship's loss and the next one.
 const RESPAWN_SECONDS: u32 = 2;
@@ -150,7 +150,7 @@ impl Arena {
             let Some(ship) = self.ships.get_mut(key) else {
                 continue;
             };
-            let (mut input, seq) = match (&mut player.mind, player.session) {
+            let (input, seq) = match (&mut player.mind, player.session) {
                 (Some(mind), _) => {
                     let here = ship.position();
                     let others = places
@@ -172,13 +172,11 @@ impl Arena {
                     )
                 }
                 (None, Some(session)) => match step.turns.of(session) {
-                    Some(turn) => (ArenaInput::decode(turn.payload()), turn.fresh_seq()),
+                    Some(turn) => (ArenaInput::of(turn.rule_input()), turn.fresh_seq()),
                     None => (ArenaInput::default(), None),
                 },
                 (None, None) => (ArenaInput::default(), None),
             };
-            // A repeated input moves on, and never fires.
-            input.fire &= seq.is_some();
             if self
                 .movement
                 .ship(&mut ship.lanes, &mut ship.private, input)
@@ -219,10 +217,7 @@ impl Arena {
             } else {
                 ShotOutcome::Miss
             };
-            step.shots.count(
-                outcome,
-                ViewTick::new(step.tick, 0).0.saturating_sub(turn.view.0),
-            );
+            step.shots.count(outcome, step.tick, &turn);
         }
         let shooter = entity::id(kind::SHIP, shot.shooter);
         let event = BeamFired {

@@ -104,7 +104,7 @@ labels! {
         Hit = "hit",
         /// It missed.
         Miss = "miss",
-        /// Its claimed view was outside of what is believed, and was clamped.
+        /// Its claimed view was outside of what is believed, and was clamped; it counts as a hit or a miss too.
         Clamped = "clamped",
         /// It was refused.
         Rejected = "rejected",
@@ -225,7 +225,7 @@ impl Metrics {
             inputs: counters(r, "tickwire_inputs_total", "Inputs, by what became of them.", "outcome")?,
             rtt: histogram("tickwire_rtt_seconds", "Round trips, measured by WebSocket ping and pong.", RTT_BUCKETS)?,
             rewind: histogram("tickwire_rewind_seconds", "How far into the past shots were judged.", REWIND_BUCKETS)?,
-            shots: counters(r, "tickwire_shots_total", "Shots, by outcome.", "outcome")?,
+            shots: counters(r, "tickwire_shots_total", "Shots that hit or missed; those of them whose claimed view was clamped are counted as clamped too.", "outcome")?,
             view_mismatches: counter("tickwire_view_mismatches_total", "Replicas that disagreed with the server. Must stay 0.")?,
             cluster_nodes: gauge("tickwire_cluster_nodes", "Nodes of the cluster that this node sees, itself included; 0 without a cluster.")?,
             cluster_rooms: gauge("tickwire_cluster_edge_rooms", "Rooms of other nodes that this node serves as an edge.")?,

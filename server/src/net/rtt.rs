@@ -1,7 +1,9 @@
 //! The round trip of one connection, from single samples. Pure: the time comes in as an argument.
 //!
-//! Three readings of the same samples: the latest; smoothed with its variation (RFC 6298 section 2,
-//! alpha 1/8, beta 1/4); and the least of the last ten seconds, which is the path without queues.
+//! Four readings of the same samples: the latest; smoothed with its variation (RFC 6298 section 2,
+//! alpha 1/8, beta 1/4); the least of the last ten seconds, which is the path without queues; and the steady one, which
+//! smooths the least of the latest three: a pong that queued behind a stall does not show in it, a path that has
+//! become slower does after three samples.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -22,7 +24,12 @@ pub struct RttEstimate {
     pub variation: Duration,
     /// The least sample of about the last ten seconds.
     pub min: Duration,
+    /// The least of the latest three samples, smoothed by halves.
+    pub steady: Duration,
 }
+
+/// Samples of which the steady reading takes the least.
+const STEADY: usize = 3;
 
 /// Makes an [`RttEstimate`] of samples.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +37,7 @@ pub struct Rtt {
     estimate: Option<RttEstimate>,
     /// The samples of the window that are less than all later ones, the oldest (and least) first.
     minima: VecDeque<(Instant, Duration)>,
+    latest: VecDeque<Duration>,
 }
 
 impl Rtt {
@@ -43,7 +51,14 @@ impl Rtt {
                 (old.variation * 3 + old.smoothed.abs_diff(rtt)) / 4,
             ),
         };
+        if self.latest.len() == STEADY {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(rtt);
+        let least = self.latest.iter().copied().fold(rtt, Duration::min);
+        let steady = self.estimate.map_or(least, |old| (old.steady + least) / 2);
         let estimate = RttEstimate {
+            steady,
             latest: rtt,
             smoothed,
             variation,
@@ -108,6 +123,22 @@ mod tests {
         }
         assert!(last >= ms(100) && last <= ms(102), "{last:?}");
         assert_eq!(rtt.sample(start + ms(31_000), ms(20)).min, ms(20));
+    }
+
+    #[test]
+    fn a_pong_that_queued_behind_a_stall_leaves_the_steady_reading_alone() {
+        let mut rtt = Rtt::default();
+        let start = Instant::now();
+        for second in 0..60u64 {
+            let queued = if second % 3 == 2 { 200 } else { 0 };
+            let estimate = rtt.sample(start + ms(1000 * second), ms(80 + queued));
+            assert_eq!(estimate.steady, ms(80), "at second {second}");
+        }
+        for second in 60..70u64 {
+            rtt.sample(start + ms(1000 * second), ms(160));
+        }
+        let steady = rtt.sample(start + ms(70_000), ms(160)).steady;
+        assert!(steady > ms(155), "{steady:?}");
     }
 
     #[test]

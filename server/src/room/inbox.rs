@@ -6,8 +6,9 @@
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 use std::sync::{Mutex, PoisonError};
+use tickwire_sync::claim::{Claim, Seen};
 use tickwire_sync::input_buffer::Input;
-use tickwire_sync::{Micros, Seq, Tick, ViewTick};
+use tickwire_sync::{Micros, SentTicks, Seq, Tick, ViewTick};
 
 /// Messages that may wait for one tick. The reading side ends floods long before.
 const MAX_WAITING: usize = 1024;
@@ -128,12 +129,26 @@ impl InputsArrived {
         Some(inputs)
     }
 
-    /// The input for the buffer.
+    /// What it says of the screen. `arrived` is the tick axis when it came, `sent` which snapshots were sent.
     #[must_use]
-    pub fn input(&self) -> Input<'_> {
+    pub fn claim(&self, arrived: f64, sent: SentTicks) -> Claim {
+        let pair = sent.up_to(self.received).newest_pair();
+        Claim {
+            target: self.target,
+            view: self.view,
+            received: self.received,
+            sent_before: pair.map_or(self.received, |(before, _)| before),
+            received_at_us: self.received_at_us,
+            arrived,
+        }
+    }
+
+    /// The input for the buffer, with what is believed of its claim.
+    #[must_use]
+    pub fn input(&self, seen: Seen) -> Input<'_> {
         Input {
             seq: self.seq,
-            view: self.view,
+            seen,
             payload: &self.payload[..usize::from(self.length)],
         }
     }

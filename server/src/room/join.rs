@@ -135,7 +135,7 @@ impl<L: Link> Room<L> {
             hello.is_spectator,
             token,
             self.tick,
-            self.settings.tick_rate,
+            &self.settings,
             now,
         );
         session.entity = entity;

@@ -15,7 +15,7 @@ pub trait Link: Send + Sync + 'static {
     /// Ends the connection.
     fn close(&self, close: &Close);
 
-    /// The smoothed round trip by WebSocket ping; `None` before the first pong.
+    /// The steady round trip by WebSocket ping, without what queued behind stalls; `None` before the first pong.
     fn round_trip(&self) -> Option<Micros>;
 
     /// Bytes that wait in our memory because the kernel does not take them.
@@ -37,8 +37,7 @@ impl Link for Connection {
     }
 
     fn round_trip(&self) -> Option<Micros> {
-        self.rtt()
-            .map(|rtt| Micros(rtt.smoothed.as_micros() as u64))
+        self.rtt().map(|rtt| Micros(rtt.steady.as_micros() as u64))
     }
 
     fn pending_bytes(&self) -> usize {

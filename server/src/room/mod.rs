@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
 use tickwire_proto::v1;
+use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
 use tickwire_sync::fill::Fill;
@@ -50,6 +51,8 @@ pub struct RoomSettings {
     pub max_message_bytes: usize,
     /// How far back a shot may be judged.
     pub max_rewind: Duration,
+    /// What is made of the clients' claims. Anything but the default is for measuring.
+    pub view_policy: ViewPolicy,
 }
 
 /// How often a room looks for better coding tables, in seconds.
@@ -228,7 +231,6 @@ impl<L: Link> Room<L> {
                 }
                 tickwire_sync::input_buffer::Taken::Neutral => {}
             }
-            session.clamp_view(self.tick, self.settings.tick_rate, self.settings.max_rewind);
         }
     }
 

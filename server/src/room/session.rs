@@ -5,13 +5,13 @@
 
 use super::inbox::{Inbox, InputsArrived};
 use super::link::Link;
-use super::messages;
+use super::{RoomSettings, messages};
 use crate::metrics::InputOutcome;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tickwire_game::{PlayerTurn, Turns};
 use tickwire_proto::v1;
+use tickwire_sync::claim::{Claims, Seen};
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::history::History;
 use tickwire_sync::input_buffer::{Arrival, InputBuffer, Taken};
@@ -19,12 +19,10 @@ use tickwire_sync::memo::Encoding;
 use tickwire_sync::snapshot::Header;
 use tickwire_sync::view::View;
 use tickwire_sync::window::Window;
-use tickwire_sync::{EntityId, Micros, PlayerId, Tick, ViewTick};
+use tickwire_sync::{CellId, EntityId, Micros, PlayerId, Tick};
 
 /// Reliable messages that are kept to be sent again over a resume.
 const KEPT_MESSAGES: usize = 128;
-/// The interpolation delay and the clock's slack that a client is entitled to, beyond its round trip.
-const VIEW_ALLOWANCE: Duration = Duration::from_millis(120);
 
 /// See the module's head.
 pub struct Session<L> {
@@ -47,8 +45,10 @@ pub struct Session<L> {
     pub(super) inputs: InputBuffer,
     pub(super) window: Window,
     pub(super) chat_allowance: Allowance,
-    /// What the player's screen showed, clamped to what is possible.
-    view_tick: ViewTick,
+    /// What is believed of the client's claims.
+    claims: Claims,
+    /// The longest rewind, in ticks.
+    max_rewind: f64,
     margin: Option<i32>,
     /// The view hash is due with the next snapshot, whenever that may go.
     owes_view_hash: bool,
@@ -98,9 +98,10 @@ impl<L: Link> Session<L> {
         is_spectator: bool,
         token: [u8; 20],
         tick: Tick,
-        tick_rate: u32,
+        settings: &RoomSettings,
         now: Micros,
     ) -> Self {
+        let tick_rate = settings.tick_rate;
         Self {
             player,
             name,
@@ -116,7 +117,8 @@ impl<L: Link> Session<L> {
             inputs: InputBuffer::new(tick, tick_rate / 4),
             window: Window::new(now, tick_rate),
             chat_allowance: Allowance::new(now),
-            view_tick: ViewTick::default(),
+            claims: Claims::new(tick_rate, settings.view_policy),
+            max_rewind: settings.max_rewind.as_secs_f64() * f64::from(tick_rate),
             margin: None,
             owes_view_hash: false,
             newest_message: 0,
@@ -130,7 +132,7 @@ impl<L: Link> Session<L> {
         self.link.is_some()
     }
 
-    /// The link's smoothed round trip.
+    /// The link's steady round trip.
     #[must_use]
     pub fn round_trip(&self) -> Option<Micros> {
         self.link.as_ref().and_then(|link| link.round_trip())
@@ -149,6 +151,7 @@ impl<L: Link> Session<L> {
         self.window.start_over(now);
         self.encoding = encoding;
         self.margin = None;
+        self.claims.forget();
         self.inbox = Some(inbox);
         self.link.replace(link)
     }
@@ -167,31 +170,16 @@ impl<L: Link> Session<L> {
             (ticks.due_us(inputs.target) - inputs.arrived.0 as f64) / ticks.tick_us() * 16.0;
         let margin = margin.clamp(-1e6, 1e6) as i32;
         self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
-        match self.inputs.arrived(inputs.target, inputs.input()) {
+        let arrived = ticks.ticks_at(inputs.arrived.0 as f64);
+        // The global cell is in every snapshot.
+        let sent = self.view.sent_ticks(CellId::GLOBAL).unwrap_or_default();
+        let (claim, round_trip) = (inputs.claim(arrived, sent), self.round_trip());
+        let seen = self.claims.take(&claim, round_trip, self.max_rewind);
+        match self.inputs.arrived(inputs.target, inputs.input(seen)) {
             Arrival::Accepted => InputOutcome::Applied,
             Arrival::Late => InputOutcome::Late,
             Arrival::Flooded => InputOutcome::Flooded,
         }
-    }
-
-    /// Clamps what the screen is said to have shown: not the future, and not longer ago than the path and the interpolation explain, nor than the longest rewind.
-    pub(super) fn clamp_view(&mut self, tick: Tick, tick_rate: u32, max_rewind: Duration) {
-        let claimed = match self.inputs.current() {
-            Taken::Fresh(input) => input.view,
-            Taken::Repeated(_) | Taken::Neutral => self.view_tick,
-        };
-        let in_parts = |span: Duration| {
-            (span.as_secs_f64() * f64::from(tick_rate) * ViewTick::FRACTIONS as f64) as u64
-        };
-        let path = self
-            .link
-            .as_ref()
-            .and_then(|link| link.round_trip())
-            .unwrap_or_default();
-        let explained =
-            in_parts(Duration::from_micros(path.0) + VIEW_ALLOWANCE).min(in_parts(max_rewind));
-        let now = ViewTick::new(tick, 0).0;
-        self.view_tick = ViewTick(claimed.0.clamp(now.saturating_sub(explained), now));
     }
 
     pub(super) fn header(&self) -> Header {
@@ -269,11 +257,16 @@ impl<L: Link> Turns for SessionTurns<'_, L> {
             .binary_search_by_key(&player, |session| session.player)
             .ok()?;
         let session = &self.0[index];
+        let input = session.inputs.current();
+        let seen = match input {
+            Taken::Fresh(input) | Taken::Repeated(input) => input.seen,
+            Taken::Neutral => Seen::default(),
+        };
         Some(PlayerTurn {
             player,
-            input: session.inputs.current(),
-            view: session.view_tick,
-            seen: &session.view,
+            input,
+            seen,
+            sent: &session.view,
         })
     }
 }

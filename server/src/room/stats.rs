@@ -1,7 +1,7 @@
 //! What a room counts between two looks at it. Plain numbers: the worker adds them to the metrics.
 
 use crate::metrics::{Deferred, InputOutcome, Label as _, ResumeOutcome};
-use tickwire_game::ShotOutcome;
+use tickwire_game::Shot;
 use tickwire_sync::Micros;
 
 /// How long each part of the last tick took.
@@ -42,8 +42,8 @@ pub struct RoomStats {
     pub blocks_reused: u64,
     /// Replicas that disagreed.
     pub view_mismatches: u64,
-    /// Shots, and by how much each was rewound, in 1/256 tick.
-    pub shots: Vec<(ShotOutcome, u64)>,
+    /// Shots.
+    pub shots: Vec<Shot>,
     /// Sessions now.
     pub sessions: usize,
     /// Connected ones now.

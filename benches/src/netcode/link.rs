@@ -1,0 +1,74 @@
+//! The server's end of a simulated connection: keeps what the room sends until the simulator takes it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tickwire_server::close::Close;
+use tickwire_server::net::connection::SendOutcome;
+use tickwire_server::net::rtt::{Rtt, RttEstimate};
+use tickwire_server::room::Link;
+use tickwire_sync::Micros;
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct SimLink {
+    state: Mutex<State>,
+    /// The estimator wants instants; only their differences count.
+    start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: Vec<Vec<u8>>,
+    rtt: Rtt,
+    estimate: Option<RttEstimate>,
+}
+
+impl Default for SimLink {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            start: Instant::now(),
+        }
+    }
+}
+
+impl SimLink {
+    /// Takes the messages that were sent since the last call.
+    pub fn take(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.lock().sent)
+    }
+
+    /// A WebSocket ping that was sent at `sent` is answered.
+    pub fn pong(&self, sent: Micros, now: Micros) {
+        let at = self.start + Duration::from_micros(now.0);
+        let mut state = self.lock();
+        let sample = Duration::from_micros(now.since(sent).0);
+        state.estimate = Some(state.rtt.sample(at, sample));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Link for SimLink {
+    fn try_send(&self, parts: &[&[u8]]) -> SendOutcome {
+        self.lock().sent.push(parts.concat());
+        SendOutcome::Sent
+    }
+
+    fn send(&self, message: &[u8]) {
+        self.lock().sent.push(message.to_vec());
+    }
+
+    fn close(&self, _: &Close) {}
+
+    fn round_trip(&self) -> Option<Micros> {
+        let estimate = self.lock().estimate?;
+        Some(Micros(estimate.steady.as_micros() as u64))
+    }
+
+    fn pending_bytes(&self) -> usize {
+        0
+    }
+}

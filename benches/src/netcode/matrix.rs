@@ -1,0 +1,100 @@
+//! Runs the cells of the matrix, on as many threads as there are cores. Each cell is a world of its own, so the order does not matter.
+
+use super::cell::{Cell, FORGED_TICKS, Forgery, LINES, POLICIES};
+use super::outcome::Outcome;
+use super::world::World;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tickwire_sync::Micros;
+use tickwire_sync::claim::ViewPolicy;
+
+/// Game time before anything is counted.
+const SETTLE: Micros = Micros::from_millis(6_000);
+
+/// What holds for all cells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Dueling bots.
+    pub bots: u32,
+    /// Game time that is counted.
+    pub length: Micros,
+    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    pub reads_per_tick: u32,
+    /// The first seed.
+    pub seed: u64,
+    /// How many seeds, one after the other; a cell's figures are over all of them.
+    pub seeds: u64,
+}
+
+/// A cell and what it has shown.
+pub type Done = (Cell, Outcome);
+
+/// The cells of the table: every line under every policy, then forgers on every line, under ours and under trust.
+#[must_use]
+pub fn cells(settings: Settings) -> Vec<Cell> {
+    let cell = |line, policy, forgery| Cell {
+        line,
+        policy,
+        forgery,
+        bots: settings.bots,
+        settle: SETTLE,
+        length: settings.length,
+        reads_per_tick: settings.reads_per_tick,
+        seed: settings.seed,
+    };
+    let honest = LINES
+        .into_iter()
+        .flat_map(|line| POLICIES.map(|policy| cell(line, policy, Forgery::None)));
+    let forgers = LINES.into_iter().flat_map(|line| {
+        [ViewPolicy::Clamped, ViewPolicy::TrustClaim]
+            .into_iter()
+            .flat_map(move |policy| {
+                [
+                    Forgery::Claims(FORGED_TICKS),
+                    Forgery::Hindsight(FORGED_TICKS),
+                ]
+                .map(|forgery| (line, policy, forgery))
+            })
+    });
+    honest
+        .chain(forgers.map(|(line, policy, forgery)| cell(line, policy, forgery)))
+        .collect()
+}
+
+/// Runs all cells under each seed. `note` hears of each cell that is done.
+pub fn run(cells: Vec<Cell>, seeds: u64, threads: usize, note: impl Fn(&Cell) + Sync) -> Vec<Done> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; cells.len()]);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut outcome = World::new(cell).run();
+                    for more in 1..seeds.max(1) {
+                        let seed = cell.seed + more;
+                        let cell = Cell {
+                            seed,
+                            ..cell.clone()
+                        };
+                        outcome.add(World::new(&cell).run());
+                    }
+                    note(cell);
+                    let index = cells.iter().position(|other| std::ptr::eq(other, cell));
+                    let mut done = done
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if let Some(place) = index.and_then(|index| done.get_mut(index)) {
+                        *place = Some(outcome);
+                    }
+                }
+            });
+        }
+    });
+    let outcomes = done
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    cells
+        .into_iter()
+        .zip(outcomes.into_iter().map(Option::unwrap_or_default))
+        .collect()
+}

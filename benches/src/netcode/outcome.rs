@@ -1,0 +1,257 @@
+//! What one run has shown: counts and samples, and the figures of the table.
+
+use super::cover::ticks_in_cover;
+use tickwire_bot::{ShotEnd, ShotRecord};
+use tickwire_client::{Client, Percentiles};
+use tickwire_game::arena::{Map, SHIP_RADIUS, UNIT};
+use tickwire_server::metrics::{InputOutcome, Label as _};
+use tickwire_server::room::RoomStats;
+use tickwire_sync::ViewTick;
+use tickwire_sync::history::History;
+
+/// How far back a shot may be judged, in ticks before the one that it is fired at: 250 ms before the newest frame there is then.
+pub const MAX_REWIND: f64 = 16.0;
+
+/// One settled shot.
+#[derive(Clone, Copy, Debug)]
+pub struct Shot {
+    /// What became of it.
+    pub record: ShotRecord,
+    /// Its input was held back by a stall, or was made while the screen got nothing.
+    pub in_stall: bool,
+}
+
+/// Shots of one sort.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Settled shots.
+    pub shots: u64,
+    /// The screen showed a hit on somebody who lived: those that should be honoured, shots that never reached the game included.
+    pub hits_on_screen: u64,
+    /// Of those: honoured.
+    pub honoured: u64,
+    /// The server hit somebody whom the screen did not show as hit.
+    pub false_hits: u64,
+    /// Never reached the game in time, though the screen showed a hit.
+    pub unmatched: u64,
+}
+
+impl Tally {
+    fn add(&mut self, end: ShotEnd) {
+        let (on_screen, honoured, is_false, is_unmatched) = match end {
+            ShotEnd::Confirmed => (true, true, false, false),
+            ShotEnd::Lost => (true, false, false, false),
+            ShotEnd::False { hit_on_screen } => (hit_on_screen, false, true, false),
+            ShotEnd::Unmatched { hit_on_screen } => (hit_on_screen, false, false, hit_on_screen),
+            ShotEnd::Miss | ShotEnd::TargetGone | ShotEnd::ShooterGone => {
+                (false, false, false, false)
+            }
+        };
+        self.shots += 1;
+        self.hits_on_screen += u64::from(on_screen);
+        self.honoured += u64::from(honoured);
+        self.false_hits += u64::from(is_false);
+        self.unmatched += u64::from(is_unmatched);
+    }
+
+    /// Per cent of the hits on the screen that were honoured.
+    #[must_use]
+    pub fn honoured_percent(&self) -> f64 {
+        percent(self.honoured, self.hits_on_screen)
+    }
+
+    /// Per cent of the shots that were false hits.
+    #[must_use]
+    pub fn false_percent(&self) -> f64 {
+        percent(self.false_hits, self.shots)
+    }
+}
+
+/// See the module's head.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Outcome {
+    /// All shots.
+    pub all: Tally,
+    /// Those outside of stalls.
+    pub calm: Tally,
+    /// Those whose claim was within the longest rewind, and those beyond it.
+    pub within: Tally,
+    /// See `within`.
+    pub beyond: Tally,
+    /// Hits that the server gave, by bot.
+    pub hits: Vec<u64>,
+    /// Of all hits: ticks that the victim had been in cover, where it had.
+    pub cover: Vec<f64>,
+    /// Inputs made.
+    pub inputs: u64,
+    /// Corrections.
+    pub corrections: u64,
+    /// Corrections that moved the own ship on the screen by more than its length, at once.
+    pub snaps: u64,
+    /// The largest such move, in ships' lengths.
+    pub largest_snap: f64,
+    /// The same of the predicted state, before it is smoothed.
+    pub largest_shift: f64,
+    /// From making an input to the tick that used it, beyond the one-way delay, in ticks.
+    pub effect: Vec<f64>,
+    /// Interpolation delay, in ticks.
+    pub delay: Vec<f64>,
+    /// The arrivals' jitter as the clients measure it, in ticks.
+    pub jitter: Vec<f64>,
+    /// Inputs that came too late.
+    pub late: u64,
+    /// Ticks for which the last input was used again.
+    pub repeated: u64,
+    /// Ticks that clients were told to have starved.
+    pub starved: u64,
+    /// Shots whose claim was clamped.
+    pub clamped: u64,
+    /// How far back the shots were judged, in ticks.
+    pub rewind: Vec<f64>,
+    /// Replicas that disagreed. Must be none.
+    pub mismatches: u64,
+}
+
+impl Outcome {
+    pub(super) fn new(bots: usize) -> Self {
+        Self {
+            hits: vec![0; bots],
+            ..Self::default()
+        }
+    }
+
+    /// Counting begins: what was counted before is taken off.
+    pub(super) fn begin(&mut self, client: &Client) {
+        self.count(client, u64::wrapping_sub);
+    }
+
+    /// Counting ends.
+    pub(super) fn end(&mut self, client: &Client) {
+        self.count(client, u64::wrapping_add);
+    }
+
+    fn count(&mut self, client: &Client, with: fn(u64, u64) -> u64) {
+        let (counters, prediction) = (client.counters(), client.prediction_stats());
+        self.inputs = with(self.inputs, prediction.inputs);
+        self.corrections = with(self.corrections, prediction.corrections);
+        self.starved = with(self.starved, counters.starved_inputs);
+        self.mismatches = with(
+            self.mismatches,
+            counters.view_mismatches + counters.protocol_errors,
+        );
+    }
+
+    pub(super) fn tick(&mut self, stats: &RoomStats) {
+        self.late += stats.inputs[InputOutcome::Late.index()];
+        self.repeated += stats.inputs[InputOutcome::Repeated.index()];
+        for shot in &stats.shots {
+            self.clamped += u64::from(shot.was_clamped);
+            self.rewind
+                .push(shot.rewound as f64 / ViewTick::FRACTIONS as f64);
+        }
+    }
+
+    pub(super) fn snapshot(&mut self, client: &Client) {
+        let in_ticks = |millis: f64| millis * f64::from(super::world::TICK_RATE) / 1e3;
+        if let Some(delay) = client.interpolation_delay_ms() {
+            self.delay.push(in_ticks(delay));
+            self.jitter.push(in_ticks(client.jitter_ms()));
+        }
+    }
+
+    /// A snapshot has put the own ship elsewhere: in the state, and on the screen.
+    pub(super) fn shifted(&mut self, from: [[i32; 2]; 2], to: [[i32; 2]; 2]) {
+        let lengths = |place: usize| {
+            let along = |axis: usize| f64::from(to[place][axis]) - f64::from(from[place][axis]);
+            along(0).hypot(along(1)) / f64::from(UNIT) / f64::from(2.0 * SHIP_RADIUS)
+        };
+        let (state, screen) = (lengths(0), lengths(1));
+        self.largest_shift = self.largest_shift.max(state);
+        self.largest_snap = self.largest_snap.max(screen);
+        self.snaps += u64::from(screen > 1.0);
+    }
+
+    pub(super) fn input(&mut self, ticks_beyond: f64) {
+        self.effect.push(ticks_beyond);
+    }
+
+    pub(super) fn shot(&mut self, bot: usize, shot: &Shot, history: &History, map: &Map) {
+        let record = &shot.record;
+        self.all.add(record.end);
+        if !shot.in_stall {
+            self.calm.add(record.end);
+        }
+        if f64::from(record.tick.0) - record.view.as_ticks() <= MAX_REWIND {
+            self.within.add(record.end);
+        } else {
+            self.beyond.add(record.end);
+        }
+        let Some((beam, hit)) = record.beam.and_then(|beam| Some((beam, beam.hit?))) else {
+            return;
+        };
+        self.hits[bot] += 1;
+        let ticks = ticks_in_cover(history, map, &beam, hit, record.tick);
+        if ticks > 0 {
+            self.cover.push(f64::from(ticks));
+        }
+    }
+
+    /// Adds another run's counts and samples.
+    pub(super) fn add(&mut self, other: Self) {
+        for (mine, other) in [
+            (&mut self.all, other.all),
+            (&mut self.calm, other.calm),
+            (&mut self.within, other.within),
+            (&mut self.beyond, other.beyond),
+        ] {
+            mine.shots += other.shots;
+            mine.hits_on_screen += other.hits_on_screen;
+            mine.honoured += other.honoured;
+            mine.false_hits += other.false_hits;
+            mine.unmatched += other.unmatched;
+        }
+        for (mine, other) in self.hits.iter_mut().zip(other.hits) {
+            *mine += other;
+        }
+        self.cover.extend(other.cover);
+        self.effect.extend(other.effect);
+        self.delay.extend(other.delay);
+        self.jitter.extend(other.jitter);
+        self.rewind.extend(other.rewind);
+        self.inputs += other.inputs;
+        self.corrections += other.corrections;
+        self.snaps += other.snaps;
+        self.largest_snap = self.largest_snap.max(other.largest_snap);
+        self.largest_shift = self.largest_shift.max(other.largest_shift);
+        self.late += other.late;
+        self.repeated += other.repeated;
+        self.starved += other.starved;
+        self.clamped += other.clamped;
+        self.mismatches += other.mismatches;
+    }
+
+    /// Corrections per 1,000 inputs.
+    #[must_use]
+    pub fn corrections_per_thousand(&self) -> f64 {
+        self.corrections as f64 * 1e3 / self.inputs.max(1) as f64
+    }
+
+    /// Percentiles of samples.
+    #[must_use]
+    pub fn percentiles(samples: &[f64]) -> Percentiles {
+        Percentiles::of(samples.iter().copied())
+    }
+
+    /// The hits of the bots that forge where any does.
+    #[must_use]
+    pub fn forgers_hits(&self) -> u64 {
+        self.hits.iter().step_by(2).sum()
+    }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 100.0;
+    }
+    part as f64 * 100.0 / whole as f64
+}

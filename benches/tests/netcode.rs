@@ -1,0 +1,102 @@
+//! What the simulator shows in short runs. The full matrix is `--bin netcode`.
+
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+use tickwire_benches::netcode::{Cell, FORGED_TICKS, Forgery, LINES, Line, Outcome, World};
+use tickwire_sync::Micros;
+use tickwire_sync::claim::ViewPolicy;
+
+fn cell(line: Line, seed: u64) -> Cell {
+    Cell {
+        line,
+        policy: ViewPolicy::Clamped,
+        forgery: Forgery::None,
+        bots: 12,
+        settle: Micros::from_millis(4_000),
+        length: Micros::from_millis(12_000),
+        reads_per_tick: 0,
+        seed,
+    }
+}
+
+fn run(cell: &Cell) -> Outcome {
+    World::new(cell).run()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let one = run(&cell(LINES[2], 5));
+    assert_eq!(one, run(&cell(LINES[2], 5)));
+    assert_ne!(one, run(&cell(LINES[2], 6)));
+}
+
+#[test]
+fn a_calm_line_has_no_corrections_and_every_hit_on_the_screen_is_honoured() {
+    for line in [LINES[0], LINES[1]] {
+        let outcome = run(&cell(line, 1));
+        assert!(outcome.all.hits_on_screen > 50);
+        assert_eq!(outcome.all.honoured, outcome.all.hits_on_screen);
+        assert_eq!(outcome.all.false_hits, 0);
+        assert_eq!(outcome.corrections, 0);
+        assert_eq!((outcome.clamped, outcome.mismatches), (0, 0));
+    }
+}
+
+#[test]
+fn exactly_the_shots_inside_the_window_are_honoured_as_the_screen_showed_them() {
+    // With both ways, the input's lead and the interpolation the limit lies at about 119 ms one way.
+    let mut sides = [0, 0];
+    for latency_ms in [110, 116, 119, 122, 130] {
+        let line = Line {
+            name: "at the limit",
+            latency: Micros::from_millis(latency_ms),
+            jitter: Micros::from_millis(2),
+            stalls: None,
+        };
+        let outcome = run(&cell(line, latency_ms));
+        let (within, beyond) = (outcome.within, outcome.beyond);
+        assert_eq!(
+            (within.honoured, within.false_hits),
+            (within.hits_on_screen, 0),
+            "{latency_ms} ms"
+        );
+        // Each claim beyond it is clamped, and no other is; a few shots are on their way when counting begins and ends.
+        let clamped = outcome.clamped.abs_diff(beyond.shots);
+        assert!(clamped <= 15, "{} clamped, {beyond:?}", outcome.clamped);
+        let most = outcome.rewind.iter().copied().fold(0.0, f64::max);
+        assert!(most <= 15.0, "rewound by {most} ticks");
+        sides = [sides[0] + within.shots, sides[1] + beyond.shots];
+    }
+    assert!(sides[0] > 100 && sides[1] > 100, "{sides:?}");
+}
+
+#[test]
+fn in_stalls_nobody_snaps_by_a_ship_and_outside_of_them_hits_are_honoured() {
+    let outcome = run(&cell(LINES[4], 2));
+    assert!(outcome.calm.hits_on_screen > 50);
+    assert!(
+        outcome.calm.honoured_percent() >= 95.0,
+        "{:?}",
+        outcome.calm
+    );
+    assert_eq!((outcome.snaps, outcome.mismatches), (0, 0));
+    assert!(outcome.late > 0 && outcome.repeated > 0);
+}
+
+#[test]
+fn a_forger_hits_nobody_who_has_been_in_cover_for_longer_than_the_window() {
+    let hindsight = |policy| {
+        run(&Cell {
+            policy,
+            forgery: Forgery::Hindsight(FORGED_TICKS),
+            ..cell(LINES[0], 4)
+        })
+    };
+    let longest = |outcome: &Outcome| outcome.cover.iter().copied().fold(0.0, f64::max);
+    let (ours, trust) = (
+        hindsight(ViewPolicy::Clamped),
+        hindsight(ViewPolicy::TrustClaim),
+    );
+    assert!(longest(&ours) <= 4.0, "{:?}", ours.cover);
+    assert!(longest(&trust) > longest(&ours), "{:?}", trust.cover);
+}

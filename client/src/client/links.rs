@@ -1,0 +1,248 @@
+//! The session's links: opening, losing, and giving up those that are dead.
+//!
+//! In: what the shell reports of its sockets, and the time. Out: which link counts, and when to try again. A silent link is kept
+//! until another one is welcome: whichever speaks first wins.
+
+use super::{Action, Client, Phase};
+use crate::link::{Link, LinkId, LinkState};
+use prost::Message as _;
+use tickwire_proto::v1::{self, client_message};
+use tickwire_sync::Micros;
+
+/// A link that says nothing for this long is dead: a page cannot see WebSocket pings, so the server beats once a second.
+const SILENCE: Micros = Micros::from_millis(3_000);
+/// How long a connection attempt may take before another one is made.
+const ATTEMPT: Micros = Micros::from_millis(8_000);
+/// Close code: the session goes on over a newer connection.
+const RESUMED_ELSEWHERE: u16 = 4005;
+
+impl Client {
+    pub(super) fn open(&mut self, now: Micros) {
+        self.retry_at = None;
+        self.next_link += 1;
+        let id = LinkId(self.next_link);
+        self.links.push(Link {
+            id,
+            state: LinkState::Opening,
+            heard: now,
+        });
+        self.actions.push_back(Action::Open(id));
+    }
+
+    /// A socket is open.
+    pub fn opened(&mut self, id: LinkId, now: Micros) {
+        let Some(link) = self.links.iter_mut().find(|link| link.id == id) else {
+            return;
+        };
+        link.state = LinkState::Greeting { since: now };
+        link.heard = now;
+        let hello = v1::Hello {
+            version: tickwire_proto::VERSION,
+            room: self.options.room.clone(),
+            name: self.options.name.clone(),
+            resume_token: self
+                .place
+                .as_ref()
+                .map(|place| place.resume_token.clone())
+                .unwrap_or_default(),
+            ticket: self.options.ticket.clone(),
+            encoding: self.options.encoding.into(),
+            spectate: self.options.is_spectator,
+            last_message: self.newest_message,
+        };
+        self.send_on(id, client_message::Body::Hello(hello));
+    }
+
+    /// A socket is closed, or could not be opened. `code` is the close code, if there was a closing handshake.
+    pub fn closed(&mut self, id: LinkId, code: Option<u16>, reason: &str, now: Micros) {
+        let Some(position) = self.links.iter().position(|link| link.id == id) else {
+            return;
+        };
+        let link = self.links.remove(position);
+        if matches!(self.phase, Phase::Closed { .. }) {
+            return;
+        }
+        // The server tells the old link of the resume, and the new one gets its Welcome: in any order, as they are two sockets.
+        if code == Some(RESUMED_ELSEWHERE) && self.links.iter().any(is_greeting) {
+            self.lost(link, now);
+            return;
+        }
+        if let Some(code @ (1000 | 1002 | 1003 | 1008 | 4000 | 4001 | 4002 | RESUMED_ELSEWHERE)) =
+            code
+        {
+            self.finish(code, reason);
+            return;
+        }
+        self.lost(link, now);
+    }
+
+    fn lost(&mut self, link: Link, now: Micros) {
+        if link.state == LinkState::Joined {
+            self.counters.reconnects += 1;
+            self.phase = Phase::Reconnecting;
+        }
+        if self.links.is_empty() && self.retry_at.is_none() {
+            self.retry_at = Some(now.plus(self.backoff.pause()));
+        }
+    }
+
+    pub(super) fn give_up_dead_links(&mut self, now: Micros) {
+        let is_silent = |link: &Link| now.since(link.heard) > SILENCE;
+        if self
+            .links
+            .iter()
+            .any(|link| link.state == LinkState::Joined && is_silent(link))
+            && self.links.len() == 1
+            && self.retry_at.is_none()
+        {
+            // Another link is opened beside the silent one, which is kept in case it speaks first.
+            self.phase = Phase::Reconnecting;
+            self.retry_at = Some(now.plus(self.backoff.pause()));
+        }
+        // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
+        // moves the session to it, whatever becomes of it here.
+        let is_moving = self.links.iter().any(is_greeting);
+        let alive = self
+            .links
+            .iter()
+            .find(|link| link.state == LinkState::Joined && !is_silent(link))
+            .map(|link| link.id);
+        if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting && !is_moving) {
+            self.phase = Phase::Playing;
+            self.retry_at = None;
+            for link in self.links.extract_if(.., |link| link.id != alive) {
+                self.actions.push_back(Action::Close(link.id));
+            }
+        }
+        let is_hopeless =
+            |link: &mut Link| link.state != LinkState::Joined && now.since(link.heard) > ATTEMPT;
+        let hopeless: Vec<Link> = self.links.extract_if(.., is_hopeless).collect();
+        for link in hopeless {
+            self.actions.push_back(Action::Close(link.id));
+            if self.retry_at.is_none() {
+                self.retry_at = Some(now.plus(self.backoff.pause()));
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self, code: u16, reason: &str) {
+        for link in self.links.drain(..) {
+            self.actions.push_back(Action::Close(link.id));
+        }
+        self.retry_at = None;
+        self.phase = Phase::Closed {
+            code,
+            reason: reason.to_owned(),
+        };
+    }
+
+    pub(super) fn send(&mut self, body: client_message::Body) {
+        if let Some(link) = self.joined_link() {
+            self.send_on(link, body);
+        }
+    }
+
+    pub(super) fn send_on(&mut self, link: LinkId, body: client_message::Body) {
+        let message = v1::ClientMessage { body: Some(body) }.encode_to_vec();
+        self.counters.bytes_out += message.len() as u64;
+        self.actions.push_back(Action::Send(link, message));
+    }
+
+    pub(super) fn joined_link(&self) -> Option<LinkId> {
+        self.links
+            .iter()
+            .find(|link| link.state == LinkState::Joined)
+            .map(|link| link.id)
+    }
+}
+
+fn is_greeting(link: &Link) -> bool {
+    matches!(link.state, LinkState::Greeting { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Options;
+    use tickwire_proto::v1::server_message;
+
+    fn welcome() -> Vec<u8> {
+        let schema = tickwire_game::arena::schema().to_proto();
+        let welcome = v1::Welcome {
+            session: 1,
+            resume_token: vec![1; 20],
+            tick_rate: 60,
+            schema: Some(schema),
+            ..v1::Welcome::default()
+        };
+        let body = Some(server_message::Body::Welcome(welcome));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    fn beat() -> Vec<u8> {
+        let body = Some(server_message::Body::Beat(v1::Beat::default()));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    fn opened_link(client: &mut Client) -> LinkId {
+        while let Some(action) = client.next_action() {
+            if let Action::Open(link) = action {
+                return link;
+            }
+        }
+        panic!("the client opens no link");
+    }
+
+    /// A client whose link went silent, and another link that is greeting.
+    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+        let mut client = Client::new(Options::default(), Micros(0));
+        client.poll(Micros(0));
+        let old = opened_link(&mut client);
+        client.opened(old, Micros(0));
+        client.received(old, &welcome(), Micros(0));
+        assert_eq!(client.phase(), &Phase::Playing);
+        let mut now = Micros(0);
+        while client.links.len() < 2 {
+            now = now.plus(Micros::from_millis(100));
+            client.poll(now);
+        }
+        let new = opened_link(&mut client);
+        client.opened(new, now);
+        (client, old, new, now)
+    }
+
+    #[test]
+    fn an_own_new_link_is_not_elsewhere() {
+        let (mut client, old, new, now) = replacing();
+        client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
+        assert_eq!(client.phase(), &Phase::Reconnecting);
+        client.received(new, &welcome(), now);
+        assert_eq!(client.phase(), &Phase::Playing);
+        assert_eq!(client.counters().reconnects, 1);
+    }
+
+    #[test]
+    fn an_old_link_that_speaks_again_does_not_end_one_that_said_hello() {
+        let (mut client, old, new, now) = replacing();
+        client.received(old, &beat(), now);
+        client.poll(now);
+        assert_eq!(client.links.len(), 2);
+        client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
+        client.received(new, &welcome(), now);
+        assert_eq!(client.phase(), &Phase::Playing);
+    }
+
+    #[test]
+    fn a_session_that_was_resumed_elsewhere_is_over_here() {
+        let (mut client, _, new, now) = replacing();
+        client.received(new, &welcome(), now);
+        client.closed(new, Some(RESUMED_ELSEWHERE), "", now);
+        assert!(matches!(
+            client.phase(),
+            Phase::Closed {
+                code: RESUMED_ELSEWHERE,
+                ..
+            }
+        ));
+    }
+}

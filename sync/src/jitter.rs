@@ -1,0 +1,183 @@
+//! How regularly something arrives that is made once a tick or less often, and how far behind the quickest arrival one must stay to
+//! have the next in time: at least by the pause between two, and by the jitter.
+//!
+//! In: for each arrival its tick, the tick of the one before it, and when it came. Out: that delay, of the 99th percentile. Client
+//! and server measure with the same function, so that a server can tell what delay a client's screen needs.
+//!
+//! A stall is not jitter: TCP holds everything back for a while, and then all of it comes at once. Who took that for jitter would
+//! show the world 200 ms late for the sake of one stall in three seconds. So what comes in such a burst is left out, unless
+//! there is so much of it that the path itself has changed.
+
+use crate::ids::Tick;
+use std::collections::VecDeque;
+
+/// In ticks: what comes this much later than the one before it had stalled.
+const STALL: f64 = 3.5;
+/// In ticks: what follows sooner than this after a stalled one was held back by the same stall.
+const BURST_GAP: f64 = 0.5;
+/// If more than one in so many was stalled, then that is how the path is. Stalls of 200 ms that come by chance every three seconds
+/// are three in four seconds often enough, which is one in seven.
+const MOST_STALLED: usize = 4;
+/// Arrivals between two looks at the percentiles, once there are some.
+const LOOK_INTERVAL: u32 = 16;
+/// As long as there are fewer arrivals than this, every one is looked at.
+const FEW: usize = 32;
+
+/// See the module's head. Times are in ticks, on any one clock.
+#[derive(Clone, Debug)]
+pub struct Jitter {
+    capacity: usize,
+    arrivals: VecDeque<Arrival>,
+    newest: Option<(Tick, f64)>,
+    in_stall: bool,
+    since_look: u32,
+    least: f64,
+    high: f64,
+    scratch: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    /// When it came, minus its tick.
+    lateness: f64,
+    /// When it came, minus the tick before it: until then that one was the newest.
+    wait: f64,
+    had_stalled: bool,
+}
+
+impl Jitter {
+    /// Remembers the latest `capacity` arrivals.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            arrivals: VecDeque::new(),
+            newest: None,
+            in_stall: false,
+            since_look: 0,
+            least: 0.0,
+            high: 0.0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// What was made at `tick` has come at `at` (in ticks); what was made at `before` is the one that came before it.
+    pub fn arrived(&mut self, tick: Tick, before: Tick, at: f64) {
+        let lateness = at - f64::from(tick.0);
+        let wait = lateness + f64::from(tick.since(before).max(1));
+        if let Some((last, last_at)) = self.newest {
+            let grown = lateness - (last_at - f64::from(last.0));
+            let gap = at - last_at;
+            self.in_stall = grown > STALL || (self.in_stall && gap < BURST_GAP);
+        }
+        self.newest = Some((tick, at));
+        if self.arrivals.len() == self.capacity {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back(Arrival {
+            lateness,
+            wait,
+            had_stalled: self.in_stall,
+        });
+        self.since_look += 1;
+        if self.since_look >= LOOK_INTERVAL || self.arrivals.len() < FEW {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.since_look = 0;
+        let stalled = self.arrivals.iter().filter(|one| one.had_stalled).count();
+        let takes_all = stalled * MOST_STALLED > self.arrivals.len();
+        let counted = self
+            .arrivals
+            .iter()
+            .filter(|one| takes_all || !one.had_stalled);
+        self.scratch.clear();
+        let mut least = f64::INFINITY;
+        for one in counted {
+            least = least.min(one.lateness);
+            self.scratch.push(one.wait);
+        }
+        let Some(last) = self.scratch.len().checked_sub(1) else {
+            return;
+        };
+        let rank = last * 99 / 100;
+        let (_, high, _) = self.scratch.select_nth_unstable_by(rank, f64::total_cmp);
+        self.high = *high;
+        self.least = least;
+    }
+
+    /// Whether anything has come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// The least lateness, in ticks of the clock that the arrivals were told in.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        self.least
+    }
+
+    /// When to show a tick, minus that tick: by then 99 % of the next ones have come, stalls left out.
+    #[must_use]
+    pub fn high(&self) -> f64 {
+        self.high
+    }
+
+    /// How far that is behind the quickest arrival: one tick at the least.
+    #[must_use]
+    pub fn delay(&self) -> f64 {
+        self.high - self.least
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_measured_and_a_stall_is_not_jitter() {
+        let mut jitter = Jitter::new(256);
+        let mut newest = 0.0_f64;
+        for tick in 0..3_000_u32 {
+            let sent = f64::from(tick);
+            // A stall of 12 ticks every 180.
+            let held = sent - f64::from(tick % 180) + 12.0;
+            // Evenly spread, by the golden ratio.
+            let part = (sent * 0.618_034).fract();
+            let arrival =
+                (sent + 2.0 + part * 0.6).max(if tick % 180 < 12 { held + 2.0 } else { 0.0 });
+            newest = newest.max(arrival);
+            jitter.arrived(Tick(tick), Tick(tick.saturating_sub(1)), newest);
+        }
+        assert!((2.0..2.1).contains(&jitter.least()), "{}", jitter.least());
+        assert!((1.5..1.7).contains(&jitter.delay()), "{}", jitter.delay());
+    }
+
+    #[test]
+    fn a_path_that_has_become_slower_is_believed_within_a_second() {
+        let mut jitter = Jitter::new(256);
+        for tick in 0..300_u32 {
+            jitter.arrived(
+                Tick(tick),
+                Tick(tick.saturating_sub(1)),
+                f64::from(tick) + 2.0,
+            );
+        }
+        for tick in 300..360_u32 {
+            jitter.arrived(Tick(tick), Tick(tick - 1), f64::from(tick) + 10.0);
+        }
+        assert!(jitter.high() > 10.9);
+    }
+
+    #[test]
+    fn where_only_every_third_comes_the_delay_is_three_ticks() {
+        let mut jitter = Jitter::new(256);
+        for tick in (3..900_u32).step_by(3) {
+            jitter.arrived(Tick(tick), Tick(tick - 3), f64::from(tick) + 2.0);
+        }
+        assert!((2.9..3.1).contains(&jitter.delay()), "{}", jitter.delay());
+    }
+}
