@@ -92,7 +92,7 @@ impl View {
             return;
         }
         self.aimed = Some(aim);
-        self.make_room(aim);
+        self.make_room(grid, wide, aim.layers);
         let is_seen = |cell: CellId| match grid.square_of(cell) {
             Some(square) => aim.outer.contains(square) && aim.layers.contains(grid.layer_of(cell)),
             None => true,
@@ -164,11 +164,14 @@ impl View {
             })
     }
 
-    /// Room for as many cells as such a sight can have at a time, so that turning allocates nothing.
-    fn make_room(&mut self, aim: Aim) {
-        // Both ends are included, and a sight of the same size may touch one row or column more elsewhere.
-        let size = aim.outer.max - aim.outer.min + IVec2::splat(2);
-        let most = 1 + size.x as usize * size.y as usize * aim.layers.count();
+    /// Room for as many cells as such a sight can have anywhere, so that moving and turning allocates nothing.
+    fn make_room(&mut self, grid: &Grid, wide: IVec2, layers: LayerSet) {
+        let along = |extent: i32, count: u32| {
+            // A stretch of so many squares begins and ends within one.
+            let squares = 2 * u64::from(extent.unsigned_abs()) / u64::from(grid.cell_size) + 2;
+            squares.min(u64::from(count)) as usize
+        };
+        let most = 1 + along(wide.x, grid.columns) * along(wide.y, grid.rows) * layers.count();
         self.cells.reserve(most.saturating_sub(self.cells.len()));
         self.dropped
             .reserve(most.saturating_sub(self.dropped.len()));
