@@ -30,8 +30,12 @@ const MOST_JITTER: i64 = 100_000;
 /// How long the latest delays are looked at: so many times the jitter, and at most this.
 const JITTER_SPANS: i64 = 20;
 const MOST_SPAN: i64 = 500_000;
-/// Without a snapshot that had to wait for this long, a limited path counts as free again.
-const FREE_AFTER: i64 = 2_000_000;
+/// Without a snapshot that had to wait or was cut for this long, a limited path counts as free again: so long it is known what
+/// it carries, when a crowd comes. One on which no queue was ever seen is free sooner.
+const FREE_AFTER: i64 = 30_000_000;
+const FREE_AT_FIRST: i64 = 2_000_000;
+/// What was that recently still counts as the window's doing.
+const LATELY: i64 = 500_000;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
@@ -75,6 +79,8 @@ pub(crate) struct Path {
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// A queue of ours was seen, since the path counts as limited.
+    has_queued: bool,
     /// When a queue was seen last.
     queue_at: i64,
     /// Since when there was a queue with every arrival.
@@ -103,9 +109,10 @@ impl Path {
             arrivals: Ring::default(),
             // What nothing is known of is watched at first.
             wire: Some(FIRST_WIRE),
-            limited_at: now - FREE_AFTER / 2,
+            limited_at: now - LATELY,
             arrived: 0,
             has_changed: false,
+            has_queued: false,
             queue_at: i64::MIN / 2,
             busy_since: i64::MIN / 2,
             crossed: 0,
@@ -181,7 +188,7 @@ impl Path {
 
     /// Whether the path let a snapshot wait lately.
     pub fn limits(&self, now: i64) -> bool {
-        now - self.limited_at < FREE_AFTER / 2
+        now - self.limited_at < LATELY
     }
 
     /// The window let a snapshot wait at `now`.
@@ -281,17 +288,25 @@ impl Path {
         let spacing = self.spacing();
         let Some(wire) = self.wire else {
             if self.waited > self.tick + self.slack() {
+                self.has_queued = true;
                 self.wire = Some(spacing.unwrap_or(FIRST_WIRE));
                 self.limited_at = sent.at;
                 self.has_changed = true;
             }
             return;
         };
-        if sent.at - self.limited_at > FREE_AFTER {
+        let patience = if self.has_queued {
+            FREE_AFTER
+        } else {
+            FREE_AT_FIRST
+        };
+        if sent.at - self.limited_at > patience {
             self.wire = None;
+            self.has_queued = false;
             return;
         }
         let queue = self.waited - self.slack() - self.jitter / 2;
+        self.has_queued |= queue > self.tick / 2;
         if queue < self.tick / 4 + self.jitter {
             self.busy_since = now;
         }
@@ -307,14 +322,14 @@ impl Path {
             Some(spacing) if is_busy => believed += (spacing - wire) / 4,
             _ => {}
         }
-        if queue < self.tick / 4 {
+        if queue >= self.tick / 4 {
+            self.queue_at = now;
+        } else if self.limits(sent.at) {
             // Without a queue what was measured says only how often something was sent: the path may carry more. Not
             // faster than the answers come that would show a queue; more boldly, where none was seen for long.
             let round_trip = self.round_trip.max(2 * self.tick);
             let boldness = if now - self.queue_at > QUIET { 4 } else { 1 };
             believed -= boldness * (wire * since_before.clamp(0, round_trip) / (32 * round_trip));
-        } else {
-            self.queue_at = now;
         }
         let own = (i64::from(sent.bytes) * wire / 1000).clamp(1, self.tick);
         if correction > 0 || queue > self.tick / 4 {
