@@ -10,11 +10,11 @@
 //! is believed at once, one that is more only as far as all of the latest delays show it.
 
 use crate::ids::Micros;
+use crate::least::LeastDelay;
+use crate::ring::Ring;
 
 /// Bytes that each message costs beside its own: WebSocket's head, TCP's and IP's, the link's.
 pub(crate) const OVERHEAD: u32 = 66;
-/// For how long a least delay counts.
-const LEAST_DELAY_SPAN: i64 = 10_000_000;
 /// What a byte may take, in nanoseconds: 8 Gbit/s to 8 kbit/s.
 const LEAST_WIRE: i64 = 1;
 const MOST_WIRE: i64 = 1_000_000;
@@ -34,7 +34,7 @@ const MOST_SPAN: i64 = 500_000;
 /// it carries, when a crowd comes. One on which no queue was ever seen is free sooner.
 const FREE_AFTER: i64 = 30_000_000;
 const FREE_AT_FIRST: i64 = 2_000_000;
-/// What was that recently still counts as the window's doing.
+/// What had to wait or was cut within this time says that the window limits now.
 const LATELY: i64 = 500_000;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
@@ -355,138 +355,6 @@ impl Path {
         }
         let (at, before) = oldest?;
         Some((newest - at).max(0) * 1000 / (sum - before).max(1) as i64)
-    }
-}
-
-/// The least delay of the last 5 to 10 s, with the bytes of the snapshot that had it.
-///
-/// A snapshot that was sent while no other was on its way meets no queue of ours: if three in a row show more, then the
-/// path itself has become longer, or others fill it, and waiting would only give our share to them.
-#[derive(Clone, Debug)]
-struct LeastDelay {
-    older: (i64, u32),
-    newer: (i64, u32),
-    since: i64,
-    alone: (i64, u32),
-    alone_count: u32,
-}
-
-impl Default for LeastDelay {
-    fn default() -> Self {
-        Self {
-            older: (i64::MAX, 0),
-            newer: (i64::MAX, 0),
-            since: 0,
-            alone: (i64::MAX, 0),
-            alone_count: 0,
-        }
-    }
-}
-
-impl LeastDelay {
-    const ALONE_IN_A_ROW: u32 = 3;
-
-    fn get(&self) -> (i64, u32) {
-        self.older.min(self.newer)
-    }
-
-    /// By how much the least is more than it was, where what was the least before counts no more.
-    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> Option<i64> {
-        let (before, _) = self.get();
-        let sample = (delay, sent.bytes);
-        if sent.at - self.since >= LEAST_DELAY_SPAN / 2 {
-            self.older = std::mem::replace(&mut self.newer, (i64::MAX, 0));
-            self.since = sent.at;
-        }
-        self.newer = self.newer.min(sample);
-        if !sent.alone {
-            self.alone_count = 0;
-            return None;
-        }
-        self.alone = if self.alone_count == 0 {
-            sample
-        } else {
-            self.alone.min(sample)
-        };
-        self.alone_count += 1;
-        let counts = self.alone_count >= Self::ALONE_IN_A_ROW || is_fresh_start;
-        if counts {
-            (self.older, self.newer) = (self.alone, self.alone);
-            self.alone_count = 0;
-        }
-        counts.then(|| self.alone.0.saturating_sub(before))
-    }
-}
-
-/// The least value of the latest half to whole span.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LeastOf {
-    span: i64,
-    older: i64,
-    newer: i64,
-    since: Option<i64>,
-}
-
-impl LeastOf {
-    pub fn new(span: i64) -> Self {
-        Self {
-            span,
-            older: i64::MAX,
-            newer: i64::MAX,
-            since: None,
-        }
-    }
-
-    pub fn add(&mut self, value: i64, now: i64) {
-        let since = *self.since.get_or_insert(now);
-        if now - since >= self.span / 2 {
-            self.older = std::mem::replace(&mut self.newer, i64::MAX);
-            self.since = Some(now);
-        }
-        self.newer = self.newer.min(value);
-    }
-
-    /// `None`: there is none.
-    pub fn least(&self) -> Option<i64> {
-        Some(self.older.min(self.newer)).filter(|least| *least != i64::MAX)
-    }
-}
-
-/// The latest `N` of something.
-#[derive(Clone, Debug)]
-struct Ring<T, const N: usize> {
-    slots: [T; N],
-    next: usize,
-    count: usize,
-}
-
-impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
-    fn default() -> Self {
-        Self {
-            slots: [T::default(); N],
-            next: 0,
-            count: 0,
-        }
-    }
-}
-
-impl<T: Copy, const N: usize> Ring<T, N> {
-    fn push(&mut self, value: T) {
-        self.slots[self.next] = value;
-        self.next = (self.next + 1) % N;
-        self.count = (self.count + 1).min(N);
-    }
-
-    fn clear(&mut self) {
-        self.count = 0;
-    }
-
-    fn newest(&self) -> Option<T> {
-        self.newest_first().next().copied()
-    }
-
-    fn newest_first(&self) -> impl Iterator<Item = &T> {
-        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
     }
 }
 

@@ -9,7 +9,8 @@
 //! - slowly, where no inputs come at all (a hidden tab, a stalled uplink): one doesn't know.
 
 use crate::ids::{Micros, Tick};
-use crate::path::{LeastOf, OVERHEAD, Path, Sent, micros};
+use crate::least::LeastOf;
+use crate::path::{OVERHEAD, Path, Sent, micros};
 use std::collections::VecDeque;
 
 /// Bytes that may be on their way to one client.
