@@ -40,7 +40,8 @@ impl LeastDelay {
         self.older.min(self.newer)
     }
 
-    /// Takes a delay. `is_fresh_start`: the path was run empty for it. Gives by how much the least is more than it was, where what was the least before counts no more.
+    /// Takes a delay. `is_fresh_start`: the path was run empty for it. Gives by how much the least is more than it was, where
+    /// what was the least before counts no more.
     pub fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> Option<i64> {
         let (before, _) = self.get();
         let sample = (delay, sent.bytes);

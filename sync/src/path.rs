@@ -282,14 +282,15 @@ impl Path {
         i64::from(bytes) * self.wire() / 1000
     }
 
+    /// Follows what a byte takes on the wire, and decides whether the path counts as limited.
     fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
         let now = self.left;
         self.has_changed = false;
-        let spacing = self.spacing();
         let Some(wire) = self.wire else {
             if self.waited > self.tick + self.slack() {
                 self.has_queued = true;
-                self.wire = Some(spacing.unwrap_or(FIRST_WIRE));
+                let spacing = self.spacing().unwrap_or(FIRST_WIRE);
+                self.wire = Some(spacing.clamp(LEAST_WIRE, MOST_WIRE));
                 self.limited_at = sent.at;
                 self.has_changed = true;
             }
@@ -314,7 +315,7 @@ impl Path {
         // Later than predicted by more than half a tick: the line has become slower.
         self.has_changed = correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
         let mut believed = wire;
-        match spacing {
+        match self.spacing() {
             // What arrives as quickly was not held up.
             Some(spacing) if spacing < wire => believed = spacing,
             Some(spacing) if self.has_changed => believed = spacing,
