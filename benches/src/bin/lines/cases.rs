@@ -45,7 +45,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     let near = bench.probe(&bench.net.server(), "clock", 3, 0, 0)?;
     bench.zero = near.finish()?.zero;
     println!(
-        "line                            age ms p50     p99     max  snapshots/s  used %  kbit/s  near ms   far ms  far/near  wrong  server CPU %"
+        "line                            age ms p50     p99     max  late %  snapshots/s  used %  kbit/s  near ms   far ms  far/near  wrong  server CPU %"
     );
     for control in ["cubic", "bbr"] {
         if !bench.net.set_congestion_control(control) {
@@ -156,13 +156,20 @@ impl Bench {
         let record = probe.finish()?;
         let seconds = (to - from) as f64 / 1e6;
         let ages = record.ages(from, to);
+        // One way, what it takes on the wire itself, and two ticks.
+        let one_way = f64::from(round_trip) / 2.0 + f64::from(jitter);
+        let is_late = |(_, age, bytes): &&(u64, f64, u64)| {
+            *age > one_way + (bytes + 66) as f64 * 8.0 / f64::from(kbit) + 33.4
+        };
+        let late = record.between(from, to).filter(is_late).count();
         let kbits = bytes as f64 * 8.0 / 1e3 / seconds;
         let (near, far) = (mean(&record.near), mean(&record.far));
         println!(
-            "{name:30} {:10.1} {:7.1} {:7.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:>5}  {:12.1}",
+            "{name:30} {:10.1} {:7.1} {:7.1}  {:6.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:>5}  {:12.1}",
             at(0.5, &ages),
             at(0.99, &ages),
             at(1.0, &ages),
+            late as f64 * 100.0 / ages.len() as f64,
             ages.len() as f64 / seconds,
             kbits * 100.0 / f64::from(kbit),
             far / near,
