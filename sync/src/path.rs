@@ -171,6 +171,11 @@ impl Path {
         self.jitter
     }
 
+    /// Whether a queue of ours was seen, since the path counts as limited.
+    pub fn has_queued(&self) -> bool {
+        self.has_queued
+    }
+
     /// Whether others' packets stand in the queue.
     pub fn is_shared(&self) -> bool {
         self.is_shared

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// From the start of a run, until joining and what it brings at once is over, in seconds.
 const WARM_UP: u64 = 3;
@@ -35,6 +36,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
         }
     }
     let net = Net::make()?;
+    remove_when_asked_to_end(&net);
     let server = Server::start(&net, settings.npcs)?;
     let mut bench = Bench {
         net,
@@ -72,6 +74,29 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     }
     bench.cut()?;
     bench.change_network()
+}
+
+/// Namespaces outlive their maker: whoever interrupts it shall not have to look for them.
+fn remove_when_asked_to_end(net: &Net) {
+    let net = net.handle();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let terminated = signal(SignalKind::terminate());
+            let Ok(mut terminated) = terminated else {
+                return;
+            };
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            net.remove();
+            std::process::exit(1);
+        });
+    });
 }
 
 struct Bench {
