@@ -186,20 +186,20 @@ impl Grid {
     }
 
     /// How near a cell is to a position: [`Self::INSIDE`] where it is inside; nearly as much at a quarter of a cell's side from
-    /// its edge, a third of it at a half, a fortieth at a whole side. What has no place (the global cell) counts as a third.
+    /// its edge, half of it at a half, a sixtieth at a whole side. What has no place (the global cell) counts as a half.
     pub(crate) fn nearness(&self, cell: CellId, position: IVec2) -> u32 {
         let Some(square) = self.square_of(cell) else {
-            return Self::INSIDE / 3;
+            return Self::INSIDE / 2;
         };
         let side = i64::from(self.cell_size);
         let low = self.origin.as_i64vec2() + square.as_i64vec2() * side;
         let position = position.as_i64vec2();
         // In 1/64 of a side, so that the powers stay small.
         let off = (low - position).max(position - low - side + 1);
-        let off = (off.max(glam::I64Vec2::ZERO) * 64 / side).min(glam::I64Vec2::splat(1 << 10));
-        // 1 / (1 + (distance / 0.4 sides)^4), in 1/256.
-        let squared = off.length_squared() * 256 / 655;
-        let falls = 256 + squared * squared / 256;
+        let off = (off.max(glam::I64Vec2::ZERO) * 64 / side).min(glam::I64Vec2::splat(1 << 9));
+        // 1 / (1 + (distance / 0.5 sides)^6), in 1/256.
+        let squared = off.length_squared() / 4;
+        let falls = 256 + squared * squared * squared / (1 << 16);
         (i64::from(Self::INSIDE) * 256 / falls) as u32
     }
 
@@ -268,11 +268,11 @@ mod tests {
         let nearness = |x, y| grid.nearness(CellId(1), IVec2::new(x, y));
         assert_eq!([nearness(-100, 0), nearness(-1, 99)], [Grid::INSIDE; 2]);
         let quarter = nearness(24, 50);
-        assert!((3300..3700).contains(&quarter), "{quarter}");
+        assert!((3900..4096).contains(&quarter), "{quarter}");
         let half = nearness(49, 50);
-        assert!((1100..1400).contains(&half), "{half}");
+        assert!((1900..2200).contains(&half), "{half}");
         let whole = nearness(99, 50);
-        assert!((90..120).contains(&whole), "{whole}");
+        assert!((55..75).contains(&whole), "{whole}");
         assert!(nearness(99, 199) < whole);
         assert_eq!(nearness(i32::MAX, i32::MAX), 0);
         assert!(grid.nearness(CellId::GLOBAL, IVec2::ZERO) > whole);

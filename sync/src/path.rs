@@ -10,11 +10,11 @@
 //! is believed at once, one that is more only as far as all of the latest delays show it.
 
 use crate::ids::Micros;
+use crate::least::LeastDelay;
+use crate::ring::Ring;
 
 /// Bytes that each message costs beside its own: WebSocket's head, TCP's and IP's, the link's.
 pub(crate) const OVERHEAD: u32 = 66;
-/// For how long a least delay counts.
-const LEAST_DELAY_SPAN: i64 = 10_000_000;
 /// What a byte may take, in nanoseconds: 8 Gbit/s to 8 kbit/s.
 const LEAST_WIRE: i64 = 1;
 const MOST_WIRE: i64 = 1_000_000;
@@ -30,8 +30,12 @@ const MOST_JITTER: i64 = 100_000;
 /// How long the latest delays are looked at: so many times the jitter, and at most this.
 const JITTER_SPANS: i64 = 20;
 const MOST_SPAN: i64 = 500_000;
-/// Without a snapshot that had to wait for this long, a limited path counts as free again.
-const FREE_AFTER: i64 = 2_000_000;
+/// Without a snapshot that had to wait or was cut for this long, a limited path counts as free again: so long it is known what
+/// it carries, when a crowd comes. One on which no queue was ever seen is free sooner.
+const FREE_AFTER: i64 = 30_000_000;
+const FREE_AT_FIRST: i64 = 2_000_000;
+/// What had to wait or was cut within this time says that the window limits now.
+const LATELY: i64 = 500_000;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
@@ -75,6 +79,8 @@ pub(crate) struct Path {
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// A queue of ours was seen, since the path counts as limited.
+    has_queued: bool,
     /// When a queue was seen last.
     queue_at: i64,
     /// Since when there was a queue with every arrival.
@@ -103,9 +109,10 @@ impl Path {
             arrivals: Ring::default(),
             // What nothing is known of is watched at first.
             wire: Some(FIRST_WIRE),
-            limited_at: now - FREE_AFTER / 2,
+            limited_at: now - LATELY,
             arrived: 0,
             has_changed: false,
+            has_queued: false,
             queue_at: i64::MIN / 2,
             busy_since: i64::MIN / 2,
             crossed: 0,
@@ -164,6 +171,11 @@ impl Path {
         self.jitter
     }
 
+    /// Whether a queue of ours was seen, since the path counts as limited.
+    pub fn has_queued(&self) -> bool {
+        self.has_queued
+    }
+
     /// Whether others' packets stand in the queue.
     pub fn is_shared(&self) -> bool {
         self.is_shared
@@ -181,7 +193,7 @@ impl Path {
 
     /// Whether the path let a snapshot wait lately.
     pub fn limits(&self, now: i64) -> bool {
-        now - self.limited_at < FREE_AFTER / 2
+        now - self.limited_at < LATELY
     }
 
     /// The window let a snapshot wait at `now`.
@@ -275,23 +287,32 @@ impl Path {
         i64::from(bytes) * self.wire() / 1000
     }
 
+    /// Follows what a byte takes on the wire, and decides whether the path counts as limited.
     fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
         let now = self.left;
         self.has_changed = false;
-        let spacing = self.spacing();
         let Some(wire) = self.wire else {
             if self.waited > self.tick + self.slack() {
-                self.wire = Some(spacing.unwrap_or(FIRST_WIRE));
+                self.has_queued = true;
+                let spacing = self.spacing().unwrap_or(FIRST_WIRE);
+                self.wire = Some(spacing.clamp(LEAST_WIRE, MOST_WIRE));
                 self.limited_at = sent.at;
                 self.has_changed = true;
             }
             return;
         };
-        if sent.at - self.limited_at > FREE_AFTER {
+        let patience = if self.has_queued {
+            FREE_AFTER
+        } else {
+            FREE_AT_FIRST
+        };
+        if sent.at - self.limited_at > patience {
             self.wire = None;
+            self.has_queued = false;
             return;
         }
         let queue = self.waited - self.slack() - self.jitter / 2;
+        self.has_queued |= queue > self.tick / 2;
         if queue < self.tick / 4 + self.jitter {
             self.busy_since = now;
         }
@@ -299,7 +320,7 @@ impl Path {
         // Later than predicted by more than half a tick: the line has become slower.
         self.has_changed = correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
         let mut believed = wire;
-        match spacing {
+        match self.spacing() {
             // What arrives as quickly was not held up.
             Some(spacing) if spacing < wire => believed = spacing,
             Some(spacing) if self.has_changed => believed = spacing,
@@ -307,14 +328,14 @@ impl Path {
             Some(spacing) if is_busy => believed += (spacing - wire) / 4,
             _ => {}
         }
-        if queue < self.tick / 4 {
+        if queue >= self.tick / 4 {
+            self.queue_at = now;
+        } else if self.limits(sent.at) {
             // Without a queue what was measured says only how often something was sent: the path may carry more. Not
             // faster than the answers come that would show a queue; more boldly, where none was seen for long.
             let round_trip = self.round_trip.max(2 * self.tick);
             let boldness = if now - self.queue_at > QUIET { 4 } else { 1 };
             believed -= boldness * (wire * since_before.clamp(0, round_trip) / (32 * round_trip));
-        } else {
-            self.queue_at = now;
         }
         let own = (i64::from(sent.bytes) * wire / 1000).clamp(1, self.tick);
         if correction > 0 || queue > self.tick / 4 {
@@ -340,138 +361,6 @@ impl Path {
         }
         let (at, before) = oldest?;
         Some((newest - at).max(0) * 1000 / (sum - before).max(1) as i64)
-    }
-}
-
-/// The least delay of the last 5 to 10 s, with the bytes of the snapshot that had it.
-///
-/// A snapshot that was sent while no other was on its way meets no queue of ours: if three in a row show more, then the
-/// path itself has become longer, or others fill it, and waiting would only give our share to them.
-#[derive(Clone, Debug)]
-struct LeastDelay {
-    older: (i64, u32),
-    newer: (i64, u32),
-    since: i64,
-    alone: (i64, u32),
-    alone_count: u32,
-}
-
-impl Default for LeastDelay {
-    fn default() -> Self {
-        Self {
-            older: (i64::MAX, 0),
-            newer: (i64::MAX, 0),
-            since: 0,
-            alone: (i64::MAX, 0),
-            alone_count: 0,
-        }
-    }
-}
-
-impl LeastDelay {
-    const ALONE_IN_A_ROW: u32 = 3;
-
-    fn get(&self) -> (i64, u32) {
-        self.older.min(self.newer)
-    }
-
-    /// By how much the least is more than it was, where what was the least before counts no more.
-    fn add(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) -> Option<i64> {
-        let (before, _) = self.get();
-        let sample = (delay, sent.bytes);
-        if sent.at - self.since >= LEAST_DELAY_SPAN / 2 {
-            self.older = std::mem::replace(&mut self.newer, (i64::MAX, 0));
-            self.since = sent.at;
-        }
-        self.newer = self.newer.min(sample);
-        if !sent.alone {
-            self.alone_count = 0;
-            return None;
-        }
-        self.alone = if self.alone_count == 0 {
-            sample
-        } else {
-            self.alone.min(sample)
-        };
-        self.alone_count += 1;
-        let counts = self.alone_count >= Self::ALONE_IN_A_ROW || is_fresh_start;
-        if counts {
-            (self.older, self.newer) = (self.alone, self.alone);
-            self.alone_count = 0;
-        }
-        counts.then(|| self.alone.0.saturating_sub(before))
-    }
-}
-
-/// The least value of the latest half to whole span.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LeastOf {
-    span: i64,
-    older: i64,
-    newer: i64,
-    since: Option<i64>,
-}
-
-impl LeastOf {
-    pub fn new(span: i64) -> Self {
-        Self {
-            span,
-            older: i64::MAX,
-            newer: i64::MAX,
-            since: None,
-        }
-    }
-
-    pub fn add(&mut self, value: i64, now: i64) {
-        let since = *self.since.get_or_insert(now);
-        if now - since >= self.span / 2 {
-            self.older = std::mem::replace(&mut self.newer, i64::MAX);
-            self.since = Some(now);
-        }
-        self.newer = self.newer.min(value);
-    }
-
-    /// `None`: there is none.
-    pub fn least(&self) -> Option<i64> {
-        Some(self.older.min(self.newer)).filter(|least| *least != i64::MAX)
-    }
-}
-
-/// The latest `N` of something.
-#[derive(Clone, Debug)]
-struct Ring<T, const N: usize> {
-    slots: [T; N],
-    next: usize,
-    count: usize,
-}
-
-impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
-    fn default() -> Self {
-        Self {
-            slots: [T::default(); N],
-            next: 0,
-            count: 0,
-        }
-    }
-}
-
-impl<T: Copy, const N: usize> Ring<T, N> {
-    fn push(&mut self, value: T) {
-        self.slots[self.next] = value;
-        self.next = (self.next + 1) % N;
-        self.count = (self.count + 1).min(N);
-    }
-
-    fn clear(&mut self) {
-        self.count = 0;
-    }
-
-    fn newest(&self) -> Option<T> {
-        self.newest_first().next().copied()
-    }
-
-    fn newest_first(&self) -> impl Iterator<Item = &T> {
-        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
     }
 }
 

@@ -9,7 +9,8 @@
 //! - slowly, where no inputs come at all (a hidden tab, a stalled uplink): one doesn't know.
 
 use crate::ids::{Micros, Tick};
-use crate::path::{LeastOf, OVERHEAD, Path, Sent, micros};
+use crate::least::LeastOf;
+use crate::path::{OVERHEAD, Path, Sent, micros};
 use std::collections::VecDeque;
 
 /// Bytes that may be on their way to one client.
@@ -112,7 +113,7 @@ impl Window {
     /// Notes that the snapshot of `tick` was sent.
     pub fn sent(&mut self, tick: Tick, bytes: usize, now: Micros) {
         let at = micros(now);
-        if self.path.is_limited() && self.fill().is_some_and(|fill| bytes >= fill) {
+        if self.path.has_queued() && self.fill().is_some_and(|fill| bytes >= fill) {
             self.path.deferred(at);
         }
         let on_wire = bytes as u32 + OVERHEAD * (1 + bytes as u32 / 1448);
@@ -206,7 +207,8 @@ impl Window {
     /// How many bytes the next snapshot may have: what the path carries in a tick; `None` where it does not limit.
     #[must_use]
     pub fn fill(&self) -> Option<usize> {
-        if !self.path.is_limited() {
+        // At the beginning a path is watched, but nothing is cut before a queue was seen.
+        if !self.path.is_limited() || !self.path.has_queued() {
             // What all together may be on its way holds on any path.
             let left = MAX_BYTES.saturating_sub(self.bytes);
             return (left < MAX_BYTES / 2).then_some(left);

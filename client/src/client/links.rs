@@ -13,6 +13,11 @@ use tickwire_sync::Micros;
 const SILENCE: Micros = Micros::from_millis(3_000);
 /// How long a connection attempt may take before another one is made.
 const ATTEMPT: Micros = Micros::from_millis(8_000);
+/// The same for the way back over a network that answers nothing: the system asks again after 1, 3 and 7 s, so whoever waits
+/// for it may miss the network's return by seconds. At least this, and so many round trips; so many times, then in peace.
+const QUICK_ATTEMPT: Micros = Micros::from_millis(1_000);
+const QUICK_ROUND_TRIPS: u64 = 8;
+const QUICK_ATTEMPTS: u32 = 10;
 /// Close code: the session goes on over a newer connection.
 const RESUMED_ELSEWHERE: u16 = 4005;
 
@@ -34,6 +39,7 @@ impl Client {
         let Some(link) = self.links.iter_mut().find(|link| link.id == id) else {
             return;
         };
+        self.unanswered = 0;
         link.state = LinkState::Greeting { since: now };
         link.heard = now;
         let hello = v1::Hello {
@@ -114,15 +120,35 @@ impl Client {
                 self.actions.push_back(Action::Close(link.id));
             }
         }
-        let is_hopeless =
-            |link: &mut Link| link.state != LinkState::Joined && now.since(link.heard) > ATTEMPT;
+        let patience = self.patience();
+        let is_hopeless = |link: &mut Link| match link.state {
+            LinkState::Joined => false,
+            LinkState::Opening => now.since(link.heard) > patience,
+            LinkState::Greeting { .. } => now.since(link.heard) > ATTEMPT,
+        };
         let hopeless: Vec<Link> = self.links.extract_if(.., is_hopeless).collect();
         for link in hopeless {
             self.actions.push_back(Action::Close(link.id));
             if self.retry_at.is_none() {
-                self.retry_at = Some(now.plus(self.backoff.pause()));
+                // A server that cannot be reached is not spared by waiting.
+                let pause = if patience < ATTEMPT {
+                    Micros(0)
+                } else {
+                    self.backoff.pause()
+                };
+                self.retry_at = Some(now.plus(pause));
             }
+            self.unanswered += 1;
         }
+    }
+
+    /// How long an attempt may go unanswered.
+    fn patience(&self) -> Micros {
+        if self.place.is_none() || self.unanswered >= QUICK_ATTEMPTS {
+            return ATTEMPT;
+        }
+        let round_trip = self.server_clock.least_round_trip().unwrap_or_default();
+        Micros(round_trip.0 * QUICK_ROUND_TRIPS).clamp(QUICK_ATTEMPT, ATTEMPT)
     }
 
     pub(super) fn finish(&mut self, code: u16, reason: &str) {
@@ -209,6 +235,36 @@ mod tests {
         let new = opened_link(&mut client);
         client.opened(new, now);
         (client, old, new, now)
+    }
+
+    #[test]
+    fn on_the_way_back_an_unanswered_attempt_is_soon_made_anew() {
+        let mut client = Client::new(Options::default(), Micros(0));
+        client.poll(Micros(0));
+        let link = opened_link(&mut client);
+        client.opened(link, Micros(0));
+        client.received(link, &welcome(), Micros(0));
+        // Nothing comes any more, and nothing answers.
+        let mut opened = Vec::new();
+        for step in 1..=1_200_u64 {
+            let now = Micros::from_millis(step * 50);
+            client.poll(now);
+            while let Some(action) = client.next_action() {
+                if let Action::Open(_) = action {
+                    opened.push(now.as_millis());
+                }
+            }
+        }
+        let pauses: Vec<f64> = opened.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(opened[0] <= 4_050.0, "{opened:?}");
+        assert!(
+            pauses[..9].iter().all(|pause| *pause <= 1_100.0),
+            "{pauses:?}"
+        );
+        assert!(
+            pauses[10..].iter().all(|pause| *pause >= 8_000.0),
+            "{pauses:?}"
+        );
     }
 
     #[test]

@@ -154,6 +154,8 @@ pub struct Client {
     links: Vec<Link>,
     next_link: u32,
     backoff: Backoff,
+    /// Attempts in a row that nothing answered.
+    unanswered: u32,
     /// When to open the next link, if none is open.
     retry_at: Option<Micros>,
     actions: VecDeque<Action>,
@@ -195,6 +197,7 @@ impl Client {
             phase: Phase::Connecting,
             links: Vec::new(),
             next_link: 0,
+            unanswered: 0,
             retry_at: Some(now),
             actions: VecDeque::new(),
             incoming: VecDeque::new(),

@@ -130,10 +130,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Emulated<S> {
         Ok(())
     }
 
-    /// When something is due again.
-    fn next_due(&self) -> Option<Micros> {
-        let queues = [&self.arriving, &self.leaving]
+    /// When something is due again. What the inner stream does not take is not: the stream itself wakes us then.
+    fn next_due(&self, is_blocked: bool) -> Option<Micros> {
+        let leaving = Some(&self.leaving).filter(|_| !is_blocked);
+        let queues = [Some(&self.arriving), leaving]
             .into_iter()
+            .flatten()
             .filter_map(|queue| queue.front())
             .map(|chunk| chunk.due);
         let allowance = self
@@ -150,9 +152,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Emulated<S> {
         into: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         loop {
-            if let Poll::Ready(Err(error)) = self.send_due(cx) {
-                return Poll::Ready(Err(error));
-            }
+            let is_blocked = match self.send_due(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) => false,
+                Poll::Pending => true,
+            };
             self.take_arriving(cx)?;
             let now = self.now();
             if let Some(chunk) = self.arriving.front_mut().filter(|chunk| chunk.due <= now) {
@@ -167,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Emulated<S> {
             if self.has_ended && self.arriving.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            let Some(due) = self.next_due() else {
+            let Some(due) = self.next_due(is_blocked) else {
                 return Poll::Pending;
             };
             let at = self.start + Duration::from_micros(due.0);

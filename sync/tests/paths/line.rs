@@ -50,6 +50,8 @@ pub struct Line {
     /// What a snapshot with everything in it takes, and by how much that varies.
     pub wants: i64,
     pub varies: i64,
+    /// Whether crowds come and go: for three seconds there is little to send, then much, and so on.
+    pub crowds: bool,
     /// Whether a snapshot may be filled to less.
     pub fills: bool,
     /// By how much one that is filled may be larger than asked, as it is made of whole blocks.
@@ -71,6 +73,7 @@ impl Line {
             seconds: 30,
             wants: 1200,
             varies: 0,
+            crowds: false,
             fills: false,
             overshoot: 0,
         }
@@ -239,6 +242,9 @@ impl Run<'_> {
             } else {
                 self.random.i64(-varies..=varies)
             };
+        if self.line.crowds && now / 3_000_000 % 2 == 0 {
+            bytes /= 5;
+        }
         if tick == 1 {
             bytes *= 5;
         } else if self.line.fills {

@@ -66,6 +66,8 @@ fn tuned_on() -> Vec<Line> {
         },
         bucket(filled(base("256 kbit/s, RTT 10, bucket", 256, 10))),
         bucket(filled(base("256 kbit/s, RTT 80, bucket", 256, 80))),
+        crowds(bucket(filled(base("256 kbit/s, RTT 10, crowds", 256, 10)))),
+        crowds(filled(base("256 kbit/s, RTT 80, crowds", 256, 80))),
         Line {
             overshoot: 300,
             wants: 1500,
@@ -132,6 +134,13 @@ fn bucket(line: Line) -> Line {
         burst: 1600,
         wants: 1000,
         varies: 300,
+        ..line
+    }
+}
+
+fn crowds(line: Line) -> Line {
+    Line {
+        crowds: true,
         ..line
     }
 }

@@ -52,6 +52,25 @@ impl Net {
         Ok(net)
     }
 
+    /// The same network, to be removed from elsewhere.
+    pub fn handle(&self) -> std::mem::ManuallyDrop<Self> {
+        std::mem::ManuallyDrop::new(Self { id: self.id })
+    }
+
+    /// Ends what runs in the namespaces, and removes them.
+    pub fn remove(&self) {
+        for namespace in [self.client(), self.server(), self.router()] {
+            let pids = Command::new("ip")
+                .args(["netns", "pids", &namespace])
+                .output();
+            let pids = pids.map(|out| out.stdout).unwrap_or_default();
+            for pid in String::from_utf8_lossy(&pids).split_whitespace() {
+                let _ = command("kill", pid);
+            }
+            let _ = ip(&format!("netns del {namespace}"));
+        }
+    }
+
     pub fn server(&self) -> String {
         format!("twl{}s", self.id)
     }
@@ -134,9 +153,7 @@ impl Net {
 
 impl Drop for Net {
     fn drop(&mut self) {
-        for namespace in [self.client(), self.server(), self.router()] {
-            let _ = ip(&format!("netns del {namespace}"));
-        }
+        self.remove();
     }
 }
 

@@ -131,13 +131,16 @@ impl Record {
             .collect()
     }
 
-    /// When the last one arrived that was older than `age_ms`, in milliseconds after `from`; 0: there was none.
-    pub fn fresh_after(&self, from: u64, to: u64, age_ms: f64) -> f64 {
-        let old = self
-            .between(from, to)
-            .filter(|(_, age, _)| *age > age_ms)
-            .last();
-        old.map_or(0.0, |(at, _, _)| (at - from) as f64 / 1e3)
+    /// When the first arrived from which on all are fresh for 300 ms, in milliseconds after `from`. `allowed` is the age that a
+    /// snapshot of so many bytes may have.
+    pub fn fresh_after(&self, from: u64, to: u64, allowed: impl Fn(u64) -> f64) -> f64 {
+        const WHILE_US: u64 = 300_000;
+        let is_old = |(_, age, bytes): &(u64, f64, u64)| *age > allowed(*bytes);
+        let fresh = self.between(from, to).find(|(at, _, _)| {
+            let mut next = self.between(*at, at + WHILE_US);
+            !next.any(is_old)
+        });
+        fresh.map_or(f64::NAN, |(at, _, _)| (at - from) as f64 / 1e3)
     }
 }
 

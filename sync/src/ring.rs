@@ -1,0 +1,39 @@
+//! The latest few of something, in a place of fixed size.
+
+/// The latest `N` of something.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring<T, const N: usize> {
+    slots: [T; N],
+    next: usize,
+    count: usize,
+}
+
+impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
+    fn default() -> Self {
+        Self {
+            slots: [T::default(); N],
+            next: 0,
+            count: 0,
+        }
+    }
+}
+
+impl<T: Copy, const N: usize> Ring<T, N> {
+    pub fn push(&mut self, value: T) {
+        self.slots[self.next] = value;
+        self.next = (self.next + 1) % N;
+        self.count = (self.count + 1).min(N);
+    }
+
+    pub fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    pub fn newest(&self) -> Option<T> {
+        self.newest_first().next().copied()
+    }
+
+    pub fn newest_first(&self) -> impl Iterator<Item = &T> {
+        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
+    }
+}
