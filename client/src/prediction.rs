@@ -163,7 +163,10 @@ impl Prediction {
             self.stats.corrections += u64::from(is_wrong);
             self.stats.max_error = self.stats.max_error.max(error);
         }
+        let before = confirmed.tick.before(1).filter(|_| is_same_entity);
+        let before = before.and_then(|tick| self.at(tick)).cloned();
         self.states.clear();
+        self.states.extend(before);
         self.states.push_back(confirmed);
         if let Some(target) = target {
             self.predict_up_to(target);
@@ -259,6 +262,24 @@ mod tests {
 
     fn rules() -> Box<dyn Rules> {
         tickwire_game::rules_for(arena::NAME, &[], arena::RULES_HASH).unwrap()
+    }
+
+    #[test]
+    fn the_state_before_the_newest_stays_for_the_screen() {
+        let schema = arena::schema();
+        let mut prediction = Prediction::new(Some(rules()));
+        let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
+        prediction.confirm(&schema, start.clone(), Micros(0));
+        prediction.input(Tick(11), &[]);
+        // The newest tick is confirmed at once, the second time with a hit.
+        let confirmed = own(11, [16_000, 16_000, 0, 100, 0], [0; 3]);
+        prediction.confirm(&schema, confirmed, Micros(0));
+        assert_eq!(prediction.at(Tick(10)), Some(&start));
+        prediction.input(Tick(12), &[]);
+        let hit = own(12, [16_000, 16_000, 0, 75, 0], [0; 3]);
+        prediction.confirm(&schema, hit, Micros(0));
+        assert!(prediction.at(Tick(11)).is_some());
+        assert_eq!(prediction.stats().corrections, 0);
     }
 
     #[test]

@@ -21,7 +21,7 @@ struct Flags {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many seeds, from that one on; a cell's figures are over all of them.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     seeds: u64,
     /// How often in a tick the server looks into its sockets; 0: it has each message at once.
     #[arg(long, default_value_t = 0)]
