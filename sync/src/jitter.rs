@@ -22,61 +22,71 @@ const MOST_STALLED: usize = 4;
 const LOOK_INTERVAL: u32 = 16;
 /// As long as there are fewer arrivals than this, every one is looked at.
 const FEW: usize = 32;
+/// The most arrivals that are remembered.
+pub const MAX_ARRIVALS: usize = 256;
+/// Parts of a tick in which arrivals are remembered, 65 us each at 60 ticks a second: a server keeps three of these for every client.
+const PARTS: f64 = 256.0;
 
 /// See the module's head. Times are in ticks, on any one clock.
 #[derive(Clone, Debug)]
 pub struct Jitter {
     capacity: usize,
     arrivals: VecDeque<Arrival>,
+    /// The lateness that all others are counted from.
+    origin: f64,
     newest: Option<(Tick, f64)>,
     in_stall: bool,
     since_look: u32,
     least: f64,
     high: f64,
-    scratch: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
-    /// When it came, minus its tick.
-    lateness: f64,
-    /// When it came, minus the tick before it: until then that one was the newest.
-    wait: f64,
+    /// When it came, minus its tick and the origin, in parts of a tick.
+    lateness: i16,
+    /// Ticks since the one before it, which was the newest until then; at most 255.
+    pause: u8,
     had_stalled: bool,
 }
 
 impl Jitter {
-    /// Remembers the latest `capacity` arrivals.
+    /// Remembers the latest `capacity` arrivals, at most [`MAX_ARRIVALS`].
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
-            capacity: capacity.max(1),
+            capacity: capacity.clamp(1, MAX_ARRIVALS),
             arrivals: VecDeque::new(),
+            origin: 0.0,
             newest: None,
             in_stall: false,
             since_look: 0,
             least: 0.0,
             high: 0.0,
-            scratch: Vec::new(),
         }
     }
 
     /// What was made at `tick` has come at `at` (in ticks); what was made at `before` is the one that came before it.
     pub fn arrived(&mut self, tick: Tick, before: Tick, at: f64) {
         let lateness = at - f64::from(tick.0);
-        let wait = lateness + f64::from(tick.since(before).max(1));
         if let Some((last, last_at)) = self.newest {
             let grown = lateness - (last_at - f64::from(last.0));
             let gap = at - last_at;
             self.in_stall = grown > STALL || (self.in_stall && gap < BURST_GAP);
         }
         self.newest = Some((tick, at));
+        let parts = |origin: f64| ((lateness - origin) * PARTS).round();
+        // A clock that has jumped by two seconds: nothing of before can be compared with it.
+        if self.arrivals.is_empty() || parts(self.origin).abs() > f64::from(i16::MAX) {
+            self.arrivals.clear();
+            self.origin = lateness;
+        }
         if self.arrivals.len() == self.capacity {
             self.arrivals.pop_front();
         }
         self.arrivals.push_back(Arrival {
-            lateness,
-            wait,
+            lateness: parts(self.origin) as i16,
+            pause: tick.since(before).clamp(1, 255) as u8,
             had_stalled: self.in_stall,
         });
         self.since_look += 1;
@@ -93,19 +103,19 @@ impl Jitter {
             .arrivals
             .iter()
             .filter(|one| takes_all || !one.had_stalled);
-        self.scratch.clear();
-        let mut least = f64::INFINITY;
-        for one in counted {
+        let mut waits = [0_i32; MAX_ARRIVALS];
+        let (mut count, mut least) = (0, i16::MAX);
+        for (one, wait) in counted.zip(&mut waits) {
             least = least.min(one.lateness);
-            self.scratch.push(one.wait);
+            *wait = i32::from(one.lateness) + i32::from(one.pause) * PARTS as i32;
+            count += 1;
         }
-        let Some(last) = self.scratch.len().checked_sub(1) else {
+        let Some(last) = usize::checked_sub(count, 1) else {
             return;
         };
-        let rank = last * 99 / 100;
-        let (_, high, _) = self.scratch.select_nth_unstable_by(rank, f64::total_cmp);
-        self.high = *high;
-        self.least = least;
+        let (_, high, _) = waits[..count].select_nth_unstable(last * 99 / 100);
+        self.high = self.origin + f64::from(*high) / PARTS;
+        self.least = self.origin + f64::from(least) / PARTS;
     }
 
     /// Whether anything has come.
