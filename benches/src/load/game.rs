@@ -33,7 +33,7 @@ pub struct WorldSize {
 /// See the module's head.
 pub struct Turning {
     size: WorldSize,
-    /// A ship a player; its slot is the player's number.
+    /// A ship a player.
     ships: BTreeMap<PlayerId, Ship>,
     resting: Vec<[i32; 3]>,
 }
@@ -60,6 +60,11 @@ impl Turning {
             ships: BTreeMap::new(),
             resting,
         }
+    }
+
+    /// The resting ones have the first slots, so that the table has no holes.
+    fn ship_id(&self, player: PlayerId) -> EntityId {
+        ship(self.size.resting + player.0)
     }
 }
 
@@ -103,14 +108,14 @@ impl Game for Turning {
 
     fn join(&mut self, player: PlayerId, _: &Identity) -> Result<Option<EntityId>, Refusal> {
         let at = scattered(player.0, self.size.side);
-        let ship = Ship {
+        let new = Ship {
             x: at.x,
             y: at.y,
             heading: (player.0 as i32 * 131) % TURN,
             speed: 60 + (player.0 as i32 * 17) % 40,
         };
-        self.ships.insert(player, ship);
-        Ok(Some(ship_id(player.0)))
+        self.ships.insert(player, new);
+        Ok(Some(self.ship_id(player)))
     }
 
     fn leave(&mut self, player: PlayerId) {
@@ -136,10 +141,10 @@ impl Game for Turning {
         let everywhere = Place::Layer(Layer(0));
         for (player, ship) in &self.ships {
             let lanes = [ship.x, ship.y, ship.heading];
-            out.put(ship_id(player.0), everywhere, &lanes, &[]);
+            out.put(self.ship_id(*player), everywhere, &lanes, &[]);
         }
-        for (slot, lanes) in (1_000_000..).zip(&self.resting) {
-            out.put(ship_id(slot), everywhere, lanes, &[]);
+        for (slot, lanes) in (0..).zip(&self.resting) {
+            out.put(ship(slot), everywhere, lanes, &[]);
         }
     }
 
@@ -156,7 +161,7 @@ impl Game for Turning {
     }
 }
 
-fn ship_id(slot: u32) -> EntityId {
+fn ship(slot: u32) -> EntityId {
     EntityId {
         kind: KindId(0),
         slot,

@@ -44,6 +44,11 @@ impl<'a> BitWriter<'a> {
         }
     }
 
+    /// How many bits [`Self::number`] takes.
+    pub fn bits_of(number: u32) -> u32 {
+        5 * (32 - number.leading_zeros()).div_ceil(4).max(1)
+    }
+
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u32);
         for byte in bytes {

@@ -188,9 +188,18 @@ fn columns(
         if !bits.flag()? {
             return Some(());
         }
-        for row in rows.iter_mut() {
-            if bits.flag()? {
-                row.begin_change(previous, tick);
+        if bits.flag()? {
+            let mut from = 0;
+            for _ in 0..bits.count(5)? {
+                let position = bits.number()? as usize + from;
+                rows.get_mut(position)?.begin_change(previous, tick);
+                from = position + 1;
+            }
+        } else {
+            for row in rows.iter_mut() {
+                if bits.flag()? {
+                    row.begin_change(previous, tick);
+                }
             }
         }
     }

@@ -232,7 +232,7 @@ fn columns(
         if changed.is_empty() {
             return;
         }
-        group.iter().for_each(|key| out.flag(is_changed(*key)));
+        which(group, changed, out);
     }
     // Residuals of all lanes, column by column.
     residuals.clear();
@@ -274,6 +274,35 @@ fn columns(
                 let symbol = code.write(residual, out);
                 tally.residual(kind, lane, *is_predicted, symbol);
             }
+        }
+    }
+}
+
+/// Which rows of a group changed: a bit each, or where there are few of them among many that rest, the gaps between them.
+fn which(group: &[RowKey], changed: &[(RowKey, bool)], out: &mut BitWriter<'_>) {
+    let gaps = || {
+        let mut from = 0;
+        changed.iter().map(move |(key, _)| {
+            // Those who changed are members of the group, in the same order.
+            let gap = group[from..]
+                .iter()
+                .position(|member| member == key)
+                .unwrap_or(0);
+            from += gap + 1;
+            gap as u32
+        })
+    };
+    let count = changed.len() as u32;
+    let bits = BitWriter::bits_of(count) + gaps().map(BitWriter::bits_of).sum::<u32>();
+    let has_gaps = (bits as usize) < group.len();
+    out.flag(has_gaps);
+    if has_gaps {
+        out.number(count);
+        gaps().for_each(|gap| out.number(gap));
+    } else {
+        let mut rest = changed.iter().peekable();
+        for key in group {
+            out.flag(rest.next_if(|(changed, _)| changed == key).is_some());
         }
     }
 }

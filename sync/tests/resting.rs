@@ -1,0 +1,57 @@
+//! What rests costs nothing, also beside what moves.
+
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+use glam::IVec2;
+use std::sync::Arc;
+use tickwire_sync::event::Events;
+use tickwire_sync::frame::Place;
+use tickwire_sync::history::{History, MIN_FRAMES};
+use tickwire_sync::memo::{BlockKey, BlockMemo, Encoding};
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Tick};
+
+const RESTING: u32 = 1_000;
+
+#[test]
+fn a_few_that_move_among_many_that_rest_cost_no_bit_for_each() {
+    let kind = Kind {
+        name: "ship".into(),
+        lanes: vec![Lane::continuous("x", "unit"), Lane::continuous("y", "unit")],
+        placed: true,
+        ..Kind::default()
+    };
+    let schema = Arc::new(Schema {
+        kinds: vec![kind],
+        events: Vec::new(),
+        grid: Grid::covering(IVec2::ZERO, IVec2::splat(100_000), 100_000),
+    });
+    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+    for tick in 1..=3_u32 {
+        history.publish(Tick(tick), &mut Events::default(), |out| {
+            for slot in 0..RESTING {
+                let id = EntityId {
+                    kind: KindId(0),
+                    slot,
+                    generation: 1,
+                };
+                let moved = if slot % 500 == 7 { tick as i32 * 3 } else { 0 };
+                let lanes = [slot as i32 + moved, 5];
+                out.put(id, Place::Layer(Layer(0)), &lanes, &[]);
+            }
+        });
+    }
+    let cell = schema.grid.cell_at(IVec2::ZERO, Layer(0));
+    let mut memo = BlockMemo::new(&schema);
+    let key = BlockKey {
+        cell,
+        base: Some(Tick(2)),
+        previous: Some(Tick(1)),
+        encoding: Encoding::Packed,
+    };
+    let block = memo.block(&history, key);
+    assert!(
+        memo.bytes(block.clone()).len() <= 8,
+        "{} bytes",
+        memo.bytes(block).len()
+    );
+}
