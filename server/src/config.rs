@@ -127,6 +127,8 @@ pub struct Config {
     pub rtt_interval: Duration,
     /// How long a session waits for its player.
     pub resume_window: Duration,
+    /// How far back a shot may be judged, at most 500 ms and 60 ticks.
+    pub max_rewind: Duration,
     /// How long draining waits for connections to end.
     pub drain_timeout: Duration,
     /// The cluster; none: a single node.
@@ -197,6 +199,7 @@ impl TryFrom<Options> for Config {
             heartbeat_timeout: some_time("heartbeat-timeout", options.heartbeat_timeout, 10)?,
             rtt_interval: time("rtt-interval", options.rtt_interval, 1)?,
             resume_window: time("resume-window", options.resume_window, 60)?,
+            max_rewind: rewind(options.max_rewind, options.tick_rate.unwrap_or(60))?,
             drain_timeout: time("drain-timeout", options.drain_timeout, 10)?,
             cluster: cluster(options.redis, options.node_name)?,
             record: directory("record", options.record)?,
@@ -260,6 +263,17 @@ fn time(flag: &'static str, value: Option<Period>, seconds: u64) -> Result<Durat
         return Err(wrong(flag, problem));
     }
     Ok(time)
+}
+
+/// How far back a shot may be judged: a session remembers which of the latest 64 ticks it was sent.
+fn rewind(value: Option<Period>, tick_rate: u32) -> Result<Duration, ConfigError> {
+    const MOST_TICKS: f64 = 60.0;
+    let rewind = value.map_or(Duration::from_millis(250), |period| period.0);
+    let ticks = rewind.as_secs_f64() * f64::from(tick_rate);
+    if rewind > Duration::from_millis(500) || ticks > MOST_TICKS {
+        return Err(wrong("max-rewind", "takes at most 500ms, and at most 60 ticks"));
+    }
+    Ok(rewind)
 }
 
 /// The same, but at least a tenth of a second.

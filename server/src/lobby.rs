@@ -33,8 +33,6 @@ const DEFAULT_ROOM: &str = "main";
 const MAX_ROOM_NAME: usize = 32;
 /// Ticks per second from which a room's worker reads its connections; below, a poller does.
 const LEAST_RATE_TO_READ: u32 = 20;
-/// How far back a shot may be judged.
-const MAX_REWIND: Duration = Duration::from_millis(250);
 /// A worker that has not moved for this long is dead.
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 /// A server that has been late for this long takes no new players.
@@ -169,7 +167,7 @@ impl Lobby {
             max_players: self.config.max_players,
             resume_window: self.config.resume_window,
             max_message_bytes: self.config.max_message_bytes,
-            max_rewind: MAX_REWIND,
+            max_rewind: self.config.max_rewind,
             view_policy: ViewPolicy::Clamped,
         };
         let entry = Arc::new(RoomEntry::default());

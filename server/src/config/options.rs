@@ -140,6 +140,9 @@ options! {
     /// How long a session waits for its player [default: 60s]
     #[arg(value_name = "TIME")]
     resume_window: Period, "TICKWIRE_RESUME_WINDOW";
+    /// How far back a shot may be judged, at most 500ms; 0s for no lag compensation [default: 250ms]
+    #[arg(value_name = "TIME")]
+    max_rewind: Period, "TICKWIRE_MAX_REWIND";
     /// How long draining waits for connections to end [default: 10s]
     #[arg(value_name = "TIME")]
     drain_timeout: Period, "TICKWIRE_DRAIN_TIMEOUT";
