@@ -271,7 +271,10 @@ fn rewind(value: Option<Period>, tick_rate: u32) -> Result<Duration, ConfigError
     let rewind = value.map_or(Duration::from_millis(250), |period| period.0);
     let ticks = rewind.as_secs_f64() * f64::from(tick_rate);
     if rewind > Duration::from_millis(500) || ticks > MOST_TICKS {
-        return Err(wrong("max-rewind", "takes at most 500ms, and at most 60 ticks"));
+        return Err(wrong(
+            "max-rewind",
+            "takes at most 500ms, and at most 60 ticks",
+        ));
     }
     Ok(rewind)
 }

@@ -91,7 +91,10 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_flag() {
         (&["--tick-rate", "241"], "--tick-rate"),
         (&["--tick-rate", "fast"], "--tick-rate"),
         (&["--max-rewind", "501ms"], "--max-rewind"),
-        (&["--tick-rate", "240", "--max-rewind", "300ms"], "--max-rewind"),
+        (
+            &["--tick-rate", "240", "--max-rewind", "300ms"],
+            "--max-rewind",
+        ),
         (&["--listen", "nonsense"], "--listen"),
         (&["--max-message-bytes", "1"], "--max-message-bytes"),
         (&["--handshake-timeout", "5 parsecs"], "--handshake-timeout"),
