@@ -15,4 +15,3 @@ pub mod players;
 pub mod process;
 pub mod storm;
 pub mod stream;
-pub mod trust;

@@ -142,7 +142,11 @@ async fn connect_tcp(target: &Target, is_slow: bool) -> std::io::Result<TcpStrea
     result
 }
 
-fn tls_config(insecure: bool) -> Result<Arc<ClientConfig>, TlsError> {
+/// What a client believes: the system's certificates, or with `insecure` any.
+///
+/// # Errors
+/// Never, with the provider that is built in.
+pub fn tls_config(insecure: bool) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-pub use io::{ShellError, Target};
+pub use io::{ShellError, Target, tls_config};
 
 /// Something that happened on a socket.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -177,9 +177,6 @@ impl<H: Handler> Reader<H> {
             }
             return;
         }
-        if now < self.heartbeat.due() {
-            return;
-        }
         // The time of the call may be some of a tick ago, and a ping's stamp is to be exact.
         match self.heartbeat.poll(Instant::now()) {
             Beat::Nothing => {}

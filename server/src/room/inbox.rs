@@ -1,6 +1,6 @@
 //! What came for one session between two ticks.
 //!
-//! In: validated messages, from the connection's reading task. Out: the same, to the room's worker, once a tick. The lock is
+//! In: validated messages, from the connection's reading side. Out: the same, to the room, once a tick. The lock is
 //! held for a push or a swap, never over anything else; the two sides exchange buffers, so nothing is allocated in the
 //! steady state.
 
