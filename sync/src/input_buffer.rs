@@ -9,6 +9,10 @@ use crate::ids::{Seq, Tick};
 
 /// How far ahead of the last taken tick an input may be.
 pub const MAX_LEAD: u32 = 64;
+/// The longest encoding of a game's input, in bytes.
+pub const MAX_INPUT_BYTES: usize = 64;
+/// Inputs that there is room for at once; few lines need more.
+const USUAL_LEAD: usize = 4;
 
 /// What became of an input that arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +21,7 @@ pub enum Arrival {
     Accepted,
     /// Its tick was taken already.
     Late,
-    /// There is one for that tick, its number is not newer, or it is too far ahead.
+    /// There is one for that tick, its number is not newer, it is too far ahead, or longer than [`MAX_INPUT_BYTES`].
     Flooded,
 }
 
@@ -44,11 +48,15 @@ pub struct Input<'a> {
 }
 
 /// The inputs of one player that wait for their ticks.
+///
+/// All of it that is touched in a tick lies together: with a slot for each of the ticks to come, every tick would find another
+/// one, gone from the processor's cache since it was used last.
 #[derive(Clone, Debug)]
 pub struct InputBuffer {
-    slots: Vec<Slot>,
+    /// By tick, ascending; few.
+    waiting: Vec<Waiting>,
     /// The input that was handed out last.
-    last: Slot,
+    last: Waiting,
     taken: Tick,
     newest_seq: Seq,
     applied_seq: Seq,
@@ -67,13 +75,13 @@ enum Source {
     Neutral,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Slot {
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
     tick: Tick,
     seq: Seq,
     seen: Seen,
-    payload: Vec<u8>,
-    is_full: bool,
+    length: u8,
+    payload: [u8; MAX_INPUT_BYTES],
 }
 
 impl InputBuffer {
@@ -81,8 +89,8 @@ impl InputBuffer {
     #[must_use]
     pub fn new(now: Tick, max_repeats: u32) -> Self {
         Self {
-            slots: vec![Slot::default(); MAX_LEAD as usize],
-            last: Slot::default(),
+            waiting: Vec::with_capacity(USUAL_LEAD),
+            last: Waiting::default(),
             taken: now,
             newest_seq: Seq(0),
             applied_seq: Seq(0),
@@ -103,27 +111,29 @@ impl InputBuffer {
             self.newest_seq = input.seq;
             return Arrival::Late;
         }
-        let slot = &mut self.slots[(tick.0 % MAX_LEAD) as usize];
-        if slot.is_full && slot.tick == tick {
+        // Nearly always after all others.
+        let place = self
+            .waiting
+            .iter()
+            .rposition(|other| other.tick <= tick)
+            .map_or(0, |before| before + 1);
+        let is_taken = place > 0 && self.waiting[place - 1].tick == tick;
+        let Some(waiting) = Waiting::new(tick, input).filter(|_| !is_taken) else {
             return Arrival::Flooded;
-        }
+        };
         self.newest_seq = input.seq;
-        slot.tick = tick;
-        slot.seq = input.seq;
-        slot.seen = input.seen;
-        slot.payload.clear();
-        slot.payload.extend_from_slice(input.payload);
-        slot.is_full = true;
+        self.waiting.insert(place, waiting);
         Arrival::Accepted
     }
 
     /// Goes on to `tick`, which must be later than all before; [`Self::current`] then is its input.
     pub fn advance(&mut self, tick: Tick) {
         self.taken = tick;
-        let slot = &mut self.slots[(tick.0 % MAX_LEAD) as usize];
-        if slot.is_full && slot.tick == tick {
-            std::mem::swap(slot, &mut self.last);
-            slot.is_full = false;
+        // Ticks that were skipped are over, and so are their inputs.
+        let over = self.waiting.iter().take_while(|one| one.tick < tick).count();
+        self.waiting.drain(..over);
+        if self.waiting.first().is_some_and(|first| first.tick == tick) {
+            self.last = self.waiting.remove(0);
             self.repeats = 0;
             self.has_had_input = true;
             self.applied_seq = self.last.seq;
@@ -169,19 +179,46 @@ impl InputBuffer {
 
     /// Forgets what waits and what is pressed: the player is away.
     pub fn pause(&mut self) {
-        self.slots.iter_mut().for_each(|slot| slot.is_full = false);
+        self.waiting.clear();
         self.has_had_input = false;
         self.repeats = 0;
         self.current = Source::Neutral;
     }
 }
 
-impl Slot {
+impl Waiting {
+    /// `None`: its payload is too long.
+    fn new(tick: Tick, input: Input<'_>) -> Option<Self> {
+        let mut payload = [0; MAX_INPUT_BYTES];
+        payload
+            .get_mut(..input.payload.len())?
+            .copy_from_slice(input.payload);
+        Some(Self {
+            tick,
+            seq: input.seq,
+            seen: input.seen,
+            length: input.payload.len() as u8,
+            payload,
+        })
+    }
+
     fn input(&self) -> Input<'_> {
         Input {
             seq: self.seq,
             seen: self.seen,
-            payload: &self.payload,
+            payload: &self.payload[..usize::from(self.length)],
+        }
+    }
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            tick: Tick(0),
+            seq: Seq(0),
+            seen: Seen::default(),
+            length: 0,
+            payload: [0; MAX_INPUT_BYTES],
         }
     }
 }

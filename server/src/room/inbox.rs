@@ -7,13 +7,11 @@
 use prost::encoding::{WireType, decode_key, decode_varint};
 use std::sync::{Mutex, PoisonError};
 use tickwire_sync::claim::{Claim, Seen};
-use tickwire_sync::input_buffer::Input;
+use tickwire_sync::input_buffer::{Input, MAX_INPUT_BYTES};
 use tickwire_sync::{Micros, SentTicks, Seq, Tick, ViewTick};
 
 /// Messages that may wait for one tick. The reading side ends floods long before.
 const MAX_WAITING: usize = 1024;
-/// Bytes of a game's input that are kept; a longer one is refused.
-const MAX_INPUT_BYTES: usize = 64;
 
 /// One message.
 #[derive(Clone, PartialEq, Eq, Debug)]
