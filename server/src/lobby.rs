@@ -396,6 +396,12 @@ impl Handler for Guest {
         Ok(())
     }
 
+    fn prefetch(&self) {
+        if let Some(inside) = &self.inside {
+            tickwire_prefetch::near(&*inside.inbox);
+        }
+    }
+
     fn moves(&self) -> bool {
         self.moves.is_some()
     }

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use tickwire_prefetch as prefetch;
 use tickwire_sync::{Micros, Tick, ViewTick};
 use tokio::sync::oneshot;
 
@@ -376,7 +377,14 @@ impl Running {
     fn read(&mut self) {
         let now = Instant::now();
         let mut index = 0;
-        while let Some(reader) = self.readers.get_mut(index) {
+        while index < self.readers.len() {
+            prefetch::ahead(
+                &self.readers,
+                index,
+                |reader| prefetch::near(&**reader),
+                |reader| reader.prefetch(),
+            );
+            let reader = &mut self.readers[index];
             match served::call(reader, now, true, true) {
                 Next::Over => served::end(self.readers.swap_remove(index)),
                 Next::At(_) | Next::Soon | Next::Moves => index += 1,

@@ -125,6 +125,13 @@ impl Claims {
         *self = Self::with(self.tick_us, self.policy);
     }
 
+    /// Asks for what the next claim will touch beside this itself; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        self.told.prefetch();
+        self.shown.prefetch();
+        self.inputs.prefetch();
+    }
+
     /// Takes an input's claim. `round_trip` is by ping, without queues; unknown, it counts as none. `max_rewind` is in ticks.
     pub fn take(&mut self, claim: &Claim, round_trip: Option<Micros>, max_rewind: f64) -> Seen {
         let round_trip = round_trip.unwrap_or_default().0 as f64 / self.tick_us;

@@ -102,6 +102,13 @@ impl InputBuffer {
         }
     }
 
+    /// Asks for the inputs that wait; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        if let [first, ..] = &self.waiting[..] {
+            tickwire_prefetch::near(first);
+        }
+    }
+
     /// Takes an input that arrived.
     pub fn arrived(&mut self, tick: Tick, input: Input<'_>) -> Arrival {
         if input.seq <= self.newest_seq || tick.since(self.taken) > MAX_LEAD {
@@ -130,7 +137,11 @@ impl InputBuffer {
     pub fn advance(&mut self, tick: Tick) {
         self.taken = tick;
         // Ticks that were skipped are over, and so are their inputs.
-        let over = self.waiting.iter().take_while(|one| one.tick < tick).count();
+        let over = self
+            .waiting
+            .iter()
+            .take_while(|one| one.tick < tick)
+            .count();
         self.waiting.drain(..over);
         if self.waiting.first().is_some_and(|first| first.tick == tick) {
             self.last = self.waiting.remove(0);

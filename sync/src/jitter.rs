@@ -118,6 +118,13 @@ impl Jitter {
         self.least = self.origin + f64::from(least) / PARTS;
     }
 
+    /// Asks for the place of the next arrival; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        if let Some(newest) = self.arrivals.back() {
+            tickwire_prefetch::near(newest);
+        }
+    }
+
     /// Whether anything has come.
     #[must_use]
     pub fn is_empty(&self) -> bool {

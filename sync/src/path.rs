@@ -344,6 +344,12 @@ impl Path {
         self.wire = Some(believed.clamp(LEAST_WIRE, MOST_WIRE));
     }
 
+    /// Asks for what the next arrival will touch beside the path itself; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        self.errors.prefetch();
+        self.arrivals.prefetch();
+    }
+
     fn spacing_span(&self) -> i64 {
         (self.jitter * 16).clamp(LEAST_SPACING, MOST_SPAN)
     }

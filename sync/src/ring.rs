@@ -3,7 +3,8 @@
 /// The latest `N` of something.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring<T, const N: usize> {
-    slots: [T; N],
+    /// Apart from what owns the ring: of all this only one place is touched at a time.
+    slots: Box<[T; N]>,
     next: usize,
     count: usize,
 }
@@ -11,7 +12,7 @@ pub(crate) struct Ring<T, const N: usize> {
 impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
     fn default() -> Self {
         Self {
-            slots: [T::default(); N],
+            slots: Box::new([T::default(); N]),
             next: 0,
             count: 0,
         }
@@ -23,6 +24,11 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         self.slots[self.next] = value;
         self.next = (self.next + 1) % N;
         self.count = (self.count + 1).min(N);
+    }
+
+    /// The place of the next one, soon to be written; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        tickwire_prefetch::near(&self.slots[self.next]);
     }
 
     pub fn clear(&mut self) {

@@ -113,6 +113,18 @@ impl View {
         }
     }
 
+    /// Asks for the first cell, which is the global one; see `tickwire_prefetch`.
+    pub fn prefetch_first(&self) {
+        if let Some(first) = self.cells.first() {
+            tickwire_prefetch::near(first);
+        }
+    }
+
+    /// Asks for the cells.
+    pub fn prefetch(&self) {
+        tickwire_prefetch::near(&self.cells[..]);
+    }
+
     /// Makes the next snapshot start over: the client is assumed to have nothing.
     pub fn start_over(&mut self) {
         self.started = false;
@@ -144,10 +156,14 @@ impl View {
     /// Which ticks of a cell the client was sent.
     #[must_use]
     pub fn sent_ticks(&self, cell: CellId) -> Option<SentTicks> {
-        let index = self
-            .cells
-            .binary_search_by_key(&cell, |cell| cell.id)
-            .ok()?;
+        let index = match cell {
+            // The least of all, and in every view that was aimed.
+            CellId::GLOBAL => 0,
+            _ => self
+                .cells
+                .binary_search_by_key(&cell, |cell| cell.id)
+                .ok()?,
+        };
         self.cells.get(index).map(|cell| cell.sent)
     }
 

@@ -217,6 +217,17 @@ impl Window {
         Some((carries.max(0) as usize).max(LEAST_FILL))
     }
 
+    /// Asks for what [`Window::received`] and [`Window::sent`] will touch beside the window itself; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        self.path.prefetch();
+        if let Some(oldest) = self.in_flight.front() {
+            tickwire_prefetch::near(oldest);
+        }
+        if let Some(newest) = self.in_flight.back() {
+            tickwire_prefetch::near(newest);
+        }
+    }
+
     /// What is believed of the path, for people.
     #[must_use]
     pub fn estimate(&self) -> PathEstimate {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tickwire_benches::load::case::{Case, Outcome, PLAYERS_CORE};
 use tickwire_benches::load::child::Kind;
 use tickwire_benches::load::game::{Turning, WorldSize};
-use tickwire_benches::load::{floor, process, storm};
+use tickwire_benches::load::{floor, process, sleeper, storm};
 use tickwire_server::config::Config;
 use tickwire_server::tls::{Tls, TlsSource};
 
@@ -36,6 +36,8 @@ enum What {
     Server(Server),
     #[command(hide = true)]
     Floor(Floor),
+    #[command(hide = true)]
+    Sleeper(Sleeper),
 }
 
 #[derive(Args, Clone)]
@@ -83,6 +85,14 @@ struct Floor {
     tls: bool,
 }
 
+#[derive(Args)]
+struct Sleeper {
+    #[arg(long)]
+    core: usize,
+    #[arg(long)]
+    seconds: u64,
+}
+
 fn main() -> anyhow::Result<()> {
     process::raise_socket_limit();
     match Options::parse().what {
@@ -96,6 +106,11 @@ fn main() -> anyhow::Result<()> {
                 false => None,
             };
             Ok(floor::run(role.bytes, tls)?)
+        }
+        What::Sleeper(role) => {
+            process::pin(role.core)?;
+            sleeper::run(Duration::from_secs(role.seconds));
+            Ok(())
         }
         what => {
             process::pin(PLAYERS_CORE)?;
@@ -156,7 +171,7 @@ fn measure(what: What) -> io::Result<()> {
         What::Rooms(repeated) => beside_the_floor(&repeated, |_| (w1(&repeated, 10), 10)),
         What::Largest(repeated) => largest(&repeated),
         What::Storm(repeated) => storm::run(w1(&repeated, 1200), tls(&repeated)),
-        What::Server(_) | What::Floor(_) => Ok(()),
+        What::Server(_) | What::Floor(_) | What::Sleeper(_) => Ok(()),
     }
 }
 
@@ -199,12 +214,13 @@ fn beside_the_floor(
             repeated.tls
         );
         println!("{}", heading());
-        let (mut ours, mut floors) = (Vec::new(), Vec::new());
+        let (mut ours, mut floors, mut sleepers) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..repeated.runs {
             let outcome = case(repeated, Kind::Server(size), players, per_room).run()?;
             println!("{}", line("tickwire", &outcome));
             let bytes = outcome.snapshot_bytes() as usize;
             ours.push(outcome);
+            sleepers.push(sleeper::beside(Duration::from_secs(repeated.seconds))?);
             if !repeated.no_floor {
                 let outcome = case(repeated, Kind::Floor(bytes), players, per_room).run()?;
                 println!("{}", line("floor", &outcome));
@@ -224,6 +240,7 @@ fn beside_the_floor(
         if let Some(outcome) = ours.last() {
             print_phases(outcome);
         }
+        print_lateness(&ours, &sleepers);
     }
     Ok(())
 }
@@ -316,10 +333,8 @@ fn print_phases(outcome: &Outcome) {
         );
         print!(" {phase} {:.2}", seconds * 1e6 / snapshots);
     }
-    let lateness = after.quantile(before, "tickwire_tick_lateness_seconds", 0.999);
     println!(
-        "\nlateness p99.9 <= {:.2} ms; blocks encoded a tick {:.1}, reused {:.1}; waited {:.0} for the window, {:.0} for the socket; inputs applied {:.0}, late {:.0}, repeated {:.0}, flooded {:.0}; ticks skipped {:.0}",
-        lateness * 1e3,
+        "\nblocks encoded a tick {:.1}, reused {:.1}; waited {:.0} for the window, {:.0} for the socket; inputs applied {:.0}, late {:.0}, repeated {:.0}, flooded {:.0}; ticks skipped {:.0}",
         after.grown(before, "tickwire_blocks_encoded_total") / ticks,
         after.grown(before, "tickwire_blocks_reused_total") / ticks,
         after.grown(
@@ -336,4 +351,15 @@ fn print_phases(outcome: &Outcome) {
         after.grown(before, "tickwire_inputs_total{outcome=\"flooded\"}"),
         after.grown(before, "tickwire_ticks_skipped_total"),
     );
+}
+
+/// How late ticks began in each run, and how late a bare thread woke that ran on the same core in between.
+fn print_lateness(outcomes: &[Outcome], sleepers: &[f64]) {
+    print!("lateness p99.9, ms (a bare sleeper's):");
+    let scrapes = outcomes.iter().filter_map(|one| one.metrics.as_ref());
+    for ((before, after), sleeper) in scrapes.zip(sleepers) {
+        let lateness = after.quantile(before, "tickwire_tick_lateness_seconds", 0.999);
+        print!(" <= {:.2} ({sleeper:.2})", lateness * 1e3);
+    }
+    println!();
 }

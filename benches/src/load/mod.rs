@@ -13,5 +13,6 @@ pub mod measure;
 pub mod player;
 pub mod players;
 pub mod process;
+pub mod sleeper;
 pub mod storm;
 pub mod stream;

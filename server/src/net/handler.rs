@@ -31,6 +31,9 @@ pub trait Handler: Send + 'static {
         ))
     }
 
+    /// Asks for what [`Handler::message`] will touch beside itself; see `tickwire_prefetch`.
+    fn prefetch(&self) {}
+
     /// Whether another thread shall call from now on; then [`Handler::take_move`] says which.
     fn moves(&self) -> bool {
         false

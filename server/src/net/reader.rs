@@ -195,13 +195,12 @@ impl<H: Handler> Reader<H> {
 
     /// Reads what has arrived, up to a turn's worth.
     fn read(&mut self) {
-        let connection = Arc::clone(&self.connection);
         BUFFERS.with_borrow_mut(|buffers| {
             for _ in 0..self.terms.reads_per_turn {
                 if !self.is_readable || self.is_paused() {
                     return;
                 }
-                match connection.receive(buffers) {
+                match self.connection.receive(buffers) {
                     Ok(Received::Bytes {
                         bytes,
                         more,
@@ -219,7 +218,7 @@ impl<H: Handler> Reader<H> {
                         return;
                     }
                     Err(_) => {
-                        connection.abort(Disconnect::Lost);
+                        self.connection.abort(Disconnect::Lost);
                         return;
                     }
                 }
@@ -337,6 +336,11 @@ impl<H: Handler> Served for Reader<H> {
         } else {
             Next::At(self.quiet_until)
         }
+    }
+
+    fn prefetch(&self) {
+        tickwire_prefetch::near(&*self.connection);
+        self.handler.prefetch();
     }
 
     fn move_on(mut self: Box<Self>) {

@@ -21,6 +21,9 @@ pub trait Served: Send {
     /// Something may have come in, or room to send: `now` is the time of the call.
     fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next;
 
+    /// Asks for what [`Served::ready`] will touch beside itself; see `tickwire_prefetch`.
+    fn prefetch(&self) {}
+
     /// Goes to the thread that it asked for.
     fn move_on(self: Box<Self>);
 }

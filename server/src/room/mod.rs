@@ -27,12 +27,14 @@ use session::{Departure, SessionTurns};
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
+use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
 use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
 use tickwire_sync::fill::Fill;
 use tickwire_sync::history::{History, MIN_FRAMES};
+use tickwire_sync::input_buffer::Taken;
 use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::snapshot::Snapshot;
 use tickwire_sync::view::Sight;
@@ -210,28 +212,28 @@ impl<L: Link> Room<L> {
     fn take_inputs(&mut self, now: Micros) {
         let mut arrived = std::mem::take(&mut self.arrived);
         for index in 0..self.sessions.len() {
-            let Some(inbox) = self.sessions[index].inbox.clone() else {
-                continue;
-            };
-            inbox.take(&mut arrived);
+            prefetch::ahead(
+                &self.sessions,
+                index,
+                prefetch::near,
+                Session::prefetch_inputs,
+            );
+            if let Some(inbox) = &self.sessions[index].inbox {
+                inbox.take(&mut arrived);
+            }
             for message in arrived.drain(..) {
                 self.take(index, message, now);
+            }
+            let session = &mut self.sessions[index];
+            session.inputs.advance(self.tick);
+            match session.inputs.current() {
+                Taken::Fresh(_) => self.stats.count_input(InputOutcome::Applied, 1),
+                Taken::Repeated(_) => self.stats.count_input(InputOutcome::Repeated, 1),
+                Taken::Neutral => {}
             }
         }
         self.arrived = arrived;
         self.end_sessions(now);
-        for session in &mut self.sessions {
-            session.inputs.advance(self.tick);
-            match session.inputs.current() {
-                tickwire_sync::input_buffer::Taken::Fresh(_) => {
-                    self.stats.count_input(InputOutcome::Applied, 1);
-                }
-                tickwire_sync::input_buffer::Taken::Repeated(_) => {
-                    self.stats.count_input(InputOutcome::Repeated, 1);
-                }
-                tickwire_sync::input_buffer::Taken::Neutral => {}
-            }
-        }
     }
 
     fn take(&mut self, index: usize, message: Arrived, now: Micros) {
@@ -285,7 +287,7 @@ impl<L: Link> Room<L> {
     }
 
     fn step(&mut self) {
-        let turns = SessionTurns(&self.sessions);
+        let turns = SessionTurns::new(&self.sessions);
         let mut step = Step {
             tick: self.tick,
             tick_rate: self.settings.tick_rate,
@@ -325,6 +327,12 @@ impl<L: Link> Room<L> {
             self.tick.0 as usize % count
         };
         for index in (first..count).chain(0..first) {
+            prefetch::ahead(
+                &self.sessions,
+                index,
+                prefetch::near,
+                Session::prefetch_snapshot,
+            );
             // Out of its place for the while: a clone would change a count that other threads share.
             if let Some(link) = self.sessions[index].link.take() {
                 encode = encode.plus(self.send_snapshot(index, &*link, now, &clock));

@@ -7,9 +7,11 @@ use super::inbox::{Inbox, InputsArrived};
 use super::link::Link;
 use super::{RoomSettings, messages};
 use crate::metrics::InputOutcome;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tickwire_game::{PlayerTurn, Turns};
+use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
 use tickwire_sync::claim::{Claims, Seen};
 use tickwire_sync::clock::TickClock;
@@ -124,6 +126,26 @@ impl<L: Link> Session<L> {
             newest_message: 0,
             kept: VecDeque::new(),
         }
+    }
+
+    /// Asks for what taking inputs will touch beside the session itself.
+    pub(super) fn prefetch_inputs(&self) {
+        if let Some(inbox) = &self.inbox {
+            prefetch::near(&**inbox);
+        }
+        self.inputs.prefetch();
+        self.view.prefetch_first();
+        self.claims.prefetch();
+        self.window.prefetch();
+    }
+
+    /// The same for sending a snapshot.
+    pub(super) fn prefetch_snapshot(&self) {
+        if let Some(link) = &self.link {
+            prefetch::near(&**link);
+        }
+        self.view.prefetch();
+        self.window.prefetch();
     }
 
     /// Whether the player is connected.
@@ -248,15 +270,43 @@ impl<L: Link> Session<L> {
 }
 
 /// The sessions as a game sees them.
-pub(super) struct SessionTurns<'a, L>(pub &'a [Session<L>]);
+pub(super) struct SessionTurns<'a, L> {
+    sessions: &'a [Session<L>],
+    /// The one after that which was asked for last: games ask for one after the other.
+    next: Cell<usize>,
+}
+
+impl<'a, L> SessionTurns<'a, L> {
+    pub fn new(sessions: &'a [Session<L>]) -> Self {
+        Self {
+            sessions,
+            next: Cell::new(0),
+        }
+    }
+
+    fn find(&self, player: PlayerId) -> Option<&'a Session<L>> {
+        let next = self.next.get();
+        let index = match self.sessions.get(next) {
+            Some(session) if session.player == player => next,
+            _ => self
+                .sessions
+                .binary_search_by_key(&player, |session| session.player)
+                .ok()?,
+        };
+        self.next.set(index + 1);
+        prefetch::ahead(
+            self.sessions,
+            index,
+            |session| prefetch::near(&session.inputs),
+            |_| (),
+        );
+        self.sessions.get(index)
+    }
+}
 
 impl<L: Link> Turns for SessionTurns<'_, L> {
     fn of(&self, player: PlayerId) -> Option<PlayerTurn<'_>> {
-        let index = self
-            .0
-            .binary_search_by_key(&player, |session| session.player)
-            .ok()?;
-        let session = &self.0[index];
+        let session = self.find(player)?;
         let input = session.inputs.current();
         let seen = match input {
             Taken::Fresh(input) | Taken::Repeated(input) => input.seen,
