@@ -15,7 +15,7 @@ const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
 const STAMP = "BUILD.json";
 
-const CRATES = ["proto", "sync", "game", "client"];
+const CRATES = ["prefetch", "proto", "sync", "game", "client"];
 const NOT_IN_A_CRATE = new Set(["tests", "benches", "examples", "target"]);
 const WEB_FILES = ["build.sh", "stamp.mjs", "package.json", "package-lock.json", "tsconfig.json"];
 const GENERATED = join(web, "src", "wasm");
