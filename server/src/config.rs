@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-pub use options::{LogFormat, Options, Period};
+pub use options::{IoUring, LogFormat, Options, Period};
 
 use crate::net::origin;
 use crate::tls::{Tls, TlsError, TlsSource};
@@ -139,6 +139,8 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Whether snapshots are sent by io_uring.
+    pub io_uring: IoUring,
     /// Whether there is `/echo`.
     pub ws_echo: bool,
 }
@@ -205,6 +207,7 @@ impl TryFrom<Options> for Config {
             record: directory("record", options.record)?,
             journal: directory("journal", options.journal)?,
             log_format: options.log_format.unwrap_or_default(),
+            io_uring: options.io_uring.unwrap_or_default(),
             ws_echo: options.ws_echo.unwrap_or(false),
         };
         if config.listen == config.ops_listen && config.listen.port() != 0 {

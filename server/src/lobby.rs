@@ -85,7 +85,7 @@ impl Lobby {
         new_game: NewGame,
     ) -> Result<Arc<Self>, LobbyError> {
         let workers = (0..config.workers)
-            .map(|number| Worker::start(number, Arc::clone(&metrics)))
+            .map(|number| Worker::start(number, config.io_uring, Arc::clone(&metrics)))
             .collect::<Result<_, _>>()?;
         Ok(Arc::new(Self {
             config,

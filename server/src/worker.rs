@@ -6,11 +6,13 @@
 
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
+use crate::config::IoUring;
 use crate::metrics::{
     Deferred, InputOutcome, Label as _, Metrics, Phase, ResumeOutcome, ShotOutcome,
 };
 use crate::net::connection::Connection;
 use crate::net::served::{self, Next, Served};
+use crate::net::together;
 use crate::room::{Hello, Inbox, JoinRefused, Room, RoomStats};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -102,7 +104,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(number: usize, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub fn start(number: usize, io_uring: IoUring, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (commands, receiver) = channel();
         let pulse = Arc::new(Pulse {
             alive: AtomicU64::new(now().0),
@@ -118,7 +120,11 @@ impl Worker {
         };
         std::thread::Builder::new()
             .name(format!("worker-{number}"))
-            .spawn(move || thread.run())?;
+            .spawn(move || {
+                let is_together = io_uring == IoUring::Auto && together::begin();
+                tracing::debug!(number, is_together, "worker started");
+                thread.run();
+            })?;
         Ok(Self { commands, pulse })
     }
 

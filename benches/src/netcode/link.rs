@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tickwire_server::close::Close;
 use tickwire_server::net::connection::SendOutcome;
 use tickwire_server::net::rtt::{Rtt, RttEstimate};
-use tickwire_server::room::Link;
+use tickwire_server::room::{Link, ToSend};
 use tickwire_sync::Micros;
 
 /// See the module's head.
@@ -52,9 +52,11 @@ impl SimLink {
 }
 
 impl Link for SimLink {
-    fn try_send(&self, parts: &[&[u8]]) -> SendOutcome {
-        self.lock().sent.push(parts.concat());
-        SendOutcome::Sent
+    fn try_send(messages: &mut [ToSend<'_, Self>]) {
+        for message in messages {
+            message.link.lock().sent.push(message.message.to_vec());
+            message.outcome = SendOutcome::Sent;
+        }
     }
 
     fn send(&self, message: &[u8]) {

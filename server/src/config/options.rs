@@ -46,6 +46,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether snapshots are sent by io_uring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum IoUring {
+    /// Where the kernel permits it.
+    #[default]
+    Auto,
+    /// Never: socket by socket.
+    Off,
+}
+
 macro_rules! options {
     ($(#[doc = $doc:literal] $(#[arg($($arg:tt)*)])? $field:ident: $type:ty, $env:literal;)+) => {
         /// Tickwire's authoritative game-state sync server.
@@ -161,6 +172,9 @@ options! {
     /// How log lines on standard error look [default: text]
     #[arg(value_enum)]
     log_format: LogFormat, "TICKWIRE_LOG_FORMAT";
+    /// Sends many snapshots by one system call: auto where the kernel permits io_uring, or off [default: auto]
+    #[arg(value_enum)]
+    io_uring: IoUring, "TICKWIRE_IO_URING";
     /// Adds /echo, for RFC 6455 conformance suites
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     ws_echo: bool, "TICKWIRE_WS_ECHO";

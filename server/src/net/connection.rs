@@ -20,7 +20,7 @@ use socket2::SockRef;
 
 use super::arrival::{Stamps, ask_for_stamps};
 use super::frame::Opcode;
-use super::outbox::{Outbox, Patience, Stage};
+use super::outbox::{Outbox, Stage};
 use super::poller::Handle;
 use super::rtt::{Rtt, RttEstimate};
 use crate::close::{Close, Disconnect};
@@ -148,7 +148,7 @@ impl Connection {
             last_pong: AtomicU64::new(0),
         };
         // TLS may have kept session tickets for the first write.
-        connection.with_outbox(|outbox, socket| outbox.write_sealed(socket));
+        connection.with_outbox(|outbox, socket| outbox.write_sealed(socket, &[]));
         Ok(Arc::new(connection))
     }
 
@@ -194,16 +194,7 @@ impl Connection {
     /// before the kernel is asked, and a sealed one can't be taken back: it then waits, as a
     /// remainder does, and is `Sent`.)
     pub fn try_send(&self, parts: &[&[u8]]) -> SendOutcome {
-        self.with_outbox(|outbox, socket| {
-            outbox.flush(socket);
-            if outbox.stage != Stage::Open {
-                return SendOutcome::Closed;
-            }
-            if outbox.pending() > 0 {
-                return SendOutcome::WouldBlock;
-            }
-            outbox.put(socket, Opcode::Binary, parts, Patience::NowOrNever)
-        })
+        self.with_outbox(|outbox, socket| outbox.put_now(socket, parts))
     }
 
     /// Sends a binary message that must arrive: queued if the kernel takes it not at once. Beyond
@@ -218,8 +209,7 @@ impl Connection {
             if outbox.stage != Stage::Open {
                 return SendOutcome::Closed;
             }
-            let limit = self.max_pending;
-            outbox.put(socket, opcode, parts, Patience::Queue { limit })
+            outbox.put(socket, opcode, parts, self.max_pending)
         })
     }
 
@@ -246,8 +236,7 @@ impl Connection {
             if outbox.stage == Stage::Open {
                 outbox.because(why);
                 // The limit doesn't hold for the last frame.
-                let patience = Patience::Queue { limit: usize::MAX };
-                let _ = outbox.put(socket, Opcode::Close, payload, patience);
+                let _ = outbox.put(socket, Opcode::Close, payload, usize::MAX);
                 outbox.stage = outbox.stage.max(Stage::Closing);
             }
         });
@@ -273,7 +262,12 @@ impl Connection {
         self.opened + Duration::from_micros(self.last_pong.load(Ordering::Relaxed))
     }
 
-    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Locks the outbox. Never await meanwhile, never call out; [`Connection::settle`] afterwards.
+    pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -282,6 +276,12 @@ impl Connection {
         let mut outbox = self.outbox();
         let before = outbox.stage;
         let result = change(&mut outbox, &self.socket);
+        self.settle(outbox, before);
+        result
+    }
+
+    /// Ends a change of the outbox: tells those who look without the lock. `before` is the stage before the change.
+    pub(super) fn settle(&self, outbox: MutexGuard<'_, Outbox>, before: Stage) {
         let after = outbox.stage;
         self.pending.store(outbox.pending(), Ordering::Release);
         self.open.store(after == Stage::Open, Ordering::Release);
@@ -290,7 +290,6 @@ impl Connection {
         if after != before {
             self.look();
         }
-        result
     }
 }
 

@@ -20,6 +20,7 @@ mod reader;
 pub mod rtt;
 pub mod served;
 pub mod slots;
+pub(crate) mod together;
 pub mod upgrade;
 mod utf8;
 pub mod violation;

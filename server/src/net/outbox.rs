@@ -24,7 +24,7 @@ const KEEP_CAPACITY: usize = 64 * 1024;
 
 thread_local! {
     static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static SEALED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static WIRE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How far a connection's end has come. Only moves forward.
@@ -38,18 +38,6 @@ pub(super) enum Stage {
     Finishing,
     /// Nothing is sent or received any more.
     Ended,
-}
-
-/// What to do with a frame that the kernel doesn't take.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Patience {
-    /// Don't begin it. Only for an empty queue.
-    NowOrNever,
-    /// Queue it; more than `limit` bytes waiting end the connection as too slow.
-    Queue {
-        /// Bytes.
-        limit: usize,
-    },
 }
 
 /// The outgoing side; see the module's head.
@@ -104,65 +92,108 @@ impl Outbox {
         std::mem::take(&mut self.sent_bytes)
     }
 
-    /// Puts one frame on its way: to the kernel if nothing is before it, else into the queue.
+    /// Begins a binary message that is worth sending only now: adds its bytes for the wire to `wire`. They must be offered to the
+    /// kernel, and [`Outbox::took`] be told what came of it, before anything else is done with this outbox.
+    /// `Err`: it can't begin, and why.
+    pub(super) fn begin(
+        &mut self,
+        socket: &TcpStream,
+        parts: &[&[u8]],
+        wire: &mut Vec<u8>,
+    ) -> Result<(), SendOutcome> {
+        self.flush(socket);
+        if self.stage != Stage::Open {
+            return Err(SendOutcome::Closed);
+        }
+        if self.pending() > 0 {
+            return Err(SendOutcome::WouldBlock);
+        }
+        match &mut self.tls {
+            None => build(wire, Opcode::Binary, parts),
+            Some(tls) => FRAME.with_borrow_mut(|frame| {
+                frame.clear();
+                build(frame, Opcode::Binary, parts);
+                seal(tls, frame, wire);
+                give_back(frame);
+            }),
+        }
+        Ok(())
+    }
+
+    /// What the kernel has said to the bytes of [`Outbox::begin`]: how many it took, or why none.
+    pub(super) fn took(
+        &mut self,
+        socket: &TcpStream,
+        wire: &[u8],
+        result: io::Result<usize>,
+    ) -> SendOutcome {
+        let taken = match result {
+            Ok(taken) => taken,
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => 0,
+                _ => {
+                    self.fail(socket, Disconnect::Lost);
+                    return SendOutcome::Closed;
+                }
+            },
+        };
+        // A sealed record can't be taken back: under TLS it is kept if the kernel blocks.
+        if taken == 0 && self.tls.is_none() {
+            return SendOutcome::WouldBlock;
+        }
+        self.sent_bytes += taken as u64;
+        self.queue.extend_from_slice(&wire[taken..]);
+        SendOutcome::Sent
+    }
+
+    /// The two in one: sends a message if that can begin now.
+    pub(super) fn put_now(&mut self, mut socket: &TcpStream, parts: &[&[u8]]) -> SendOutcome {
+        WIRE.with_borrow_mut(|wire| {
+            wire.clear();
+            if let Err(outcome) = self.begin(socket, parts, wire) {
+                return outcome;
+            }
+            let outcome = self.took(socket, wire, socket.write(wire));
+            give_back(wire);
+            outcome
+        })
+    }
+
+    /// Puts one frame on its way that must arrive: to the kernel if nothing is before it, else into the queue. More than `limit`
+    /// bytes waiting end the connection as too slow; one frame always fits, so that the bound is one of waiting, not of size.
     pub(super) fn put(
         &mut self,
         socket: &TcpStream,
         opcode: Opcode,
         parts: &[&[u8]],
-        patience: Patience,
+        limit: usize,
     ) -> SendOutcome {
         FRAME.with_borrow_mut(|frame| {
+            frame.clear();
             build(frame, opcode, parts);
-            let outcome = self.put_bytes(socket, frame, patience);
-            give_back(frame);
-            outcome
-        })
-    }
-
-    fn put_bytes(&mut self, socket: &TcpStream, frame: &[u8], patience: Patience) -> SendOutcome {
-        match patience {
-            // A sealed record can't be taken back: under TLS it is kept if the kernel blocks.
-            Patience::NowOrNever if self.tls.is_none() => match self.send(socket, frame) {
-                Ok(0) => return SendOutcome::WouldBlock,
-                Ok(sent) => self.queue.extend_from_slice(&frame[sent..]),
-                Err(_) => self.fail(socket, Disconnect::Lost),
-            },
-            // One message always fits, so that the bound is one of waiting, not of size.
-            Patience::Queue { limit }
-                if self.pending() > 0 && self.pending() + frame.len() > limit =>
-            {
+            if self.pending() > 0 && self.pending() + frame.len() > limit {
                 self.fail(socket, Disconnect::TooSlow);
+            } else if self.tls.is_some() {
+                self.write_sealed(socket, frame);
+            } else {
+                self.write(socket, frame);
             }
-            _ => match &mut self.tls {
-                Some(tls) => {
-                    // Into memory, without a bound: it takes everything and can't fail.
-                    let sealed = tls.writer().write_all(frame);
-                    debug_assert!(sealed.is_ok());
-                    self.write_sealed(socket);
-                }
-                None => self.write(socket, frame),
-            },
-        }
+            give_back(frame);
+        });
         match self.stage {
             Stage::Ended => SendOutcome::Closed,
             _ => SendOutcome::Sent,
         }
     }
 
-    /// Sends whatever rustls wants to say: sealed messages, alerts, tickets, key updates.
-    pub(super) fn write_sealed(&mut self, socket: &TcpStream) {
-        SEALED.with_borrow_mut(|sealed| {
-            sealed.clear();
+    /// Sends these bytes sealed, and before them whatever else rustls wants to say: alerts, tickets, key updates.
+    pub(super) fn write_sealed(&mut self, socket: &TcpStream, bytes: &[u8]) {
+        WIRE.with_borrow_mut(|wire| {
+            wire.clear();
             let Some(tls) = &mut self.tls else { return };
-            while tls.wants_write() {
-                // Into memory: it can't fail, and it makes progress.
-                if !matches!(tls.write_tls(sealed), Ok(1..)) {
-                    break;
-                }
-            }
-            self.write(socket, sealed);
-            give_back(sealed);
+            seal(tls, bytes, wire);
+            self.write(socket, wire);
+            give_back(wire);
         });
     }
 
@@ -238,7 +269,7 @@ impl Outbox {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
         }
-        self.write_sealed(socket);
+        self.write_sealed(socket, &[]);
         self.stage = self.stage.max(Stage::Finishing);
         self.flush(socket);
     }
@@ -292,7 +323,7 @@ impl Outbox {
                 .as_ref()
                 .is_ok_and(|state| state.peer_has_closed());
             if tls.wants_write() {
-                self.write_sealed(socket);
+                self.write_sealed(socket, &[]);
             }
             processed?;
         }
@@ -300,14 +331,26 @@ impl Outbox {
     }
 }
 
-/// A whole unmasked frame.
+/// Adds a whole unmasked frame.
 fn build(frame: &mut Vec<u8>, opcode: Opcode, parts: &[&[u8]]) {
     let mut head = [0; 10];
     let head_len = write_head(opcode, parts.iter().map(|part| part.len()).sum(), &mut head);
-    frame.clear();
     frame.extend_from_slice(&head[..head_len]);
     for part in parts {
         frame.extend_from_slice(part);
+    }
+}
+
+/// Adds bytes as sealed records, after whatever else rustls wants to say.
+fn seal(tls: &mut ServerConnection, bytes: &[u8], wire: &mut Vec<u8>) {
+    // Into memory, without a bound: it takes everything and can't fail.
+    let sealed = tls.writer().write_all(bytes);
+    debug_assert!(sealed.is_ok());
+    while tls.wants_write() {
+        // Into memory: it can't fail, and it makes progress.
+        if !matches!(tls.write_tls(wire), Ok(1..)) {
+            break;
+        }
     }
 }
 

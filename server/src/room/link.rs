@@ -2,12 +2,24 @@
 
 use crate::close::Close;
 use crate::net::connection::{Connection, SendOutcome};
+use crate::net::together;
 use tickwire_sync::Micros;
 
+/// A message for one link.
+#[derive(Debug)]
+pub struct ToSend<'a, L> {
+    /// Where to.
+    pub link: &'a L,
+    /// The whole message.
+    pub message: &'a [u8],
+    /// What became of it; [`SendOutcome::Closed`] until then.
+    pub outcome: SendOutcome,
+}
+
 /// One client's connection, as a room sees it. Nothing here blocks.
-pub trait Link: Send + Sync + 'static {
-    /// Sends a message (the parts, one after the other) if that can begin now; else nothing of it is taken.
-    fn try_send(&self, parts: &[&[u8]]) -> SendOutcome;
+pub trait Link: Sized + Send + Sync + 'static {
+    /// Sends each of these messages if that can begin now, else nothing of it is taken; and says what became of it.
+    fn try_send(messages: &mut [ToSend<'_, Self>]);
 
     /// Sends a message that must arrive.
     fn send(&self, message: &[u8]);
@@ -23,8 +35,8 @@ pub trait Link: Send + Sync + 'static {
 }
 
 impl Link for Connection {
-    fn try_send(&self, parts: &[&[u8]]) -> SendOutcome {
-        Self::try_send(self, parts)
+    fn try_send(messages: &mut [ToSend<'_, Self>]) {
+        together::try_send(messages);
     }
 
     fn send(&self, message: &[u8]) {

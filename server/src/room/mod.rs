@@ -14,16 +14,18 @@ mod stats;
 
 pub use inbox::{Arrived, Inbox, InputsArrived};
 pub use join::{Hello, JoinRefused, Joined};
-pub use link::Link;
+pub use link::{Link, ToSend};
 pub use session::Session;
 pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
 use crate::metrics::{Deferred, InputOutcome};
 use crate::net::connection::SendOutcome;
+use arrayvec::ArrayVec;
 use messages::{beat, chat_message, game_message};
 use prost::Message as _;
 use session::{Departure, SessionTurns};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
@@ -36,7 +38,7 @@ use tickwire_sync::fill::Fill;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::input_buffer::Taken;
 use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::snapshot::Snapshot;
+use tickwire_sync::snapshot::{Header, Snapshot};
 use tickwire_sync::view::Sight;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
 
@@ -61,8 +63,8 @@ pub struct RoomSettings {
 const TABLES_SECONDS: u32 = 2;
 /// Residuals that are worth such a look.
 const TABLES_SAMPLE: u64 = 2_000;
-/// Blocks that a snapshot's parts find place for on the stack; a larger view is put together first.
-const PARTS_ON_STACK: usize = 80;
+/// Snapshots that are sent together. The first one waits while the others are built, some 50 us.
+const SENT_TOGETHER: usize = 64;
 
 /// One room. `L` is the kind of connection.
 pub struct Room<L> {
@@ -91,7 +93,20 @@ pub struct Room<L> {
     arrived: Vec<Arrived>,
     /// The beat of the tick that is being sent.
     beat: Vec<u8>,
-    scratch: Vec<u8>,
+    /// Snapshots that are built and not sent yet, and their bytes.
+    built: ArrayVec<Built, SENT_TOGETHER>,
+    built_bytes: Vec<u8>,
+}
+
+/// A snapshot that is to be sent.
+#[derive(Debug)]
+struct Built {
+    /// Whose, as an index.
+    session: usize,
+    header: Header,
+    /// Where it is in the room's bytes.
+    bytes: Range<usize>,
+    cells_held: u64,
 }
 
 impl<L: Link> Room<L> {
@@ -122,7 +137,8 @@ impl<L: Link> Room<L> {
             stats: RoomStats::default(),
             arrived: Vec::new(),
             beat: Vec::new(),
-            scratch: Vec::new(),
+            built: ArrayVec::new(),
+            built_bytes: Vec::new(),
             settings,
             schema,
             ticks,
@@ -333,23 +349,21 @@ impl<L: Link> Room<L> {
                 prefetch::near,
                 Session::prefetch_snapshot,
             );
-            // Out of its place for the while: a clone would change a count that other threads share.
-            if let Some(link) = self.sessions[index].link.take() {
-                encode = encode.plus(self.send_snapshot(index, &*link, now, &clock));
-                self.sessions[index].link = Some(link);
+            encode = encode.plus(self.build_snapshot(index, now, &clock));
+            if self.built.is_full() {
+                self.send_built(now);
             }
         }
+        self.send_built(now);
         encode
     }
 
-    fn send_snapshot(
-        &mut self,
-        index: usize,
-        link: &L,
-        now: Micros,
-        clock: impl Fn() -> Micros,
-    ) -> Micros {
+    /// Builds one session's snapshot, if it may have one now. Returns the time spent on encoding.
+    fn build_snapshot(&mut self, index: usize, now: Micros, clock: impl Fn() -> Micros) -> Micros {
         let session = &mut self.sessions[index];
+        let Some(link) = &session.link else {
+            return Micros(0);
+        };
         if session.is_due(self.tick, self.settings.tick_rate) {
             link.send(&self.beat);
         }
@@ -382,18 +396,51 @@ impl<L: Link> Room<L> {
             |cell| self.fill.holds(cell),
         );
         let encode = clock().since(started);
-        match send_parts(link, &self.snapshot, &self.memo, &mut self.scratch) {
-            SendOutcome::Sent => {
-                session.sent(&self.history, self.snapshot.len(), header, now);
-                self.stats.snapshots += 1;
-                self.stats.cells_held += self.fill.held_count() as u64;
-                self.stats.snapshot_bytes += self.snapshot.len() as u64;
-            }
-            SendOutcome::WouldBlock => self.stats.count_deferred(Deferred::Socket),
-            // The reading side says so soon, in the inbox.
-            SendOutcome::Closed => {}
+        let start = self.built_bytes.len();
+        for part in self.snapshot.parts(&self.memo) {
+            self.built_bytes.extend_from_slice(part);
         }
+        self.built.push(Built {
+            session: index,
+            header,
+            bytes: start..self.built_bytes.len(),
+            cells_held: self.fill.held_count() as u64,
+        });
         encode
+    }
+
+    /// Sends what was built, and notes what the sockets took.
+    fn send_built(&mut self, now: Micros) {
+        // A link goes only between ticks; this keeps messages and what became of them in step whatever happens.
+        self.built
+            .retain(|built| self.sessions[built.session].link.is_some());
+        let to_send = self.built.iter().filter_map(|built| {
+            Some(ToSend {
+                link: &**self.sessions[built.session].link.as_ref()?,
+                message: &self.built_bytes[built.bytes.clone()],
+                outcome: SendOutcome::Closed,
+            })
+        });
+        let mut messages: ArrayVec<ToSend<'_, L>, SENT_TOGETHER> = to_send.collect();
+        L::try_send(&mut messages);
+        let outcomes: ArrayVec<SendOutcome, SENT_TOGETHER> =
+            messages.iter().map(|message| message.outcome).collect();
+        drop(messages);
+        for (built, outcome) in self.built.drain(..).zip(outcomes) {
+            match outcome {
+                SendOutcome::Sent => {
+                    let bytes = built.bytes.len();
+                    self.sessions[built.session].sent(&self.history, bytes, built.header, now);
+                    self.stats.snapshots += 1;
+                    self.stats.cells_held += built.cells_held;
+                    self.stats.snapshot_bytes += bytes as u64;
+                }
+                SendOutcome::WouldBlock => self.stats.count_deferred(Deferred::Socket),
+                // The reading side says so soon, in the inbox.
+                SendOutcome::Closed => {}
+            }
+        }
+        self.built_bytes.clear();
     }
 
     /// Sends better coding tables to everyone, if there are some: before the first snapshot that uses them.
@@ -477,26 +524,4 @@ impl<L: Link> Room<L> {
         self.session_index(player)
             .and_then(|index| self.sessions[index].entity)
     }
-}
-
-fn send_parts<L: Link>(
-    link: &L,
-    snapshot: &Snapshot,
-    memo: &BlockMemo,
-    scratch: &mut Vec<u8>,
-) -> SendOutcome {
-    let mut parts: [&[u8]; PARTS_ON_STACK] = [&[]; PARTS_ON_STACK];
-    let mut count = 0;
-    for part in snapshot.parts(memo) {
-        if count == PARTS_ON_STACK {
-            scratch.clear();
-            snapshot
-                .parts(memo)
-                .for_each(|part| scratch.extend_from_slice(part));
-            return link.try_send(&[scratch]);
-        }
-        parts[count] = part;
-        count += 1;
-    }
-    link.try_send(&parts[..count])
 }

@@ -1,0 +1,36 @@
+//! Systems without io_uring.
+
+use crate::{Received, Send};
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// There is none on this system.
+#[derive(Debug)]
+pub struct Batch(Infallible);
+
+impl Batch {
+    /// `None`.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        None
+    }
+
+    /// See the Linux version.
+    pub fn send<'a>(
+        &mut self,
+        _: impl IntoIterator<Item = Send<'a>>,
+        _: impl FnMut(usize, io::Result<usize>),
+    ) {
+        match self.0 {}
+    }
+
+    /// See the Linux version.
+    pub fn receive<'a>(
+        &mut self,
+        _: impl IntoIterator<Item = BorrowedFd<'a>>,
+        _: impl FnMut(usize, Received<'_>),
+    ) {
+        match self.0 {}
+    }
+}
