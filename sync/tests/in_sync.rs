@@ -345,6 +345,10 @@ fn run(turns: &[Turn], encoding: Encoding) {
                 .iter_mut()
                 .for_each(|client| client.replica.set_tables(tables.clone()));
         }
+        // Whether blocks are encoded before somebody asks must not show.
+        if tick.0 % 3 != 0 {
+            memo.encode_ahead(&history);
+        }
         for (index, (client, look)) in clients.iter_mut().zip(&turn.looks).enumerate() {
             let layers = if look.layers {
                 LayerSet::default().with(Layer(1))
@@ -556,6 +560,7 @@ fn each_cell_is_encoded_once_however_many_look() {
     }
     let mut views = vec![View::default(); 200];
     let mut encoded_by_tick = Vec::new();
+    let mut unforeseen = 0;
     for tick in 1..20 {
         for slot in 0..10 {
             world.apply(
@@ -570,6 +575,8 @@ fn each_cell_is_encoded_once_however_many_look() {
         }
         history.publish(Tick(tick), &mut events, |out| world.publish(out));
         let before = memo.encoded();
+        memo.encode_ahead(&history);
+        let ahead = memo.encoded() - before;
         for view in &mut views {
             view.aim(
                 &schema.grid,
@@ -599,6 +606,9 @@ fn each_cell_is_encoded_once_however_many_look() {
             })
             .collect();
         encoded_by_tick.push((memo.encoded() - before, cells.len() as u64));
+        if tick > 3 {
+            unforeseen += memo.encoded() - before - ahead;
+        }
     }
     assert!(
         encoded_by_tick[1..]
@@ -607,6 +617,10 @@ fn each_cell_is_encoded_once_however_many_look() {
         "{encoded_by_tick:?}"
     );
     assert!(memo.reused() > memo.encoded() * 100);
+    assert_eq!(
+        unforeseen, 1,
+        "once a ship comes to where nothing had changed before"
+    );
 }
 
 #[test]

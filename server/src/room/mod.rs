@@ -195,14 +195,16 @@ impl<L: Link> Room<L> {
             .publish(tick, &mut self.events, |out| self.game.publish(out));
         let published = clock();
         self.improve_tables();
-        let encode = self.send_snapshots(now, &clock);
+        self.memo.encode_ahead(&self.history);
+        let encoded = clock();
+        self.send_snapshots(now);
         let sent = clock();
         self.stats.phases = PhaseTimes {
             input: taken.since(started),
             step: stepped.since(taken),
             publish: published.since(stepped),
-            encode,
-            send: sent.since(published).since(encode),
+            encode: encoded.since(published),
+            send: sent.since(encoded),
         };
     }
 
@@ -313,9 +315,8 @@ impl<L: Link> Room<L> {
         }
     }
 
-    /// Sends each session what brings it to the newest frame, as far as its window and its socket take it. Returns the time spent on encoding.
-    fn send_snapshots(&mut self, now: Micros, clock: impl Fn() -> Micros) -> Micros {
-        let mut encode = Micros(0);
+    /// Sends each session what brings it to the newest frame, as far as its window and its socket take it.
+    fn send_snapshots(&mut self, now: Micros) {
         beat(self.tick, now, &mut self.beat);
         let count = self.sessions.len();
         // Whoever is first gets the freshest snapshots, so everybody is in turn.
@@ -327,20 +328,13 @@ impl<L: Link> Room<L> {
         for index in (first..count).chain(0..first) {
             // Out of its place for the while: a clone would change a count that other threads share.
             if let Some(link) = self.sessions[index].link.take() {
-                encode = encode.plus(self.send_snapshot(index, &*link, now, &clock));
+                self.send_snapshot(index, &*link, now);
                 self.sessions[index].link = Some(link);
             }
         }
-        encode
     }
 
-    fn send_snapshot(
-        &mut self,
-        index: usize,
-        link: &L,
-        now: Micros,
-        clock: impl Fn() -> Micros,
-    ) -> Micros {
+    fn send_snapshot(&mut self, index: usize, link: &L, now: Micros) {
         let session = &mut self.sessions[index];
         if session.is_due(self.tick, self.settings.tick_rate) {
             link.send(&self.beat);
@@ -350,9 +344,8 @@ impl<L: Link> Room<L> {
         session.owe_view_hash(self.tick, self.settings.tick_rate);
         if !session.window.may_send(now) {
             self.stats.count_deferred(Deferred::Window);
-            return Micros(0);
+            return;
         }
-        let started = clock();
         let header = session.header();
         match session.window.fill() {
             None => self.fill.everything(),
@@ -373,7 +366,6 @@ impl<L: Link> Room<L> {
             header,
             |cell| self.fill.holds(cell),
         );
-        let encode = clock().since(started);
         match send_parts(link, &self.snapshot, &self.memo, &mut self.scratch) {
             SendOutcome::Sent => {
                 session.sent(&self.history, self.snapshot.len(), header, now);
@@ -385,7 +377,6 @@ impl<L: Link> Room<L> {
             // The reading side says so soon, in the inbox.
             SendOutcome::Closed => {}
         }
-        encode
     }
 
     /// Sends better coding tables to everyone, if there are some: before the first snapshot that uses them.
