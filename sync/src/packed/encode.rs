@@ -52,7 +52,9 @@ pub(crate) fn encode_block(
     if let Some(base) = base {
         let staying = std::mem::take(&mut packer.staying);
         for group in staying.chunk_by(|a, b| a.kind() == b.kind()) {
-            columns(history, base, previous, now, cell, group, packer, &mut out);
+            columns(
+                history, base, previous, now, cell, delta, group, packer, &mut out,
+            );
         }
         packer.staying = staying;
     }
@@ -196,6 +198,7 @@ fn columns(
     previous: Option<&Frame>,
     now: &Frame,
     cell: CellId,
+    delta: &CellDelta,
     group: &[RowKey],
     packer: &mut Packer,
     out: &mut BitWriter<'_>,
@@ -203,6 +206,11 @@ fn columns(
     let Some(kind) = group.first().map(|key| key.kind()) else {
         return;
     };
+    // Sorted by kind, and all of them have stayed; a look at each member would cost more than the rows that change.
+    let of_kind = delta.changed.partition_point(|key| key.kind() < kind);
+    let differing = delta.changed[of_kind..]
+        .iter()
+        .take_while(|key| key.kind() == kind);
     let (Some(schema), kind) = (history.schema().kind(kind), kind.index()) else {
         return;
     };
@@ -222,8 +230,7 @@ fn columns(
     };
     changed.clear();
     changed.extend(
-        group
-            .iter()
+        differing
             .filter(|key| is_changed(**key))
             .map(|key| (*key, is_predicted(*key))),
     );
