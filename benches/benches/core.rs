@@ -69,6 +69,10 @@ fn publish_diff_encode(c: &mut Criterion) {
     group.throughput(Throughput::Elements(10_000));
     let mut world = World::new(0, 10_000, 512);
     group.bench_function("publish", |b| b.iter(|| world.step()));
+    let mut world = World::new(1000, 10_000, 512);
+    group.bench_function("publish, with 1,000 more that move", |b| {
+        b.iter(|| world.step());
+    });
     group.finish();
 }
 

@@ -123,6 +123,14 @@ impl Grid {
         }
     }
 
+    /// Whether a cell is one of this layer's squares.
+    pub(crate) fn is_on(&self, cell: CellId, layer: Layer) -> bool {
+        let squares = self.columns * self.rows;
+        let first = 1 + u32::from(layer.0.min(self.layers - 1)) * squares;
+        // What comes before the first wraps round to more than there can be.
+        cell.0.wrapping_sub(first) < squares
+    }
+
     /// Every cell that a straight line from `from` to `to` touches on a layer, in no particular order and at least one.
     pub fn for_each_on_line(
         &self,
@@ -258,6 +266,11 @@ mod tests {
             CellId(24)
         );
         assert_eq!(grid.layer_of(CellId(13)), Layer(1));
+        for cell in 0..25 {
+            let layers = [0, 1, 9].map(|layer| grid.is_on(CellId(cell), Layer(layer)));
+            let upper = cell > 12;
+            assert_eq!(layers, [cell > 0 && !upper, upper, upper], "{cell}");
+        }
         assert_eq!(grid.square_of(CellId(24)), Some(IVec2::new(3, 2)));
     }
 

@@ -11,12 +11,14 @@ pub mod schema;
 
 // The server's half: from published rows to bytes.
 mod delta;
+mod draft;
 pub mod event;
 pub mod fill;
 pub mod frame;
 pub mod hash;
 pub mod history;
 mod least;
+mod members;
 pub mod memo;
 pub mod packed;
 mod path;
@@ -24,6 +26,7 @@ mod plain;
 mod ring;
 mod sent_ticks;
 pub mod snapshot;
+mod strip;
 pub mod view;
 pub mod window;
 

@@ -2,9 +2,9 @@
 //!
 //! In: requests by (cell, base, encoding). Out: ranges of one buffer that holds all blocks of the tick. In the steady state
 //! all clients have the same base, so the work grows with what changed and not with who looks, and nothing is allocated.
+//! Then it is also known beforehand what will be asked for, and encoded in one go before the first client asks.
 
 use crate::delta::CellDelta;
-use crate::frame::Frame;
 use crate::grid::CellId;
 use crate::history::History;
 use crate::ids::Tick;
@@ -58,6 +58,21 @@ pub struct BlockKey {
     pub encoding: Encoding,
 }
 
+impl BlockKey {
+    /// What a client asks for at `now` that was sent this block at `sent`.
+    fn followed_by(self, sent: Tick, now: Tick) -> Self {
+        let previous = match self.encoding {
+            Encoding::Plain => None,
+            Encoding::Packed => packed::previous_for_prediction(Some(sent), self.base, now),
+        };
+        Self {
+            base: Some(sent),
+            previous,
+            ..self
+        }
+    }
+}
+
 /// The encoded blocks of one tick.
 #[derive(Debug)]
 pub struct BlockMemo {
@@ -66,6 +81,8 @@ pub struct BlockMemo {
     entries: Vec<Entry>,
     /// For each cell, its newest entry plus 1; 0: none. The entries of a cell are chained by `Entry::next`.
     heads: Vec<u32>,
+    /// What [`Self::encode_ahead`] is about to encode.
+    ahead: Vec<BlockKey>,
     delta: CellDelta,
     packer: Packer,
     encoded: u64,
@@ -77,6 +94,8 @@ struct Entry {
     key: BlockKey,
     block: Range<usize>,
     next: u32,
+    /// Whether somebody has asked for it yet.
+    is_asked: bool,
 }
 
 impl BlockMemo {
@@ -88,6 +107,7 @@ impl BlockMemo {
             buffer: Vec::new(),
             entries: Vec::new(),
             heads: Vec::new(),
+            ahead: Vec::new(),
             delta: CellDelta::default(),
             packer: Packer::new(Arc::new(Tables::initial(schema)), Tally::new(schema)),
             encoded: 0,
@@ -112,6 +132,30 @@ impl BlockMemo {
         false
     }
 
+    /// Encodes what those will ask for who were sent the last two frames: the same cells, as far as they changed. Call it
+    /// once the newest frame is published; what it does not foresee is encoded when it is first asked for.
+    pub fn encode_ahead(&mut self, history: &History) {
+        let (Some(newest), Some(before)) = (history.newest(), self.tick) else {
+            return;
+        };
+        if history.previous_tick() != Some(before) {
+            return;
+        }
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.clear();
+        let is_steady = |entry: &&Entry| entry.is_asked && entry.key.base == before.before(1);
+        let steady = self.entries.iter().filter(is_steady);
+        ahead.extend(steady.map(|entry| entry.key.followed_by(before, newest.tick())));
+        self.start_tick(newest.tick(), history.schema().grid.cell_count());
+        for key in &ahead {
+            // Two of last tick's may be followed by the same one.
+            if history.changed_at(key.cell) > before && self.find(*key).is_none() {
+                self.encode(history, *key, false);
+            }
+        }
+        self.ahead = ahead;
+    }
+
     /// The block for `key` to the history's newest frame: a range for [`Self::bytes`]. Empty where the history is empty.
     ///
     /// A base that the history no longer holds gives a keyframe.
@@ -125,16 +169,15 @@ impl BlockMemo {
         if let Some(block) = self.known(key) {
             return block;
         }
-        let base = key.base.and_then(|tick| history.at(tick));
+        // What the history no longer holds is as good as nothing: such keys share the keyframe.
+        let base = key.base.filter(|tick| history.at(*tick).is_some());
         let previous = key
             .previous
-            .and_then(|tick| history.at(tick))
-            .filter(|_| base.is_some());
-        // What the history no longer holds is as good as nothing: such keys share the keyframe.
+            .filter(|tick| base.is_some() && history.at(*tick).is_some());
         let asked = key;
         let key = BlockKey {
-            base: base.map(Frame::tick),
-            previous: previous.map(Frame::tick),
+            base,
+            previous,
             ..key
         };
         if key != asked
@@ -142,6 +185,13 @@ impl BlockMemo {
         {
             return block;
         }
+        self.encode(history, key, true)
+    }
+
+    /// Encodes the block for a key whose ticks the history holds.
+    fn encode(&mut self, history: &History, key: BlockKey, is_asked: bool) -> Range<usize> {
+        let base = key.base.and_then(|tick| history.at(tick));
+        let previous = key.previous.and_then(|tick| history.at(tick));
         self.encoded += 1;
         self.delta.compute(history, base, key.cell);
         let start = self.buffer.len();
@@ -162,20 +212,27 @@ impl BlockMemo {
             key,
             block: block.clone(),
             next: self.heads[key.cell.index()],
+            is_asked,
         });
         self.heads[key.cell.index()] = self.entries.len() as u32;
         block
     }
 
+    /// Answers a request from what is encoded already.
     fn known(&mut self, key: BlockKey) -> Option<Range<usize>> {
+        let index = self.find(key)?;
+        let entry = &mut self.entries[index];
+        self.reused += u64::from(entry.is_asked);
+        entry.is_asked = true;
+        Some(entry.block.clone())
+    }
+
+    fn find(&self, key: BlockKey) -> Option<usize> {
         let mut next = self.heads[key.cell.index()];
-        while let Some(entry) = next
-            .checked_sub(1)
-            .map(|index| &self.entries[index as usize])
-        {
+        while let Some(index) = next.checked_sub(1) {
+            let entry = &self.entries[index as usize];
             if entry.key == key {
-                self.reused += 1;
-                return Some(entry.block.clone());
+                return Some(index as usize);
             }
             next = entry.next;
         }

@@ -228,7 +228,7 @@ impl Lane {
             value
         } else {
             // The remainder is below the modulus, which is at most i32::MAX (Schema::validate).
-            i64::from(value).rem_euclid(i64::from(self.modulus)) as i32
+            wrap(i64::from(value), i64::from(self.modulus)) as i32
         }
     }
 
@@ -239,7 +239,7 @@ impl Lane {
             return to.wrapping_sub(from);
         }
         let modulus = i64::from(self.modulus);
-        let difference = (i64::from(to) - i64::from(from)).rem_euclid(modulus);
+        let difference = wrap(i64::from(to) - i64::from(from), modulus);
         let shorter = if difference > (modulus - 1) / 2 {
             difference - modulus
         } else {
@@ -254,7 +254,8 @@ impl Lane {
         if self.modulus == 0 {
             return from.wrapping_add(difference);
         }
-        (i64::from(from) + i64::from(difference)).rem_euclid(i64::from(self.modulus)) as i32
+        let sum = i64::from(from) + i64::from(difference);
+        wrap(sum, i64::from(self.modulus)) as i32
     }
 
     /// Where a value that went from `before` to `now` is expected next: as far on again, if the lane is continuous; else where it is.
@@ -302,6 +303,22 @@ impl Lane {
     }
 }
 
+/// `value` modulo `modulus`, which is above 0. What lies less than a turn off, as nearly all does, is not divided.
+fn wrap(value: i64, modulus: i64) -> i64 {
+    let near = if value < 0 {
+        value + modulus
+    } else if value >= modulus {
+        value - modulus
+    } else {
+        value
+    };
+    if (0..modulus).contains(&near) {
+        near
+    } else {
+        value.rem_euclid(modulus)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,6 +330,13 @@ mod tests {
             let lane = Lane { modulus, ..Lane::default() };
             let (a, b) = (lane.normalise(a), lane.normalise(b));
             prop_assert_eq!(lane.add(a, lane.difference(a, b)), b);
+        }
+
+        #[test]
+        fn wrapping_is_the_remainder(value in -1_i64 << 34..1 << 34, turns in -3_i64..3, modulus in 1..=i64::from(i32::MAX)) {
+            prop_assert_eq!(wrap(value, modulus), value.rem_euclid(modulus));
+            let near = value % modulus + turns * modulus;
+            prop_assert_eq!(wrap(near, modulus), near.rem_euclid(modulus));
         }
 
         #[test]

@@ -207,6 +207,7 @@ impl ViewCell {
     }
 
     /// The block that brings the cell to the newest frame; `None`: nothing has changed since its base.
+    #[inline]
     pub fn block_due(&self, history: &History, encoding: Encoding) -> Option<BlockKey> {
         let now = history.newest()?;
         let base = self.base();

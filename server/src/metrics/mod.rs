@@ -64,9 +64,9 @@ labels! {
         Step = "step",
         /// The frame is written, and sorted into cells.
         Publish = "publish",
-        /// Blocks are encoded.
+        /// Blocks that all are sure to want are encoded.
         Encode = "encode",
-        /// Snapshots are assembled and written.
+        /// Snapshots are assembled and written, and blocks encoded that only few want.
         Send = "send",
     }
 }

@@ -189,11 +189,6 @@ impl<L: Link> Room<L> {
         };
         let mut stats = std::mem::replace(&mut self.stats, next);
         stats.sessions = self.sessions.len();
-        stats.players = self
-            .sessions
-            .iter()
-            .filter(|session| session.link.is_some())
-            .count();
         stats.entities = self
             .history
             .newest()
@@ -213,14 +208,16 @@ impl<L: Link> Room<L> {
             .publish(tick, &mut self.events, |out| self.game.publish(out));
         let published = clock();
         self.improve_tables();
-        let encode = self.send_snapshots(now, &clock);
+        self.memo.encode_ahead(&self.history);
+        let encoded = clock();
+        self.send_snapshots(now);
         let sent = clock();
         self.stats.phases = PhaseTimes {
             input: taken.since(started),
             step: stepped.since(taken),
             publish: published.since(stepped),
-            encode,
-            send: sent.since(published).since(encode),
+            encode: encoded.since(published),
+            send: sent.since(encoded),
         };
     }
 
@@ -331,9 +328,8 @@ impl<L: Link> Room<L> {
         }
     }
 
-    /// Sends each session what brings it to the newest frame, as far as its window and its socket take it. Returns the time spent on encoding.
-    fn send_snapshots(&mut self, now: Micros, clock: impl Fn() -> Micros) -> Micros {
-        let mut encode = Micros(0);
+    /// Sends each session what brings it to the newest frame, as far as its window and its socket take it.
+    fn send_snapshots(&mut self, now: Micros) {
         beat(self.tick, now, &mut self.beat);
         let count = self.sessions.len();
         // Whoever is first gets the freshest snapshots, so everybody is in turn.
@@ -342,6 +338,7 @@ impl<L: Link> Room<L> {
         } else {
             self.tick.0 as usize % count
         };
+        self.stats.players = 0;
         for index in (first..count).chain(0..first) {
             prefetch::ahead(
                 &self.sessions,
@@ -349,21 +346,21 @@ impl<L: Link> Room<L> {
                 prefetch::near,
                 Session::prefetch_snapshot,
             );
-            encode = encode.plus(self.build_snapshot(index, now, &clock));
+            self.build_snapshot(index, now);
             if self.built.is_full() {
                 self.send_built(now);
             }
         }
         self.send_built(now);
-        encode
     }
 
-    /// Builds one session's snapshot, if it may have one now. Returns the time spent on encoding.
-    fn build_snapshot(&mut self, index: usize, now: Micros, clock: impl Fn() -> Micros) -> Micros {
+    /// Builds one session's snapshot, if it may have one now.
+    fn build_snapshot(&mut self, index: usize, now: Micros) {
         let session = &mut self.sessions[index];
         let Some(link) = &session.link else {
-            return Micros(0);
+            return;
         };
+        self.stats.players += 1;
         if session.is_due(self.tick, self.settings.tick_rate) {
             link.send(&self.beat);
         }
@@ -372,9 +369,8 @@ impl<L: Link> Room<L> {
         session.owe_view_hash(self.tick, self.settings.tick_rate);
         if !session.window.may_send(now) {
             self.stats.count_deferred(Deferred::Window);
-            return Micros(0);
+            return;
         }
-        let started = clock();
         let header = session.header();
         match session.window.fill() {
             None => self.fill.everything(),
@@ -395,7 +391,6 @@ impl<L: Link> Room<L> {
             header,
             |cell| self.fill.holds(cell),
         );
-        let encode = clock().since(started);
         let start = self.built_bytes.len();
         for part in self.snapshot.parts(&self.memo) {
             self.built_bytes.extend_from_slice(part);
@@ -406,7 +401,6 @@ impl<L: Link> Room<L> {
             bytes: start..self.built_bytes.len(),
             cells_held: self.fill.held_count() as u64,
         });
-        encode
     }
 
     /// Sends what was built, and notes what the sockets took.

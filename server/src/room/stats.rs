@@ -13,9 +13,9 @@ pub struct PhaseTimes {
     pub step: Micros,
     /// The frame was written and compared.
     pub publish: Micros,
-    /// Snapshots were put together, and blocks encoded.
+    /// What all are sure to want was encoded, once each.
     pub encode: Micros,
-    /// Snapshots were written.
+    /// Each client's snapshot was put together and written; blocks that only few want were encoded.
     pub send: Micros,
 }
 

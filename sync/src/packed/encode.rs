@@ -8,7 +8,7 @@ use crate::frame::Frame;
 use crate::grid::CellId;
 use crate::history::History;
 use crate::ids::RowKey;
-use crate::schema::Kind;
+use crate::schema::Lane;
 use std::sync::Arc;
 
 /// What packing needs besides the block: the tables in use, what they are measured by, and memory that is used again.
@@ -52,7 +52,9 @@ pub(crate) fn encode_block(
     if let Some(base) = base {
         let staying = std::mem::take(&mut packer.staying);
         for group in staying.chunk_by(|a, b| a.kind() == b.kind()) {
-            columns(history, base, previous, now, cell, group, packer, &mut out);
+            columns(
+                history, base, previous, now, cell, delta, group, packer, &mut out,
+            );
         }
         packer.staying = staying;
     }
@@ -196,6 +198,7 @@ fn columns(
     previous: Option<&Frame>,
     now: &Frame,
     cell: CellId,
+    delta: &CellDelta,
     group: &[RowKey],
     packer: &mut Packer,
     out: &mut BitWriter<'_>,
@@ -203,6 +206,11 @@ fn columns(
     let Some(kind) = group.first().map(|key| key.kind()) else {
         return;
     };
+    // Sorted by kind, and all of them have stayed; a look at each member would cost more than the rows that change.
+    let of_kind = delta.changed.partition_point(|key| key.kind() < kind);
+    let differing = delta.changed[of_kind..]
+        .iter()
+        .take_while(|key| key.kind() == kind);
     let (Some(schema), kind) = (history.schema().kind(kind), kind.index()) else {
         return;
     };
@@ -213,6 +221,7 @@ fn columns(
         residuals,
         ..
     } = packer;
+    // Word by word: rows are a few words long, and a call of memcmp costs more than that.
     let is_changed = |key: RowKey| base.lanes(key).ne(now.lanes(key));
     let is_predicted = |key: RowKey| {
         previous.is_some_and(|previous| {
@@ -221,8 +230,7 @@ fn columns(
     };
     changed.clear();
     changed.extend(
-        group
-            .iter()
+        differing
             .filter(|key| is_changed(**key))
             .map(|key| (*key, is_predicted(*key))),
     );
@@ -234,19 +242,20 @@ fn columns(
         }
         which(group, changed, out);
     }
-    // Residuals of all lanes, column by column.
+    // Residuals of all lanes: computed row by row, as the frames hold them, and kept column by column, as they are sent.
     residuals.clear();
+    residuals.resize(schema.lanes.len() * changed.len(), 0);
     let mut lanes = 0_u64;
-    for lane in 0..schema.lanes.len() {
-        let start = residuals.len();
-        residuals.extend(changed.iter().map(|(key, is_predicted)| {
-            let previous = previous.filter(|_| *is_predicted);
-            residual(schema, lane, *key, base, previous, now)
-        }));
-        let has_changed = residuals[start..].iter().any(|residual| *residual != 0);
-        lanes |= u64::from(has_changed) << lane;
-        if !has_changed {
-            residuals.truncate(start);
+    for (index, (key, is_predicted)) in changed.iter().enumerate() {
+        let (base, now) = (base.row(*key), now.row(*key));
+        let previous = previous
+            .filter(|_| *is_predicted)
+            .map(|previous| previous.row(*key));
+        let columns = residuals.chunks_exact_mut(changed.len());
+        for (lane, (column, it)) in columns.zip(&schema.lanes).enumerate() {
+            let residual = residual(it, lane, base, previous, now);
+            column[index] = residual;
+            lanes |= u64::from(residual != 0) << lane;
         }
     }
     tally.group(kind, lanes);
@@ -258,20 +267,11 @@ fn columns(
     if !is_usual {
         (0..schema.lanes.len()).for_each(|lane| out.flag(lanes >> lane & 1 == 1));
     }
-    let mut columns = residuals.chunks_exact(changed.len());
-    for lane in (0..schema.lanes.len()).filter(|lane| sent >> lane & 1 == 1) {
-        let column = if lanes >> lane & 1 == 1 {
-            columns.next()
-        } else {
-            None
-        };
-        for (index, (_, is_predicted)) in changed.iter().enumerate() {
-            let residual = column
-                .and_then(|column| column.get(index))
-                .copied()
-                .unwrap_or(0);
+    let columns = residuals.chunks_exact(changed.len()).enumerate();
+    for (lane, column) in columns.filter(|(lane, _)| sent >> lane & 1 == 1) {
+        for (residual, (_, is_predicted)) in column.iter().zip(&*changed) {
             if let Some(code) = tables.code(kind, lane, *is_predicted) {
-                let symbol = code.write(residual, out);
+                let symbol = code.write(*residual, out);
                 tally.residual(kind, lane, *is_predicted, symbol);
             }
         }
@@ -307,19 +307,12 @@ fn which(group: &[RowKey], changed: &[(RowKey, bool)], out: &mut BitWriter<'_>) 
     }
 }
 
-fn residual(
-    kind: &Kind,
-    lane: usize,
-    key: RowKey,
-    base: &Frame,
-    previous: Option<&Frame>,
-    now: &Frame,
-) -> i32 {
-    let value = |frame: &Frame| frame.lane(key, lane);
-    let lane = &kind.lanes[lane];
-    let predicted = match previous {
+/// What to add to the lane's expected value to get the present one, by the row at the base, before it (if it predicts), and now.
+fn residual(lane: &Lane, at: usize, base: &[i32], previous: Option<&[i32]>, now: &[i32]) -> i32 {
+    let value = |row: &[i32]| row.get(at).copied().unwrap_or(0);
+    let expected = match previous {
         Some(previous) => lane.extrapolate(value(previous), value(base)),
         None => value(base),
     };
-    lane.difference(predicted, value(now))
+    lane.difference(expected, value(now))
 }

@@ -1,20 +1,20 @@
-//! The lobby: from a connection's first message to its place in a room.
+//! The lobby: which rooms there are, and on which worker.
 //!
-//! In: connections from `net`, questions from `ops`. Out: commands to workers. Makes rooms on demand, each on the worker
-//! with the fewest; checks `Hello` and turns every later message into a validated type, so that nothing behind it checks again.
+//! In: guests who want to a room, questions from `ops`. Out: commands to workers. Makes rooms on demand, each on the worker
+//! with the fewest. What a connection says is read in `guest.rs`.
 
-use crate::clock;
+mod guest;
+
+pub use guest::Guest;
+
 use crate::clock::now;
-use crate::close::{Close, CloseCode, Disconnect};
+use crate::close::{Close, CloseCode};
 use crate::config::Config;
-use crate::metrics::{InputOutcome, Metrics};
+use crate::metrics::Metrics;
 use crate::net::connection::Connection;
-use crate::net::handler::{Handler, Health, Rooms};
-use crate::net::served::Move;
-use crate::room::{Arrived, Hello, Inbox, InputsArrived, Room, RoomSettings};
-use crate::ticket;
+use crate::net::handler::{Health, Rooms};
+use crate::room::{Hello, Inbox, Room, RoomSettings};
 use crate::worker::{Command, RoomEntry, Worker};
-use prost::Message as _;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -22,17 +22,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire_game::{Game, GameSettings};
-use tickwire_proto::v1::{self, client_message::Body, server_message};
 use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
-use tickwire_sync::memo::Encoding;
 use tokio::sync::oneshot;
 
-/// The room of those who name none.
-const DEFAULT_ROOM: &str = "main";
-const MAX_ROOM_NAME: usize = 32;
-/// Ticks per second from which a room's worker reads its connections; below, a poller does.
-const LEAST_RATE_TO_READ: u32 = 20;
 /// A worker that has not moved for this long is dead.
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 /// A server that has been late for this long takes no new players.
@@ -200,55 +193,6 @@ impl Lobby {
         }
         answers
     }
-
-    fn check_hello(
-        &self,
-        hello: v1::Hello,
-        url_room: Option<&str>,
-    ) -> Result<(String, Hello), Close> {
-        let unsupported = |reason: String| Close::new(CloseCode::UnknownOrUnsupported, reason);
-        if hello.version != tickwire_proto::VERSION {
-            return Err(unsupported(format!(
-                "protocol version {} is not spoken here; use {}",
-                hello.version,
-                tickwire_proto::VERSION
-            )));
-        }
-        let room = match (url_room, hello.room.as_str()) {
-            (Some(url), "") => url,
-            (Some(url), said) if url != said => {
-                return Err(unsupported(
-                    "Hello names another room than the URL".to_owned(),
-                ));
-            }
-            (_, "") => DEFAULT_ROOM,
-            (_, said) => said,
-        };
-        let is_name = |character: char| {
-            character.is_ascii_alphanumeric() || character == '-' || character == '_'
-        };
-        if room.is_empty() || room.len() > MAX_ROOM_NAME || !room.chars().all(is_name) {
-            return Err(unsupported(
-                "a room's name is 1 to 32 letters, digits, - or _".to_owned(),
-            ));
-        }
-        let encoding = Encoding::negotiate(hello.encoding());
-        let mut checked = Hello {
-            name: hello.name,
-            subject: None,
-            resume_token: hello.resume_token,
-            last_message: hello.last_message,
-            encoding,
-            is_spectator: hello.spectate,
-        };
-        if let Some(secret) = &self.config.ticket_secret {
-            let ticket = ticket::check(secret, &hello.ticket, room)
-                .map_err(|error| Close::new(CloseCode::Policy, error.to_string()))?;
-            checked.name = ticket.name.unwrap_or(checked.name);
-            checked.subject = Some(ticket.sub);
-        }
-        Ok((room.to_owned(), checked))
-    }
 }
 
 impl Place {
@@ -279,160 +223,6 @@ fn seed_of(name: &str) -> u64 {
     tickwire_game::hash_of_sources(&[name.as_bytes()])
 }
 
-/// Receives what one connection's peer says.
-pub struct Guest {
-    lobby: Arc<Lobby>,
-    connection: Arc<Connection>,
-    url_room: Option<String>,
-    inside: Option<Inside>,
-    /// To the room's worker.
-    moves: Option<Move>,
-}
-
-struct Inside {
-    inbox: Arc<Inbox>,
-    ticks: TickClock,
-}
-
-impl Guest {
-    fn hello(&mut self, hello: v1::Hello) -> Result<(), Close> {
-        if self.inside.is_some() {
-            return Err(Close::new(
-                CloseCode::WrongOrder,
-                "Hello comes once, at the start",
-            ));
-        }
-        let (room, hello) = self.lobby.check_hello(hello, self.url_room.as_deref())?;
-        let inbox = Arc::new(Inbox::default());
-        self.connection.mark_greeted();
-        let place = self
-            .lobby
-            .send_to_room(&room, hello, &self.connection, &inbox)?;
-        let ticks = place.ticks;
-        self.inside = Some(Inside { inbox, ticks });
-        // A worker reads once a tick; where ticks are rare, answers would be late.
-        if ticks.tick_rate >= LEAST_RATE_TO_READ {
-            let lobby = Arc::clone(&self.lobby);
-            self.moves = Some(Box::new(move |reader| {
-                lobby.workers[place.worker].send(Command::Read { room, reader });
-            }));
-        }
-        Ok(())
-    }
-
-    fn put_inputs(&self, inside: &Inside, inputs: InputsArrived) {
-        if !inside.inbox.put(Arrived::Inputs(inputs)) {
-            self.lobby.metrics.inputs.get(InputOutcome::Rejected).inc();
-        }
-    }
-
-    fn pong(&self, inside: &Inside, ping: &v1::Ping, arrived: Instant) {
-        let now = now();
-        let tick = inside.ticks.ticks_at(now.0 as f64).max(0.0) as u32;
-        let pong = v1::Pong {
-            stamp: ping.stamp,
-            clock_us: now.0,
-            tick,
-            held_us: now.since(clock::at(arrived)).0 as u32,
-        };
-        let message = v1::ServerMessage {
-            body: Some(server_message::Body::Pong(pong)),
-        };
-        let _ = self.connection.send(&[&message.encode_to_vec()]);
-    }
-}
-
-impl Handler for Guest {
-    fn message(&mut self, payload: &[u8], arrived: Instant) -> Result<(), Close> {
-        let malformed = || {
-            Close::new(
-                CloseCode::Malformed,
-                "this is no ClientMessage; see docs/PROTOCOL.md",
-            )
-        };
-        if let (Some(inside), Some(inputs)) = (
-            &self.inside,
-            InputsArrived::read(payload, clock::at(arrived)),
-        ) {
-            self.put_inputs(inside, inputs);
-            return Ok(());
-        }
-        let message = v1::ClientMessage::decode(payload).map_err(|_| malformed())?;
-        // A message of a later version is no mistake.
-        let Some(body) = message.body else {
-            return Ok(());
-        };
-        let Some(inside) = &self.inside else {
-            return match body {
-                Body::Hello(hello) => self.hello(hello),
-                _ => Err(Close::new(CloseCode::WrongOrder, "say Hello first")),
-            };
-        };
-        let is_taken = match body {
-            Body::Hello(hello) => return self.hello(hello),
-            Body::Inputs(inputs) => {
-                match InputsArrived::new(&inputs, clock::at(arrived)) {
-                    Some(inputs) => self.put_inputs(inside, inputs),
-                    None => self.lobby.metrics.inputs.get(InputOutcome::Rejected).inc(),
-                }
-                true
-            }
-            Body::Chat(chat) => inside.inbox.put(Arrived::Chat(chat.text)),
-            Body::Resync(resync) => inside.inbox.put(Arrived::Resync {
-                view_mismatch: resync.view_mismatch,
-            }),
-            Body::Leave(_) => inside.inbox.put(Arrived::Leave),
-            Body::Ping(ping) => {
-                self.pong(inside, &ping, arrived);
-                true
-            }
-        };
-        if !is_taken {
-            tracing::debug!(
-                connection = self.connection.id().0,
-                "more messages than a tick can take; one was dropped"
-            );
-        }
-        Ok(())
-    }
-
-    fn prefetch(&self) {
-        if let Some(inside) = &self.inside {
-            tickwire_prefetch::near(&*inside.inbox);
-        }
-    }
-
-    fn moves(&self) -> bool {
-        self.moves.is_some()
-    }
-
-    fn take_move(&mut self) -> Option<Move> {
-        self.moves.take()
-    }
-
-    fn flood_warning(&mut self) {
-        let notice = v1::Notice {
-            text: "you send more messages than anyone needs; slow down or be disconnected"
-                .to_owned(),
-        };
-        let message = v1::ServerMessage {
-            body: Some(server_message::Body::Notice(notice)),
-        };
-        let _ = self.connection.send(&[&message.encode_to_vec()]);
-    }
-
-    fn closed(&mut self, why: Disconnect) {
-        if let Some(inside) = self.inside.take() {
-            tracing::debug!(
-                connection = self.connection.id().0,
-                ?why,
-                "connection ended"
-            );
-            inside.inbox.put(Arrived::Gone);
-        }
-    }
-}
-
 impl Rooms for Lobby {
     type Handler = Guest;
 
@@ -442,13 +232,7 @@ impl Rooms for Lobby {
         room: Option<String>,
         _deadline: Instant,
     ) -> Guest {
-        Guest {
-            lobby: Arc::clone(self),
-            connection,
-            url_room: room,
-            inside: None,
-            moves: None,
-        }
+        Guest::new(Arc::clone(self), connection, room)
     }
 
     async fn room_state(&self, room: &str) -> Option<Value> {

@@ -4,12 +4,19 @@
 //! an entity while cells stand at different ticks; events, each once. Never panics on what comes from a network: a snapshot
 //! that cannot be right is an error, after which the replica waits for one that starts over.
 
+mod row;
+mod shown;
+
+pub use row::Row;
+
 use crate::grid::CellId;
 use crate::hash;
-use crate::ids::{EntityId, KindId, RowKey, Tick};
+use crate::ids::{EntityId, RowKey, Tick};
 use crate::packed::{self, Tables};
-use crate::schema::{Kind, Lane, Schema};
+use crate::schema::Schema;
 use crate::sent_ticks::SentTicks;
+use row::key;
+use shown::Limbo;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use thiserror::Error;
@@ -39,31 +46,6 @@ pub enum ReplicaError {
     /// Bytes after the last packed block.
     #[error("there are bytes after the last packed block")]
     Trailing,
-}
-
-/// One entity as the replica has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
-    /// The entity's name.
-    pub id: EntityId,
-    /// Public lanes, in the schema's order.
-    pub lanes: Vec<i32>,
-    /// Texts, in the schema's order.
-    pub texts: Vec<Arc<str>>,
-    motion: Motion,
-}
-
-/// What the packed encoding predicts a row by.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Motion {
-    /// The lanes before the last change.
-    before: Vec<i32>,
-    /// The tick of that change; with `entered` if there was none.
-    changed: Tick,
-    /// Since when the row has been in its cell.
-    entered: Tick,
-    /// In a change that is being read: the lanes are predicted by `before`.
-    is_predicted: bool,
 }
 
 /// An event that came for the first time.
@@ -181,13 +163,6 @@ struct Cell {
     rows: Vec<Row>,
 }
 
-#[derive(Clone, Debug)]
-struct Limbo {
-    row: Row,
-    tick: Tick,
-    to: CellId,
-}
-
 impl Replica {
     /// An empty replica, which waits for a first snapshot.
     #[must_use]
@@ -278,60 +253,6 @@ impl Replica {
         std::mem::take(&mut self.events)
     }
 
-    /// Every entity to show: its row, the tick at which that stands, and which ticks of its cell were received.
-    ///
-    /// While cells stand at different ticks this is the row with the newest tick of its entity; a newer 'gone' hides it, and
-    /// one that left towards a cell which has not caught up lives on.
-    #[must_use]
-    pub fn shown(&self) -> Vec<(&Row, Tick, SentTicks)> {
-        let count = self.cells.values().map(|cell| cell.rows.len()).sum();
-        let mut shown: Vec<(&Row, Tick, SentTicks)> = Vec::with_capacity(count);
-        for cell in self.cells.values() {
-            shown.extend(cell.rows.iter().map(|row| (row, cell.tick, cell.sent)));
-        }
-        if self.is_even() {
-            return shown;
-        }
-        let limbo = self
-            .limbo
-            .iter()
-            .filter_map(|limbo| Some((&limbo.row, limbo.tick, self.cells.get(&limbo.to)?.sent)));
-        shown.extend(limbo);
-        shown.retain(|(row, tick, _)| self.gone.get(&row.id).is_none_or(|gone| gone <= tick));
-        shown.sort_unstable_by_key(|(row, tick, _)| (row.id.key(), row.id.generation, *tick));
-        shown.reverse();
-        shown.dedup_by_key(|(row, _, _)| row.id.key());
-        shown
-    }
-
-    /// The row to show of one entity, whatever its generation, and the tick at which it stands.
-    #[must_use]
-    pub fn find_with_tick(&self, key: RowKey) -> Option<(&Row, Tick)> {
-        if self.is_even() {
-            return self.find(key).map(|row| (row, self.tick));
-        }
-        let shown = self
-            .shown()
-            .into_iter()
-            .find(|(row, _, _)| row.id.key() == key);
-        shown.map(|(row, tick, _)| (row, tick))
-    }
-
-    /// The row to show of one entity, whatever its generation.
-    #[must_use]
-    pub fn find(&self, key: RowKey) -> Option<&Row> {
-        if !self.is_even() {
-            return self
-                .shown()
-                .into_iter()
-                .map(|(row, _, _)| row)
-                .find(|row| row.id.key() == key);
-        }
-        self.cells
-            .values()
-            .find_map(|cell| cell.position(key).ok().map(|position| &cell.rows[position]))
-    }
-
     /// The hash over the view, as the server computes it.
     #[must_use]
     pub fn view_hash(&self) -> u64 {
@@ -342,11 +263,6 @@ impl Replica {
                 .fold(0_u64, |sum, row| sum.wrapping_add(row.hash()));
             sum.wrapping_add(hash::cell_in_view(*id, rows))
         })
-    }
-
-    /// Whether every cell stands at the newest tick.
-    fn is_even(&self) -> bool {
-        self.cells.values().all(|cell| cell.tick == self.tick)
     }
 
     fn try_apply(
@@ -443,56 +359,6 @@ impl Replica {
         }
         Ok(())
     }
-
-    /// Decides what to show of the rows that left, once all cells of the snapshot are in place. Returns who may be out of sight.
-    fn settle(&mut self, left: Vec<(Row, Option<CellId>)>) -> Vec<EntityId> {
-        let (cells, now) = (&self.cells, self.tick);
-        // Nearly all that leave for a cell of the view are there.
-        let is_there = |to: Option<CellId>, id: EntityId| {
-            let cell = to.and_then(|to| cells.get(&to));
-            cell.is_some_and(|cell| {
-                cell.position(id.key())
-                    .is_ok_and(|position| cell.rows[position].id == id)
-            })
-        };
-        let lost = left
-            .iter()
-            .filter(|(row, to)| !is_there(*to, row.id))
-            .map(|(row, _)| row.id)
-            .collect();
-        self.limbo.retain(|limbo| {
-            cells
-                .get(&limbo.to)
-                .is_some_and(|cell| cell.tick < limbo.tick)
-        });
-        if self.is_even() {
-            self.limbo.clear();
-            self.gone.clear();
-            return lost;
-        }
-        for (row, to) in left {
-            match to {
-                None => {
-                    self.limbo.retain(|limbo| limbo.row.id != row.id);
-                    self.gone.insert(row.id, now);
-                }
-                Some(to) if self.cells.get(&to).is_some_and(|cell| cell.tick < now) => {
-                    self.limbo.retain(|limbo| limbo.row.id != row.id);
-                    self.limbo.push(Limbo { row, tick: now, to });
-                }
-                // Into a cell that is up to date, or out of sight.
-                Some(_) => {}
-            }
-        }
-        let oldest = self
-            .cells
-            .values()
-            .map(|cell| cell.tick)
-            .min()
-            .unwrap_or(now);
-        self.gone.retain(|_, gone| *gone > oldest);
-        lost
-    }
 }
 
 /// Applies a plain block.
@@ -576,125 +442,6 @@ impl Cell {
         let key = key(kind, slot)?;
         self.position(key)
             .map_err(|_| ReplicaError::Row(kind, slot))
-    }
-}
-
-fn key(kind: u32, slot: u32) -> Result<RowKey, ReplicaError> {
-    match u8::try_from(kind) {
-        Ok(kind) if slot < EntityId::MAX_SLOTS => Ok(RowKey::new(KindId(kind), slot)),
-        _ => Err(ReplicaError::Shape(kind, slot)),
-    }
-}
-
-impl Row {
-    /// A row that entered its cell at `tick`.
-    #[must_use]
-    pub fn new(id: EntityId, lanes: Vec<i32>, texts: Vec<Arc<str>>, tick: Tick) -> Self {
-        let motion = Motion {
-            before: Vec::new(),
-            changed: tick,
-            entered: tick,
-            is_predicted: false,
-        };
-        Self {
-            id,
-            lanes,
-            texts,
-            motion,
-        }
-    }
-
-    /// Makes ready for a change to `tick`. `previous`: the tick before the row's, if both predict; then the lanes are taken on
-    /// from their values there.
-    pub(crate) fn begin_change(&mut self, previous: Option<Tick>, tick: Tick) {
-        let motion = &mut self.motion;
-        motion.is_predicted = previous.is_some_and(|previous| motion.entered <= previous);
-        // A row that did not change last was the same before.
-        let has_just_changed = previous.is_some_and(|previous| motion.changed > previous)
-            && motion.before.len() == self.lanes.len();
-        if !has_just_changed {
-            motion.before.clear();
-            motion.before.extend_from_slice(&self.lanes);
-        }
-        motion.changed = tick;
-    }
-
-    /// Whether [`Self::begin_change`] was called for this tick.
-    pub(crate) fn is_changing(&self, tick: Tick) -> bool {
-        self.motion.changed == tick
-    }
-
-    pub(crate) fn is_predicted(&self) -> bool {
-        self.motion.is_predicted
-    }
-
-    /// Moves one lane to its new value, from where it was or was predicted; what it was before is kept for the next prediction.
-    pub(crate) fn move_lane(&mut self, index: usize, lane: &Lane, residual: i32) {
-        let (Some(value), Some(before)) =
-            (self.lanes.get_mut(index), self.motion.before.get_mut(index))
-        else {
-            return;
-        };
-        let predicted = if self.motion.is_predicted {
-            lane.extrapolate(*before, *value)
-        } else {
-            *value
-        };
-        *before = *value;
-        *value = lane.add(predicted, residual);
-    }
-
-    fn hash(&self) -> u64 {
-        hash::row(
-            self.id,
-            self.lanes.iter().copied(),
-            self.texts.iter().map(|text| &**text),
-        )
-    }
-
-    fn from_proto(schema: &Schema, row: &v1::Row, tick: Tick) -> Result<Self, ReplicaError> {
-        let shape = ReplicaError::Shape(row.kind, row.slot);
-        let key = key(row.kind, row.slot)?;
-        let kind = schema.kind(key.kind()).ok_or(shape)?;
-        if row.lanes.len() != kind.lanes.len() || row.texts.len() != kind.texts.len() {
-            return Err(shape);
-        }
-        let id = EntityId {
-            kind: key.kind(),
-            slot: row.slot,
-            generation: row.generation,
-        };
-        let lanes = row
-            .lanes
-            .iter()
-            .zip(&kind.lanes)
-            .map(|(value, lane)| lane.normalise(*value))
-            .collect();
-        let texts = row
-            .texts
-            .iter()
-            .map(|text| Arc::from(text.as_str()))
-            .collect();
-        Ok(Self::new(id, lanes, texts, tick))
-    }
-
-    fn change(&mut self, kind: &Kind, change: &v1::Change) -> Result<(), ReplicaError> {
-        let shape = ReplicaError::Shape(change.kind, change.slot);
-        let mut mask = change.lane_mask;
-        if mask.count_ones() as usize != change.deltas.len() {
-            return Err(shape);
-        }
-        for delta in &change.deltas {
-            let index = mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            let lane = kind.lanes.get(index).ok_or(shape)?;
-            let value = self.lanes.get_mut(index).ok_or(shape)?;
-            *value = lane.add(*value, *delta);
-        }
-        for text in &change.texts {
-            *self.texts.get_mut(text.text as usize).ok_or(shape)? = Arc::from(text.value.as_str());
-        }
-        Ok(())
     }
 }
 
