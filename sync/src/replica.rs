@@ -363,6 +363,7 @@ impl Replica {
                     .values()
                     .flat_map(|cell| cell.rows.iter().map(|row| row.id)),
             );
+            lost.extend(self.limbo.iter().map(|limbo| limbo.row.id));
             self.cells.clear();
             self.limbo.clear();
             self.gone.clear();
@@ -371,9 +372,11 @@ impl Replica {
         }
         self.tick = tick;
         for cell in &snapshot.dropped_cells {
-            self.cells
+            let dropped = self
+                .cells
                 .remove(&CellId(*cell))
                 .ok_or(ReplicaError::Cell(*cell))?;
+            lost.extend(dropped.rows.iter().map(|row| row.id));
         }
         for cell in &snapshot.added_cells {
             let is_possible = (*cell as usize) < self.schema.grid.cell_count();
@@ -455,18 +458,19 @@ impl Replica {
                     .is_ok_and(|position| cell.rows[position].id == id)
             })
         };
-        let lost = left
+        let mut lost: Vec<EntityId> = left
             .iter()
             .filter(|(row, to)| !is_there(*to, row.id))
             .map(|(row, _)| row.id)
             .collect();
-        self.limbo.retain(|limbo| {
+        // The cell has caught up, or is out of sight: who is not in it by now is nowhere.
+        let settled = self.limbo.extract_if(.., |limbo| {
             cells
                 .get(&limbo.to)
-                .is_some_and(|cell| cell.tick < limbo.tick)
+                .is_none_or(|cell| cell.tick >= limbo.tick)
         });
+        lost.extend(settled.map(|limbo| limbo.row.id));
         if self.is_even() {
-            self.limbo.clear();
             self.gone.clear();
             return lost;
         }
