@@ -36,6 +36,10 @@ const FREE_AFTER: i64 = 30_000_000;
 const FREE_AT_FIRST: i64 = 2_000_000;
 /// What had to wait or was cut within this time says that the window limits now.
 const LATELY: i64 = 500_000;
+/// For so long all arrivals must show a queue, before a free path counts as limited.
+const QUEUE_STANDS: i64 = 30_000;
+/// Later than any time.
+const NOT_BUSY: i64 = i64::MAX;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
@@ -52,6 +56,17 @@ pub(crate) struct Sent {
     pub sum: u64,
     /// Nothing else was on its way.
     pub alone: bool,
+}
+
+/// How a snapshot arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived {
+    /// When, by the client's clock.
+    pub at_us: u32,
+    /// The path was run empty for it.
+    pub is_fresh_start: bool,
+    /// By how much the client may have been late to look.
+    pub slept: i64,
 }
 
 /// See the module's head.
@@ -83,7 +98,7 @@ pub(crate) struct Path {
     has_queued: bool,
     /// When a queue was seen last.
     queue_at: i64,
-    /// Since when there was a queue with every arrival.
+    /// Since when there was a queue with every arrival; [`NOT_BUSY`]: with the newest there was none.
     busy_since: i64,
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
@@ -114,7 +129,7 @@ impl Path {
             has_changed: false,
             has_queued: false,
             queue_at: i64::MIN / 2,
-            busy_since: i64::MIN / 2,
+            busy_since: NOT_BUSY,
             crossed: 0,
             is_another: false,
             round_trip: 0,
@@ -201,26 +216,28 @@ impl Path {
         self.limited_at = now;
     }
 
-    /// `sent` has arrived at `received_at_us` by the client's clock; `predicted` is when it should have left. `is_fresh_start`:
-    /// the path was run empty for it.
-    pub fn arrived(
-        &mut self,
-        sent: &Sent,
-        received_at_us: u32,
-        predicted: i64,
-        is_fresh_start: bool,
-    ) {
-        let raw = received_at_us.wrapping_sub(sent.at as u32);
+    /// `sent` has arrived; `predicted` is when it should have left the narrowest place.
+    pub fn arrived(&mut self, sent: &Sent, predicted: i64, how: &Arrived) {
+        let raw = how.at_us.wrapping_sub(sent.at as u32);
         let origin = *self.origin.get_or_insert(raw);
         let delay = i64::from(raw.wrapping_sub(origin) as i32);
         let received = sent.at + delay;
         self.arrived = self.arrived.saturating_add(1);
-        self.note_delay(delay, sent, is_fresh_start);
+        self.note_delay(delay, sent, how.is_fresh_start);
 
         let (least, its_bytes) = self.least.get();
         self.crossed = received - least;
         let measured = self.crossed + self.on_wire(its_bytes);
-        let correction = self.correction(measured - predicted, received);
+        let error = measured - predicted;
+        // On a path that queued lately only what no jitter explains.
+        let is_calm = !self.has_queued || received - self.queue_at > QUIET;
+        let is_excused = is_calm || how.slept > 3 * self.tick;
+        let excused = if is_excused {
+            error.clamp(0, how.slept)
+        } else {
+            0
+        };
+        let correction = self.correction(error - excused, received);
         self.left = predicted + correction;
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
 
@@ -292,7 +309,8 @@ impl Path {
         let now = self.left;
         self.has_changed = false;
         let Some(wire) = self.wire else {
-            if self.waited > self.tick + self.slack() {
+            let queues = self.waited > self.tick + self.slack();
+            if self.stands(queues, now) {
                 self.has_queued = true;
                 let spacing = self.spacing().unwrap_or(FIRST_WIRE);
                 self.wire = Some(spacing.clamp(LEAST_WIRE, MOST_WIRE));
@@ -309,16 +327,20 @@ impl Path {
         if sent.at - self.limited_at > patience {
             self.wire = None;
             self.has_queued = false;
+            self.busy_since = NOT_BUSY;
             return;
         }
         let queue = self.waited - self.slack() - self.jitter / 2;
-        self.has_queued |= queue > self.tick / 2;
-        if queue < self.tick / 4 + self.jitter {
+        if !self.has_queued {
+            self.has_queued = self.stands(queue > self.tick / 2, now);
+        } else if queue < self.tick / 4 + self.jitter {
             self.busy_since = now;
         }
-        let is_busy = !self.is_shared && now - self.busy_since > self.spacing_span();
+        let is_busy =
+            self.has_queued && !self.is_shared && self.busy_for(now) > self.spacing_span();
         // Later than predicted by more than half a tick: the line has become slower.
-        self.has_changed = correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
+        self.has_changed =
+            self.has_queued && correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
         let mut believed = wire;
         match self.spacing() {
             // What arrives as quickly was not held up.
@@ -342,6 +364,20 @@ impl Path {
             believed += wire * correction.clamp(-own, own) / own / 16;
         }
         self.wire = Some(believed.clamp(LEAST_WIRE, MOST_WIRE));
+    }
+
+    /// Whether a queue stands. A client that did not look for a while is late as well, but once only.
+    fn stands(&mut self, queues: bool, now: i64) -> bool {
+        self.busy_since = if queues {
+            self.busy_since.min(now)
+        } else {
+            NOT_BUSY
+        };
+        self.busy_for(now) > QUEUE_STANDS
+    }
+
+    fn busy_for(&self, now: i64) -> i64 {
+        now.saturating_sub(self.busy_since)
     }
 
     fn spacing_span(&self) -> i64 {

@@ -10,7 +10,7 @@
 
 use crate::ids::{Micros, Tick};
 use crate::least::LeastOf;
-use crate::path::{OVERHEAD, Path, Sent, micros};
+use crate::path::{Arrived, OVERHEAD, Path, Sent, micros};
 use std::collections::VecDeque;
 
 /// Bytes that may be on their way to one client.
@@ -51,6 +51,9 @@ pub struct Window {
     last_sent: Option<(i64, usize)>,
     /// The usual pause between inputs, on the high side.
     input_pause: i64,
+    /// For how long the client's process may have stood still just now: its inputs failed to come. What it read late for that
+    /// reason is no queue, and what it could not name yet is not overdue. Forgotten as quickly as it came about.
+    slept: i64,
     /// From a snapshot's leaving the narrowest place to the input that names it: the least, and what it is more on average.
     turn: LeastOf,
     late: i64,
@@ -103,6 +106,7 @@ impl Window {
             last_input: micros(now),
             last_sent: None,
             input_pause: 0,
+            slept: 0,
             turn: LeastOf::new(EMPTY_INTERVAL),
             late: 0,
             empty_at: micros(now) + EMPTY_SOON,
@@ -144,7 +148,12 @@ impl Window {
     pub fn received(&mut self, newest: Tick, received_at_us: u32, arrived: Micros) {
         let heard = micros(arrived);
         let pause = (heard - self.last_input).clamp(0, micros(SILENCE));
-        self.input_pause = pause.max(self.input_pause - self.input_pause / 16);
+        self.slept = if pause > self.input_pause + self.tick {
+            pause - self.input_pause / 2
+        } else {
+            (self.slept - pause).max(0)
+        };
+        self.input_pause = pause.max(self.input_pause - pause / 4);
         self.last_input = self.last_input.max(heard);
         // Who names what was never sent says nothing of the path.
         if newest > self.newest_sent {
@@ -161,8 +170,12 @@ impl Window {
             self.bytes -= first.bytes;
             left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
-                self.path
-                    .arrived(&first.sent, received_at_us, left, first.is_fresh_start);
+                let how = Arrived {
+                    at_us: received_at_us,
+                    is_fresh_start: first.is_fresh_start,
+                    slept: self.slept,
+                };
+                self.path.arrived(&first.sent, left, &how);
                 if self.path.is_another() {
                     self.turn = LeastOf::new(EMPTY_INTERVAL);
                 }
@@ -256,7 +269,7 @@ impl Window {
         }
         let expected = self.path.leaves(oldest, self.path.left()) + self.turn.least().unwrap_or(0);
         let spread = 4 * self.late;
-        self.last_input - expected > OVERDUE_TICKS * self.tick + spread
+        self.last_input - self.slept - expected > OVERDUE_TICKS * self.tick + spread
             || now - expected > UNHEARD + self.input_pause + spread
     }
 

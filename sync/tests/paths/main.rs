@@ -83,6 +83,11 @@ fn tuned_on() -> Vec<Line> {
             wants: 400,
             ..filled(base("64 kbit/s, RTT 60", 64, 60))
         },
+        hiccups(base("100 Mbit/s, RTT 0, hiccups", 100_000, 0), 1.0),
+        hiccups(base("100 Mbit/s, RTT 10, hiccups", 100_000, 10), 1.0),
+        hiccups(base("100 Mbit/s, RTT 80, hiccups", 100_000, 80), 1.0),
+        hiccups(base("100 Mbit/s, RTT 0, many", 100_000, 0), 5.0),
+        hiccups(filled(base("256 kbit/s, RTT 10, hiccups", 256, 10)), 1.0),
     ]
 }
 
@@ -106,6 +111,8 @@ fn held_back() -> Vec<Line> {
         },
         answers(filled(base("512 kbit/s, answers by 12", 512, 40)), 12),
         competing(base("2 Mbit/s, RTT 60, download", 2000, 60)),
+        hiccups(base("20 Mbit/s, RTT 30, hiccups", 20_000, 30), 2.0),
+        hiccups(filled(base("300 kbit/s, RTT 40, hiccups", 300, 40)), 2.0),
         Line {
             wants: 700,
             varies: 600,
@@ -117,6 +124,14 @@ fn held_back() -> Vec<Line> {
 fn jitter(line: Line, millis: i64) -> Line {
     Line {
         jitter: millis * 1000,
+        ..line
+    }
+}
+
+/// The client's process stops so often a second, for 20 to 80 ms.
+fn hiccups(line: Line, often: f64) -> Line {
+    Line {
+        hiccups: (often, 20_000, 80_000),
         ..line
     }
 }
@@ -246,6 +261,22 @@ fn a_line_that_carries_everything_gets_every_tick() {
             varies: 2900,
             ..Line::new("varied", 10_000, 80)
         },
+    ] {
+        for seed in SEEDS {
+            let rate = model(&line, seed).rate(2.0, line.seconds as f64);
+            assert!(rate >= 59.5, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_hiccups_on_a_fast_line_loses_nothing() {
+    for line in [
+        hiccups(Line::new("RTT 0", 100_000, 0), 1.0),
+        hiccups(Line::new("RTT 10", 100_000, 10), 1.0),
+        hiccups(Line::new("RTT 80", 100_000, 80), 1.0),
+        hiccups(Line::new("RTT 0, many", 100_000, 0), 5.0),
+        hiccups(Line::new("20 Mbit/s", 20_000, 30), 2.0),
     ] {
         for seed in SEEDS {
             let rate = model(&line, seed).rate(2.0, line.seconds as f64);
