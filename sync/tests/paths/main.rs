@@ -269,6 +269,51 @@ fn a_line_that_carries_everything_gets_every_tick() {
     }
 }
 
+/// By turns with and without a window, on the same lines under the same seeds: what the window costs where there is no queue.
+#[test]
+fn without_a_queue_the_window_costs_nothing() {
+    let base = Line::new;
+    println!(
+        "{:24} {:>14} {:>16} {:>16}",
+        "with / without a window", "snapshots/s", "age p50 ms", "age p99 ms"
+    );
+    for (line, least) in [
+        (base("100 Mbit/s, RTT 10", 100_000, 10), 1.0),
+        (base("100 Mbit/s, RTT 80", 100_000, 80), 1.0),
+        (
+            jitter(base("100 Mbit/s, RTT 80 ± 20", 100_000, 80), 20),
+            0.98,
+        ),
+        (hiccups(base("RTT 10, hiccups", 100_000, 10), 1.0), 0.999),
+    ] {
+        let end = line.seconds as f64;
+        let (mut with, mut without) = ([0.0; 3], [0.0; 3]);
+        for seed in SEEDS {
+            for (sum, outcome) in [
+                (&mut with, model(&line, seed)),
+                (&mut without, run(&line, &mut QueueEverything, seed)),
+            ] {
+                let figures = [
+                    outcome.rate(2.0, end),
+                    outcome.age_ms(0.5, 2.0, end),
+                    outcome.age_ms(0.99, 2.0, end),
+                ];
+                for (sum, figure) in sum.iter_mut().zip(figures) {
+                    *sum += figure / SEEDS.count() as f64;
+                }
+            }
+        }
+        println!(
+            "{:24} {:6.2} / {:5.2} {:7.1} / {:6.1} {:7.1} / {:6.1}",
+            line.name, with[0], without[0], with[1], without[1], with[2], without[2]
+        );
+        assert!(with[0] >= without[0] * least, "{}: {with:?}", line.name);
+        // What waits is younger, never older.
+        assert!(with[1] <= without[1] + 0.5, "{}: {with:?}", line.name);
+        assert!(with[2] <= without[2] + 0.5, "{}: {with:?}", line.name);
+    }
+}
+
 #[test]
 fn a_client_that_hiccups_on_a_fast_line_loses_nothing() {
     for line in [

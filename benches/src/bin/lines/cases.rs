@@ -47,7 +47,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     let near = bench.probe(&bench.net.server(), "clock", 3, 0, 0)?;
     bench.zero = near.finish()?.zero;
     println!(
-        "line                            age ms p50     p99     max  late %  snapshots/s  used %  kbit/s  near ms   far ms  far/near  wrong  server CPU %"
+        "line                            age ms p50     p99     max  late %  snapshots/s  used %  kbit/s  near ms   far ms  far/near  beyond one way  wrong  server CPU %"
     );
     for control in ["cubic", "bbr"] {
         if !bench.net.set_congestion_control(control) {
@@ -190,7 +190,7 @@ impl Bench {
         let kbits = bytes as f64 * 8.0 / 1e3 / seconds;
         let (near, far) = (mean(&record.near), mean(&record.far));
         println!(
-            "{name:30} {:10.1} {:7.1} {:7.1}  {:6.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:>5}  {:12.1}",
+            "{name:30} {:10.1} {:7.1} {:7.1}  {:6.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:14.1}  {:>5}  {:12.1}",
             at(0.5, &ages),
             at(0.99, &ages),
             at(1.0, &ages),
@@ -198,6 +198,8 @@ impl Bench {
             ages.len() as f64 / seconds,
             kbits * 100.0 / f64::from(kbit),
             far / near,
+            // The path's own length is in both ages, and nobody's choice.
+            (far - f64::from(round_trip) / 2.0) / (near - f64::from(round_trip) / 2.0),
             wrong(&record),
             cpu * 100.0 / seconds,
         );
