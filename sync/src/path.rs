@@ -94,6 +94,8 @@ pub(crate) struct Path {
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// The path counts as free, and the newest arrival showed a queue: the next will say whether it stands.
+    is_doubtful: bool,
     /// A queue of ours was seen, since the path counts as limited.
     has_queued: bool,
     /// When a queue was seen last.
@@ -127,6 +129,7 @@ impl Path {
             limited_at: now - LATELY,
             arrived: 0,
             has_changed: false,
+            is_doubtful: false,
             has_queued: false,
             queue_at: i64::MIN / 2,
             busy_since: NOT_BUSY,
@@ -158,6 +161,12 @@ impl Path {
     /// Whether the newest arrival showed that the line is another than it was.
     pub fn has_changed(&self) -> bool {
         self.has_changed
+    }
+
+    /// Whether to wait for the next answer before anything is sent: there may be a queue, and each snapshot more would stand
+    /// in it.
+    pub fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// When the newest that has arrived did so, by the server's clock and without the path's own length.
@@ -309,8 +318,10 @@ impl Path {
         let now = self.left;
         self.has_changed = false;
         let Some(wire) = self.wire else {
-            let queues = self.waited > self.tick + self.slack();
+            let queues = self.waited > self.tick * 3 / 4 + self.slack();
+            self.is_doubtful = queues;
             if self.stands(queues, now) {
+                self.is_doubtful = false;
                 self.has_queued = true;
                 let spacing = self.spacing().unwrap_or(FIRST_WIRE);
                 self.wire = Some(spacing.clamp(LEAST_WIRE, MOST_WIRE));
@@ -344,7 +355,8 @@ impl Path {
         let mut believed = wire;
         match self.spacing() {
             // What arrives as quickly was not held up.
-            Some(spacing) if spacing < wire => believed = spacing,
+            // Not wholly: what a token bucket lets through at once, and what jitter pushes together, was no quicker.
+            Some(spacing) if spacing < wire => believed += (spacing - wire) / 2,
             Some(spacing) if self.has_changed => believed = spacing,
             // With a queue all the time it is what the wire takes.
             Some(spacing) if is_busy => believed += (spacing - wire) / 4,

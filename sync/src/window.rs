@@ -5,7 +5,8 @@
 //! fresh, and spans the gap. So what TCP or a modem would queue (bufferbloat) never builds up, and the memory for one client
 //! is bounded. A snapshot goes
 //! - once everything on its way will have left the path's narrowest place within a tick (`path.rs` predicts that);
-//! - not while inputs come that show an answer overdue (a stalled downlink), nor long after anything was heard;
+//! - not while inputs come that show an answer overdue (a stalled downlink), nor long after anything was heard; a client whose
+//!   inputs failed to come too did not look, and that is neither a stall nor a queue;
 //! - slowly, where no inputs come at all (a hidden tab, a stalled uplink): one doesn't know.
 
 use crate::ids::{Micros, Tick};
@@ -22,7 +23,7 @@ pub const SILENT_BYTES_PER_SECOND: u64 = 600;
 /// Snapshots that may be on their way; bounds the memory where snapshots are tiny.
 const MAX_SNAPSHOTS: usize = 512;
 /// By how many ticks an answer may be late before the downlink counts as stalled.
-const OVERDUE_TICKS: i64 = 3;
+const OVERDUE_TICKS: i64 = 2;
 /// How long after the expected answer a snapshot may stay unnamed, if inputs come seldom, beyond their usual pause.
 const UNHEARD: i64 = 250_000;
 /// How often the path runs empty, while the window is what limits.
@@ -148,7 +149,7 @@ impl Window {
     pub fn received(&mut self, newest: Tick, received_at_us: u32, arrived: Micros) {
         let heard = micros(arrived);
         let pause = (heard - self.last_input).clamp(0, micros(SILENCE));
-        self.slept = if pause > self.input_pause + self.tick {
+        self.slept = if pause > self.input_pause + self.tick / 2 {
             pause - self.input_pause / 2
         } else {
             (self.slept - pause).max(0)
@@ -212,7 +213,7 @@ impl Window {
             return false;
         }
         if !self.path.is_limited() && self.path.arrived_count() > 0 {
-            return true;
+            return !self.path.is_doubtful();
         }
         self.may_queue(at)
     }

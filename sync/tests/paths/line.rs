@@ -419,6 +419,16 @@ impl Outcome {
             / self.line_bytes
     }
 
+    /// How long after `from` (in s) the first arrives from which on all are fresh for 300 ms, as the bench of real lines counts it.
+    pub fn fresh_for_ms(&self, from: f64, to: f64, allowed: &impl Fn(i64) -> f64) -> f64 {
+        let is_old = |one: &Arrival| (one.at - one.sent) as f64 / 1e3 > allowed(one.bytes);
+        let (from_us, to_us) = ((from * 1e6) as i64, (to * 1e6) as i64);
+        let fresh = self
+            .of(from_us, to_us)
+            .find(|first| !self.of(first.at, first.at + 300_000).any(is_old));
+        fresh.map_or(f64::INFINITY, |first| (first.at - from_us) as f64 / 1e3)
+    }
+
     /// How long after `from` (in s) all that arrives is at most `age_ms` old.
     pub fn fresh_after_ms(&self, from: f64, to: f64, age_ms: f64) -> f64 {
         let from_us = (from * 1e6) as i64;

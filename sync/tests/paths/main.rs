@@ -373,6 +373,34 @@ fn after_a_line_has_changed_it_is_fresh_again_within_half_a_second() {
     }
 }
 
+/// As the bench of real lines counts it: rows and blocks as they come, a token bucket, and a change at any moment.
+#[test]
+fn wherever_in_a_tick_a_line_becomes_slower_it_is_fresh_within_half_a_second() {
+    for round_trip in [10, 30, 80] {
+        for seed in 1..40 {
+            let down = 10_000_000 + seed * 1_371;
+            let line = Line {
+                rates: vec![(0, 1_000_000), (down, 256_000), (20_000_000, 1_000_000)],
+                wants: 1150,
+                varies: 300,
+                overshoot: 200,
+                burst: 1600,
+                ..filled(Line::new("", 0, round_trip))
+            };
+            let allowed = |bytes: i64| {
+                round_trip as f64 / 2.0 + (bytes + 66) as f64 * 8.0 / 256.0 + TWO_TICKS
+            };
+            let outcome = model(&line, seed as u64);
+            let slower = outcome.fresh_for_ms(down as f64 / 1e6, 20.0, &allowed);
+            let faster = outcome.fresh_for_ms(20.0, 30.0, &allowed);
+            assert!(
+                slower <= 500.0 && faster <= 500.0,
+                "RTT {round_trip}, seed {seed}: {slower} and {faster} ms"
+            );
+        }
+    }
+}
+
 #[test]
 fn after_a_stall_the_true_world_comes_with_the_first_answer() {
     let cut = vec![(0, 1_000_000), (10_000_000, 0), (15_000_000, 1_000_000)];
