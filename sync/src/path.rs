@@ -84,10 +84,11 @@ pub(crate) struct Path {
     trend: i64,
     jitter: i64,
     /// When the latest arrived, and by how much later than predicted; as things stood before all corrections.
-    errors: Ring<(i64, i64), 32>,
-    /// All corrections together.
-    corrected: i64,
-    arrivals: Ring<(i64, u64), 32>,
+    errors: Ring<(u32, i32), 32>,
+    /// All corrections together; wraps as what is noted of errors does.
+    corrected: i32,
+    /// When the latest arrived, and all bytes sent up to then; both wrap. A server keeps this for every client.
+    arrivals: Ring<(u32, u32), 32>,
     /// Nanoseconds a byte; `None` while the path is free.
     wire: Option<i64>,
     /// When the window last let a snapshot wait, or the path was found limited.
@@ -251,12 +252,13 @@ impl Path {
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
 
         // After a long pause what came before says nothing of the wire.
-        let before = self.arrivals.newest().map_or(received, |(at, _)| at);
-        if received - before > MOST_SPAN {
+        let before = self.arrivals.newest().map_or(received as u32, |(at, _)| at);
+        let since_before = wrapped_since(received as u32, before);
+        if since_before.abs() > MOST_SPAN {
             self.arrivals.clear();
         }
-        self.arrivals.push((received, sent.sum));
-        self.follow_wire(sent, correction, received - before);
+        self.arrivals.push((received as u32, sent.sum as u32));
+        self.follow_wire(sent, correction, since_before);
     }
 
     fn note_delay(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) {
@@ -274,10 +276,9 @@ impl Path {
     /// How much of an error of the prediction is believed.
     fn correction(&mut self, error: i64, received: i64) -> i64 {
         // What the delays scatter around their trend: a queue that grows is no jitter.
-        let before = self
-            .errors
-            .newest()
-            .map_or(0, |(_, error)| error - self.corrected);
+        let before = self.errors.newest().map_or(0, |(_, error)| {
+            i64::from(error.wrapping_sub(self.corrected))
+        });
         let step = (error - before).clamp(-MOST_JITTER, MOST_JITTER);
         self.trend += (step - self.trend) / 8;
         // One that is far off may be a stall, or the line has become another: many make jitter.
@@ -285,13 +286,14 @@ impl Path {
             .abs()
             .min(4 * self.jitter + LEAST_JITTER);
         self.jitter += (off - self.jitter) / 8;
-        self.errors.push((received, error + self.corrected));
+        let noted = (error as i32).wrapping_add(self.corrected);
+        self.errors.push((received as u32, noted));
         let correction = if error < 0 {
             error
         } else {
             self.standing(received).max(error - 4 * self.jitter)
         };
-        self.corrected += correction;
+        self.corrected = self.corrected.wrapping_add(correction as i32);
         correction
     }
 
@@ -301,9 +303,9 @@ impl Path {
         let latest = self
             .errors
             .newest_first()
-            .take_while(|(at, _)| now - at <= span);
+            .take_while(|(at, _)| i64::from((now as u32).wrapping_sub(*at)) <= span);
         latest
-            .map(|(_, error)| error - self.corrected)
+            .map(|(_, error)| i64::from(error.wrapping_sub(self.corrected)))
             .min()
             .unwrap_or(0)
     }
@@ -403,13 +405,19 @@ impl Path {
         let mut oldest = None;
         for (at, before) in self.arrivals.newest_first().skip(1) {
             oldest = Some((*at, *before));
-            if newest - at >= span {
+            if wrapped_since(newest, *at) >= span {
                 break;
             }
         }
         let (at, before) = oldest?;
-        Some((newest - at).max(0) * 1000 / (sum - before).max(1) as i64)
+        let bytes = i64::from(sum.wrapping_sub(before)).max(1);
+        Some(wrapped_since(newest, at).max(0) * 1000 / bytes)
     }
+}
+
+/// The difference of two times that wrap, whichever is later.
+fn wrapped_since(time: u32, before: u32) -> i64 {
+    i64::from(time.wrapping_sub(before) as i32)
 }
 
 pub(crate) fn micros(time: Micros) -> i64 {

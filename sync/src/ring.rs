@@ -4,8 +4,8 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Ring<T, const N: usize> {
     slots: [T; N],
-    next: usize,
-    count: usize,
+    next: u8,
+    count: u8,
 }
 
 impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
@@ -20,9 +20,10 @@ impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
 
 impl<T: Copy, const N: usize> Ring<T, N> {
     pub fn push(&mut self, value: T) {
-        self.slots[self.next] = value;
-        self.next = (self.next + 1) % N;
-        self.count = (self.count + 1).min(N);
+        const { assert!(N < 256) };
+        self.slots[usize::from(self.next)] = value;
+        self.next = ((usize::from(self.next) + 1) % N) as u8;
+        self.count = (self.count + 1).min(N as u8);
     }
 
     pub fn clear(&mut self) {
@@ -34,6 +35,7 @@ impl<T: Copy, const N: usize> Ring<T, N> {
     }
 
     pub fn newest_first(&self) -> impl Iterator<Item = &T> {
-        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
+        let next = usize::from(self.next);
+        (1..=usize::from(self.count)).map(move |back| &self.slots[(next + N - back) % N])
     }
 }
