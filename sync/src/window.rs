@@ -55,6 +55,8 @@ pub struct Window {
     /// For how long the client's process may have stood still just now: its inputs failed to come. What it read late for that
     /// reason is no queue, and what it could not name yet is not overdue. Forgotten as quickly as it came about.
     slept: i64,
+    /// When an input last named another snapshot.
+    last_named: i64,
     /// From a snapshot's leaving the narrowest place to the input that names it: the least, and what it is more on average.
     turn: LeastOf,
     late: i64,
@@ -108,6 +110,7 @@ impl Window {
             last_sent: None,
             input_pause: 0,
             slept: 0,
+            last_named: 0,
             turn: LeastOf::new(EMPTY_INTERVAL),
             late: 0,
             empty_at: micros(now) + EMPTY_SOON,
@@ -171,6 +174,7 @@ impl Window {
             self.bytes -= first.bytes;
             left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
+                self.last_named = heard;
                 let how = Arrived {
                     at_us: received_at_us,
                     is_fresh_start: first.is_fresh_start,
@@ -213,7 +217,8 @@ impl Window {
             return false;
         }
         if !self.path.is_limited() && self.path.arrived_count() > 0 {
-            return !self.path.is_doubtful();
+            // What was sent before the doubt arose brings the answer; what was sent since then met an empty path.
+            return !self.path.is_doubtful() || oldest.sent.at >= self.last_named;
         }
         self.may_queue(at)
     }

@@ -16,15 +16,18 @@ struct Settings {
     npcs: u32,
     encoding: String,
     only: String,
+    /// How often the line is cut.
+    cuts: u32,
 }
 
-/// `lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD]`
+/// `lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD] [--cuts N]`
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     let mut settings = Settings {
         seconds: 20,
         npcs: 500,
         encoding: "plain".to_owned(),
         only: String::new(),
+        cuts: 10,
     };
     for pair in arguments.chunks(2) {
         match *pair {
@@ -32,7 +35,10 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
             ["--npcs", value] => settings.npcs = value.parse()?,
             ["--encoding", value] => settings.encoding = value.to_owned(),
             ["--only", value] => settings.only = value.to_owned(),
-            _ => bail!("lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD]"),
+            ["--cuts", value] => settings.cuts = value.parse()?,
+            _ => bail!(
+                "lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD] [--cuts N]"
+            ),
         }
     }
     let net = Net::make()?;
@@ -247,9 +253,12 @@ impl Bench {
         if self.is_left_out("cut") {
             return Ok(());
         }
-        println!("\nline of 1 Mbit/s, RTT 30, cut for 5 s, ten times");
+        println!(
+            "\nline of 1 Mbit/s, RTT 30, cut for 5 s, {} times",
+            self.settings.cuts
+        );
         self.net.set_rate(1000)?;
-        for _ in 0..10 {
+        for _ in 0..self.settings.cuts {
             let probe = self.probe(&self.net.client(), "cut", 16, 30, 0)?;
             let other = self.probe(&self.net.server(), "other", 16, 0, 0)?;
             sleep(Duration::from_secs(5));
