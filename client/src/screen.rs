@@ -247,6 +247,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use tickwire_game::arena;
+    use tickwire_proto::v1;
 
     const ID: EntityId = EntityId {
         kind: arena::kind::PELLET,
@@ -287,6 +288,58 @@ mod tests {
         // Set twice at one tick: the later word counts.
         put(&mut tracks, 300, 5);
         assert_eq!(x_at(&tracks, ViewTick::new(Tick(300), 0)), Some(5));
+    }
+
+    /// A client whose view turned away from a ship was shown a ghost when the ship came back: half way from where it had been
+    /// seen last. The replica must say that a dropped cell's rows are gone.
+    #[test]
+    fn who_comes_back_into_view_comes_from_nowhere() {
+        let entered = |cell: u32, base_ago: u32, x: i32| v1::Block {
+            cell,
+            base_ago,
+            entered: vec![v1::Row {
+                kind: u32::from(ID.kind.0),
+                slot: ID.slot,
+                generation: ID.generation,
+                lanes: vec![x, 0, 7],
+                texts: Vec::new(),
+            }],
+            ..v1::Block::default()
+        };
+        let snapshots = [
+            v1::Snapshot {
+                tick: 1,
+                start_over: true,
+                added_cells: vec![1, 2],
+                blocks: vec![entered(1, 0, 100)],
+                ..v1::Snapshot::default()
+            },
+            v1::Snapshot {
+                tick: 2,
+                dropped_cells: vec![1],
+                ..v1::Snapshot::default()
+            },
+            v1::Snapshot {
+                tick: 39,
+                ..v1::Snapshot::default()
+            },
+            v1::Snapshot {
+                tick: 40,
+                blocks: vec![entered(2, 1, 9_000)],
+                ..v1::Snapshot::default()
+            },
+        ];
+        let mut tracks = Tracks::default();
+        let mut replica = Replica::new(Arc::new(arena::schema().as_ref().clone()));
+        for snapshot in &snapshots {
+            replica.apply(snapshot, &mut tracks).unwrap();
+            tracks.applied(Tick(snapshot.tick));
+        }
+        let mut shown = Vec::new();
+        tracks.for_each_shown(&replica, ViewTick::new(Tick(39), 128), None, |one| {
+            shown.push(one.lanes[0]);
+        });
+        assert!(shown.is_empty(), "{shown:?}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ const HEADER: usize = 24;
 /// How old a cell counts that the client does not have at all, in ticks.
 const MISSING_AGE: u32 = MOST_AGE;
 /// A cell that is older than this goes next, however far it is: a world that stands still would look dead.
-const MOST_AGE: u32 = 48;
+const MOST_AGE: u32 = 54;
 
 /// The cells of one snapshot that are held back. Used again for the next client.
 #[derive(Debug, Default)]

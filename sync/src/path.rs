@@ -36,6 +36,10 @@ const FREE_AFTER: i64 = 30_000_000;
 const FREE_AT_FIRST: i64 = 2_000_000;
 /// What had to wait or was cut within this time says that the window limits now.
 const LATELY: i64 = 500_000;
+/// For so long all arrivals must show a queue, before a free path counts as limited.
+const QUEUE_STANDS: i64 = 30_000;
+/// Later than any time.
+const NOT_BUSY: i64 = i64::MAX;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
@@ -54,6 +58,17 @@ pub(crate) struct Sent {
     pub alone: bool,
 }
 
+/// How a snapshot arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived {
+    /// When, by the client's clock.
+    pub at_us: u32,
+    /// The path was run empty for it.
+    pub is_fresh_start: bool,
+    /// By how much the client may have been late to look.
+    pub slept: i64,
+}
+
 /// See the module's head.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
@@ -69,21 +84,24 @@ pub(crate) struct Path {
     trend: i64,
     jitter: i64,
     /// When the latest arrived, and by how much later than predicted; as things stood before all corrections.
-    errors: Ring<(i64, i64), 32>,
-    /// All corrections together.
-    corrected: i64,
-    arrivals: Ring<(i64, u64), 32>,
+    errors: Ring<(u32, i32), 32>,
+    /// All corrections together; wraps as what is noted of errors does.
+    corrected: i32,
+    /// When the latest arrived, and all bytes sent up to then; both wrap. A server keeps this for every client.
+    arrivals: Ring<(u32, u32), 32>,
     /// Nanoseconds a byte; `None` while the path is free.
     wire: Option<i64>,
     /// When the window last let a snapshot wait, or the path was found limited.
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// The path counts as free, and the newest arrival showed a queue: the next will say whether it stands.
+    is_doubtful: bool,
     /// A queue of ours was seen, since the path counts as limited.
     has_queued: bool,
     /// When a queue was seen last.
     queue_at: i64,
-    /// Since when there was a queue with every arrival.
+    /// Since when there was a queue with every arrival; [`NOT_BUSY`]: with the newest there was none.
     busy_since: i64,
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
@@ -112,9 +130,10 @@ impl Path {
             limited_at: now - LATELY,
             arrived: 0,
             has_changed: false,
+            is_doubtful: false,
             has_queued: false,
             queue_at: i64::MIN / 2,
-            busy_since: i64::MIN / 2,
+            busy_since: NOT_BUSY,
             crossed: 0,
             is_another: false,
             round_trip: 0,
@@ -143,6 +162,12 @@ impl Path {
     /// Whether the newest arrival showed that the line is another than it was.
     pub fn has_changed(&self) -> bool {
         self.has_changed
+    }
+
+    /// Whether to wait for the next answer before anything is sent: there may be a queue, and each snapshot more would stand
+    /// in it.
+    pub fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// When the newest that has arrived did so, by the server's clock and without the path's own length.
@@ -201,36 +226,39 @@ impl Path {
         self.limited_at = now;
     }
 
-    /// `sent` has arrived at `received_at_us` by the client's clock; `predicted` is when it should have left. `is_fresh_start`:
-    /// the path was run empty for it.
-    pub fn arrived(
-        &mut self,
-        sent: &Sent,
-        received_at_us: u32,
-        predicted: i64,
-        is_fresh_start: bool,
-    ) {
-        let raw = received_at_us.wrapping_sub(sent.at as u32);
+    /// `sent` has arrived; `predicted` is when it should have left the narrowest place.
+    pub fn arrived(&mut self, sent: &Sent, predicted: i64, how: &Arrived) {
+        let raw = how.at_us.wrapping_sub(sent.at as u32);
         let origin = *self.origin.get_or_insert(raw);
         let delay = i64::from(raw.wrapping_sub(origin) as i32);
         let received = sent.at + delay;
         self.arrived = self.arrived.saturating_add(1);
-        self.note_delay(delay, sent, is_fresh_start);
+        self.note_delay(delay, sent, how.is_fresh_start);
 
         let (least, its_bytes) = self.least.get();
         self.crossed = received - least;
         let measured = self.crossed + self.on_wire(its_bytes);
-        let correction = self.correction(measured - predicted, received);
+        let error = measured - predicted;
+        // On a path that queued lately only what no jitter explains.
+        let is_calm = !self.has_queued || received - self.queue_at > QUIET;
+        let is_excused = is_calm || how.slept > 3 * self.tick;
+        let excused = if is_excused {
+            error.clamp(0, how.slept)
+        } else {
+            0
+        };
+        let correction = self.correction(error - excused, received);
         self.left = predicted + correction;
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
 
         // After a long pause what came before says nothing of the wire.
-        let before = self.arrivals.newest().map_or(received, |(at, _)| at);
-        if received - before > MOST_SPAN {
+        let before = self.arrivals.newest().map_or(received as u32, |(at, _)| at);
+        let since_before = wrapped_since(received as u32, before);
+        if since_before.abs() > MOST_SPAN {
             self.arrivals.clear();
         }
-        self.arrivals.push((received, sent.sum));
-        self.follow_wire(sent, correction, received - before);
+        self.arrivals.push((received as u32, sent.sum as u32));
+        self.follow_wire(sent, correction, since_before);
     }
 
     fn note_delay(&mut self, delay: i64, sent: &Sent, is_fresh_start: bool) {
@@ -248,10 +276,9 @@ impl Path {
     /// How much of an error of the prediction is believed.
     fn correction(&mut self, error: i64, received: i64) -> i64 {
         // What the delays scatter around their trend: a queue that grows is no jitter.
-        let before = self
-            .errors
-            .newest()
-            .map_or(0, |(_, error)| error - self.corrected);
+        let before = self.errors.newest().map_or(0, |(_, error)| {
+            i64::from(error.wrapping_sub(self.corrected))
+        });
         let step = (error - before).clamp(-MOST_JITTER, MOST_JITTER);
         self.trend += (step - self.trend) / 8;
         // One that is far off may be a stall, or the line has become another: many make jitter.
@@ -259,13 +286,14 @@ impl Path {
             .abs()
             .min(4 * self.jitter + LEAST_JITTER);
         self.jitter += (off - self.jitter) / 8;
-        self.errors.push((received, error + self.corrected));
+        let noted = (error as i32).wrapping_add(self.corrected);
+        self.errors.push((received as u32, noted));
         let correction = if error < 0 {
             error
         } else {
             self.standing(received).max(error - 4 * self.jitter)
         };
-        self.corrected += correction;
+        self.corrected = self.corrected.wrapping_add(correction as i32);
         correction
     }
 
@@ -275,9 +303,9 @@ impl Path {
         let latest = self
             .errors
             .newest_first()
-            .take_while(|(at, _)| now - at <= span);
+            .take_while(|(at, _)| i64::from((now as u32).wrapping_sub(*at)) <= span);
         latest
-            .map(|(_, error)| error - self.corrected)
+            .map(|(_, error)| i64::from(error.wrapping_sub(self.corrected)))
             .min()
             .unwrap_or(0)
     }
@@ -292,7 +320,10 @@ impl Path {
         let now = self.left;
         self.has_changed = false;
         let Some(wire) = self.wire else {
-            if self.waited > self.tick + self.slack() {
+            let queues = self.waited > self.tick * 3 / 4 + self.slack();
+            self.is_doubtful = queues;
+            if self.stands(queues, now) {
+                self.is_doubtful = false;
                 self.has_queued = true;
                 let spacing = self.spacing().unwrap_or(FIRST_WIRE);
                 self.wire = Some(spacing.clamp(LEAST_WIRE, MOST_WIRE));
@@ -309,20 +340,25 @@ impl Path {
         if sent.at - self.limited_at > patience {
             self.wire = None;
             self.has_queued = false;
+            self.busy_since = NOT_BUSY;
             return;
         }
         let queue = self.waited - self.slack() - self.jitter / 2;
-        self.has_queued |= queue > self.tick / 2;
-        if queue < self.tick / 4 + self.jitter {
+        if !self.has_queued {
+            self.has_queued = self.stands(queue > self.tick / 2, now);
+        } else if queue < self.tick / 4 + self.jitter {
             self.busy_since = now;
         }
-        let is_busy = !self.is_shared && now - self.busy_since > self.spacing_span();
+        let is_busy =
+            self.has_queued && !self.is_shared && self.busy_for(now) > self.spacing_span();
         // Later than predicted by more than half a tick: the line has become slower.
-        self.has_changed = correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
+        self.has_changed =
+            self.has_queued && correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
         let mut believed = wire;
         match self.spacing() {
             // What arrives as quickly was not held up.
-            Some(spacing) if spacing < wire => believed = spacing,
+            // Not wholly: what a token bucket lets through at once, and what jitter pushes together, was no quicker.
+            Some(spacing) if spacing < wire => believed += (spacing - wire) / 2,
             Some(spacing) if self.has_changed => believed = spacing,
             // With a queue all the time it is what the wire takes.
             Some(spacing) if is_busy => believed += (spacing - wire) / 4,
@@ -350,6 +386,20 @@ impl Path {
         self.arrivals.prefetch();
     }
 
+    /// Whether a queue stands. A client that did not look for a while is late as well, but once only.
+    fn stands(&mut self, queues: bool, now: i64) -> bool {
+        self.busy_since = if queues {
+            self.busy_since.min(now)
+        } else {
+            NOT_BUSY
+        };
+        self.busy_for(now) > QUEUE_STANDS
+    }
+
+    fn busy_for(&self, now: i64) -> i64 {
+        now.saturating_sub(self.busy_since)
+    }
+
     fn spacing_span(&self) -> i64 {
         (self.jitter * 16).clamp(LEAST_SPACING, MOST_SPAN)
     }
@@ -361,13 +411,19 @@ impl Path {
         let mut oldest = None;
         for (at, before) in self.arrivals.newest_first().skip(1) {
             oldest = Some((*at, *before));
-            if newest - at >= span {
+            if wrapped_since(newest, *at) >= span {
                 break;
             }
         }
         let (at, before) = oldest?;
-        Some((newest - at).max(0) * 1000 / (sum - before).max(1) as i64)
+        let bytes = i64::from(sum.wrapping_sub(before)).max(1);
+        Some(wrapped_since(newest, at).max(0) * 1000 / bytes)
     }
+}
+
+/// The difference of two times that wrap, whichever is later.
+fn wrapped_since(time: u32, before: u32) -> i64 {
+    i64::from(time.wrapping_sub(before) as i32)
 }
 
 pub(crate) fn micros(time: Micros) -> i64 {

@@ -150,7 +150,7 @@ impl<'a> Screen<'a> {
         // Who has left the view is shown until that moment comes, by the record of the snapshots: the global cell is in each.
         let cell = self.cell_of(id.key(), received)?;
         let sent = sent
-            .sent_ticks(cell)
+            .sent_ticks_at(cell, received)
             .or_else(|| sent.sent_ticks(CellId::GLOBAL))?;
         Pair::at(sent.up_to(received), view)
     }
@@ -162,8 +162,7 @@ impl<'a> Screen<'a> {
         };
         frame
             .cell_of(key)
-            .and_then(|cell| sent.sent_ticks(cell))
-            .is_some_and(|sent| sent.contains(frame.tick()))
+            .is_some_and(|cell| sent.was_sent(cell, frame.tick()))
     }
 
     /// The cell that the client had the entity in when its newest snapshot was `received`.
@@ -214,6 +213,11 @@ mod tests {
 
     /// A ship that moves by 10 a tick from 100 at tick 1, sent to a client at these ticks only.
     fn world(sent_at: &[u32], ticks: u32) -> (History, View) {
+        world_until(sent_at, ticks, u32::MAX)
+    }
+
+    /// The same for a client who looks elsewhere from a tick on.
+    fn world_until(sent_at: &[u32], ticks: u32, away_from: u32) -> (History, View) {
         let ship = Kind {
             name: "ship".into(),
             lanes: vec![Lane::continuous("x", "unit"), Lane::continuous("y", "unit")],
@@ -239,7 +243,7 @@ mod tests {
                 out.put(ID, Place::Layer(Layer(0)), &[x, 100], &[]);
             });
             let sight = Sight {
-                focus: IVec2::splat(100),
+                focus: IVec2::splat(if tick < away_from { 100 } else { 9_900 }),
                 half_extent: IVec2::splat(100),
                 layers: LayerSet::default(),
             };
@@ -297,6 +301,28 @@ mod tests {
         // Past its newest snapshot it carried on, for four ticks at most.
         assert_eq!(x_at(&history, &view, 9, 128), Some(185));
         assert_eq!(x_at(&history, &view, 13, 0), Some(210));
+    }
+
+    #[test]
+    fn what_the_screen_showed_before_it_turned_away_is_known() {
+        let sent: Vec<u32> = (1..=10).collect();
+        let (history, view) = world_until(&sent, 10, 8);
+        let shown = |at: u32, received: u32| {
+            let mut lanes = Vec::new();
+            let seen = Seen {
+                view: ViewTick::new(Tick(at), 128),
+                received: Some(Tick(received)),
+                was_clamped: false,
+            };
+            let is_shown = Screen::new(&history, Some(&view), seen).row(ID, &mut lanes);
+            is_shown.then(|| lanes[0])
+        };
+        // The client had not been told yet, and then had.
+        assert_eq!(shown(6, 7), Some(155));
+        assert_eq!(shown(6, 10), Some(155));
+        // Between its last tick in view and the first out of view a screen lets it stand; then it is gone.
+        assert_eq!(shown(7, 8), Some(160));
+        assert_eq!(shown(8, 10), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 pub(crate) struct Ring<T, const N: usize> {
     /// Apart from what owns the ring: of all this only one place is touched at a time.
     slots: Box<[T; N]>,
-    next: usize,
-    count: usize,
+    next: u8,
+    count: u8,
 }
 
 impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
@@ -21,14 +21,15 @@ impl<T: Copy + Default, const N: usize> Default for Ring<T, N> {
 
 impl<T: Copy, const N: usize> Ring<T, N> {
     pub fn push(&mut self, value: T) {
-        self.slots[self.next] = value;
-        self.next = (self.next + 1) % N;
-        self.count = (self.count + 1).min(N);
+        const { assert!(N < 256) };
+        self.slots[usize::from(self.next)] = value;
+        self.next = ((usize::from(self.next) + 1) % N) as u8;
+        self.count = (self.count + 1).min(N as u8);
     }
 
     /// The place of the next one, soon to be written; see `tickwire_prefetch`.
     pub fn prefetch(&self) {
-        tickwire_prefetch::near(&self.slots[self.next]);
+        tickwire_prefetch::near(&self.slots[usize::from(self.next)]);
     }
 
     pub fn clear(&mut self) {
@@ -40,6 +41,7 @@ impl<T: Copy, const N: usize> Ring<T, N> {
     }
 
     pub fn newest_first(&self) -> impl Iterator<Item = &T> {
-        (1..=self.count).map(|back| &self.slots[(self.next + N - back) % N])
+        let next = usize::from(self.next);
+        (1..=usize::from(self.count)).map(move |back| &self.slots[(next + N - back) % N])
     }
 }

@@ -14,6 +14,9 @@ pub struct SentTicks {
 }
 
 impl SentTicks {
+    /// How many ticks before the newest are remembered.
+    pub const REACH: u32 = 63;
+
     /// Adds a tick, which must be later than all before (else nothing happens).
     pub fn record(&mut self, tick: Tick) {
         if self.bits != 0 && tick <= self.newest {

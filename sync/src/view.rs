@@ -29,6 +29,8 @@ pub struct View {
     pub(crate) cells: Vec<ViewCell>,
     /// Cells that the client has and that are no longer seen.
     pub(crate) dropped: Vec<CellId>,
+    /// Cells that the client had until lately: its claims may be of before. The latest last.
+    departed: Vec<Departed>,
     /// Whether the client has had a first snapshot since the connection or the last [`View::start_over`].
     pub(crate) started: bool,
     /// What the header of the snapshot built last says, and of the one sent last: packed headers tell the difference.
@@ -55,6 +57,15 @@ pub(crate) struct ViewCell {
     pub sent: SentTicks,
     /// Whether the snapshot that was built last leaves this cell at its base.
     pub is_held: bool,
+}
+
+/// A cell that has left the view.
+#[derive(Clone, Copy, Debug)]
+struct Departed {
+    id: CellId,
+    sent: SentTicks,
+    /// The snapshot that told the client; `None`: it has not been told yet.
+    told: Option<Tick>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -100,6 +111,15 @@ impl View {
         for cell in self.cells.extract_if(.., |cell| !is_seen(cell.id)) {
             if cell.base().is_some() {
                 self.dropped.push(cell.id);
+                // There is room for a whole view; who turns about faster than that loses the oldest.
+                if self.departed.len() == self.departed.capacity() {
+                    self.departed.remove(0);
+                }
+                self.departed.push(Departed {
+                    id: cell.id,
+                    sent: cell.sent,
+                    told: None,
+                });
             }
         }
         self.add(CellId::GLOBAL);
@@ -129,6 +149,7 @@ impl View {
     pub fn start_over(&mut self) {
         self.started = false;
         self.dropped.clear();
+        self.departed.clear();
         for cell in &mut self.cells {
             *cell = ViewCell::new(cell.id);
         }
@@ -142,6 +163,10 @@ impl View {
         self.started = true;
         self.told = self.built;
         self.dropped.clear();
+        self.departed.retain_mut(|cell| {
+            let told = *cell.told.get_or_insert(tick);
+            tick.since(told) <= SentTicks::REACH
+        });
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_held) {
             cell.hash = history.cell_hash(cell.id);
             cell.sent.record(tick);
@@ -165,6 +190,24 @@ impl View {
                 .ok()?,
         };
         self.cells.get(index).map(|cell| cell.sent)
+    }
+
+    /// The same as it stood when `received` was the client's newest snapshot: a cell may have left the view since, and come back.
+    pub(crate) fn sent_ticks_at(&self, cell: CellId, received: Tick) -> Option<SentTicks> {
+        self.departed
+            .iter()
+            .find(|it| it.id == cell && it.told.is_none_or(|told| received < told))
+            .map(|it| it.sent)
+            .or_else(|| self.sent_ticks(cell))
+    }
+
+    /// Whether the client was sent this cell at this tick, even if it has left the view since.
+    pub(crate) fn was_sent(&self, cell: CellId, tick: Tick) -> bool {
+        let is_seen = self
+            .sent_ticks(cell)
+            .is_some_and(|sent| sent.contains(tick));
+        let mut departed = self.departed.iter().filter(|it| it.id == cell);
+        is_seen || departed.any(|it| it.sent.contains(tick))
     }
 
     /// The hash of the view as it will stand once the snapshot built last is applied.
@@ -191,6 +234,8 @@ impl View {
         self.cells.reserve(most.saturating_sub(self.cells.len()));
         self.dropped
             .reserve(most.saturating_sub(self.dropped.len()));
+        self.departed
+            .reserve(most.saturating_sub(self.departed.len()));
     }
 
     fn add(&mut self, id: CellId) {

@@ -5,12 +5,13 @@
 //! fresh, and spans the gap. So what TCP or a modem would queue (bufferbloat) never builds up, and the memory for one client
 //! is bounded. A snapshot goes
 //! - once everything on its way will have left the path's narrowest place within a tick (`path.rs` predicts that);
-//! - not while inputs come that show an answer overdue (a stalled downlink), nor long after anything was heard;
+//! - not while inputs come that show an answer overdue (a stalled downlink), nor long after anything was heard; a client whose
+//!   inputs failed to come too did not look, and that is neither a stall nor a queue;
 //! - slowly, where no inputs come at all (a hidden tab, a stalled uplink): one doesn't know.
 
 use crate::ids::{Micros, Tick};
 use crate::least::LeastOf;
-use crate::path::{OVERHEAD, Path, Sent, micros};
+use crate::path::{Arrived, OVERHEAD, Path, Sent, micros};
 use std::collections::VecDeque;
 
 /// Bytes that may be on their way to one client.
@@ -22,7 +23,7 @@ pub const SILENT_BYTES_PER_SECOND: u64 = 600;
 /// Snapshots that may be on their way; bounds the memory where snapshots are tiny.
 const MAX_SNAPSHOTS: usize = 512;
 /// By how many ticks an answer may be late before the downlink counts as stalled.
-const OVERDUE_TICKS: i64 = 3;
+const OVERDUE_TICKS: i64 = 2;
 /// How long after the expected answer a snapshot may stay unnamed, if inputs come seldom, beyond their usual pause.
 const UNHEARD: i64 = 250_000;
 /// How often the path runs empty, while the window is what limits.
@@ -51,6 +52,11 @@ pub struct Window {
     last_sent: Option<(i64, usize)>,
     /// The usual pause between inputs, on the high side.
     input_pause: i64,
+    /// For how long the client's process may have stood still just now: its inputs failed to come. What it read late for that
+    /// reason is no queue, and what it could not name yet is not overdue. Forgotten as quickly as it came about.
+    slept: i64,
+    /// When an input last named another snapshot.
+    last_named: i64,
     /// From a snapshot's leaving the narrowest place to the input that names it: the least, and what it is more on average.
     turn: LeastOf,
     late: i64,
@@ -103,6 +109,8 @@ impl Window {
             last_input: micros(now),
             last_sent: None,
             input_pause: 0,
+            slept: 0,
+            last_named: 0,
             turn: LeastOf::new(EMPTY_INTERVAL),
             late: 0,
             empty_at: micros(now) + EMPTY_SOON,
@@ -144,7 +152,12 @@ impl Window {
     pub fn received(&mut self, newest: Tick, received_at_us: u32, arrived: Micros) {
         let heard = micros(arrived);
         let pause = (heard - self.last_input).clamp(0, micros(SILENCE));
-        self.input_pause = pause.max(self.input_pause - self.input_pause / 16);
+        self.slept = if pause > self.input_pause + self.tick / 2 {
+            pause - self.input_pause / 2
+        } else {
+            (self.slept - pause).max(0)
+        };
+        self.input_pause = pause.max(self.input_pause - pause / 4);
         self.last_input = self.last_input.max(heard);
         // Who names what was never sent says nothing of the path.
         if newest > self.newest_sent {
@@ -161,8 +174,13 @@ impl Window {
             self.bytes -= first.bytes;
             left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
-                self.path
-                    .arrived(&first.sent, received_at_us, left, first.is_fresh_start);
+                self.last_named = heard;
+                let how = Arrived {
+                    at_us: received_at_us,
+                    is_fresh_start: first.is_fresh_start,
+                    slept: self.slept,
+                };
+                self.path.arrived(&first.sent, left, &how);
                 if self.path.is_another() {
                     self.turn = LeastOf::new(EMPTY_INTERVAL);
                 }
@@ -199,7 +217,8 @@ impl Window {
             return false;
         }
         if !self.path.is_limited() && self.path.arrived_count() > 0 {
-            return true;
+            // What was sent before the doubt arose brings the answer; what was sent since then met an empty path.
+            return !self.path.is_doubtful() || oldest.sent.at >= self.last_named;
         }
         self.may_queue(at)
     }
@@ -267,7 +286,7 @@ impl Window {
         }
         let expected = self.path.leaves(oldest, self.path.left()) + self.turn.least().unwrap_or(0);
         let spread = 4 * self.late;
-        self.last_input - expected > OVERDUE_TICKS * self.tick + spread
+        self.last_input - self.slept - expected > OVERDUE_TICKS * self.tick + spread
             || now - expected > UNHEARD + self.input_pause + spread
     }
 

@@ -15,7 +15,7 @@ use tickwire_sync::replica::{Applied, Replica};
 use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
 use tickwire_sync::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Tick,
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, SentTicks, Tick,
 };
 
 const SIDE: i32 = 512;
@@ -164,7 +164,8 @@ fn ages(client: &mut Client, bytes: usize) -> [f64; 3] {
             *sum += ages.sum::<f64>() / group.len() as f64;
         }
         let oldest = client.view.bases().map(|(cell, _)| client.age(cell)).max();
-        assert!(oldest.unwrap() <= 48 + 15, "{oldest:?} ticks old");
+        // Both ends remember so many ticks of a cell.
+        assert!(oldest.unwrap() <= SentTicks::REACH, "{oldest:?} ticks old");
     }
     sums.map(|sum| sum / f64::from(ticks))
 }
@@ -182,6 +183,15 @@ fn near_cells_are_fresh_and_far_ones_come_less_often_but_come() {
         assert!(near < 3.0, "{near}");
         // Ages on the screen are at least a tick of snapshot and some of the path beyond these.
         assert!(far > 3.0 * (near + 1.0), "{near} and {far}");
+        // Every snapshot's hash agreed; and as soon as the line carries everything, nothing is left behind.
+        client.tick(None);
+        let now = client.tick;
+        assert!(client.replica.cells().all(|(_, tick)| tick == now));
+        for (cell, _) in client.replica.cells() {
+            let frame = client.history.newest().unwrap();
+            let rows = client.replica.rows(cell).iter().map(|row| row.id.key());
+            assert!(rows.eq(frame.members(cell).iter().copied()), "{cell:?}");
+        }
     }
 }
 

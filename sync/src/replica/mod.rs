@@ -279,6 +279,7 @@ impl Replica {
                     .values()
                     .flat_map(|cell| cell.rows.iter().map(|row| row.id)),
             );
+            lost.extend(self.limbo.iter().map(|limbo| limbo.row.id));
             self.cells.clear();
             self.limbo.clear();
             self.gone.clear();
@@ -287,9 +288,11 @@ impl Replica {
         }
         self.tick = tick;
         for cell in &snapshot.dropped_cells {
-            self.cells
+            let dropped = self
+                .cells
                 .remove(&CellId(*cell))
                 .ok_or(ReplicaError::Cell(*cell))?;
+            lost.extend(dropped.rows.iter().map(|row| row.id));
         }
         for cell in &snapshot.added_cells {
             let is_possible = (*cell as usize) < self.schema.grid.cell_count();

@@ -12,7 +12,7 @@ use crate::sent_ticks::SentTicks;
 /// A row that left a cell for another one of the view, which has not caught up yet.
 #[derive(Clone, Debug)]
 pub(super) struct Limbo {
-    row: Row,
+    pub(super) row: Row,
     tick: Tick,
     to: CellId,
 }
@@ -88,18 +88,19 @@ impl Replica {
                     .is_ok_and(|position| cell.rows[position].id == id)
             })
         };
-        let lost = left
+        let mut lost: Vec<EntityId> = left
             .iter()
             .filter(|(row, to)| !is_there(*to, row.id))
             .map(|(row, _)| row.id)
             .collect();
-        self.limbo.retain(|limbo| {
+        // The cell has caught up, or is out of sight: who is not in it by now is nowhere.
+        let settled = self.limbo.extract_if(.., |limbo| {
             cells
                 .get(&limbo.to)
-                .is_some_and(|cell| cell.tick < limbo.tick)
+                .is_none_or(|cell| cell.tick >= limbo.tick)
         });
+        lost.extend(settled.map(|limbo| limbo.row.id));
         if self.is_even() {
-            self.limbo.clear();
             self.gone.clear();
             return lost;
         }

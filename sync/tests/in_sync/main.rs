@@ -8,7 +8,7 @@
 use glam::IVec2;
 use proptest::prelude::*;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tickwire_proto::v1;
 use tickwire_sync::event::Events;
@@ -16,10 +16,10 @@ use tickwire_sync::frame::{Frame, Place};
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::packed::Tables;
-use tickwire_sync::replica::{Applied, Replica};
+use tickwire_sync::replica::{Applied, Replica, Row, Watcher};
 use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
-use tickwire_sync::{CellId, Layer, LayerSet, PlayerId, RowKey, Seq, Tick};
+use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, RowKey, Seq, Tick};
 
 mod world;
 
@@ -29,8 +29,22 @@ struct Client {
     view: View,
     replica: Replica,
     headers: HeaderState,
-    /// The frame that each cell of the view stands at, as the server knows it.
     events: Vec<u32>,
+    heard: Heard,
+}
+
+/// Who is in sight, by what a watcher is told.
+#[derive(Default)]
+struct Heard(BTreeSet<EntityId>);
+
+impl Watcher for Heard {
+    fn row(&mut self, row: &Row, _: Tick) {
+        self.0.insert(row.id);
+    }
+
+    fn gone(&mut self, id: EntityId, _: Tick) {
+        self.0.remove(&id);
+    }
 }
 
 fn wire_snapshot(snapshot: &Snapshot, memo: &BlockMemo) -> v1::Snapshot {
@@ -78,6 +92,7 @@ fn run(turns: &[Turn], encoding: Encoding) {
         replica: Replica::new(Arc::clone(&schema)),
         headers: HeaderState::default(),
         events: Vec::new(),
+        heard: Heard::default(),
     };
     let mut clients: Vec<Client> = (0..3).map(|_| new_client()).collect();
     let mut tick = Tick(0);
@@ -149,7 +164,7 @@ fn run(turns: &[Turn], encoding: Encoding) {
                 (tick.0, header.applied_seq.0, header.starved_inputs)
             );
             client.view.sent(&history);
-            let applied = client.replica.apply(&message, &mut ()).unwrap();
+            let applied = client.replica.apply(&message, &mut client.heard).unwrap();
             assert_eq!(
                 applied,
                 Applied::Yes {
@@ -213,6 +228,19 @@ fn assert_shown_is_right(client: &Client, frames: &BTreeMap<Tick, Frame>, now: T
             );
         }
     }
+    // Whoever is shown was told of, and once all cells are up to date, whoever is not shown any more was told to be gone.
+    let seen = client
+        .heard
+        .0
+        .iter()
+        .filter(|id| is_even || shown.iter().any(|(row, _, _)| row.id == **id));
+    let mut ids: Vec<EntityId> = shown.iter().map(|(row, _, _)| row.id).collect();
+    ids.sort_unstable();
+    assert!(
+        seen.eq(ids.iter()),
+        "{:?} were told of, {ids:?} are shown",
+        client.heard.0
+    );
     // Whoever lives in a cell that is up to date is shown, with the newest row.
     let frame = &frames[&now];
     for (cell, tick) in client.replica.cells().filter(|(_, tick)| *tick == now) {

@@ -6,7 +6,7 @@
 
 use crate::policies::Policy;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use tickwire_sync::{Micros, Tick};
 
 const TICK_US: i64 = 16_667;
@@ -54,6 +54,8 @@ pub struct Line {
     pub crowds: bool,
     /// Whether a snapshot may be filled to less.
     pub fills: bool,
+    /// How often a second the client's process stops for a while, on average, and for how long at the least and at the most.
+    pub hiccups: (f64, i64, i64),
     /// By how much one that is filled may be larger than asked, as it is made of whole blocks.
     pub overshoot: i64,
 }
@@ -76,6 +78,7 @@ impl Line {
             crowds: false,
             fills: false,
             overshoot: 0,
+            hiccups: (0.0, 0, 0),
         }
     }
 
@@ -126,6 +129,9 @@ pub struct Outcome {
 enum Event {
     /// The competing flow's packet is acknowledged.
     Acknowledged,
+    /// The client's process stops, and goes on.
+    Stops,
+    GoesOn,
     Delivered {
         tick: u32,
         sent: i64,
@@ -149,7 +155,11 @@ struct Run<'a> {
     newest_delivery: i64,
     newest_input: i64,
     held_inputs: Vec<(u32, u32)>,
+    /// Inputs that the client should have made while it stood still.
+    inputs_due: usize,
     received: (u32, u32),
+    /// While the client's process stands still: snapshots that nobody has read yet.
+    unread: Option<VecDeque<(u32, i64, i64)>>,
     in_flight: i64,
     competing: (f64, f64),
 }
@@ -165,7 +175,9 @@ pub fn run(line: &Line, policy: &mut dyn Policy, seed: u64) -> Outcome {
         newest_delivery: 0,
         newest_input: 0,
         held_inputs: Vec::new(),
+        inputs_due: 0,
         received: (0, 0),
+        unread: None,
         in_flight: 0,
         competing: (10.0, 0.0),
     };
@@ -179,6 +191,9 @@ pub fn run(line: &Line, policy: &mut dyn Policy, seed: u64) -> Outcome {
     run.at(TICK_US, Event::ServerTick(1));
     let phase = run.random.i64(0..TICK_US);
     run.at(phase, Event::InputMade);
+    if line.hiccups.0 > 0.0 {
+        run.at(0, Event::Stops);
+    }
     if let Some(from) = line.competitor_from {
         run.at(from, Event::Acknowledged);
     }
@@ -215,12 +230,34 @@ impl Run<'_> {
             }
             Event::Delivered { tick, sent, bytes } => {
                 self.in_flight -= bytes;
-                self.received = (tick, (now + CLOCK_OFFSET) as u32);
-                outcome.arrivals.push(Arrival {
-                    sent,
-                    at: now,
-                    bytes,
-                });
+                match &mut self.unread {
+                    Some(unread) => unread.push_back((tick, sent, bytes)),
+                    None => self.read((tick, sent, bytes), now, outcome),
+                }
+            }
+            Event::Stops => {
+                let (often, least, most) = self.line.hiccups;
+                if now > 0 {
+                    self.unread = Some(VecDeque::new());
+                    let length = self.random.i64(least..=most);
+                    self.at(now + length, Event::GoesOn);
+                }
+                let pause = (-self.random.f64().max(1e-9).ln() / often * 1e6) as i64;
+                self.at(now + most + pause, Event::Stops);
+            }
+            Event::GoesOn => {
+                // What is done first when it goes on is up to its loop: some snapshots are read, inputs are made late and at once, the rest is read.
+                let mut unread = self.unread.take().unwrap_or_default();
+                let first = self.random.usize(0..=unread.len());
+                for snapshot in unread.drain(..first) {
+                    self.read(snapshot, now, outcome);
+                }
+                for _ in 0..std::mem::take(&mut self.inputs_due) {
+                    self.make_input(now);
+                }
+                for snapshot in unread {
+                    self.read(snapshot, now, outcome);
+                }
             }
             Event::InputMade => self.input_made(now),
             Event::InputArrived { received, at } => {
@@ -281,6 +318,15 @@ impl Run<'_> {
         );
     }
 
+    fn read(&mut self, (tick, sent, bytes): (u32, i64, i64), now: i64, outcome: &mut Outcome) {
+        self.received = (tick, (now + CLOCK_OFFSET) as u32);
+        outcome.arrivals.push(Arrival {
+            sent,
+            at: now,
+            bytes,
+        });
+    }
+
     /// Bytes before the narrow place.
     fn backlog(&self, now: i64) -> i64 {
         backlog_time(self, now) * self.line.rate_at(now) / 8_000_000
@@ -288,6 +334,14 @@ impl Run<'_> {
 
     fn input_made(&mut self, now: i64) {
         self.at(now + TICK_US, Event::InputMade);
+        if self.unread.is_some() {
+            self.inputs_due += 1;
+        } else {
+            self.make_input(now);
+        }
+    }
+
+    fn make_input(&mut self, now: i64) {
         let burst = match self.line.answers {
             Answers::EveryTick => 1,
             Answers::InBurstsOf(burst) => burst,
@@ -363,6 +417,16 @@ impl Outcome {
             .map(|arrival| (arrival.bytes + HEADS) as f64)
             .sum::<f64>()
             / self.line_bytes
+    }
+
+    /// How long after `from` (in s) the first arrives from which on all are fresh for 300 ms, as the bench of real lines counts it.
+    pub fn fresh_for_ms(&self, from: f64, to: f64, allowed: &impl Fn(i64) -> f64) -> f64 {
+        let is_old = |one: &Arrival| (one.at - one.sent) as f64 / 1e3 > allowed(one.bytes);
+        let (from_us, to_us) = ((from * 1e6) as i64, (to * 1e6) as i64);
+        let fresh = self
+            .of(from_us, to_us)
+            .find(|first| !self.of(first.at, first.at + 300_000).any(is_old));
+        fresh.map_or(f64::INFINITY, |first| (first.at - from_us) as f64 / 1e3)
     }
 
     /// How long after `from` (in s) all that arrives is at most `age_ms` old.

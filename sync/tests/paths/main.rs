@@ -83,6 +83,11 @@ fn tuned_on() -> Vec<Line> {
             wants: 400,
             ..filled(base("64 kbit/s, RTT 60", 64, 60))
         },
+        hiccups(base("100 Mbit/s, RTT 0, hiccups", 100_000, 0), 1.0),
+        hiccups(base("100 Mbit/s, RTT 10, hiccups", 100_000, 10), 1.0),
+        hiccups(base("100 Mbit/s, RTT 80, hiccups", 100_000, 80), 1.0),
+        hiccups(base("100 Mbit/s, RTT 0, many", 100_000, 0), 5.0),
+        hiccups(filled(base("256 kbit/s, RTT 10, hiccups", 256, 10)), 1.0),
     ]
 }
 
@@ -106,6 +111,8 @@ fn held_back() -> Vec<Line> {
         },
         answers(filled(base("512 kbit/s, answers by 12", 512, 40)), 12),
         competing(base("2 Mbit/s, RTT 60, download", 2000, 60)),
+        hiccups(base("20 Mbit/s, RTT 30, hiccups", 20_000, 30), 2.0),
+        hiccups(filled(base("300 kbit/s, RTT 40, hiccups", 300, 40)), 2.0),
         Line {
             wants: 700,
             varies: 600,
@@ -117,6 +124,14 @@ fn held_back() -> Vec<Line> {
 fn jitter(line: Line, millis: i64) -> Line {
     Line {
         jitter: millis * 1000,
+        ..line
+    }
+}
+
+/// The client's process stops so often a second, for 20 to 80 ms.
+fn hiccups(line: Line, often: f64) -> Line {
+    Line {
+        hiccups: (often, 20_000, 80_000),
         ..line
     }
 }
@@ -254,6 +269,67 @@ fn a_line_that_carries_everything_gets_every_tick() {
     }
 }
 
+/// By turns with and without a window, on the same lines under the same seeds: what the window costs where there is no queue.
+#[test]
+fn without_a_queue_the_window_costs_nothing() {
+    let base = Line::new;
+    println!(
+        "{:24} {:>14} {:>16} {:>16}",
+        "with / without a window", "snapshots/s", "age p50 ms", "age p99 ms"
+    );
+    for (line, least) in [
+        (base("100 Mbit/s, RTT 10", 100_000, 10), 1.0),
+        (base("100 Mbit/s, RTT 80", 100_000, 80), 1.0),
+        (
+            jitter(base("100 Mbit/s, RTT 80 ± 20", 100_000, 80), 20),
+            0.98,
+        ),
+        (hiccups(base("RTT 10, hiccups", 100_000, 10), 1.0), 0.999),
+    ] {
+        let end = line.seconds as f64;
+        let (mut with, mut without) = ([0.0; 3], [0.0; 3]);
+        for seed in SEEDS {
+            for (sum, outcome) in [
+                (&mut with, model(&line, seed)),
+                (&mut without, run(&line, &mut QueueEverything, seed)),
+            ] {
+                let figures = [
+                    outcome.rate(2.0, end),
+                    outcome.age_ms(0.5, 2.0, end),
+                    outcome.age_ms(0.99, 2.0, end),
+                ];
+                for (sum, figure) in sum.iter_mut().zip(figures) {
+                    *sum += figure / SEEDS.count() as f64;
+                }
+            }
+        }
+        println!(
+            "{:24} {:6.2} / {:5.2} {:7.1} / {:6.1} {:7.1} / {:6.1}",
+            line.name, with[0], without[0], with[1], without[1], with[2], without[2]
+        );
+        assert!(with[0] >= without[0] * least, "{}: {with:?}", line.name);
+        // What waits is younger, never older.
+        assert!(with[1] <= without[1] + 0.5, "{}: {with:?}", line.name);
+        assert!(with[2] <= without[2] + 0.5, "{}: {with:?}", line.name);
+    }
+}
+
+#[test]
+fn a_client_that_hiccups_on_a_fast_line_loses_nothing() {
+    for line in [
+        hiccups(Line::new("RTT 0", 100_000, 0), 1.0),
+        hiccups(Line::new("RTT 10", 100_000, 10), 1.0),
+        hiccups(Line::new("RTT 80", 100_000, 80), 1.0),
+        hiccups(Line::new("RTT 0, many", 100_000, 0), 5.0),
+        hiccups(Line::new("20 Mbit/s", 20_000, 30), 2.0),
+    ] {
+        for seed in SEEDS {
+            let rate = model(&line, seed).rate(2.0, line.seconds as f64);
+            assert!(rate >= 59.5, "{} seed {seed}: {rate}/s", line.name);
+        }
+    }
+}
+
 #[test]
 fn jitter_is_no_queue() {
     for (line, least) in [
@@ -292,6 +368,34 @@ fn after_a_line_has_changed_it_is_fresh_again_within_half_a_second() {
                 rate > 57.0,
                 "{} seed {seed}: {rate}/s on the faster line",
                 line.name
+            );
+        }
+    }
+}
+
+/// As the bench of real lines counts it: rows and blocks as they come, a token bucket, and a change at any moment.
+#[test]
+fn wherever_in_a_tick_a_line_becomes_slower_it_is_fresh_within_half_a_second() {
+    for round_trip in [10, 30, 80] {
+        for seed in 1..40 {
+            let down = 10_000_000 + seed * 1_371;
+            let line = Line {
+                rates: vec![(0, 1_000_000), (down, 256_000), (20_000_000, 1_000_000)],
+                wants: 1150,
+                varies: 300,
+                overshoot: 200,
+                burst: 1600,
+                ..filled(Line::new("", 0, round_trip))
+            };
+            let allowed = |bytes: i64| {
+                round_trip as f64 / 2.0 + (bytes + 66) as f64 * 8.0 / 256.0 + TWO_TICKS
+            };
+            let outcome = model(&line, seed as u64);
+            let slower = outcome.fresh_for_ms(down as f64 / 1e6, 20.0, &allowed);
+            let faster = outcome.fresh_for_ms(20.0, 30.0, &allowed);
+            assert!(
+                slower <= 500.0 && faster <= 500.0,
+                "RTT {round_trip}, seed {seed}: {slower} and {faster} ms"
             );
         }
     }

@@ -16,15 +16,18 @@ struct Settings {
     npcs: u32,
     encoding: String,
     only: String,
+    /// How often the line is cut.
+    cuts: u32,
 }
 
-/// `lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD]`
+/// `lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD] [--cuts N]`
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     let mut settings = Settings {
         seconds: 20,
         npcs: 500,
         encoding: "plain".to_owned(),
         only: String::new(),
+        cuts: 10,
     };
     for pair in arguments.chunks(2) {
         match *pair {
@@ -32,7 +35,10 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
             ["--npcs", value] => settings.npcs = value.parse()?,
             ["--encoding", value] => settings.encoding = value.to_owned(),
             ["--only", value] => settings.only = value.to_owned(),
-            _ => bail!("lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD]"),
+            ["--cuts", value] => settings.cuts = value.parse()?,
+            _ => bail!(
+                "lines [--seconds N] [--npcs N] [--encoding plain|packed] [--only WORD] [--cuts N]"
+            ),
         }
     }
     let net = Net::make()?;
@@ -47,7 +53,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     let near = bench.probe(&bench.net.server(), "clock", 3, 0, 0)?;
     bench.zero = near.finish()?.zero;
     println!(
-        "line                            age ms p50     p99     max  late %  snapshots/s  used %  kbit/s  near ms   far ms  far/near  wrong  server CPU %"
+        "line                            age ms p50     p99     max  late %  snapshots/s  used %  kbit/s  near ms   far ms  far/near  beyond one way  wrong  server CPU %"
     );
     for control in ["cubic", "bbr"] {
         if !bench.net.set_congestion_control(control) {
@@ -190,7 +196,7 @@ impl Bench {
         let kbits = bytes as f64 * 8.0 / 1e3 / seconds;
         let (near, far) = (mean(&record.near), mean(&record.far));
         println!(
-            "{name:30} {:10.1} {:7.1} {:7.1}  {:6.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:>5}  {:12.1}",
+            "{name:30} {:10.1} {:7.1} {:7.1}  {:6.1}  {:11.1}  {:6.1}  {kbits:6.0}  {near:7.1}  {far:7.1}  {:8.1}  {:14.1}  {:>5}  {:12.1}",
             at(0.5, &ages),
             at(0.99, &ages),
             at(1.0, &ages),
@@ -198,6 +204,8 @@ impl Bench {
             ages.len() as f64 / seconds,
             kbits * 100.0 / f64::from(kbit),
             far / near,
+            // The path's own length is in both ages, and nobody's choice.
+            (far - f64::from(round_trip) / 2.0) / (near - f64::from(round_trip) / 2.0),
             wrong(&record),
             cpu * 100.0 / seconds,
         );
@@ -245,9 +253,12 @@ impl Bench {
         if self.is_left_out("cut") {
             return Ok(());
         }
-        println!("\nline of 1 Mbit/s, RTT 30, cut for 5 s, ten times");
+        println!(
+            "\nline of 1 Mbit/s, RTT 30, cut for 5 s, {} times",
+            self.settings.cuts
+        );
         self.net.set_rate(1000)?;
-        for _ in 0..10 {
+        for _ in 0..self.settings.cuts {
             let probe = self.probe(&self.net.client(), "cut", 16, 30, 0)?;
             let other = self.probe(&self.net.server(), "other", 16, 0, 0)?;
             sleep(Duration::from_secs(5));
