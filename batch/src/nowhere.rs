@@ -26,11 +26,12 @@ impl Batch {
     }
 
     /// See the Linux version.
-    pub fn receive<'a>(
-        &mut self,
-        _: impl IntoIterator<Item = BorrowedFd<'a>>,
-        _: impl FnMut(usize, Received<'_>),
-    ) {
+    pub fn receive<'a>(&mut self, _: impl IntoIterator<Item = BorrowedFd<'a>>) {
+        match self.0 {}
+    }
+
+    /// See the Linux version.
+    pub fn received(&mut self, _: usize) -> Received<'_> {
         match self.0 {}
     }
 }

@@ -22,6 +22,8 @@ pub struct Batch {
     /// What became of each entry, as the kernel says it; `None`: it did not take the entry.
     results: [Option<i32>; MOST],
     spaces: Box<[Space; MOST]>,
+    /// When what is in each space came.
+    stamps: [Option<Duration>; MOST],
 }
 
 /// Where the kernel puts what one socket has received.
@@ -57,6 +59,7 @@ impl Batch {
             ring: Some(ring),
             results: [None; MOST],
             spaces: Box::new([space; MOST]),
+            stamps: [None; MOST],
         })
     }
 
@@ -84,12 +87,8 @@ impl Batch {
         }
     }
 
-    /// Receives as `recvmsg(2)` does, without waiting: says for each, by its index, what came. The first [`MOST`] are asked.
-    pub fn receive<'a>(
-        &mut self,
-        sockets: impl IntoIterator<Item = BorrowedFd<'a>>,
-        mut gave: impl FnMut(usize, Received<'_>),
-    ) {
+    /// Receives as `recvmsg(2)` does, without waiting; [`Batch::received`] has what came. The first [`MOST`] are asked.
+    pub fn receive<'a>(&mut self, sockets: impl IntoIterator<Item = BorrowedFd<'a>>) {
         let sockets: ArrayVec<BorrowedFd<'_>, MOST> = sockets.into_iter().take(MOST).collect();
         // The only way to the spaces in here, so that the kernel's pointers stay good.
         let spaces = self.spaces.as_mut_ptr();
@@ -118,23 +117,24 @@ impl Batch {
         // returns, and no entry waits.
         unsafe { self.run(entries) };
         for (index, (socket, message)) in sockets.iter().zip(&mut messages).enumerate() {
-            let result = match self.results[index] {
-                Some(result) => to_result(result),
+            let result = *self.results[index].get_or_insert_with(|| {
                 // SAFETY: the message was set up above, and nothing else uses its space.
-                None => unsafe { receive_alone(socket.as_raw_fd(), message) },
-            };
+                unsafe { receive_alone(socket.as_raw_fd(), message) }
+            });
             // SAFETY: the kernel has filled in the message, or left it as it was set up.
-            let stamp = result.as_ref().ok().and_then(|_| unsafe { stamp(message) });
-            // SAFETY: the kernel has let go of the space, and nobody else has it while it is lent to `gave`.
-            let bytes = unsafe { &mut (*spaces.add(index)).bytes };
-            gave(
-                index,
-                Received {
-                    is_full: matches!(result, Ok(SPACE)),
-                    bytes: result.map(|length| &mut bytes[..length.min(SPACE)]),
-                    stamp,
-                },
-            );
+            self.stamps[index] = (result >= 0).then(|| unsafe { stamp(message) }).flatten();
+        }
+    }
+
+    /// What the last [`Batch::receive`] gave on the socket of this index.
+    pub fn received(&mut self, index: usize) -> Received<'_> {
+        let nothing = Err(io::ErrorKind::WouldBlock.into());
+        let result = self.results.get(index).copied().flatten();
+        let length = result.map_or(nothing, to_result);
+        Received {
+            is_full: matches!(length, Ok(SPACE)),
+            stamp: self.stamps.get(index).copied().flatten(),
+            bytes: length.map(|length| &mut self.spaces[index].bytes[..length.min(SPACE)]),
         }
     }
 
@@ -198,12 +198,19 @@ fn send_alone(send: &Send<'_>) -> io::Result<usize> {
     usize::try_from(took).map_err(|_| io::Error::last_os_error())
 }
 
+/// The kernel's word: how many bytes, or an error's number, negative.
+///
 /// # Safety
 /// `message` must point to space that is nobody else's.
-unsafe fn receive_alone(socket: RawFd, message: &mut msghdr) -> io::Result<usize> {
+unsafe fn receive_alone(socket: RawFd, message: &mut msghdr) -> i32 {
     // SAFETY: as the caller promises.
     let read = unsafe { libc::recvmsg(socket, message, FLAGS) };
-    usize::try_from(read).map_err(|_| io::Error::last_os_error())
+    match i32::try_from(read) {
+        Ok(read @ 0..) => read,
+        _ => -io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EIO),
+    }
 }
 
 /// When a message's newest bytes came, since 1970.
@@ -255,6 +262,7 @@ mod tests {
                     bytes: [0; SPACE],
                 }; MOST],
             ),
+            stamps: [None; MOST],
         };
         Batch::new().into_iter().chain([refused]).collect()
     }
@@ -340,19 +348,14 @@ mod tests {
             while !is_stamped {
                 far.write_all(b"inputs").unwrap();
                 let mut seen = Vec::new();
-                batch.receive(
-                    [near.as_fd(), silent.as_fd(), ended.as_fd()],
-                    |_, received| {
-                        assert!(!received.is_full);
-                        is_stamped |= received.stamp.is_some();
-                        seen.push(
-                            received
-                                .bytes
-                                .map(|bytes| bytes.to_vec())
-                                .map_err(|error| error.kind()),
-                        );
-                    },
-                );
+                batch.receive([near.as_fd(), silent.as_fd(), ended.as_fd()]);
+                for index in 0..3 {
+                    let received = batch.received(index);
+                    assert!(!received.is_full);
+                    is_stamped |= received.stamp.is_some();
+                    let bytes = received.bytes.map(|bytes| bytes.to_vec());
+                    seen.push(bytes.map_err(|error| error.kind()));
+                }
                 assert!(matches!(&seen[0], Ok(bytes) if bytes.starts_with(b"inputs")));
                 assert_eq!(seen[1], Err(ErrorKind::WouldBlock));
                 is_stamped &= seen[2] == Ok(Vec::new());
@@ -360,12 +363,12 @@ mod tests {
             far.write_all(&[7; SPACE + 1]).unwrap();
             let mut lengths = Vec::new();
             while lengths.iter().sum::<usize>() < SPACE + 1 {
-                batch.receive([near.as_fd()], |_, received| {
-                    if let Ok(bytes) = received.bytes {
-                        assert_eq!(received.is_full, bytes.len() == SPACE);
-                        lengths.push(bytes.len());
-                    }
-                });
+                batch.receive([near.as_fd()]);
+                let received = batch.received(0);
+                if let Ok(bytes) = received.bytes {
+                    assert_eq!(received.is_full, bytes.len() == SPACE);
+                    lengths.push(bytes.len());
+                }
             }
             assert_eq!(lengths.iter().sum::<usize>(), SPACE + 1);
         }

@@ -21,7 +21,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tickwire_prefetch as prefetch;
 use tickwire_sync::{Micros, Tick, ViewTick};
 use tokio::sync::oneshot;
 
@@ -164,6 +163,8 @@ struct Running {
     entry: Arc<RoomEntry>,
     /// The reading sides of its connections, those included that only close.
     readers: Vec<Box<dyn Served>>,
+    /// Which of them are over, while they are read.
+    over: Vec<usize>,
     totals: Totals,
     /// Since when nobody is there.
     empty_since: Option<Micros>,
@@ -295,6 +296,7 @@ impl Thread {
                 let running = Running {
                     entry,
                     readers: Vec::new(),
+                    over: Vec::new(),
                     totals: Totals::default(),
                     empty_since: Some(now()),
                     bytes: 0,
@@ -381,20 +383,14 @@ impl Running {
     /// Reads what has come on the room's connections: once a tick and just before it, so that no input is early or late by more
     /// than its own way, and without a wake-up for each.
     fn read(&mut self) {
-        let now = Instant::now();
-        let mut index = 0;
-        while index < self.readers.len() {
-            prefetch::ahead(
-                &self.readers,
-                index,
-                |reader| prefetch::near(&**reader),
-                |reader| reader.prefetch(),
-            );
-            let reader = &mut self.readers[index];
-            match served::call(reader, now, true, true) {
-                Next::Over => served::end(self.readers.swap_remove(index)),
-                Next::At(_) | Next::Soon | Next::Moves => index += 1,
+        let over = &mut self.over;
+        together::read(&mut self.readers, Instant::now(), |index, next| {
+            if next == Next::Over {
+                over.push(index);
             }
+        });
+        for index in over.drain(..).rev() {
+            served::end(self.readers.swap_remove(index));
         }
     }
 

@@ -71,8 +71,12 @@ impl Stamps {
                 _ => None,
             })
         });
-        let arrived = stamp.map_or_else(Instant::now, |stamp| self.on_our_clock(stamp));
-        Ok((bytes, arrived))
+        Ok((bytes, self.time_of(stamp)))
+    }
+
+    /// The kernel's stamp (since 1970, by the wall's clock) as our time; without a stamp it is now.
+    pub(super) fn time_of(&mut self, stamp: Option<Duration>) -> Instant {
+        stamp.map_or_else(Instant::now, |stamp| self.on_our_clock(stamp))
     }
 
     fn on_our_clock(&mut self, stamp: Duration) -> Instant {
@@ -116,6 +120,11 @@ impl Stamps {
         use std::io::Read as _;
         let read = socket.read(buffer)?;
         Ok((read, Instant::now()))
+    }
+
+    /// Now.
+    pub(super) fn time_of(&mut self, _: Option<std::time::Duration>) -> Instant {
+        Instant::now()
     }
 }
 

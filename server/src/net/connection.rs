@@ -23,6 +23,7 @@ use super::frame::Opcode;
 use super::outbox::{Outbox, Stage};
 use super::poller::Handle;
 use super::rtt::{Rtt, RttEstimate};
+use super::served::Read;
 use crate::close::{Close, Disconnect};
 
 /// Bytes that may wait in our memory for a peer of the game; more end the connection.
@@ -79,7 +80,7 @@ pub struct Connection {
 /// Buffers for [`Connection::receive`]; one a thread suffices.
 pub(super) struct ReadBuffers {
     wire: Vec<u8>,
-    plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     stamps: Stamps,
 }
 
@@ -317,16 +318,39 @@ impl Connection {
         self.with_outbox(|outbox, socket| outbox.flush(socket));
     }
 
-    /// Reads what has arrived, without waiting. Under TLS the lock is taken only to open it.
+    /// Reads what has arrived, without waiting.
     pub(super) fn receive<'a>(&self, buffers: &'a mut ReadBuffers) -> io::Result<Received<'a>> {
         let ReadBuffers {
             wire,
             plain,
             stamps,
         } = buffers;
-        let (read, arrived) = match stamps.read(&self.socket, wire) {
-            Ok((0, _)) => return Ok(Received::End),
-            Ok(read) => read,
+        let read = match stamps.read(&self.socket, wire) {
+            // A short read has emptied the socket: that saves the next one, which would only find that out.
+            Ok((read, arrived)) => Read {
+                more: read == wire.len(),
+                bytes: Ok(&mut wire[..read]),
+                arrived,
+            },
+            Err(error) => Read {
+                bytes: Err(error),
+                more: false,
+                arrived: self.opened,
+            },
+        };
+        self.unwrap(read, plain)
+    }
+
+    /// What a read amounts to. Under TLS the lock is taken to open it, and the plaintext is in `plain`.
+    pub(super) fn unwrap<'a>(
+        &self,
+        read: Read<'a>,
+        plain: &'a mut Vec<u8>,
+    ) -> io::Result<Received<'a>> {
+        let Read { more, arrived, .. } = read;
+        let wire = match read.bytes {
+            Ok([]) => return Ok(Received::End),
+            Ok(wire) => wire,
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return Ok(Received::Nothing),
                 io::ErrorKind::Interrupted => return Ok(Received::Interrupted),
@@ -335,9 +359,6 @@ impl Connection {
         };
         self.last_received
             .store(self.micros(arrived), Ordering::Relaxed);
-        // A short read has emptied the socket: that saves the next one, which would only find that out.
-        let more = read == wire.len();
-        let wire = &mut wire[..read];
         plain.clear();
         if !self.tls {
             return Ok(Received::Bytes {

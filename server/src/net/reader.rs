@@ -7,6 +7,8 @@
 //! [`Handler::closed`] exactly once, whatever ended it (a panic included).
 
 use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ use super::handler::Handler;
 use super::heartbeat::{Beat, Heartbeat, HeartbeatTimes};
 use super::open::Membership;
 use super::outbox::Stage;
-use super::served::{Next, Served};
+use super::served::{Next, Read, Served};
 use super::slots::Slot;
 use super::violation::{ProtocolError, Violation};
 use crate::close::{Close, CloseCode, Disconnect};
@@ -200,30 +202,39 @@ impl<H: Handler> Reader<H> {
                 if !self.is_readable || self.is_paused() {
                     return;
                 }
-                match self.connection.receive(buffers) {
-                    Ok(Received::Bytes {
-                        bytes,
-                        more,
-                        arrived,
-                    }) => {
-                        self.is_readable = more;
-                        self.metrics.received_bytes.inc_by(bytes.len() as u64);
-                        self.take(bytes, arrived);
-                    }
-                    Ok(Received::Nothing) => self.is_readable = false,
-                    Ok(Received::Interrupted) => {}
-                    Ok(Received::End) => {
-                        // Without a close frame before it, it is lost; else this is the good end.
-                        self.phase = Phase::Ended;
-                        return;
-                    }
-                    Err(_) => {
-                        self.connection.abort(Disconnect::Lost);
-                        return;
-                    }
+                let received = self.connection.receive(buffers);
+                if !self.take_received(received) {
+                    return;
                 }
             }
         });
+    }
+
+    /// Acts on what a read amounts to. `false`: it was the last one.
+    fn take_received(&mut self, received: io::Result<Received<'_>>) -> bool {
+        match received {
+            Ok(Received::Bytes {
+                bytes,
+                more,
+                arrived,
+            }) => {
+                self.is_readable = more;
+                self.metrics.received_bytes.inc_by(bytes.len() as u64);
+                self.take(bytes, arrived);
+            }
+            Ok(Received::Nothing) => self.is_readable = false,
+            Ok(Received::Interrupted) => {}
+            Ok(Received::End) => {
+                // Without a close frame before it, it is lost; else this is the good end.
+                self.phase = Phase::Ended;
+                return false;
+            }
+            Err(_) => {
+                self.connection.abort(Disconnect::Lost);
+                return false;
+            }
+        }
+        true
     }
 
     /// Decodes bytes, the newest of which came at `arrived`, and acts on what they amount to.
@@ -326,16 +337,27 @@ impl<H: Handler> Served for Reader<H> {
         if self.is_readable {
             self.read();
         }
-        self.advance(now);
-        if matches!(self.phase, Phase::Ended) {
-            Next::Over
-        } else if self.handler.moves() {
-            Next::Moves
-        } else if self.is_readable && !self.is_paused() {
-            Next::Soon
-        } else {
-            Next::At(self.quiet_until)
+        self.carry_on(now)
+    }
+
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        let is_served = !matches!(self.phase, Phase::Ended) && !self.is_paused();
+        is_served.then(|| self.connection.socket().as_fd())
+    }
+
+    fn ready_with(&mut self, now: Instant, read: Read<'_>) -> Next {
+        if self.connection.pending_bytes() > 0 {
+            self.connection.flush();
         }
+        self.is_readable = true;
+        let goes_on = BUFFERS.with_borrow_mut(|buffers| {
+            let received = self.connection.unwrap(read, &mut buffers.plain);
+            self.take_received(received)
+        });
+        if goes_on && self.is_readable {
+            self.read();
+        }
+        self.carry_on(now)
     }
 
     fn prefetch(&self) {
@@ -352,6 +374,20 @@ impl<H: Handler> Served for Reader<H> {
 }
 
 impl<H: Handler> Reader<H> {
+    /// What is due after reading, and what comes next.
+    fn carry_on(&mut self, now: Instant) -> Next {
+        self.advance(now);
+        if matches!(self.phase, Phase::Ended) {
+            Next::Over
+        } else if self.handler.moves() {
+            Next::Moves
+        } else if self.is_readable && !self.is_paused() {
+            Next::Soon
+        } else {
+            Next::At(self.quiet_until)
+        }
+    }
+
     fn tell(&mut self) {
         if !std::mem::replace(&mut self.told, true) {
             let why = self.connection.why();

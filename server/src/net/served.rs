@@ -1,5 +1,7 @@
 //! One connection's code, as the thread sees it that calls it: a poller, or the worker of its room.
 
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -16,10 +18,31 @@ pub enum Next {
     Over,
 }
 
+/// What a read of a connection's socket gave.
+#[derive(Debug)]
+pub struct Read<'a> {
+    /// The bytes as they came over the wire; none: the peer has ended its side.
+    pub bytes: io::Result<&'a mut [u8]>,
+    /// There may be more at once.
+    pub more: bool,
+    /// When the newest of them came.
+    pub arrived: Instant,
+}
+
 /// One connection's code. Dropping it ends the connection.
 pub trait Served: Send {
     /// Something may have come in, or room to send: `now` is the time of the call.
     fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next;
+
+    /// The socket, if what comes on it may be read for this connection now, for [`Served::ready_with`].
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// As [`Served::ready`], with what was read first: the bytes, whether there may be more, and when they came.
+    fn ready_with(&mut self, now: Instant, _: Read<'_>) -> Next {
+        self.ready(now, true, true)
+    }
 
     /// Asks for what [`Served::ready`] will touch beside itself; see `tickwire_prefetch`.
     fn prefetch(&self) {}
@@ -39,6 +62,12 @@ pub(crate) fn call(
     is_writable: bool,
 ) -> Next {
     let called = AssertUnwindSafe(|| served.ready(now, is_readable, is_writable));
+    catch_unwind(called).unwrap_or(Next::Over)
+}
+
+/// The same, with what was read for it.
+pub(crate) fn call_with(served: &mut Box<dyn Served>, now: Instant, read: Read<'_>) -> Next {
+    let called = AssertUnwindSafe(|| served.ready_with(now, read));
     catch_unwind(called).unwrap_or(Next::Over)
 }
 

@@ -1,6 +1,6 @@
-//! One message for each of many connections, sent together: by one system call where the kernel permits it.
+//! What is done for many connections together: by one system call where the kernel permits it.
 //!
-//! A worker calls this for its rooms' snapshots. The outboxes of a group are locked together, from the question whether each may
+//! A worker reads all connections of a room so, and sends them its snapshots. The outboxes of a group are locked together, from the question whether each may
 //! begin a message to the note of what the kernel took, as for a single send; nobody waits longer than for the sends of one group.
 //! Other threads never hold two outboxes, so the order does not matter.
 
@@ -9,12 +9,16 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::sync::MutexGuard;
+use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use tickwire_batch::{Batch, MOST, Send};
+use tickwire_prefetch as prefetch;
 
+use super::arrival::Stamps;
 use super::connection::Connection;
 use super::outbox::{Outbox, Stage};
+use super::served::{self, Next, Read, Served};
 use crate::room::ToSend;
 
 thread_local! {
@@ -24,6 +28,7 @@ thread_local! {
 /// What a thread needs for it.
 struct Together {
     batch: Batch,
+    stamps: Stamps,
     /// The group's bytes for the wire, one message after the other.
     wire: Vec<u8>,
 }
@@ -42,6 +47,7 @@ struct Part<'a> {
 pub(crate) fn begin() -> bool {
     let together = Batch::new().map(|batch| Together {
         batch,
+        stamps: Stamps::new(),
         wire: Vec::new(),
     });
     let is_able = together.is_some();
@@ -63,7 +69,72 @@ pub(crate) fn try_send(messages: &mut [ToSend<'_, Connection>]) {
     });
 }
 
+/// Has each connection read what has come, and tells of each, by its index, what comes next for it.
+pub(crate) fn read(
+    readers: &mut [Box<dyn Served>],
+    now: Instant,
+    mut next: impl FnMut(usize, Next),
+) {
+    THREADS.with_borrow_mut(|together| match together {
+        Some(together) => {
+            for (number, group) in readers.chunks_mut(MOST).enumerate() {
+                together.read_group(group, now, |index, after| {
+                    next(number * MOST + index, after);
+                });
+            }
+        }
+        None => {
+            for index in 0..readers.len() {
+                ask_ahead(readers, index);
+                next(index, served::call(&mut readers[index], now, true, true));
+            }
+        }
+    });
+}
+
+/// Asks for the memory of the readers after this one.
+fn ask_ahead(readers: &[Box<dyn Served>], index: usize) {
+    prefetch::ahead(
+        readers,
+        index,
+        |reader| prefetch::near(&**reader),
+        |reader| reader.prefetch(),
+    );
+}
+
 impl Together {
+    fn read_group(
+        &mut self,
+        group: &mut [Box<dyn Served>],
+        now: Instant,
+        mut next: impl FnMut(usize, Next),
+    ) {
+        let mut asked: ArrayVec<usize, MOST> = ArrayVec::new();
+        let sockets = (0..group.len()).filter_map(|index| {
+            ask_ahead(group, index);
+            let socket = group[index].socket()?;
+            asked.push(index);
+            Some(socket)
+        });
+        self.batch.receive(sockets);
+        let mut places = asked.iter().enumerate().peekable();
+        for (index, reader) in group.iter_mut().enumerate() {
+            let after = match places.next_if(|(_, asked)| **asked == index) {
+                None => served::call(reader, now, true, true),
+                Some((place, _)) => {
+                    let received = self.batch.received(place);
+                    let read = Read {
+                        bytes: received.bytes,
+                        more: received.is_full,
+                        arrived: self.stamps.time_of(received.stamp),
+                    };
+                    served::call_with(reader, now, read)
+                }
+            };
+            next(index, after);
+        }
+    }
+
     fn send_group(&mut self, group: &mut [ToSend<'_, Connection>]) {
         let mut parts: ArrayVec<Part<'_>, MOST> = ArrayVec::new();
         self.wire.clear();
