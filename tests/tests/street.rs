@@ -18,7 +18,16 @@ fn thrust_right() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_player_joins_moves_and_stays_in_sync() {
-    let server = TestServer::start(&["--npcs", "4"]);
+    plays(&["--npcs", "4"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_sockets_are_served_one_by_one_it_is_the_same() {
+    plays(&["--npcs", "4", "--io-uring", "off"]).await;
+}
+
+async fn plays(flags: &[&str]) {
+    let server = TestServer::start(flags);
     let mut player = Player::joined(&server.url("a"), "Ada").await;
     assert_eq!(player.client.name(), "Ada");
     player
