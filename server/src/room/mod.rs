@@ -9,6 +9,7 @@ mod join;
 mod link;
 mod messages;
 mod session;
+mod snapshots;
 mod state;
 mod stats;
 
@@ -19,13 +20,12 @@ pub use session::Session;
 pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
-use crate::metrics::{Deferred, InputOutcome};
-use crate::net::connection::SendOutcome;
+use crate::metrics::InputOutcome;
 use arrayvec::ArrayVec;
-use messages::{beat, chat_message, game_message};
+use messages::{chat_message, game_message};
 use prost::Message as _;
 use session::{Departure, SessionTurns};
-use std::ops::Range;
+use snapshots::{Built, SENT_TOGETHER};
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
@@ -38,8 +38,7 @@ use tickwire_sync::fill::Fill;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::input_buffer::Taken;
 use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::snapshot::{Header, Snapshot};
-use tickwire_sync::view::Sight;
+use tickwire_sync::snapshot::Snapshot;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
 
 /// What holds for every room of a server.
@@ -63,9 +62,6 @@ pub struct RoomSettings {
 const TABLES_SECONDS: u32 = 2;
 /// Residuals that are worth such a look.
 const TABLES_SAMPLE: u64 = 2_000;
-/// Snapshots that are sent together. The first one waits while the others are built, some 50 us.
-const SENT_TOGETHER: usize = 64;
-
 /// One room. `L` is the kind of connection.
 pub struct Room<L> {
     name: String,
@@ -96,17 +92,6 @@ pub struct Room<L> {
     /// Snapshots that are built and not sent yet, and their bytes.
     built: ArrayVec<Built, SENT_TOGETHER>,
     built_bytes: Vec<u8>,
-}
-
-/// A snapshot that is to be sent.
-#[derive(Debug)]
-struct Built {
-    /// Whose, as an index.
-    session: usize,
-    header: Header,
-    /// Where it is in the room's bytes.
-    bytes: Range<usize>,
-    cells_held: u64,
 }
 
 impl<L: Link> Room<L> {
@@ -326,115 +311,6 @@ impl<L: Link> Room<L> {
                 }
             }
         }
-    }
-
-    /// Sends each session what brings it to the newest frame, as far as its window and its socket take it.
-    fn send_snapshots(&mut self, now: Micros) {
-        beat(self.tick, now, &mut self.beat);
-        let count = self.sessions.len();
-        // Whoever is first gets the freshest snapshots, so everybody is in turn.
-        let first = if count == 0 {
-            0
-        } else {
-            self.tick.0 as usize % count
-        };
-        self.stats.players = 0;
-        for index in (first..count).chain(0..first) {
-            prefetch::ahead(
-                &self.sessions,
-                index,
-                prefetch::near,
-                Session::prefetch_snapshot,
-            );
-            self.build_snapshot(index, now);
-            if self.built.is_full() {
-                self.send_built(now);
-            }
-        }
-        self.send_built(now);
-    }
-
-    /// Builds one session's snapshot, if it may have one now.
-    fn build_snapshot(&mut self, index: usize, now: Micros) {
-        let session = &mut self.sessions[index];
-        let Some(link) = &session.link else {
-            return;
-        };
-        self.stats.players += 1;
-        if session.is_due(self.tick, self.settings.tick_rate) {
-            link.send(&self.beat);
-        }
-        let sight: Sight = self.game.sight(session.player);
-        session.view.aim(&self.schema.grid, sight);
-        session.owe_view_hash(self.tick, self.settings.tick_rate);
-        if !session.window.may_send(now) {
-            self.stats.count_deferred(Deferred::Window);
-            return;
-        }
-        let header = session.header();
-        match session.window.fill() {
-            None => self.fill.everything(),
-            Some(bytes) => self.fill.choose(
-                &session.view,
-                &self.history,
-                &mut self.memo,
-                session.encoding,
-                sight.focus,
-                bytes,
-            ),
-        }
-        self.snapshot.build(
-            &mut session.view,
-            &self.history,
-            &mut self.memo,
-            session.encoding,
-            header,
-            |cell| self.fill.holds(cell),
-        );
-        let start = self.built_bytes.len();
-        for part in self.snapshot.parts(&self.memo) {
-            self.built_bytes.extend_from_slice(part);
-        }
-        self.built.push(Built {
-            session: index,
-            header,
-            bytes: start..self.built_bytes.len(),
-            cells_held: self.fill.held_count() as u64,
-        });
-    }
-
-    /// Sends what was built, and notes what the sockets took.
-    fn send_built(&mut self, now: Micros) {
-        // A link goes only between ticks; this keeps messages and what became of them in step whatever happens.
-        self.built
-            .retain(|built| self.sessions[built.session].link.is_some());
-        let to_send = self.built.iter().filter_map(|built| {
-            Some(ToSend {
-                link: &**self.sessions[built.session].link.as_ref()?,
-                message: &self.built_bytes[built.bytes.clone()],
-                outcome: SendOutcome::Closed,
-            })
-        });
-        let mut messages: ArrayVec<ToSend<'_, L>, SENT_TOGETHER> = to_send.collect();
-        L::try_send(&mut messages);
-        let outcomes: ArrayVec<SendOutcome, SENT_TOGETHER> =
-            messages.iter().map(|message| message.outcome).collect();
-        drop(messages);
-        for (built, outcome) in self.built.drain(..).zip(outcomes) {
-            match outcome {
-                SendOutcome::Sent => {
-                    let bytes = built.bytes.len();
-                    self.sessions[built.session].sent(&self.history, bytes, built.header, now);
-                    self.stats.snapshots += 1;
-                    self.stats.cells_held += built.cells_held;
-                    self.stats.snapshot_bytes += bytes as u64;
-                }
-                SendOutcome::WouldBlock => self.stats.count_deferred(Deferred::Socket),
-                // The reading side says so soon, in the inbox.
-                SendOutcome::Closed => {}
-            }
-        }
-        self.built_bytes.clear();
     }
 
     /// Sends better coding tables to everyone, if there are some: before the first snapshot that uses them.
