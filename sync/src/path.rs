@@ -325,7 +325,8 @@ impl Path {
         let queue = self.waited - self.slack() - self.jitter / 2;
         let Some(wire) = self.wire else {
             let queues = queue > self.tick * 3 / 4;
-            self.is_doubtful = queues;
+            // To wait costs several ticks where answers come in bursts: only for what no jitter explains.
+            self.is_doubtful = queue > self.tick * 3 / 4 + self.jitter;
             if self.stands(queues, now) {
                 self.is_doubtful = false;
                 self.has_queued = true;
