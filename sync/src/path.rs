@@ -25,6 +25,9 @@ const OTHERS_QUEUE: i64 = 50_000;
 const OTHERS_SLACK: i64 = 150_000;
 /// What may be jitter where there was none, for one delay.
 const LEAST_JITTER: i64 = 2_000;
+/// So many arrivals make known how the delays scatter. Until then so much may be jitter: a queue of ours soon passes it.
+const KNOWN_AFTER: u32 = 32;
+const UNKNOWN_JITTER: i64 = 40_000;
 /// Errors beyond this say nothing of jitter: they are stalls.
 const MOST_JITTER: i64 = 100_000;
 /// How long the latest delays are looked at: so many times the jitter, and at most this.
@@ -319,9 +322,11 @@ impl Path {
     fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
         let now = self.left;
         self.has_changed = false;
+        let queue = self.waited - self.slack() - self.jitter / 2;
         let Some(wire) = self.wire else {
-            let queues = self.waited > self.tick * 3 / 4 + self.slack();
-            self.is_doubtful = queues;
+            let queues = queue > self.tick * 3 / 4;
+            // To wait costs several ticks where answers come in bursts: only for what no jitter explains.
+            self.is_doubtful = queue > self.tick * 3 / 4 + self.jitter;
             if self.stands(queues, now) {
                 self.is_doubtful = false;
                 self.has_queued = true;
@@ -343,9 +348,14 @@ impl Path {
             self.busy_since = NOT_BUSY;
             return;
         }
-        let queue = self.waited - self.slack() - self.jitter / 2;
         if !self.has_queued {
-            self.has_queued = self.stands(queue > self.tick / 2, now);
+            let is_known = self.arrived >= KNOWN_AFTER;
+            let least = if is_known {
+                self.tick / 2
+            } else {
+                UNKNOWN_JITTER
+            };
+            self.has_queued = self.stands(queue > least, now);
         } else if queue < self.tick / 4 + self.jitter {
             self.busy_since = now;
         }

@@ -410,6 +410,16 @@ impl Outcome {
         self.of((from * 1e6) as i64, (to * 1e6) as i64).count() as f64 / (to - from)
     }
 
+    /// How many in a row did not go at the most, of those due after `from` (in s).
+    pub fn most_deferred(&self, from: f64) -> i64 {
+        let pairs = self.arrivals.windows(2);
+        pairs
+            .filter(|pair| pair[0].sent as f64 > from * 1e6)
+            .map(|pair| (pair[1].sent - pair[0].sent) / TICK_US - 1)
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Which part of the line was used.
     pub fn used(&self) -> f64 {
         self.arrivals

@@ -344,6 +344,28 @@ fn jitter_is_no_queue() {
     }
 }
 
+/// Small snapshots over a long line, as a duel between continents has them. Who takes the scatter of the first few for a queue
+/// holds such a line for thin, for half a minute.
+#[test]
+fn on_a_long_fast_line_jitter_each_way_defers_nothing() {
+    for (round_trip, millis, most_deferred) in [(80, 5, 0), (200, 20, 1), (120, 30, 2)] {
+        let line = Line {
+            wants: 120,
+            varies: 40,
+            ..jitter(Line::new("", 100_000, round_trip), millis)
+        };
+        for seed in 1..60 {
+            let outcome = model(&line, seed);
+            let rate = outcome.rate(2.0, line.seconds as f64);
+            let deferred = outcome.most_deferred(2.0);
+            assert!(
+                rate >= 59.85 && deferred <= most_deferred,
+                "RTT {round_trip} ± {millis}, seed {seed}: {rate}/s, {deferred} in a row deferred"
+            );
+        }
+    }
+}
+
 #[test]
 fn after_a_line_has_changed_it_is_fresh_again_within_half_a_second() {
     for line in [
