@@ -20,8 +20,12 @@ mod nowhere;
 #[cfg(not(target_os = "linux"))]
 pub use nowhere::Batch;
 
+#[cfg(unix)]
+pub use std::os::fd::BorrowedFd as Socket;
+#[cfg(windows)]
+pub use std::os::windows::io::BorrowedSocket as Socket;
+
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// Entries of one call.
@@ -31,7 +35,7 @@ pub const MOST: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Send<'a> {
     /// Where to.
-    pub socket: BorrowedFd<'a>,
+    pub socket: Socket<'a>,
     /// What.
     pub bytes: &'a [u8],
 }

@@ -1,9 +1,8 @@
 //! Systems without io_uring.
 
-use crate::{Received, Send};
+use crate::{Received, Send, Socket};
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::BorrowedFd;
 
 /// There is none on this system.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ impl Batch {
     }
 
     /// See the Linux version.
-    pub fn receive<'a>(&mut self, _: impl IntoIterator<Item = BorrowedFd<'a>>) {
+    pub fn receive<'a>(&mut self, _: impl IntoIterator<Item = Socket<'a>>) {
         match self.0 {}
     }
 

@@ -8,6 +8,7 @@ use clap::Parser;
 use glam::{IVec2, Vec2};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tickwire_benches::load::game::ships;
 use tickwire_game::{Game, Identity, Refusal, Step};
 use tickwire_proto::v1;
 use tickwire_server::close::Close;
@@ -20,9 +21,7 @@ use tickwire_sync::clock::TickClock;
 use tickwire_sync::frame::{Place, Publisher};
 use tickwire_sync::memo::Encoding;
 use tickwire_sync::view::Sight;
-use tickwire_sync::{
-    EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, Micros, PlayerId, Schema, Tick,
-};
+use tickwire_sync::{EntityId, KindId, Layer, LayerSet, Micros, PlayerId, Schema, Tick};
 
 const TICK_RATE: u32 = 60;
 /// One unit in positions, a whole turn in headings, the world's side, as in W1.
@@ -83,22 +82,7 @@ impl Game for Watched {
     }
 
     fn schema(&self) -> Arc<Schema> {
-        let ship = Kind {
-            name: "ship".into(),
-            lanes: vec![
-                Lane::continuous("x", "1/16 unit"),
-                Lane::continuous("y", "1/16 unit"),
-                Lane::angle("heading", "1/1024 turn", TURN as u32),
-            ],
-            placed: true,
-            ..Kind::default()
-        };
-        let side = IVec2::splat(SIDE);
-        Arc::new(Schema {
-            kinds: vec![ship],
-            events: Vec::new(),
-            grid: Grid::covering(IVec2::ZERO, side, self.cell * UNIT as u32),
-        })
+        ships(SIDE, self.cell * UNIT as u32)
     }
 
     fn map(&self) -> Vec<u8> {

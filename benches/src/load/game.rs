@@ -74,28 +74,33 @@ fn scattered(index: u32, side: i32) -> IVec2 {
     IVec2::new(at(0.754_877_666_246_7), at(0.569_840_290_998_1))
 }
 
+/// A schema of ships alone, in a square world; lengths in the unit of the lanes.
+#[must_use]
+pub fn ships(side: i32, cell: u32) -> Arc<Schema> {
+    let ship = Kind {
+        name: "ship".into(),
+        lanes: vec![
+            Lane::continuous("x", "1/16 unit"),
+            Lane::continuous("y", "1/16 unit"),
+            Lane::angle("heading", "1/1024 turn", TURN as u32),
+        ],
+        placed: true,
+        ..Kind::default()
+    };
+    Arc::new(Schema {
+        kinds: vec![ship],
+        events: Vec::new(),
+        grid: Grid::covering(IVec2::ZERO, IVec2::splat(side), cell),
+    })
+}
+
 impl Game for Turning {
     fn name(&self) -> &'static str {
         "turning"
     }
 
     fn schema(&self) -> Arc<Schema> {
-        let ship = Kind {
-            name: "ship".into(),
-            lanes: vec![
-                Lane::continuous("x", "1/16 unit"),
-                Lane::continuous("y", "1/16 unit"),
-                Lane::angle("heading", "1/1024 turn", TURN as u32),
-            ],
-            placed: true,
-            ..Kind::default()
-        };
-        let side = IVec2::splat(self.size.side * UNIT);
-        Arc::new(Schema {
-            kinds: vec![ship],
-            events: Vec::new(),
-            grid: Grid::covering(IVec2::ZERO, side, self.size.cell * UNIT as u32),
-        })
+        ships(self.size.side * UNIT, self.size.cell * UNIT as u32)
     }
 
     fn map(&self) -> Vec<u8> {

@@ -17,6 +17,7 @@ use mio::Token;
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 use socket2::SockRef;
+use tickwire_batch::Socket;
 
 use super::arrival::{Stamps, ask_for_stamps};
 use super::frame::Opcode;
@@ -265,6 +266,14 @@ impl Connection {
 
     pub(super) fn socket(&self) -> &TcpStream {
         &self.socket
+    }
+
+    /// The socket, as system calls name it.
+    pub(super) fn handle(&self) -> Socket<'_> {
+        #[cfg(unix)]
+        return std::os::fd::AsFd::as_fd(&self.socket);
+        #[cfg(windows)]
+        return std::os::windows::io::AsSocket::as_socket(&self.socket);
     }
 
     /// Locks the outbox. Never await meanwhile, never call out; [`Connection::settle`] afterwards.

@@ -8,11 +8,11 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tickwire_batch::Socket;
 
 use super::connection::{Connection, ReadBuffers, Received};
 use super::flood::{Flood, Verdict};
@@ -340,9 +340,9 @@ impl<H: Handler> Served for Reader<H> {
         self.carry_on(now)
     }
 
-    fn socket(&self) -> Option<BorrowedFd<'_>> {
+    fn socket(&self) -> Option<Socket<'_>> {
         let is_served = !matches!(self.phase, Phase::Ended) && !self.is_paused();
-        is_served.then(|| self.connection.socket().as_fd())
+        is_served.then(|| self.connection.handle())
     }
 
     fn ready_with(&mut self, now: Instant, read: Read<'_>) -> Next {

@@ -1,9 +1,10 @@
 //! One connection's code, as the thread sees it that calls it: a poller, or the worker of its room.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
+
+use tickwire_batch::Socket;
 
 /// What has become of a connection after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub trait Served: Send {
     fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next;
 
     /// The socket, if what comes on it may be read for this connection now, for [`Served::ready_with`].
-    fn socket(&self) -> Option<BorrowedFd<'_>> {
+    fn socket(&self) -> Option<Socket<'_>> {
         None
     }
 

@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd as _;
 use std::sync::MutexGuard;
 use std::time::Instant;
 
@@ -157,7 +156,7 @@ impl Together {
             }
         }
         let sends = parts.iter().map(|part| Send {
-            socket: part.connection.socket().as_fd(),
+            socket: part.connection.handle(),
             bytes: &self.wire[part.wire.clone()],
         });
         let mut results: ArrayVec<io::Result<usize>, MOST> = ArrayVec::new();
