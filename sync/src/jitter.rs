@@ -24,6 +24,10 @@ const LOOK_INTERVAL: u32 = 16;
 const FEW: usize = 32;
 /// The most arrivals that are remembered.
 pub const MAX_ARRIVALS: usize = 256;
+/// The percentile that counts.
+const PERCENTILE: usize = 99;
+/// As many of [`MAX_ARRIVALS`] are at the percentile or above it.
+const MOST_ABOVE: usize = MAX_ARRIVALS - (MAX_ARRIVALS - 1) * PERCENTILE / 100;
 /// Parts of a tick in which arrivals are remembered, 65 us each at 60 ticks a second: a server keeps three of these for every client.
 const PARTS: f64 = 256.0;
 
@@ -32,6 +36,8 @@ const PARTS: f64 = 256.0;
 pub struct Jitter {
     capacity: usize,
     arrivals: VecDeque<Arrival>,
+    /// How many of them had stalled.
+    stalled: usize,
     /// The lateness that all others are counted from.
     origin: f64,
     newest: Option<(Tick, f64)>,
@@ -57,6 +63,7 @@ impl Jitter {
         Self {
             capacity: capacity.clamp(1, MAX_ARRIVALS),
             arrivals: VecDeque::new(),
+            stalled: 0,
             origin: 0.0,
             newest: None,
             in_stall: false,
@@ -79,11 +86,14 @@ impl Jitter {
         // A clock that has jumped by two seconds: nothing of before can be compared with it.
         if self.arrivals.is_empty() || parts(self.origin).abs() > f64::from(i16::MAX) {
             self.arrivals.clear();
+            self.stalled = 0;
             self.origin = lateness;
         }
         if self.arrivals.len() == self.capacity {
-            self.arrivals.pop_front();
+            let oldest = self.arrivals.pop_front();
+            self.stalled -= usize::from(oldest.is_some_and(|one| one.had_stalled));
         }
+        self.stalled += usize::from(self.in_stall);
         self.arrivals.push_back(Arrival {
             lateness: parts(self.origin) as i16,
             pause: tick.since(before).clamp(1, 255) as u8,
@@ -97,25 +107,30 @@ impl Jitter {
 
     fn look(&mut self) {
         self.since_look = 0;
-        let stalled = self.arrivals.iter().filter(|one| one.had_stalled).count();
-        let takes_all = stalled * MOST_STALLED > self.arrivals.len();
-        let counted = self
-            .arrivals
-            .iter()
-            .filter(|one| takes_all || !one.had_stalled);
-        let mut waits = [0_i32; MAX_ARRIVALS];
-        let (mut count, mut least) = (0, i16::MAX);
-        for (one, wait) in counted.zip(&mut waits) {
-            least = least.min(one.lateness);
-            *wait = i32::from(one.lateness) + i32::from(one.pause) * PARTS as i32;
-            count += 1;
-        }
-        let Some(last) = usize::checked_sub(count, 1) else {
+        let takes_all = self.stalled * MOST_STALLED > self.arrivals.len();
+        let left_out = if takes_all { 0 } else { self.stalled };
+        let count = self.arrivals.len() - left_out;
+        let Some(last) = count.checked_sub(1) else {
             return;
         };
-        let (_, high, _) = waits[..count].select_nth_unstable(last * 99 / 100);
-        self.high = self.origin + f64::from(*high) / PARTS;
-        self.least = self.origin + f64::from(least) / PARTS;
+        // The longest waits, the longest first: only so many are at the percentile or above it.
+        let mut longest = [i32::MIN; MOST_ABOVE];
+        let longest = &mut longest[..count - last * PERCENTILE / 100];
+        let mut least = i16::MAX;
+        let is_counted = |one: &&Arrival| takes_all || !one.had_stalled;
+        for one in self.arrivals.iter().filter(is_counted) {
+            least = least.min(one.lateness);
+            let wait = i32::from(one.lateness) + i32::from(one.pause) * PARTS as i32;
+            if longest.last().is_some_and(|shortest| wait > *shortest) {
+                let place = longest.partition_point(|longer| *longer >= wait);
+                longest[place..].rotate_right(1);
+                longest[place] = wait;
+            }
+        }
+        if let Some(high) = longest.last() {
+            self.high = self.origin + f64::from(*high) / PARTS;
+            self.least = self.origin + f64::from(least) / PARTS;
+        }
     }
 
     /// Asks for the place of the next arrival; see `tickwire_prefetch`.
@@ -153,6 +168,27 @@ impl Jitter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_delay_is_the_percentile_of_all_waits(
+            latenesses in prop::collection::vec(0_u32..3 * PARTS as u32, 1..=MAX_ARRIVALS),
+        ) {
+            // All of this is below what counts as a stall.
+            let mut jitter = Jitter::new(MAX_ARRIVALS);
+            for (tick, lateness) in (1..).zip(&latenesses) {
+                let at = f64::from(tick) + f64::from(*lateness) / PARTS;
+                jitter.arrived(Tick(tick), Tick(tick - 1), at);
+            }
+            jitter.look();
+            let mut sorted = latenesses.clone();
+            sorted.sort_unstable();
+            let high = sorted[(sorted.len() - 1) * PERCENTILE / 100];
+            prop_assert_eq!(jitter.high(), 1.0 + f64::from(high) / PARTS);
+            prop_assert_eq!(jitter.least(), f64::from(sorted[0]) / PARTS);
+        }
+    }
 
     #[test]
     fn jitter_is_measured_and_a_stall_is_not_jitter() {

@@ -137,9 +137,9 @@ impl Game for Watched {
 struct Sink;
 
 impl Link for Sink {
-    fn try_send(messages: &mut [ToSend<'_, Self>]) {
-        for message in messages {
-            message.outcome = SendOutcome::Sent;
+    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
+        for one in to_send {
+            one.outcome = SendOutcome::Sent;
         }
     }
 

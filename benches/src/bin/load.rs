@@ -227,14 +227,16 @@ fn beside_the_floor(
                 floors.push(outcome);
             }
         }
-        let median = |outcomes: &[Outcome]| {
-            let mut all: Vec<f64> = outcomes.iter().map(|outcome| outcome.cpu_us).collect();
-            all.sort_by(f64::total_cmp);
-            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
-        };
-        let (own, floor) = (median(&ours), median(&floors));
+        let cost = |outcome: &Outcome| outcome.cpu_us;
+        let (own, floor) = (
+            median(ours.iter().map(cost)),
+            median(floors.iter().map(cost)),
+        );
+        // Those that were measured one right after the other: the machine's mood is the same for both.
+        let pairs = ours.iter().zip(&floors);
+        let ratio = median(pairs.map(|(own, floor)| own.cpu_us / floor.cpu_us));
         println!(
-            "median: {own:.2} us per client and tick; floor {floor:.2}; ratio {:.2}",
+            "median: {own:.2} us per client and tick; floor {floor:.2}; ratio {:.2}, of neighbours {ratio:.2}",
             own / floor
         );
         if let Some(outcome) = ours.last() {
@@ -243,6 +245,12 @@ fn beside_the_floor(
         print_lateness(&ours, &sleepers);
     }
     Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = values.collect();
+    all.sort_by(f64::total_cmp);
+    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Raises the number of players until somebody isn't served well.

@@ -52,10 +52,11 @@ impl SimLink {
 }
 
 impl Link for SimLink {
-    fn try_send(messages: &mut [ToSend<'_, Self>]) {
-        for message in messages {
-            message.link.lock().sent.push(message.message.to_vec());
-            message.outcome = SendOutcome::Sent;
+    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
+        for one in to_send {
+            let messages = one.messages.iter().map(|message| message.to_vec());
+            one.link.lock().sent.extend(messages);
+            one.outcome = SendOutcome::Sent;
         }
     }
 

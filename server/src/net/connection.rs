@@ -190,13 +190,13 @@ impl Connection {
         self.greeted.load(Ordering::Acquire)
     }
 
-    /// Sends a binary message (the parts, one after the other) only if it can start now: what
+    /// Sends binary messages, together, only if they can start now: what
     /// was pending is flushed first, and if that or the kernel blocks, nothing is taken.
-    /// For snapshots, of which only the newest is worth sending. (Under TLS a message is sealed
-    /// before the kernel is asked, and a sealed one can't be taken back: it then waits, as a
-    /// remainder does, and is `Sent`.)
-    pub fn try_send(&self, parts: &[&[u8]]) -> SendOutcome {
-        self.with_outbox(|outbox, socket| outbox.put_now(socket, parts))
+    /// For snapshots, of which only the newest is worth sending. (Under TLS messages are sealed
+    /// before the kernel is asked, and sealed ones can't be taken back: they then wait, as a
+    /// remainder does, and are `Sent`.)
+    pub fn try_send(&self, messages: &[&[u8]]) -> SendOutcome {
+        self.with_outbox(|outbox, socket| outbox.put_now(socket, messages))
     }
 
     /// Sends a binary message that must arrive: queued if the kernel takes it not at once. Beyond

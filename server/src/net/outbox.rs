@@ -92,13 +92,13 @@ impl Outbox {
         std::mem::take(&mut self.sent_bytes)
     }
 
-    /// Begins a binary message that is worth sending only now: adds its bytes for the wire to `wire`. They must be offered to the
+    /// Begins binary messages that are worth sending only now: adds their bytes for the wire to `wire`. They must be offered to the
     /// kernel, and [`Outbox::took`] be told what came of it, before anything else is done with this outbox.
-    /// `Err`: it can't begin, and why.
+    /// `Err`: they can't begin, and why.
     pub(super) fn begin(
         &mut self,
         socket: &TcpStream,
-        parts: &[&[u8]],
+        messages: &[&[u8]],
         wire: &mut Vec<u8>,
     ) -> Result<(), SendOutcome> {
         self.flush(socket);
@@ -109,12 +109,12 @@ impl Outbox {
             return Err(SendOutcome::WouldBlock);
         }
         match &mut self.tls {
-            None => build(wire, Opcode::Binary, parts),
-            Some(tls) => FRAME.with_borrow_mut(|frame| {
-                frame.clear();
-                build(frame, Opcode::Binary, parts);
-                seal(tls, frame, wire);
-                give_back(frame);
+            None => build_each(wire, messages),
+            Some(tls) => FRAME.with_borrow_mut(|frames| {
+                frames.clear();
+                build_each(frames, messages);
+                seal(tls, frames, wire);
+                give_back(frames);
             }),
         }
         Ok(())
@@ -146,11 +146,11 @@ impl Outbox {
         SendOutcome::Sent
     }
 
-    /// The two in one: sends a message if that can begin now.
-    pub(super) fn put_now(&mut self, mut socket: &TcpStream, parts: &[&[u8]]) -> SendOutcome {
+    /// The two in one: sends messages if they can begin now.
+    pub(super) fn put_now(&mut self, mut socket: &TcpStream, messages: &[&[u8]]) -> SendOutcome {
         WIRE.with_borrow_mut(|wire| {
             wire.clear();
-            if let Err(outcome) = self.begin(socket, parts, wire) {
+            if let Err(outcome) = self.begin(socket, messages, wire) {
                 return outcome;
             }
             let outcome = self.took(socket, wire, socket.write(wire));
@@ -328,6 +328,13 @@ impl Outbox {
             processed?;
         }
         Ok(ended)
+    }
+}
+
+/// Adds a whole unmasked frame for each binary message.
+fn build_each(frames: &mut Vec<u8>, messages: &[&[u8]]) {
+    for message in messages {
+        build(frames, Opcode::Binary, &[message]);
     }
 }
 

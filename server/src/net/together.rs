@@ -28,13 +28,13 @@ thread_local! {
 struct Together {
     batch: Batch,
     stamps: Stamps,
-    /// The group's bytes for the wire, one message after the other.
+    /// The group's bytes for the wire, one connection's after the other's.
     wire: Vec<u8>,
 }
 
 /// One connection's part in a group.
 struct Part<'a> {
-    /// Which message.
+    /// Which of the group.
     index: usize,
     connection: &'a Connection,
     outbox: MutexGuard<'a, Outbox>,
@@ -54,15 +54,15 @@ pub(crate) fn begin() -> bool {
     is_able
 }
 
-/// Sends each message if that can begin now; see [`Connection::try_send`].
-pub(crate) fn try_send(messages: &mut [ToSend<'_, Connection>]) {
+/// Sends what is for each connection if that can begin now; see [`Connection::try_send`].
+pub(crate) fn try_send(to_send: &mut [ToSend<'_, Connection>]) {
     THREADS.with_borrow_mut(|together| match together {
-        Some(together) => messages
+        Some(together) => to_send
             .chunks_mut(MOST)
             .for_each(|group| together.send_group(group)),
         None => {
-            for message in messages {
-                message.outcome = message.link.try_send(&[message.message]);
+            for one in to_send {
+                one.outcome = one.link.try_send(&one.messages);
             }
         }
     });
@@ -137,11 +137,11 @@ impl Together {
     fn send_group(&mut self, group: &mut [ToSend<'_, Connection>]) {
         let mut parts: ArrayVec<Part<'_>, MOST> = ArrayVec::new();
         self.wire.clear();
-        for (index, message) in group.iter_mut().enumerate() {
-            let connection = message.link;
+        for (index, one) in group.iter_mut().enumerate() {
+            let connection = one.link;
             let mut outbox = connection.outbox();
             let (before, start) = (outbox.stage, self.wire.len());
-            match outbox.begin(connection.socket(), &[message.message], &mut self.wire) {
+            match outbox.begin(connection.socket(), &one.messages, &mut self.wire) {
                 Ok(()) => parts.push(Part {
                     index,
                     connection,
@@ -150,7 +150,7 @@ impl Together {
                     wire: start..self.wire.len(),
                 }),
                 Err(outcome) => {
-                    message.outcome = outcome;
+                    one.outcome = outcome;
                     connection.settle(outbox, before);
                 }
             }

@@ -3,23 +3,27 @@
 use crate::close::Close;
 use crate::net::connection::{Connection, SendOutcome};
 use crate::net::together;
+use arrayvec::ArrayVec;
 use tickwire_sync::Micros;
 
-/// A message for one link.
+/// Messages that can be sent to one link at once.
+pub const MOST_AT_ONCE: usize = 2;
+
+/// Messages for one link.
 #[derive(Debug)]
 pub struct ToSend<'a, L> {
     /// Where to.
     pub link: &'a L,
-    /// The whole message.
-    pub message: &'a [u8],
+    /// Each a whole message; they go in this order, and all or none.
+    pub messages: ArrayVec<&'a [u8], MOST_AT_ONCE>,
     /// What became of it; [`SendOutcome::Closed`] until then.
     pub outcome: SendOutcome,
 }
 
 /// One client's connection, as a room sees it. Nothing here blocks.
 pub trait Link: Sized + Send + Sync + 'static {
-    /// Sends each of these messages if that can begin now, else nothing of it is taken; and says what became of it.
-    fn try_send(messages: &mut [ToSend<'_, Self>]);
+    /// Sends what is for each link if that can begin now, else nothing of it is taken; and says what became of it.
+    fn try_send(to_send: &mut [ToSend<'_, Self>]);
 
     /// Sends a message that must arrive.
     fn send(&self, message: &[u8]);
@@ -35,8 +39,8 @@ pub trait Link: Sized + Send + Sync + 'static {
 }
 
 impl Link for Connection {
-    fn try_send(messages: &mut [ToSend<'_, Self>]) {
-        together::try_send(messages);
+    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
+        together::try_send(to_send);
     }
 
     fn send(&self, message: &[u8]) {

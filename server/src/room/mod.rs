@@ -24,7 +24,7 @@ use crate::metrics::InputOutcome;
 use arrayvec::ArrayVec;
 use messages::{chat_message, game_message};
 use prost::Message as _;
-use session::{Departure, SessionTurns};
+use session::SessionTurns;
 use snapshots::{Built, SENT_TOGETHER};
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,6 +209,7 @@ impl<L: Link> Room<L> {
     /// Takes what came since the last tick, and ends sessions that are over.
     fn take_inputs(&mut self, now: Micros) {
         let mut arrived = std::mem::take(&mut self.arrived);
+        let mut some_end = false;
         for index in 0..self.sessions.len() {
             prefetch::ahead(
                 &self.sessions,
@@ -219,10 +220,14 @@ impl<L: Link> Room<L> {
             if let Some(inbox) = &self.sessions[index].inbox {
                 inbox.take(&mut arrived);
             }
-            for message in arrived.drain(..) {
+            for message in &arrived {
                 self.take(index, message, now);
             }
+            arrived.clear();
             let session = &mut self.sessions[index];
+            session.follow_round_trip(self.tick);
+            session.expire(now, self.settings.resume_window);
+            some_end |= session.is_over;
             session.inputs.advance(self.tick);
             match session.inputs.current() {
                 Taken::Fresh(_) => self.stats.count_input(InputOutcome::Applied, 1),
@@ -231,20 +236,22 @@ impl<L: Link> Room<L> {
             }
         }
         self.arrived = arrived;
-        self.end_sessions(now);
+        if some_end {
+            self.end_sessions();
+        }
     }
 
-    fn take(&mut self, index: usize, message: Arrived, now: Micros) {
+    fn take(&mut self, index: usize, message: &Arrived, now: Micros) {
         match message {
             Arrived::Inputs(inputs) => {
-                let outcome = self.sessions[index].take_input(&inputs, self.ticks);
+                let outcome = self.sessions[index].take_input(inputs, self.ticks);
                 self.stats
                     .count_input(outcome, u64::from(outcome != InputOutcome::Applied));
             }
-            Arrived::Chat(text) => self.chat(index, &text, now),
+            Arrived::Chat(text) => self.chat(index, text, now),
             Arrived::Resync { view_mismatch } => {
-                self.stats.view_mismatches += u64::from(view_mismatch);
-                if view_mismatch {
+                self.stats.view_mismatches += u64::from(*view_mismatch);
+                if *view_mismatch {
                     tracing::error!(
                         room = self.name,
                         session = self.sessions[index].player.0,
@@ -253,7 +260,7 @@ impl<L: Link> Room<L> {
                 }
                 self.sessions[index].view.start_over();
             }
-            Arrived::Leave => self.sessions[index].departure = Some(Departure::Left),
+            Arrived::Leave => self.sessions[index].is_over = true,
             Arrived::Gone => {
                 let session = &mut self.sessions[index];
                 session.lose_link(now);
@@ -263,20 +270,8 @@ impl<L: Link> Room<L> {
         }
     }
 
-    fn end_sessions(&mut self, now: Micros) {
-        let window = Micros(self.settings.resume_window.as_micros() as u64);
-        for session in &mut self.sessions {
-            if session
-                .away_since
-                .is_some_and(|since| now.since(since) >= window)
-            {
-                session.departure.get_or_insert(Departure::Expired);
-            }
-        }
-        for session in self
-            .sessions
-            .extract_if(.., |session| session.departure.is_some())
-        {
+    fn end_sessions(&mut self) {
+        for session in self.sessions.extract_if(.., |session| session.is_over) {
             if let Some(link) = &session.link {
                 link.close(&Close::new(CloseCode::Normal, "you left"));
             }

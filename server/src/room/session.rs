@@ -10,6 +10,7 @@ use crate::metrics::InputOutcome;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tickwire_game::{PlayerTurn, Turns};
 use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
@@ -23,6 +24,8 @@ use tickwire_sync::view::View;
 use tickwire_sync::window::Window;
 use tickwire_sync::{CellId, EntityId, Micros, PlayerId, Tick};
 
+/// Ticks between two looks at the link's round trip, of which there is a new one every second.
+const ROUND_TRIP_INTERVAL: u32 = 8;
 /// Reliable messages that are kept to be sent again over a resume.
 const KEPT_MESSAGES: usize = 128;
 
@@ -41,7 +44,8 @@ pub struct Session<L> {
     pub(super) inbox: Option<Arc<Inbox>>,
     /// Since when there is no link.
     pub(super) away_since: Option<Micros>,
-    pub(super) departure: Option<Departure>,
+    /// The player has left, or stayed away for too long: the session ends in this tick.
+    pub(super) is_over: bool,
     pub(super) view: View,
     pub(super) encoding: Encoding,
     pub(super) inputs: InputBuffer,
@@ -49,6 +53,8 @@ pub struct Session<L> {
     pub(super) chat_allowance: Allowance,
     /// What is believed of the client's claims.
     claims: Claims,
+    /// The link's round trip, as it was a few ticks ago.
+    round_trip: Option<Micros>,
     /// The longest rewind, in ticks.
     max_rewind: f64,
     margin: Option<i32>,
@@ -56,13 +62,6 @@ pub struct Session<L> {
     owes_view_hash: bool,
     newest_message: u32,
     kept: VecDeque<(u32, Vec<u8>)>,
-}
-
-/// Why a session ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Departure {
-    Left,
-    Expired,
 }
 
 /// How many lines one may write: five at once, then one a second.
@@ -113,19 +112,29 @@ impl<L: Link> Session<L> {
             link: None,
             inbox: None,
             away_since: Some(now),
-            departure: None,
+            is_over: false,
             view: View::default(),
             encoding: Encoding::default(),
             inputs: InputBuffer::new(tick, tick_rate / 4),
             window: Window::new(now, tick_rate),
             chat_allowance: Allowance::new(now),
             claims: Claims::new(tick_rate, settings.view_policy),
+            round_trip: None,
             max_rewind: settings.max_rewind.as_secs_f64() * f64::from(tick_rate),
             margin: None,
             owes_view_hash: false,
             newest_message: 0,
             kept: VecDeque::new(),
         }
+    }
+
+    /// Asks for what of the session itself a snapshot will touch: not the claims.
+    pub(super) fn prefetch_own_for_snapshot(&self) {
+        prefetch::near(&self.view);
+        prefetch::near(&self.window);
+        prefetch::near(&self.inputs);
+        prefetch::near(&self.link);
+        prefetch::near(&self.margin);
     }
 
     /// Asks for what taking inputs will touch beside the session itself.
@@ -154,10 +163,17 @@ impl<L: Link> Session<L> {
         self.link.is_some()
     }
 
-    /// The link's steady round trip.
+    /// The link's steady round trip, as it was a few ticks ago.
     #[must_use]
     pub fn round_trip(&self) -> Option<Micros> {
-        self.link.as_ref().and_then(|link| link.round_trip())
+        self.round_trip
+    }
+
+    /// Asks the link for its round trip, now and then: the link's memory is far from the session's.
+    pub(super) fn follow_round_trip(&mut self, tick: Tick) {
+        if self.comes_up(tick, ROUND_TRIP_INTERVAL) {
+            self.round_trip = self.link.as_ref().and_then(|link| link.round_trip());
+        }
     }
 
     /// Takes over a new link: everything that is known of the old path is forgotten.
@@ -174,8 +190,20 @@ impl<L: Link> Session<L> {
         self.encoding = encoding;
         self.margin = None;
         self.claims.forget();
+        self.round_trip = None;
         self.inbox = Some(inbox);
         self.link.replace(link)
+    }
+
+    /// Ends the session if it has had no link for longer than it is kept without one.
+    pub(super) fn expire(&mut self, now: Micros, resume_window: Duration) {
+        let window = Micros(resume_window.as_micros() as u64);
+        if self
+            .away_since
+            .is_some_and(|since| now.since(since) >= window)
+        {
+            self.is_over = true;
+        }
     }
 
     pub(super) fn lose_link(&mut self, now: Micros) {
@@ -195,8 +223,8 @@ impl<L: Link> Session<L> {
         let arrived = ticks.ticks_at(inputs.arrived.0 as f64);
         // The global cell is in every snapshot.
         let sent = self.view.sent_ticks(CellId::GLOBAL).unwrap_or_default();
-        let (claim, round_trip) = (inputs.claim(arrived, sent), self.round_trip());
-        let seen = self.claims.take(&claim, round_trip, self.max_rewind);
+        let claim = inputs.claim(arrived, sent);
+        let seen = self.claims.take(&claim, self.round_trip, self.max_rewind);
         match self.inputs.arrived(inputs.target, inputs.input(seen)) {
             Arrival::Accepted => InputOutcome::Applied,
             Arrival::Late => InputOutcome::Late,
@@ -214,15 +242,20 @@ impl<L: Link> Session<L> {
         }
     }
 
-    /// Whether this is the tick of the second in which this session gets its beat.
-    pub(super) fn is_due(&self, tick: Tick, tick_rate: u32) -> bool {
-        tick.0.wrapping_add(self.player.0).is_multiple_of(tick_rate)
+    /// Whether it is this session's turn with what each has once in so many ticks: not all have it in the same one.
+    fn comes_up(&self, tick: Tick, interval: u32) -> bool {
+        tick.0.wrapping_add(self.player.0).is_multiple_of(interval)
+    }
+
+    /// Whether the beat goes with this tick: once a second.
+    pub(super) fn beat_is_due(&self, tick: Tick, tick_rate: u32) -> bool {
+        self.comes_up(tick, tick_rate)
     }
 
     /// The same for the view hash, half a second apart. It stays due until a snapshot has gone: where most ticks are deferred, the one of the second seldom finds the window open.
     pub(super) fn owe_view_hash(&mut self, tick: Tick, tick_rate: u32) {
-        let phase = self.player.0.wrapping_add(tick_rate / 2);
-        self.owes_view_hash |= tick.0.wrapping_add(phase).is_multiple_of(tick_rate);
+        let half_a_second_on = Tick(tick.0.wrapping_add(tick_rate / 2));
+        self.owes_view_hash |= self.comes_up(half_a_second_on, tick_rate);
     }
 
     pub(super) fn sent(&mut self, history: &History, bytes: usize, header: Header, now: Micros) {
@@ -262,10 +295,15 @@ impl<L: Link> Session<L> {
     }
 
     pub(super) fn notice(&self, text: &str) -> bool {
-        if let Some(link) = &self.link {
-            link.send(&messages::notice(text));
-        }
+        self.send(&messages::notice(text));
         self.link.is_some()
+    }
+
+    /// Sends a message, if there is a link: it isn't kept for a resume.
+    pub(super) fn send(&self, message: &[u8]) {
+        if let Some(link) = &self.link {
+            link.send(message);
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Built {
     /// Whose, as an index.
     session: usize,
     header: Header,
+    /// The beat goes with it, as one packet for both is cheaper for everybody.
+    with_beat: bool,
     /// Where it is in the room's bytes.
     bytes: Range<usize>,
     cells_held: u64,
@@ -45,7 +47,7 @@ impl<L: Link> Room<L> {
             prefetch::ahead(
                 &self.sessions,
                 index,
-                prefetch::near,
+                Session::prefetch_own_for_snapshot,
                 Session::prefetch_snapshot,
             );
             self.build_snapshot(index, now);
@@ -59,18 +61,19 @@ impl<L: Link> Room<L> {
     /// Builds one session's snapshot, if it may have one now.
     fn build_snapshot(&mut self, index: usize, now: Micros) {
         let session = &mut self.sessions[index];
-        let Some(link) = &session.link else {
+        if !session.is_connected() {
             return;
-        };
-        self.stats.players += 1;
-        if session.is_due(self.tick, self.settings.tick_rate) {
-            link.send(&self.beat);
         }
+        self.stats.players += 1;
+        let with_beat = session.beat_is_due(self.tick, self.settings.tick_rate);
         let sight: Sight = self.game.sight(session.player);
         session.view.aim(&self.schema.grid, sight);
         session.owe_view_hash(self.tick, self.settings.tick_rate);
         if !session.window.may_send(now) {
             self.stats.count_deferred(Deferred::Window);
+            if with_beat {
+                session.send(&self.beat);
+            }
             return;
         }
         let header = session.header();
@@ -100,6 +103,7 @@ impl<L: Link> Room<L> {
         self.built.push(Built {
             session: index,
             header,
+            with_beat,
             bytes: start..self.built_bytes.len(),
             cells_held: self.fill.held_count() as u64,
         });
@@ -111,17 +115,19 @@ impl<L: Link> Room<L> {
         self.built
             .retain(|built| self.sessions[built.session].link.is_some());
         let to_send = self.built.iter().filter_map(|built| {
+            let beat = built.with_beat.then_some(&*self.beat);
+            let snapshot = &self.built_bytes[built.bytes.clone()];
             Some(ToSend {
                 link: &**self.sessions[built.session].link.as_ref()?,
-                message: &self.built_bytes[built.bytes.clone()],
+                messages: beat.into_iter().chain([snapshot]).collect(),
                 outcome: SendOutcome::Closed,
             })
         });
-        let mut messages: ArrayVec<ToSend<'_, L>, SENT_TOGETHER> = to_send.collect();
-        L::try_send(&mut messages);
+        let mut to_send: ArrayVec<ToSend<'_, L>, SENT_TOGETHER> = to_send.collect();
+        L::try_send(&mut to_send);
         let outcomes: ArrayVec<SendOutcome, SENT_TOGETHER> =
-            messages.iter().map(|message| message.outcome).collect();
-        drop(messages);
+            to_send.iter().map(|one| one.outcome).collect();
+        drop(to_send);
         for (built, outcome) in self.built.drain(..).zip(outcomes) {
             match outcome {
                 SendOutcome::Sent => {
@@ -131,7 +137,12 @@ impl<L: Link> Room<L> {
                     self.stats.cells_held += built.cells_held;
                     self.stats.snapshot_bytes += bytes as u64;
                 }
-                SendOutcome::WouldBlock => self.stats.count_deferred(Deferred::Socket),
+                SendOutcome::WouldBlock => {
+                    self.stats.count_deferred(Deferred::Socket);
+                    if built.with_beat {
+                        self.sessions[built.session].send(&self.beat);
+                    }
+                }
                 // The reading side says so soon, in the inbox.
                 SendOutcome::Closed => {}
             }

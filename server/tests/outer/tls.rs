@@ -63,7 +63,12 @@ async fn a_slow_reader_over_tls_gets_whole_messages_later() {
         panic!("expected a connection");
     };
     let mut sent = 0u32;
-    while connection.try_send(&[&sent.to_be_bytes(), &[sent as u8; 4000]]) == SendOutcome::Sent {
+    loop {
+        let mut body = [sent as u8; 4004];
+        body[..4].copy_from_slice(&sent.to_be_bytes());
+        if connection.try_send(&[&body]) != SendOutcome::Sent {
+            break;
+        }
         sent += 1;
     }
     assert!(connection.is_open() && sent > 0);
