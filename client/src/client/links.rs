@@ -3,7 +3,7 @@
 //! In: what the shell reports of its sockets, and the time. Out: which link counts, and when to try again. A silent link is kept
 //! until another one is welcome: whichever speaks first wins.
 
-use super::{Action, Client, Phase};
+use super::{Action, Client, PING_INTERVAL, Phase};
 use crate::link::{Link, LinkId, LinkState};
 use prost::Message as _;
 use tickwire_proto::v1::{self, client_message};
@@ -92,18 +92,42 @@ impl Client {
         }
     }
 
+    /// The device says that it is online (again), or there is another reason to try at once.
+    ///
+    /// A link that is in use may have died with the network before: it is asked, and has to answer.
+    pub fn hurry(&mut self, now: Micros) {
+        if self.retry_at.is_some() {
+            self.retry_at = Some(now);
+        }
+        self.doubted_at = Some(now);
+        self.next_ping = now.plus(PING_INTERVAL);
+        self.send(client_message::Body::Ping(v1::Ping { stamp: now.0 }));
+    }
+
     pub(super) fn give_up_dead_links(&mut self, now: Micros) {
-        let is_silent = |link: &Link| now.since(link.heard) > SILENCE;
-        if self
+        let patience = self.patience();
+        let doubted_at = self.doubted_at;
+        let is_unanswered = |link: &Link| {
+            doubted_at.is_some_and(|asked| link.heard <= asked && now.since(asked) > patience)
+        };
+        let is_silent = |link: &Link| now.since(link.heard) > SILENCE || is_unanswered(link);
+        let silent = self
             .links
             .iter()
-            .any(|link| link.state == LinkState::Joined && is_silent(link))
+            .find(|link| link.state == LinkState::Joined && is_silent(link));
+        if let Some(silent) = silent
             && self.links.len() == 1
             && self.retry_at.is_none()
         {
-            // Another link is opened beside the silent one, which is kept in case it speaks first.
+            // Another link is opened beside the silent one, which is kept in case it speaks first. Where the server may be what
+            // is silent, all its players wait for it: not all of them at once then.
+            let pause = if is_unanswered(silent) {
+                Micros(0)
+            } else {
+                self.backoff.pause()
+            };
             self.phase = Phase::Reconnecting;
-            self.retry_at = Some(now.plus(self.backoff.pause()));
+            self.retry_at = Some(now.plus(pause));
         }
         // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
         // moves the session to it, whatever becomes of it here.
@@ -120,7 +144,6 @@ impl Client {
                 self.actions.push_back(Action::Close(link.id));
             }
         }
-        let patience = self.patience();
         let is_hopeless = |link: &mut Link| match link.state {
             LinkState::Joined => false,
             LinkState::Opening => now.since(link.heard) > patience,
@@ -142,7 +165,7 @@ impl Client {
         }
     }
 
-    /// How long an attempt may go unanswered.
+    /// How long an attempt, or a link that is asked, may go unanswered.
     fn patience(&self) -> Micros {
         if self.place.is_none() || self.unanswered >= QUICK_ATTEMPTS {
             return ATTEMPT;
@@ -219,14 +242,20 @@ mod tests {
         panic!("the client opens no link");
     }
 
-    /// A client whose link went silent, and another link that is greeting.
-    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+    /// A client that plays since time 0.
+    fn joined() -> (Client, LinkId) {
         let mut client = Client::new(Options::default(), Micros(0));
         client.poll(Micros(0));
-        let old = opened_link(&mut client);
-        client.opened(old, Micros(0));
-        client.received(old, &welcome(), Micros(0));
+        let link = opened_link(&mut client);
+        client.opened(link, Micros(0));
+        client.received(link, &welcome(), Micros(0));
         assert_eq!(client.phase(), &Phase::Playing);
+        (client, link)
+    }
+
+    /// A client whose link went silent, and another link that is greeting.
+    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+        let (mut client, old) = joined();
         let mut now = Micros(0);
         while client.links.len() < 2 {
             now = now.plus(Micros::from_millis(100));
@@ -239,11 +268,7 @@ mod tests {
 
     #[test]
     fn on_the_way_back_an_unanswered_attempt_is_soon_made_anew() {
-        let mut client = Client::new(Options::default(), Micros(0));
-        client.poll(Micros(0));
-        let link = opened_link(&mut client);
-        client.opened(link, Micros(0));
-        client.received(link, &welcome(), Micros(0));
+        let (mut client, _) = joined();
         // Nothing comes any more, and nothing answers.
         let mut opened = Vec::new();
         for step in 1..=1_200_u64 {
@@ -265,6 +290,49 @@ mod tests {
             pauses[10..].iter().all(|pause| *pause >= 8_000.0),
             "{pauses:?}"
         );
+    }
+
+    /// When the first link is opened after a time, in milliseconds, while nothing comes but what `speaks` says of each moment.
+    fn next_open(
+        client: &mut Client,
+        from: u64,
+        link: LinkId,
+        speaks: impl Fn(u64) -> bool,
+    ) -> u64 {
+        for now in (from..).step_by(50) {
+            let at = Micros::from_millis(now);
+            if speaks(now) {
+                client.received(link, &beat(), at);
+            }
+            client.poll(at);
+            while let Some(action) = client.next_action() {
+                if matches!(action, Action::Open(_)) {
+                    return now;
+                }
+            }
+        }
+        unreachable!("a silent link is replaced some time");
+    }
+
+    #[test]
+    fn a_link_that_does_not_answer_after_the_network_changed_is_replaced_at_once() {
+        let (mut client, link) = joined();
+        client.hurry(Micros::from_millis(500));
+        let asked = std::iter::from_fn(|| client.next_action());
+        assert!(
+            asked
+                .into_iter()
+                .any(|action| matches!(action, Action::Send(..)))
+        );
+        assert_eq!(next_open(&mut client, 500, link, |_| false), 1_550);
+    }
+
+    #[test]
+    fn a_link_that_answers_after_the_network_changed_is_kept() {
+        let (mut client, link) = joined();
+        client.hurry(Micros::from_millis(500));
+        let opened = next_open(&mut client, 500, link, |now| now == 600);
+        assert!(opened > 3_600, "{opened}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum ActionKind {
     Close = 3,
 }
 
-/// One session. Times are milliseconds of `performance.now()`.
+/// One session. Times are milliseconds of a clock that never goes back, and goes on while the device sleeps.
 #[wasm_bindgen]
 pub struct WasmClient {
     pub(super) client: Client,
