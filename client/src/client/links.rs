@@ -18,6 +18,8 @@ const ATTEMPT: Micros = Micros::from_millis(8_000);
 const QUICK_ATTEMPT: Micros = Micros::from_millis(1_000);
 const QUICK_ROUND_TRIPS: u64 = 8;
 const QUICK_ATTEMPTS: u32 = 10;
+/// What a person is told where nothing answers. A browser cannot tell a server that is not there from one that refuses the upgrade.
+const NO_ANSWER: &str = "the server cannot be reached, or has no place free";
 /// Close code: the session goes on over a newer connection.
 const RESUMED_ELSEWHERE: u16 = 4005;
 
@@ -78,6 +80,11 @@ impl Client {
         {
             self.finish(code, reason);
             return;
+        }
+        if !reason.is_empty() {
+            reason.clone_into(&mut self.trouble);
+        } else if link.state == LinkState::Opening {
+            NO_ANSWER.clone_into(&mut self.trouble);
         }
         self.lost(link, now);
     }
@@ -152,6 +159,7 @@ impl Client {
         let hopeless: Vec<Link> = self.links.extract_if(.., is_hopeless).collect();
         for link in hopeless {
             self.actions.push_back(Action::Close(link.id));
+            NO_ANSWER.clone_into(&mut self.trouble);
             if self.retry_at.is_none() {
                 // A server that cannot be reached is not spared by waiting.
                 let pause = if patience < ATTEMPT {
@@ -333,6 +341,28 @@ mod tests {
         client.hurry(Micros::from_millis(500));
         let opened = next_open(&mut client, 500, link, |now| now == 600);
         assert!(opened > 3_600, "{opened}");
+    }
+
+    #[test]
+    fn why_there_is_no_way_in_is_known_until_there_is_one() {
+        let mut client = Client::new(Options::default(), Micros(0));
+        client.poll(Micros(0));
+        let link = opened_link(&mut client);
+        assert_eq!(client.trouble(), "");
+        client.opened(link, Micros(0));
+        client.closed(link, Some(1013), "this room is full", Micros(0));
+        assert_eq!(client.trouble(), "this room is full");
+
+        client.poll(Micros::from_millis(1_000));
+        let link = opened_link(&mut client);
+        client.closed(link, None, "", Micros::from_millis(1_000));
+        assert_eq!(client.trouble(), NO_ANSWER);
+
+        client.poll(Micros::from_millis(3_000));
+        let link = opened_link(&mut client);
+        client.opened(link, Micros::from_millis(3_000));
+        client.received(link, &welcome(), Micros::from_millis(3_000));
+        assert_eq!(client.trouble(), "");
     }
 
     #[test]

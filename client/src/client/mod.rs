@@ -160,6 +160,8 @@ pub struct Client {
     retry_at: Option<Micros>,
     /// When the network changed, as far as the device says: what was not heard of since may be dead.
     doubted_at: Option<Micros>,
+    /// See [`Self::trouble`].
+    trouble: String,
     actions: VecDeque<Action>,
     incoming: VecDeque<Incoming>,
     place: Option<Place>,
@@ -202,6 +204,7 @@ impl Client {
             unanswered: 0,
             retry_at: Some(now),
             doubted_at: None,
+            trouble: String::new(),
             actions: VecDeque::new(),
             incoming: VecDeque::new(),
             place: None,

@@ -53,6 +53,13 @@ impl WasmClient {
         }
     }
 
+    /// Why there is no connection, for people; empty: there is one, or nobody said why.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        self.client.trouble().to_owned()
+    }
+
     /// The session's number in the room.
     #[wasm_bindgen(getter)]
     #[must_use]

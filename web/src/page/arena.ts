@@ -52,18 +52,19 @@ export class ArenaPage implements Drawn, Witness {
   readonly #controls = new Controls(this.#canvas, {
     Enter: () => this.#openChat(),
     NumpadEnter: () => this.#openChat(),
-    KeyN: () => this.client && this.#netGraph.toggle(),
-    KeyM: () => this.client && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
+    KeyN: () => this.#hasJoined && this.#netGraph.toggle(),
+    KeyM: () => this.#hasJoined && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
   });
+  #hasJoined = false;
   #close = { code: 0, reason: "" };
   #players: PlayerRow[] = [];
   #names = new Map<number, string>();
   #boardAt = 0;
   #frameAt = performance.now();
 
-  /** `again`: the player wants to join once more after the session ended. */
-  constructor(again: () => void) {
-    this.#overlay = new Overlay(again);
+  /** See {@link Overlay} for what the player may want. */
+  constructor(again: () => void, back: () => void) {
+    this.#overlay = new Overlay(again, back);
     const frame = () => {
       this.#frame();
       requestAnimationFrame(frame);
@@ -74,7 +75,6 @@ export class ArenaPage implements Drawn, Witness {
   async join(wish: Wish): Promise<void> {
     const client = await TickwireClient.connect(wish);
     this.client = client;
-    this.#hud.hidden = false;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
     client.on("joined", ({ resumed }) => this.#joined(client, resumed));
     client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
@@ -90,6 +90,9 @@ export class ArenaPage implements Drawn, Witness {
     this.#rocks.rocks = client.rocks();
     this.#minimap.reset();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
+    else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
+    this.#hasJoined = true;
+    this.#hud.hidden = false;
     if (client.isPredicting || client.isSpectator) {
       sessionStorage.removeItem(RELOADED);
       return;
@@ -118,9 +121,10 @@ export class ArenaPage implements Drawn, Witness {
     this.#camera.pace(elapsedMs);
     this.#camera.fit(this.#canvas);
     const client = this.client;
-    if (!client) {
+    if (!client || !this.#hasJoined) {
       this.#camera.drift(elapsedMs);
       this.#space.draw(this.#context, this.#camera);
+      if (client) this.#overlay.update(client, this.#close, false, now);
       this.frames++;
       return;
     }
@@ -163,7 +167,7 @@ export class ArenaPage implements Drawn, Witness {
   /** What needs the core again: the frame is drawn, and not read any more. */
   #update(client: TickwireClient, hasShip: boolean, now: number): void {
     this.#netGraph.update(client.status(), now);
-    this.#overlay.update(client.phase, this.#close, hasShip || client.isSpectator, now);
+    this.#overlay.update(client, this.#close, hasShip || client.isSpectator, now);
     if (now - this.#boardAt < BOARD_MS) return;
     this.#boardAt = now;
     this.#players = client.players();

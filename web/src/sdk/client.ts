@@ -191,6 +191,11 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#phase;
   }
 
+  /** Why there is no connection, for people; empty: there is one, or nobody said why. */
+  get trouble(): string {
+    return this.#core.trouble;
+  }
+
   get session(): number {
     return this.#core.session;
   }
@@ -272,7 +277,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
 function addressBesidePage(room: string): string {
   const url = new URL("ws", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = room ? `?${new URLSearchParams({ room })}` : "";
+  url.search = room ? `?room=${encodeURIComponent(room)}` : "";
   url.hash = "";
   return url.href;
 }
