@@ -114,6 +114,23 @@ test("who comes to a room that cannot be is told so, and can choose another", MI
   await playing(page);
 });
 
+test("a browser that remembers nothing plays all the same", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t);
+  await context.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, {
+        get: () => {
+          throw new DOMException("denied", "SecurityError");
+        },
+      });
+    }
+  });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+  await playing(page);
+  assert.deepEqual(problems, []);
+});
+
 test("the net graph comes and goes with its key, and by a tap on the figures", MINUTE, async (t) => {
   const server = await startServer(t);
   const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "lobby" }));

@@ -18,6 +18,7 @@ import { Feed } from "./hud/feed.js";
 import type { Wish } from "./hud/join.js";
 import { NetGraph } from "./hud/netgraph.js";
 import { Overlay } from "./hud/overlay.js";
+import { recall, remember } from "./memory.js";
 import { Sound } from "./sound.js";
 
 /** The score board is read so often. */
@@ -94,14 +95,13 @@ export class ArenaPage implements Drawn, Witness {
     this.#hasJoined = true;
     this.#hud.hidden = false;
     if (client.isPredicting || client.isSpectator) {
-      sessionStorage.removeItem(RELOADED);
+      remember(RELOADED, "no", "sessionStorage");
       return;
     }
     // The server has newer rules than this page: a newer page is to be had. Once, or else one plays without prediction.
-    if (sessionStorage.getItem(RELOADED) === null) {
-      sessionStorage.setItem(RELOADED, "1");
-      location.reload();
-    } else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
+    const isFirstTime = recall(RELOADED, "sessionStorage") !== "yes";
+    if (isFirstTime && remember(RELOADED, "yes", "sessionStorage")) location.reload();
+    else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
   }
 
   #slotOf(session: number): number {
