@@ -114,6 +114,15 @@ test("who comes to a room that cannot be is told so, and can choose another", MI
   await playing(page);
 });
 
+test("who cannot load the game is told so", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t);
+  await context.route("**/*.wasm", (request) => request.abort());
+  const { page } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+  await page.waitForFunction(() => /could not be loaded/.test(document.getElementById("overlay").innerText));
+  assert.ok(await page.isVisible("#overlay-again"));
+});
+
 test("a browser that remembers nothing plays all the same", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t);

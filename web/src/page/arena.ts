@@ -74,7 +74,8 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   async join(wish: Wish): Promise<void> {
-    const client = await TickwireClient.connect(wish);
+    const client = await this.#connect(wish);
+    if (!client) return;
     this.client = client;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
     client.on("joined", ({ resumed }) => this.#joined(client, resumed));
@@ -85,6 +86,18 @@ export class ArenaPage implements Drawn, Witness {
       this.#feed.kill(killer, victim, killerSlot, victimSlot, killerSlot === own || victimSlot === own);
       if (victimSlot === own) this.#overlay.killedBy(killer);
     });
+  }
+
+  /** Over a thin line the core takes seconds to come, and over a broken one it does not. */
+  async #connect(wish: Wish): Promise<TickwireClient | undefined> {
+    this.#overlay.loading();
+    try {
+      return await TickwireClient.connect(wish);
+    } catch (error) {
+      console.error(error);
+      this.#overlay.notLoaded();
+      return undefined;
+    }
   }
 
   #joined(client: TickwireClient, resumed: boolean): void {

@@ -12,7 +12,8 @@ const page = new ArenaPage(() => location.reload(), backToForm);
 window.tickwire = automationOf(page);
 
 const form = new JoinForm(query, (wish) => void page.join(wish));
-void loadCore();
+// Ahead of time; if it cannot be had, whoever joins is told.
+loadCore().catch(() => {});
 if (query.get("autojoin") === "1") void page.join(form.wish);
 else form.show();
 

@@ -6,6 +6,7 @@ import { byId } from "./dom.js";
 /** Without a ship for so long, it is not a hitch: the player waits for a new one. */
 const DEAD_AFTER_MS = 250;
 const RESPAWN_MS = 2_000;
+const NO_WAY_IN = "There is no way in";
 const KEPT = "The connection is lost. Your ship and your score are kept for a while.";
 
 export class Overlay {
@@ -28,6 +29,14 @@ export class Overlay {
     this.#killer = name;
   }
 
+  loading(): void {
+    this.#show("connecting", "Loading…", "");
+  }
+
+  notLoaded(): void {
+    this.#show("closed", NO_WAY_IN, "The game could not be loaded. Is the server there, and the network?");
+  }
+
   /** Call it once a frame. `hasShip`: or needs none, as spectators do. */
   update(client: TickwireClient, close: { code: number; reason: string }, hasShip: boolean, now: number): void {
     const { phase } = client;
@@ -40,7 +49,7 @@ export class Overlay {
     if (phase === "connecting") this.#show("connecting", "Connecting…", tryingAgain(client));
     else if (phase === "reconnecting") this.#show("reconnecting", "Reconnecting…", tryingAgain(client) || KEPT);
     else if (phase === "closed") {
-      const title = this.#hasPlayed ? "Disconnected" : "There is no way in";
+      const title = this.#hasPlayed ? "Disconnected" : NO_WAY_IN;
       this.#show("closed", title, sentence(close.reason || `the server closed the connection (${close.code})`));
     } else if (this.#killer || missingMs > DEAD_AFTER_MS) {
       this.#show("dead", this.#killer ? `Shot down by ${this.#killer}` : "Launching", "A new ship is on its way.");
