@@ -12,13 +12,16 @@ const LINKS = {
   mobile: { address: "10.213.78.3", near: "m", far: "n" },
 };
 
+const NAMESPACE = `tickwire${process.pid}`;
+
 const ip = (...words) => execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 
 /** Why there can be no such device here; undefined if there can. */
 export function whyNoDevice() {
   if (process.getuid() !== 0) return "network namespaces need root";
   try {
-    ip("netns", "list");
+    ip("netns", "add", NAMESPACE);
+    ip("netns", "delete", NAMESPACE);
     return undefined;
   } catch (error) {
     return `no network namespaces here: ${error.message}`;
@@ -30,8 +33,9 @@ export class Device {
   static listen = `${SERVER}:0`;
 
   constructor(t) {
-    this.namespace = `tickwire${process.pid}`;
+    this.namespace = NAMESPACE;
     atEnd(t, () => this.#remove());
+    process.once("exit", () => this.#remove());
     ip("netns", "add", this.namespace);
     ip("-n", this.namespace, "link", "set", "lo", "up");
     for (const { address, ...ends } of Object.values(LINKS)) {
