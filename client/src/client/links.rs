@@ -146,6 +146,7 @@ impl Client {
             .map(|link| link.id);
         if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting && !is_moving) {
             self.phase = Phase::Playing;
+            self.trouble.clear();
             self.retry_at = None;
             for link in self.links.extract_if(.., |link| link.id != alive) {
                 self.actions.push_back(Action::Close(link.id));
@@ -363,6 +364,20 @@ mod tests {
         client.opened(link, Micros::from_millis(3_000));
         client.received(link, &welcome(), Micros::from_millis(3_000));
         assert_eq!(client.trouble(), "");
+    }
+
+    #[test]
+    fn a_silent_link_that_speaks_again_ends_all_trouble() {
+        let (mut client, old) = joined();
+        let mut now = Micros(0);
+        while client.trouble().is_empty() {
+            now = now.plus(Micros::from_millis(100));
+            client.poll(now);
+        }
+        assert_eq!(client.phase(), &Phase::Reconnecting);
+        client.received(old, &beat(), now);
+        client.poll(now);
+        assert_eq!((client.phase(), client.trouble()), (&Phase::Playing, ""));
     }
 
     #[test]
