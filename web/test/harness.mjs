@@ -8,7 +8,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,7 @@ process.on("exit", () => {
 const endings = new WeakMap();
 
 /** Runs `action` when the test is over; what was started last ends first. */
-function atEnd(t, action) {
+export function atEnd(t, action) {
   if (!endings.has(t)) {
     endings.set(t, []);
     t.after(async () => {
@@ -103,6 +103,22 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [] } = {})
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
 }
 
+/** What the server says of a room at its newest tick; undefined while there is no such room. */
+export async function roomState(server, room) {
+  const answer = await fetch(`${server.page}rooms/${room}/state`);
+  return answer.status === 200 ? answer.json() : undefined;
+}
+
+/** Asks `question` until it has an answer that is true of anything. The test's own timeout is the bound. */
+export async function until(t, question) {
+  for (;;) {
+    const answer = await question();
+    if (answer) return answer;
+    t.signal.throwIfAborted();
+    await new Promise((again) => setTimeout(again, 50));
+  }
+}
+
 /** Bots that play on `server` until the test ends (or for the `--duration` in `args`); `ended` gives their exit code. */
 export function startBots(t, server, { bots = 5, room, args = [] } = {}) {
   const flags = ["--url", server.socket, "--bots", String(bots), "--duration", "600s"];
@@ -139,9 +155,57 @@ const QUIET = [
 
 /** Chromium without windows: a context that accepts our self-signed certificates. */
 export async function launchBrowser(t) {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
-  atEnd(t, () => browser.close());
-  return browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } });
+  return (await startBrowser(t)).context;
+}
+
+/** The same, with the process id of the browser. `namespace`: the network namespace that it is to live in. */
+export async function startBrowser(t, { namespace } = {}) {
+  const executablePath = namespace ? browserInside(t, namespace) : CHROMIUM;
+  const launched = await chromium.launchServer({ executablePath, args: QUIET });
+  atEnd(t, () => launched.close());
+  const browser = await chromium.connect(launched.wsEndpoint());
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } });
+  return { context, pid: launched.process().pid };
+}
+
+/** A program that starts Chromium in a network namespace: playwright starts a program, and gives it the arguments. */
+function browserInside(t, namespace) {
+  const folder = mkdtempSync(join(tmpdir(), "tickwire-inside-"));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
+  const program = join(folder, "chromium");
+  writeFileSync(program, `#!/bin/sh\nexec ip netns exec ${namespace} ${CHROMIUM} "$@"\n`);
+  chmodSync(program, 0o755);
+  return program;
+}
+
+/** Stops a process and all that it started: main process, renderers, network, GPU. Returns what lets them go on. */
+export function freeze(t, pid) {
+  const stopped = [];
+  const stop = (process_) => {
+    process.kill(process_, "SIGSTOP");
+    stopped.push(process_);
+    for (const child of childrenOf(process_)) stop(child);
+  };
+  const thaw = () => {
+    for (const process_ of stopped.splice(0)) process.kill(process_, "SIGCONT");
+  };
+  atEnd(t, thaw);
+  stop(pid);
+  return thaw;
+}
+
+function childrenOf(pid) {
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return processes.map(Number).filter((process_) => parentOf(process_) === pid);
+}
+
+function parentOf(pid) {
+  try {
+    const [, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/.*\) \S (\d+)/s);
+    return Number(parent);
+  } catch {
+    return undefined; // it has ended since
+  }
 }
 
 /**

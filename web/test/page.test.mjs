@@ -82,9 +82,76 @@ test("a server that stalls is reconnecting, and the same session plays on", MINU
   await playing(page);
   const { tick } = await automation(page);
   await page.waitForFunction((tick) => window.tickwire.tick >= tick + 60 && window.tickwire.state === "playing", tick);
-  assert.match(shown, /reconnecting/);
+  assert.match(shown, /Reconnecting/);
   assert.equal((await automation(page)).playerId, playerId);
   assert.equal((await automation(page)).viewMismatches, 0);
+  assert.deepEqual(problems, []);
+});
+
+test("who comes to a full room is told so, and gets in when somebody leaves", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--max-players", "1"] });
+  const context = await launchBrowser(t);
+  const ann = await openPage(context, joinUrl(server, { name: "Ann", room: "small" }));
+  await playing(ann.page);
+  const bob = await openPage(context, joinUrl(server, { name: "Bob", room: "small" }));
+  await bob.page.waitForFunction(() => /full.*Trying again/.test(document.getElementById("overlay").innerText));
+  assert.ok(await bob.page.isVisible("#overlay-again"), "one can choose another room");
+
+  await ann.page.close();
+  await playing(bob.page);
+  await bob.page.waitForFunction(() => document.getElementById("overlay").hidden);
+});
+
+test("who comes to a room that cannot be is told so, and can choose another", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const { page } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "no room!" }));
+  await page.waitForFunction(() => /room's name/.test(document.getElementById("overlay").innerText));
+  await page.click("#overlay-again");
+
+  await page.fill("#join-room", "lobby");
+  assert.equal(await page.inputValue("#join-name"), "Ann");
+  await page.click("#join button");
+  await playing(page);
+});
+
+test("who cannot load the game is told so", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t);
+  await context.route("**/*.wasm", (request) => request.abort());
+  const { page } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+  await page.waitForFunction(() => /could not be loaded/.test(document.getElementById("overlay").innerText));
+  assert.ok(await page.isVisible("#overlay-again"));
+});
+
+test("a browser that remembers nothing plays all the same", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t);
+  await context.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, {
+        get: () => {
+          throw new DOMException("denied", "SecurityError");
+        },
+      });
+    }
+  });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+  await playing(page);
+  assert.deepEqual(problems, []);
+});
+
+test("the net graph comes and goes with its key, and by a tap on the figures", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "lobby" }));
+  await playing(page);
+  await page.waitForSelector("#readout");
+  assert.ok(!(await page.isVisible("#netgraph")));
+  await page.keyboard.press("n");
+  await page.waitForSelector("#netgraph", { state: "visible" });
+  await page.click("#readout");
+  await page.waitForSelector("#netgraph", { state: "hidden" });
+  await page.keyboard.press("n");
+  await page.waitForSelector("#netgraph", { state: "visible" });
   assert.deepEqual(problems, []);
 });
 

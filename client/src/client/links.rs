@@ -3,7 +3,7 @@
 //! In: what the shell reports of its sockets, and the time. Out: which link counts, and when to try again. A silent link is kept
 //! until another one is welcome: whichever speaks first wins.
 
-use super::{Action, Client, Phase};
+use super::{Action, Client, PING_INTERVAL, Phase};
 use crate::link::{Link, LinkId, LinkState};
 use prost::Message as _;
 use tickwire_proto::v1::{self, client_message};
@@ -18,6 +18,8 @@ const ATTEMPT: Micros = Micros::from_millis(8_000);
 const QUICK_ATTEMPT: Micros = Micros::from_millis(1_000);
 const QUICK_ROUND_TRIPS: u64 = 8;
 const QUICK_ATTEMPTS: u32 = 10;
+/// What a person is told where nothing answers. A browser cannot tell a server that is not there from one that refuses the upgrade.
+const NO_ANSWER: &str = "the server cannot be reached, or has no place free";
 /// Close code: the session goes on over a newer connection.
 const RESUMED_ELSEWHERE: u16 = 4005;
 
@@ -79,6 +81,11 @@ impl Client {
             self.finish(code, reason);
             return;
         }
+        if !reason.is_empty() {
+            reason.clone_into(&mut self.trouble);
+        } else if link.state == LinkState::Opening {
+            NO_ANSWER.clone_into(&mut self.trouble);
+        }
         self.lost(link, now);
     }
 
@@ -92,18 +99,42 @@ impl Client {
         }
     }
 
+    /// The device says that it is online (again), or there is another reason to try at once.
+    ///
+    /// A link that is in use may have died with the network before: it is asked, and has to answer.
+    pub fn hurry(&mut self, now: Micros) {
+        if self.retry_at.is_some() {
+            self.retry_at = Some(now);
+        }
+        self.doubted_at = Some(now);
+        self.next_ping = now.plus(PING_INTERVAL);
+        self.send(client_message::Body::Ping(v1::Ping { stamp: now.0 }));
+    }
+
     pub(super) fn give_up_dead_links(&mut self, now: Micros) {
-        let is_silent = |link: &Link| now.since(link.heard) > SILENCE;
-        if self
+        let patience = self.patience();
+        let doubted_at = self.doubted_at;
+        let is_unanswered = |link: &Link| {
+            doubted_at.is_some_and(|asked| link.heard <= asked && now.since(asked) > patience)
+        };
+        let is_silent = |link: &Link| now.since(link.heard) > SILENCE || is_unanswered(link);
+        let silent = self
             .links
             .iter()
-            .any(|link| link.state == LinkState::Joined && is_silent(link))
+            .find(|link| link.state == LinkState::Joined && is_silent(link));
+        if let Some(silent) = silent
             && self.links.len() == 1
             && self.retry_at.is_none()
         {
-            // Another link is opened beside the silent one, which is kept in case it speaks first.
+            // Another link is opened beside the silent one, which is kept in case it speaks first. Where the server may be what
+            // is silent, all its players wait for it: not all of them at once then.
+            let pause = if is_unanswered(silent) {
+                Micros(0)
+            } else {
+                self.backoff.pause()
+            };
             self.phase = Phase::Reconnecting;
-            self.retry_at = Some(now.plus(self.backoff.pause()));
+            self.retry_at = Some(now.plus(pause));
         }
         // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
         // moves the session to it, whatever becomes of it here.
@@ -115,12 +146,12 @@ impl Client {
             .map(|link| link.id);
         if let Some(alive) = alive.filter(|_| self.phase == Phase::Reconnecting && !is_moving) {
             self.phase = Phase::Playing;
+            self.trouble.clear();
             self.retry_at = None;
             for link in self.links.extract_if(.., |link| link.id != alive) {
                 self.actions.push_back(Action::Close(link.id));
             }
         }
-        let patience = self.patience();
         let is_hopeless = |link: &mut Link| match link.state {
             LinkState::Joined => false,
             LinkState::Opening => now.since(link.heard) > patience,
@@ -129,6 +160,7 @@ impl Client {
         let hopeless: Vec<Link> = self.links.extract_if(.., is_hopeless).collect();
         for link in hopeless {
             self.actions.push_back(Action::Close(link.id));
+            NO_ANSWER.clone_into(&mut self.trouble);
             if self.retry_at.is_none() {
                 // A server that cannot be reached is not spared by waiting.
                 let pause = if patience < ATTEMPT {
@@ -142,7 +174,7 @@ impl Client {
         }
     }
 
-    /// How long an attempt may go unanswered.
+    /// How long an attempt, or a link that is asked, may go unanswered.
     fn patience(&self) -> Micros {
         if self.place.is_none() || self.unanswered >= QUICK_ATTEMPTS {
             return ATTEMPT;
@@ -219,14 +251,20 @@ mod tests {
         panic!("the client opens no link");
     }
 
-    /// A client whose link went silent, and another link that is greeting.
-    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+    /// A client that plays since time 0.
+    fn joined() -> (Client, LinkId) {
         let mut client = Client::new(Options::default(), Micros(0));
         client.poll(Micros(0));
-        let old = opened_link(&mut client);
-        client.opened(old, Micros(0));
-        client.received(old, &welcome(), Micros(0));
+        let link = opened_link(&mut client);
+        client.opened(link, Micros(0));
+        client.received(link, &welcome(), Micros(0));
         assert_eq!(client.phase(), &Phase::Playing);
+        (client, link)
+    }
+
+    /// A client whose link went silent, and another link that is greeting.
+    fn replacing() -> (Client, LinkId, LinkId, Micros) {
+        let (mut client, old) = joined();
         let mut now = Micros(0);
         while client.links.len() < 2 {
             now = now.plus(Micros::from_millis(100));
@@ -239,11 +277,7 @@ mod tests {
 
     #[test]
     fn on_the_way_back_an_unanswered_attempt_is_soon_made_anew() {
-        let mut client = Client::new(Options::default(), Micros(0));
-        client.poll(Micros(0));
-        let link = opened_link(&mut client);
-        client.opened(link, Micros(0));
-        client.received(link, &welcome(), Micros(0));
+        let (mut client, _) = joined();
         // Nothing comes any more, and nothing answers.
         let mut opened = Vec::new();
         for step in 1..=1_200_u64 {
@@ -265,6 +299,85 @@ mod tests {
             pauses[10..].iter().all(|pause| *pause >= 8_000.0),
             "{pauses:?}"
         );
+    }
+
+    /// When the first link is opened after a time, in milliseconds, while nothing comes but what `speaks` says of each moment.
+    fn next_open(
+        client: &mut Client,
+        from: u64,
+        link: LinkId,
+        speaks: impl Fn(u64) -> bool,
+    ) -> u64 {
+        for now in (from..).step_by(50) {
+            let at = Micros::from_millis(now);
+            if speaks(now) {
+                client.received(link, &beat(), at);
+            }
+            client.poll(at);
+            while let Some(action) = client.next_action() {
+                if matches!(action, Action::Open(_)) {
+                    return now;
+                }
+            }
+        }
+        unreachable!("a silent link is replaced some time");
+    }
+
+    #[test]
+    fn a_link_that_does_not_answer_after_the_network_changed_is_replaced_at_once() {
+        let (mut client, link) = joined();
+        client.hurry(Micros::from_millis(500));
+        let asked = std::iter::from_fn(|| client.next_action());
+        assert!(
+            asked
+                .into_iter()
+                .any(|action| matches!(action, Action::Send(..)))
+        );
+        assert_eq!(next_open(&mut client, 500, link, |_| false), 1_550);
+    }
+
+    #[test]
+    fn a_link_that_answers_after_the_network_changed_is_kept() {
+        let (mut client, link) = joined();
+        client.hurry(Micros::from_millis(500));
+        let opened = next_open(&mut client, 500, link, |now| now == 600);
+        assert!(opened > 3_600, "{opened}");
+    }
+
+    #[test]
+    fn why_there_is_no_way_in_is_known_until_there_is_one() {
+        let mut client = Client::new(Options::default(), Micros(0));
+        client.poll(Micros(0));
+        let link = opened_link(&mut client);
+        assert_eq!(client.trouble(), "");
+        client.opened(link, Micros(0));
+        client.closed(link, Some(1013), "this room is full", Micros(0));
+        assert_eq!(client.trouble(), "this room is full");
+
+        client.poll(Micros::from_millis(1_000));
+        let link = opened_link(&mut client);
+        client.closed(link, None, "", Micros::from_millis(1_000));
+        assert_eq!(client.trouble(), NO_ANSWER);
+
+        client.poll(Micros::from_millis(3_000));
+        let link = opened_link(&mut client);
+        client.opened(link, Micros::from_millis(3_000));
+        client.received(link, &welcome(), Micros::from_millis(3_000));
+        assert_eq!(client.trouble(), "");
+    }
+
+    #[test]
+    fn a_silent_link_that_speaks_again_ends_all_trouble() {
+        let (mut client, old) = joined();
+        let mut now = Micros(0);
+        while client.trouble().is_empty() {
+            now = now.plus(Micros::from_millis(100));
+            client.poll(now);
+        }
+        assert_eq!(client.phase(), &Phase::Reconnecting);
+        client.received(old, &beat(), now);
+        client.poll(now);
+        assert_eq!((client.phase(), client.trouble()), (&Phase::Playing, ""));
     }
 
     #[test]

@@ -158,6 +158,10 @@ pub struct Client {
     unanswered: u32,
     /// When to open the next link, if none is open.
     retry_at: Option<Micros>,
+    /// When the network changed, as far as the device says: what was not heard of since may be dead.
+    doubted_at: Option<Micros>,
+    /// See [`Self::trouble`].
+    trouble: String,
     actions: VecDeque<Action>,
     incoming: VecDeque<Incoming>,
     place: Option<Place>,
@@ -199,6 +203,8 @@ impl Client {
             next_link: 0,
             unanswered: 0,
             retry_at: Some(now),
+            doubted_at: None,
+            trouble: String::new(),
             actions: VecDeque::new(),
             incoming: VecDeque::new(),
             place: None,
@@ -355,14 +361,6 @@ impl Client {
             // Due already, so that the server hears of it with the very next call.
             self.next_input = Tick(self.next_input.0.saturating_sub(1));
         }
-        self.next_ping = now;
         self.hurry(now);
-    }
-
-    /// The device says that it is online (again), or there is another reason to try at once.
-    pub fn hurry(&mut self, now: Micros) {
-        if self.retry_at.is_some() {
-            self.retry_at = Some(now);
-        }
     }
 }

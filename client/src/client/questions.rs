@@ -14,6 +14,12 @@ impl Client {
         &self.phase
     }
 
+    /// Why the last link was refused or lost, or could not be had, for people; empty: all is well, or nobody said why.
+    #[must_use]
+    pub fn trouble(&self) -> &str {
+        &self.trouble
+    }
+
     /// The session's number in the room; 0 before the first `Welcome`.
     #[must_use]
     pub fn session(&self) -> u32 {

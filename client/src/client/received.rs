@@ -49,6 +49,7 @@ impl Client {
                     now.plus(Micros::from_millis(u64::from(goodbye.reconnect_after_ms)))
                         .plus(self.backoff.pause()),
                 );
+                self.trouble = goodbye.reason;
             }
             // A beat is a sign of life and nothing more; world and messages of a link that is not in use do not count.
             _ => {}
@@ -80,6 +81,7 @@ impl Client {
             link.state = LinkState::Joined;
         }
         self.retry_at = None;
+        self.trouble.clear();
         self.backoff.reset();
         if welcome.resumed {
             self.counters.resumes += 1;

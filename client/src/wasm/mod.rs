@@ -1,6 +1,6 @@
 //! The browser's shell: what JavaScript sees of the client core.
 //!
-//! In: what happened on the page's WebSockets, the page's clock (`performance.now()`), keys and mouse. Out: actions for the
+//! In: what happened on the page's WebSockets, the session's clock, keys and mouse. Out: actions for the
 //! sockets, news for the chat and the kill feed, and once a frame a flat list of numbers to draw ([`screen`]). JavaScript
 //! owns sockets and pixels and nothing else: every decision is made here or in the core.
 

@@ -13,6 +13,7 @@ impl WasmClient {
     /// Makes the lists of entities and effects for a frame at `now`. They stand in the module's memory until the next call of anything.
     pub fn look(&mut self, now_ms: f64) {
         let now = micros(now_ms);
+        self.looked_at = now;
         let view = self.client.look(now);
         if self.client.game() == arena::NAME {
             // Before the new places are known: a ship bursts where it was last drawn.

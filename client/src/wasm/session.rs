@@ -28,7 +28,7 @@ pub enum ActionKind {
     Close = 3,
 }
 
-/// One session. Times are milliseconds of `performance.now()`.
+/// One session. Times are milliseconds of a clock that never goes back, and goes on while the device sleeps.
 #[wasm_bindgen]
 pub struct WasmClient {
     pub(super) client: Client,
@@ -36,6 +36,8 @@ pub struct WasmClient {
     controls: Controls,
     pub(super) screen: Screen,
     pub(super) effects: Effects,
+    /// When the latest frame was made.
+    pub(super) looked_at: Micros,
     queue: NewsQueue,
     news: News,
     action_link: u32,
@@ -69,6 +71,7 @@ impl WasmClient {
             controls: Controls::default(),
             screen: Screen::default(),
             effects: Effects::default(),
+            looked_at: Micros(0),
             queue: NewsQueue::default(),
             news: News::NONE,
             action_link: 0,

@@ -53,6 +53,13 @@ impl WasmClient {
         }
     }
 
+    /// Why there is no connection, for people; empty: there is one, or nobody said why.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        self.client.trouble().to_owned()
+    }
+
     /// The session's number in the room.
     #[wasm_bindgen(getter)]
     #[must_use]
@@ -158,11 +165,13 @@ impl WasmClient {
         self.client.age_ms().newest().unwrap_or_default()
     }
 
-    /// The newest gap between two snapshots.
+    /// The newest gap between two snapshots; in a stall, the one that has not ended yet.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn snapshot_gap_ms(&self) -> f64 {
-        self.client.gap_ms().newest().unwrap_or_default()
+        let newest = self.client.gap_ms().newest().unwrap_or_default();
+        let open = self.looked_at.since(self.client.newest_snapshot().1);
+        newest.max(open.as_millis())
     }
 
     /// Predictions that the server corrected.

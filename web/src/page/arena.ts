@@ -18,6 +18,7 @@ import { Feed } from "./hud/feed.js";
 import type { Wish } from "./hud/join.js";
 import { NetGraph } from "./hud/netgraph.js";
 import { Overlay } from "./hud/overlay.js";
+import { recall, remember } from "./memory.js";
 import { Sound } from "./sound.js";
 
 /** The score board is read so often. */
@@ -52,18 +53,19 @@ export class ArenaPage implements Drawn, Witness {
   readonly #controls = new Controls(this.#canvas, {
     Enter: () => this.#openChat(),
     NumpadEnter: () => this.#openChat(),
-    KeyN: () => this.client && this.#netGraph.toggle(),
-    KeyM: () => this.client && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
+    KeyN: () => this.#hasJoined && this.#netGraph.toggle(),
+    KeyM: () => this.#hasJoined && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
   });
+  #hasJoined = false;
   #close = { code: 0, reason: "" };
   #players: PlayerRow[] = [];
   #names = new Map<number, string>();
   #boardAt = 0;
   #frameAt = performance.now();
 
-  /** `again`: the player wants to join once more after the session ended. */
-  constructor(again: () => void) {
-    this.#overlay = new Overlay(again);
+  /** See {@link Overlay} for what the player may want. */
+  constructor(again: () => void, back: () => void) {
+    this.#overlay = new Overlay(again, back);
     const frame = () => {
       this.#frame();
       requestAnimationFrame(frame);
@@ -72,9 +74,9 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   async join(wish: Wish): Promise<void> {
-    const client = await TickwireClient.connect(wish);
+    const client = await this.#connect(wish);
+    if (!client) return;
     this.client = client;
-    this.#hud.hidden = false;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
     client.on("joined", ({ resumed }) => this.#joined(client, resumed));
     client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
@@ -86,19 +88,33 @@ export class ArenaPage implements Drawn, Witness {
     });
   }
 
+  /** Over a thin line the core takes seconds to come, and over a broken one it does not. */
+  async #connect(wish: Wish): Promise<TickwireClient | undefined> {
+    this.#overlay.loading();
+    try {
+      return await TickwireClient.connect(wish);
+    } catch (error) {
+      console.error(error);
+      this.#overlay.notLoaded();
+      return undefined;
+    }
+  }
+
   #joined(client: TickwireClient, resumed: boolean): void {
     this.#rocks.rocks = client.rocks();
     this.#minimap.reset();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
+    else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
+    this.#hasJoined = true;
+    this.#hud.hidden = false;
     if (client.isPredicting || client.isSpectator) {
-      sessionStorage.removeItem(RELOADED);
+      remember(RELOADED, "no", "sessionStorage");
       return;
     }
     // The server has newer rules than this page: a newer page is to be had. Once, or else one plays without prediction.
-    if (sessionStorage.getItem(RELOADED) === null) {
-      sessionStorage.setItem(RELOADED, "1");
-      location.reload();
-    } else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
+    const isFirstTime = recall(RELOADED, "sessionStorage") !== "yes";
+    if (isFirstTime && remember(RELOADED, "yes", "sessionStorage")) location.reload();
+    else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
   }
 
   #slotOf(session: number): number {
@@ -118,9 +134,10 @@ export class ArenaPage implements Drawn, Witness {
     this.#camera.pace(elapsedMs);
     this.#camera.fit(this.#canvas);
     const client = this.client;
-    if (!client) {
+    if (!client || !this.#hasJoined) {
       this.#camera.drift(elapsedMs);
       this.#space.draw(this.#context, this.#camera);
+      if (client) this.#overlay.update(client, this.#close, false, now);
       this.frames++;
       return;
     }
@@ -163,7 +180,7 @@ export class ArenaPage implements Drawn, Witness {
   /** What needs the core again: the frame is drawn, and not read any more. */
   #update(client: TickwireClient, hasShip: boolean, now: number): void {
     this.#netGraph.update(client.status(), now);
-    this.#overlay.update(client.phase, this.#close, hasShip || client.isSpectator, now);
+    this.#overlay.update(client, this.#close, hasShip || client.isSpectator, now);
     if (now - this.#boardAt < BOARD_MS) return;
     this.#boardAt = now;
     this.#players = client.players();

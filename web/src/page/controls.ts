@@ -35,6 +35,8 @@ export class Controls {
     });
     addEventListener("pointermove", (event) => (this.mouse = { x: event.clientX, y: event.clientY }));
     addEventListener("pointerup", (event) => event.button === 0 && this.#down.delete("Mouse"));
+    // A touch that the system takes for a gesture of its own is never let go of.
+    addEventListener("pointercancel", () => this.#down.delete("Mouse"));
   }
 
   get buttons(): number {

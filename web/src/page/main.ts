@@ -8,10 +8,17 @@ import { automationOf } from "./automation.js";
 import { JoinForm } from "./hud/join.js";
 
 const query = new URLSearchParams(location.search);
-const page = new ArenaPage(() => location.reload());
+const page = new ArenaPage(() => location.reload(), backToForm);
 window.tickwire = automationOf(page);
 
 const form = new JoinForm(query, (wish) => void page.join(wish));
-void loadCore();
+// Ahead of time; if it cannot be had, whoever joins is told.
+loadCore().catch(() => {});
 if (query.get("autojoin") === "1") void page.join(form.wish);
 else form.show();
+
+/** The form once more, with what was wished for. */
+function backToForm(): void {
+  const { name, room, spectate } = form.wish;
+  location.search = `?${new URLSearchParams({ name, room, ...(spectate && { spectate: "1" }) })}`;
+}

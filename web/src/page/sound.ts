@@ -1,10 +1,12 @@
 // Sounds, made on the spot: no files. Silent until the first click, as browsers want it.
 
+import { recall, remember } from "./memory.js";
+
 const STORED = "tickwire.sound";
 const VOLUME = 0.25;
 
 export class Sound {
-  isOn = localStorage.getItem(STORED) !== "off";
+  isOn = recall(STORED) !== "off";
   #context: AudioContext | undefined;
   #out: GainNode | undefined;
   #noise: AudioBuffer | undefined;
@@ -15,7 +17,7 @@ export class Sound {
 
   toggle(): boolean {
     this.isOn = !this.isOn;
-    localStorage.setItem(STORED, this.isOn ? "on" : "off");
+    remember(STORED, this.isOn ? "on" : "off");
     return this.isOn;
   }
 

@@ -1,9 +1,10 @@
-// One session: the wasm core, its sockets, and the page's clock.
+// One session: the wasm core, its sockets, and its clock.
 //
 // The core decides everything; this carries out its actions and passes on what happens. The functions stand in the order
 // of a session: load, join, keep going, leave.
 
 import init, { ActionKind, NewsKind, PhaseKind, WasmClient, type InitOutput } from "../wasm/tickwire.js";
+import { SessionClock } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { Frame } from "./frame.js";
 import { Sockets } from "./sockets.js";
@@ -43,6 +44,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
   readonly #core: WasmClient;
   readonly #memory: WebAssembly.Memory;
   readonly #sockets: Sockets;
+  readonly #clock = new SessionClock();
   readonly #names = new Map<number, { generation: number; name: string }>();
   readonly #ends = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -58,11 +60,11 @@ export class TickwireClient extends Emitter<ClientEvents> {
     this.#memory = memory;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const { room = "", name = "", ticket = "", spectate = false } = options;
-    this.#core = new WasmClient(room, name, ticket, spectate, seed, performance.now());
+    this.#core = new WasmClient(room, name, ticket, spectate, seed, this.#clock.now());
     this.#sockets = new Sockets(options.url ?? addressBesidePage(room), {
-      opened: (link) => this.#did(() => this.#core.opened(link, performance.now())),
-      received: (link, message) => this.#did(() => this.#core.received(link, message, performance.now())),
-      closed: (link, code, reason) => this.#did(() => this.#core.closed(link, code, reason, performance.now())),
+      opened: (link) => this.#did(() => this.#core.opened(link, this.#clock.now())),
+      received: (link, message) => this.#did(() => this.#core.received(link, message, this.#clock.now())),
+      closed: (link, code, reason) => this.#did(() => this.#core.closed(link, code, reason, this.#clock.now())),
     });
     this.#timer = setInterval(() => this.pump(), PUMP_INTERVAL_MS);
     this.#listenToPage();
@@ -74,11 +76,11 @@ export class TickwireClient extends Emitter<ClientEvents> {
     const { signal } = this.#ends;
     const look = () => {
       if (document.visibilityState === "hidden") this.#core.hide();
-      else this.#core.show(performance.now());
+      else this.#core.show(this.#clock.now());
       this.pump();
     };
     const hurry = () => {
-      this.#core.hurry(performance.now());
+      this.#core.hurry(this.#clock.now());
       this.pump();
     };
     addEventListener("visibilitychange", look, { signal });
@@ -99,7 +101,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
 
   /** Does what is due now. Called by a timer; call it from every frame too, before drawing it. */
   pump(): void {
-    this.#did(() => this.#core.pump(performance.now()));
+    this.#did(() => this.#core.pump(this.#clock.now()));
   }
 
   /** After every call of the core: its actions, its news. */
@@ -161,7 +163,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
 
   /** The world as it is to be drawn now. Good until the next call of this client. */
   look(): Frame {
-    this.#core.look(performance.now());
+    this.#core.look(this.#clock.now());
     return new Frame(this.#core, this.#memory);
   }
 
@@ -187,6 +189,11 @@ export class TickwireClient extends Emitter<ClientEvents> {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** Why there is no connection, for people; empty: there is one, or nobody said why. */
+  get trouble(): string {
+    return this.#core.trouble;
   }
 
   get session(): number {
@@ -270,7 +277,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
 function addressBesidePage(room: string): string {
   const url = new URL("ws", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = room ? `?${new URLSearchParams({ room })}` : "";
+  url.search = room ? `?room=${encodeURIComponent(room)}` : "";
   url.hash = "";
   return url.href;
 }

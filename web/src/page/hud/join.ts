@@ -1,5 +1,6 @@
 // The form to join by. The name is remembered in this browser.
 
+import { recall, remember } from "../memory.js";
 import { byId } from "./dom.js";
 
 const STORED = "tickwire.name";
@@ -17,7 +18,7 @@ export class JoinForm {
   readonly #spectate = byId("join-spectate", HTMLInputElement);
 
   constructor(query: URLSearchParams, join: (wish: Wish) => void) {
-    this.#name.value = query.get("name") ?? localStorage.getItem(STORED) ?? "";
+    this.#name.value = query.get("name") ?? recall(STORED) ?? "";
     this.#room.value = query.get("room") ?? "";
     this.#spectate.checked = query.get("spectate") === "1";
     this.#form.addEventListener("submit", (event) => {
@@ -29,7 +30,7 @@ export class JoinForm {
 
   get wish(): Wish {
     const name = this.#name.value.trim();
-    localStorage.setItem(STORED, name);
+    remember(STORED, name);
     return { name, room: this.#room.value.trim(), spectate: this.#spectate.checked };
   }
 

@@ -1,4 +1,5 @@
-// The net graph (key N): the latest seconds of every measure of the connection, and the line of figures that is always there.
+// The net graph (key N, or a tap on the figures): the latest seconds of every measure of the connection, and the line of figures
+// that is always there.
 
 import type { Status } from "../../sdk/index.js";
 import { byId } from "./dom.js";
@@ -28,7 +29,7 @@ const GRAPHS: Graph[] = [
   { title: "snapshot gap", unit: "ms", digits: 1, colour: "#ff9f6e", least: 34, isBars: false, read: (status) => status.snapshotGapMs },
   { title: "snapshot age", unit: "ms", digits: 1, colour: "#ff7eb6", least: 20, isBars: false, read: (status) => status.snapshotAgeMs },
   { title: "received", unit: "kB/s", digits: 1, colour: "#9be15d", least: 10, isBars: false, read: (_, graph) => graph.bytesPerSecond / 1000 },
-  { title: "corrections", unit: "", digits: 0, colour: "#ff5d5d", least: 1, isBars: true, read: (_, graph) => graph.newCorrections },
+  { title: "corrections", unit: "in all", digits: 0, colour: "#ff5d5d", least: 1, isBars: true, read: (_, graph) => graph.newCorrections },
 ];
 
 export class NetGraph {
@@ -36,11 +37,19 @@ export class NetGraph {
   newCorrections = 0;
   readonly #panel = byId("netgraph", HTMLElement);
   readonly #canvas = byId("netgraph-canvas", HTMLCanvasElement);
-  readonly #line = byId("readout", HTMLElement);
+  readonly #line = byId("readout", HTMLButtonElement);
   readonly #values = GRAPHS.map(() => [] as number[]);
   #window: { at: number; bytes: number }[] = [];
   #corrections = 0;
   #lineAt = 0;
+
+  constructor() {
+    // A phone has no key for it.
+    this.#line.addEventListener("click", () => {
+      this.toggle();
+      this.#line.blur();
+    });
+  }
 
   toggle(): void {
     this.#panel.hidden = !this.#panel.hidden;
@@ -83,8 +92,9 @@ export class NetGraph {
       context.textAlign = "left";
       context.fillText(graph.title, 0, top + 10);
       context.textAlign = "right";
+      if (!graph.isBars) context.fillText(`max ${Math.max(0, ...values).toFixed(graph.digits)}`, WIDTH - 84, top + 10);
       context.fillStyle = graph.colour;
-      context.fillText(`${newest.toFixed(graph.digits)} ${graph.unit}`.trim(), WIDTH, top + 10);
+      context.fillText(`${newest.toFixed(graph.digits)} ${graph.unit}`, WIDTH, top + 10);
       plot(context, graph, values, top + 14, ROW - 18);
     });
   }

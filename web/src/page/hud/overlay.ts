@@ -1,11 +1,13 @@
 // What lies over the game while it cannot be played: connecting, reconnecting, shot down, over.
 
-import type { Phase } from "../../sdk/index.js";
+import type { TickwireClient } from "../../sdk/index.js";
 import { byId } from "./dom.js";
 
 /** Without a ship for so long, it is not a hitch: the player waits for a new one. */
 const DEAD_AFTER_MS = 250;
 const RESPAWN_MS = 2_000;
+const NO_WAY_IN = "There is no way in";
+const KEPT = "The connection is lost. Your ship and your score are kept for a while.";
 
 export class Overlay {
   readonly #panel = byId("overlay", HTMLElement);
@@ -15,27 +17,41 @@ export class Overlay {
   readonly #bar = byId("overlay-bar", HTMLElement);
   #killer = "";
   #shipSeenAt = performance.now();
+  #hasPlayed = false;
   #shown = "";
 
-  constructor(again: () => void) {
-    this.#again.addEventListener("click", again);
+  /** `again`: the player wants to join once more after the session ended. `back`: or to choose again, as there is no way in. */
+  constructor(again: () => void, back: () => void) {
+    this.#again.addEventListener("click", () => (this.#hasPlayed ? again() : back()));
   }
 
   killedBy(name: string): void {
     this.#killer = name;
   }
 
+  loading(): void {
+    this.#show("connecting", "Loading…", "");
+  }
+
+  notLoaded(): void {
+    this.#show("closed", NO_WAY_IN, "The game could not be loaded. Is the server there, and the network?");
+  }
+
   /** Call it once a frame. `hasShip`: or needs none, as spectators do. */
-  update(phase: Phase, close: { code: number; reason: string }, hasShip: boolean, now: number): void {
+  update(client: TickwireClient, close: { code: number; reason: string }, hasShip: boolean, now: number): void {
+    const { phase } = client;
+    if (phase === "playing") this.#hasPlayed = true;
     if (hasShip || phase !== "playing") {
       this.#shipSeenAt = now;
       if (hasShip) this.#killer = "";
     }
     const missingMs = now - this.#shipSeenAt;
-    if (phase === "connecting") this.#show("connecting", "connecting…", "");
-    else if (phase === "reconnecting") this.#show("reconnecting", "reconnecting…", "The connection is gone. You keep your ship and your score for a minute.");
-    else if (phase === "closed") this.#show("closed", "Disconnected", close.reason || `The server closed the connection (${close.code}).`);
-    else if (this.#killer || missingMs > DEAD_AFTER_MS) {
+    if (phase === "connecting") this.#show("connecting", "Connecting…", tryingAgain(client));
+    else if (phase === "reconnecting") this.#show("reconnecting", "Reconnecting…", tryingAgain(client) || KEPT);
+    else if (phase === "closed") {
+      const title = this.#hasPlayed ? "Disconnected" : NO_WAY_IN;
+      this.#show("closed", title, sentence(close.reason || `the server closed the connection (${close.code})`));
+    } else if (this.#killer || missingMs > DEAD_AFTER_MS) {
       this.#show("dead", this.#killer ? `Shot down by ${this.#killer}` : "Launching", "A new ship is on its way.");
       this.#bar.style.transform = `scaleX(${Math.min(1, missingMs / RESPAWN_MS)})`;
     } else this.#show("", "", "");
@@ -49,6 +65,17 @@ export class Overlay {
     this.#panel.hidden = state === "";
     this.#title.textContent = title;
     this.#text.textContent = text;
-    this.#again.hidden = state !== "closed";
+    const isRefused = state === "connecting" && text !== "";
+    this.#again.hidden = state !== "closed" && !isRefused;
+    this.#again.textContent = this.#hasPlayed ? "Join again" : "Back";
   }
+}
+
+function tryingAgain({ trouble }: TickwireClient): string {
+  return trouble && `${sentence(trouble)} Trying again.`;
+}
+
+/** What the server says, as a sentence. */
+function sentence(reason: string): string {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${/[.!?]$/.test(reason) ? "" : "."}`;
 }
