@@ -10,7 +10,7 @@
 //! is believed at once, one that is more only as far as all of the latest delays show it.
 
 use crate::ids::Micros;
-use crate::least::LeastDelay;
+use crate::least::{LeastDelay, LeastOf};
 use crate::ring::Ring;
 
 /// Bytes that each message costs beside its own: WebSocket's head, TCP's and IP's, the link's.
@@ -41,6 +41,8 @@ const FREE_AT_FIRST: i64 = 2_000_000;
 const LATELY: i64 = 500_000;
 /// For so long all arrivals must show a queue, before a free path counts as limited.
 const QUEUE_STANDS: i64 = 30_000;
+/// What stood before every snapshot for half of this to all of it is no queue that comes and goes.
+const STANDING_SPAN: i64 = 1_000_000;
 /// Later than any time.
 const NOT_BUSY: i64 = i64::MAX;
 /// No queue for this long: the path may well be another by now.
@@ -106,6 +108,8 @@ pub(crate) struct Path {
     queue_at: i64,
     /// Since when there was a queue with every arrival; [`NOT_BUSY`]: with the newest there was none.
     busy_since: i64,
+    /// By how much the latest delays were all above the least.
+    standing: LeastOf,
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
     is_another: bool,
@@ -137,6 +141,7 @@ impl Path {
             has_queued: false,
             queue_at: i64::MIN / 2,
             busy_since: NOT_BUSY,
+            standing: LeastOf::new(STANDING_SPAN),
             crossed: 0,
             is_another: false,
             round_trip: 0,
@@ -176,6 +181,13 @@ impl Path {
     /// When the newest that has arrived did so, by the server's clock and without the path's own length.
     pub fn crossed(&self) -> i64 {
         self.crossed
+    }
+
+    /// Whether all of the latest delays were above the least by more than the window lets stand. A queue of ours would be gone by
+    /// then: the path itself has become longer, or its jitter has ended and the least is one that came with luck.
+    pub fn seems_longer(&self) -> bool {
+        let standing = self.standing.least().unwrap_or(0);
+        self.has_queued && !self.is_shared && standing > self.tick * 3 / 2 + 2 * self.jitter
     }
 
     /// Whether the newest arrival made the least delay a new one.
@@ -240,7 +252,12 @@ impl Path {
 
         let (least, its_bytes) = self.least.get();
         self.crossed = received - least;
-        let measured = self.crossed + self.on_wire(its_bytes);
+        // A far larger one took much longer only if the wire is as slow as is believed; the first one, with the whole world in it,
+        // would make a great queue of an error in that.
+        let its_time = self
+            .on_wire(its_bytes)
+            .min(self.on_wire(sent.bytes) + self.tick / 2);
+        let measured = self.crossed + its_time;
         let error = measured - predicted;
         // On a path that queued lately only what no jitter explains.
         let is_calm = !self.has_queued || received - self.queue_at > QUIET;
@@ -253,6 +270,10 @@ impl Path {
         let correction = self.correction(error - excused, received);
         self.left = predicted + correction;
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
+        if self.is_another {
+            self.standing = LeastOf::new(STANDING_SPAN);
+        }
+        self.standing.add(self.crossed - sent.at, received);
 
         // After a long pause what came before says nothing of the wire.
         let before = self.arrivals.newest().map_or(received as u32, |(at, _)| at);

@@ -30,6 +30,8 @@ const UNHEARD: i64 = 250_000;
 const EMPTY_INTERVAL: i64 = 10_000_000;
 /// The same, after the line has changed.
 const EMPTY_SOON: i64 = 500_000;
+/// The same where it seems to have become longer, since the time before.
+const EMPTY_AGAIN: i64 = 2_000_000;
 /// Snapshots that may be on their way before any was named, and how many more each one named allows.
 const FIRST_SNAPSHOTS: usize = 4;
 const MORE_PER_NAMED: usize = 2;
@@ -60,6 +62,8 @@ pub struct Window {
     /// From a snapshot's leaving the narrowest place to the input that names it: the least, and what it is more on average.
     turn: LeastOf,
     late: i64,
+    /// When the path last ran empty on purpose, and when it shall do so next.
+    emptied_at: i64,
     empty_at: i64,
     is_emptying: bool,
 }
@@ -113,6 +117,7 @@ impl Window {
             last_named: 0,
             turn: LeastOf::new(EMPTY_INTERVAL),
             late: 0,
+            emptied_at: micros(now),
             empty_at: micros(now) + EMPTY_SOON,
             is_emptying: false,
         }
@@ -129,6 +134,7 @@ impl Window {
         let alone = self.in_flight.is_empty();
         let is_fresh_start = std::mem::take(&mut self.is_emptying);
         if is_fresh_start {
+            self.emptied_at = at;
             self.empty_at = at + EMPTY_INTERVAL;
         }
         self.in_flight.push_back(InFlight {
@@ -191,6 +197,8 @@ impl Window {
                     ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
                 if self.path.has_changed() {
                     self.empty_at = self.empty_at.min(heard + EMPTY_SOON);
+                } else if self.path.seems_longer() {
+                    self.empty_at = self.empty_at.min(self.emptied_at + EMPTY_AGAIN);
                 }
             }
         }
