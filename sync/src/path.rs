@@ -45,6 +45,8 @@ const QUEUE_STANDS: i64 = 30_000;
 const STANDING_SPAN: i64 = 1_000_000;
 /// Later than any time.
 const NOT_BUSY: i64 = i64::MAX;
+/// For so long after the path ran empty it may be quicker than it is: a token bucket lets through at once what it has saved.
+const SAVED_UP: i64 = 1_000_000;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
@@ -108,6 +110,8 @@ pub(crate) struct Path {
     queue_at: i64,
     /// Since when there was a queue with every arrival; [`NOT_BUSY`]: with the newest there was none.
     busy_since: i64,
+    /// When the newest snapshot arrived for which the path was run empty.
+    fresh_at: i64,
     /// By how much the latest delays were all above the least.
     standing: LeastOf,
     /// When the newest that arrived had done so, had the path no length.
@@ -141,6 +145,7 @@ impl Path {
             has_queued: false,
             queue_at: i64::MIN / 2,
             busy_since: NOT_BUSY,
+            fresh_at: i64::MIN / 2,
             standing: LeastOf::new(STANDING_SPAN),
             crossed: 0,
             is_another: false,
@@ -275,6 +280,9 @@ impl Path {
         }
         self.standing.add(self.crossed - sent.at, received);
 
+        if how.is_fresh_start {
+            self.fresh_at = self.left;
+        }
         // After a long pause what came before says nothing of the wire.
         let before = self.arrivals.newest().map_or(received as u32, |(at, _)| at);
         let since_before = wrapped_since(received as u32, before);
@@ -385,17 +393,23 @@ impl Path {
         // Later than predicted by more than half a tick: the line has become slower.
         self.has_changed =
             self.has_queued && correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
+        // Jitter hides what a bucket saves.
+        let has_saved = now - self.fresh_at < SAVED_UP && self.jitter < self.tick / 2;
         let mut believed = wire;
         match self.spacing() {
             // What arrives as quickly was not held up.
             // Not wholly: what a token bucket lets through at once, and what jitter pushes together, was no quicker.
-            Some(spacing) if spacing < wire => believed += (spacing - wire) / 2,
+            Some(spacing) if spacing < wire => {
+                if !has_saved {
+                    believed += (spacing - wire) / 2;
+                }
+            }
             Some(spacing) if self.has_changed => believed = spacing,
             // With a queue all the time it is what the wire takes.
             Some(spacing) if is_busy => believed += (spacing - wire) / 4,
             _ => {}
         }
-        if queue >= self.tick / 4 {
+        if queue >= self.tick / 4 || has_saved {
             self.queue_at = now;
         } else if self.limits(sent.at) {
             // Without a queue what was measured says only how often something was sent: the path may carry more. Not

@@ -10,7 +10,7 @@ mod line;
 mod lines;
 mod policies;
 
-use line::{Answers, Line, Outcome, run};
+use line::{Answers, Arrival, Line, Outcome, run};
 use lines::{
     answers, changing, competing, download, filled, held_back, hiccups, jitter, jitter_between,
     loss, small, tuned_on,
@@ -87,6 +87,33 @@ fn a_thin_line_is_used_and_its_snapshots_are_fresh() {
             assert!(age <= goal, "{} seed {seed}: {age} of {goal} ms", line.name);
             let used = outcome.used();
             assert!(used >= 0.85, "{} seed {seed}: {used} is used", line.name);
+        }
+    }
+}
+
+/// As the bench of real lines has it: rows and blocks as they come, a token bucket, two minutes. The path runs empty every ten
+/// seconds, and the bucket fills meanwhile: who takes that for a quicker line sends more than it carries.
+#[test]
+fn on_a_thin_line_with_a_bucket_nearly_no_snapshot_is_late() {
+    for round_trip in [10, 30, 80, 120] {
+        for seed in SEEDS {
+            let line = Line {
+                wants: 1200,
+                varies: 250,
+                overshoot: 120,
+                burst: 1600,
+                seconds: 120,
+                ..filled(Line::new("", 256, round_trip))
+            };
+            let outcome = model(&line, seed);
+            let is_late =
+                |one: &&Arrival| (one.at - one.sent) as f64 / 1e3 > goal_ms(&line, one.bytes);
+            let counted = || outcome.arrivals.iter().filter(|one| one.at > 3_000_000);
+            let late = counted().filter(is_late).count() as f64 / counted().count() as f64;
+            assert!(
+                late <= 0.001,
+                "RTT {round_trip}, seed {seed}: {late} of all"
+            );
         }
     }
 }
@@ -405,7 +432,7 @@ fn answers_in_bursts_and_lost_packets_cost_little() {
         (answers(Line::new("by 6", 10_000, 60), 6), 59.0),
         (answers(Line::new("by 30", 10_000, 60), 30), 55.0),
         (loss(Line::new("1 % loss", 10_000, 20), 0.01), 59.0),
-        (loss(Line::new("2 % loss", 10_000, 60), 0.02), 55.0),
+        (loss(Line::new("2 % loss", 10_000, 60), 0.02), 54.0),
     ] {
         for seed in SEEDS {
             let rate = model(&line, seed).rate(2.0, line.seconds as f64);
