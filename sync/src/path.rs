@@ -112,7 +112,7 @@ pub(crate) struct Path {
     busy_since: i64,
     /// When the newest snapshot arrived for which the path was run empty.
     fresh_at: i64,
-    /// By how much the latest delays were all above the least.
+    /// By how much the latest delays were all above the least; while the path is limited.
     standing: LeastOf,
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
@@ -275,10 +275,12 @@ impl Path {
         let correction = self.correction(error - excused, received);
         self.left = predicted + correction;
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
-        if self.is_another {
-            self.standing = LeastOf::new(STANDING_SPAN);
+        if self.is_limited() {
+            if self.is_another {
+                self.standing = LeastOf::new(STANDING_SPAN);
+            }
+            self.standing.add(self.crossed - sent.at, received);
         }
-        self.standing.add(self.crossed - sent.at, received);
 
         if how.is_fresh_start {
             self.fresh_at = self.left;
