@@ -402,9 +402,7 @@ impl Path {
             // What arrives as quickly was not held up.
             // Not wholly: what a token bucket lets through at once, and what jitter pushes together, was no quicker.
             Some(spacing) if spacing < wire => {
-                if !has_saved {
-                    believed += (spacing - wire) / 2;
-                }
+                believed += if has_saved { 0 } else { (spacing - wire) / 2 };
             }
             Some(spacing) if self.has_changed => believed = spacing,
             // With a queue all the time it is what the wire takes.
