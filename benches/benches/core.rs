@@ -13,7 +13,7 @@ use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::replica::Replica;
 use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
-use tickwire_sync::window::Window;
+use tickwire_sync::window::{Window, WindowPolicy};
 use tickwire_sync::{Grid, LayerSet, Micros, Tick};
 
 fn look_at(view: &mut View, grid: &Grid, focus: IVec2) {
@@ -170,7 +170,9 @@ fn replica_apply(c: &mut Criterion) {
 /// What the window costs on a path that carries everything: an input that names a snapshot, and a snapshot, per client and tick.
 fn windows(c: &mut Criterion) {
     const CLIENTS: usize = 1000;
-    let mut windows: Vec<Window> = (0..CLIENTS).map(|_| Window::new(Micros(0), 60)).collect();
+    let mut windows: Vec<Window> = (0..CLIENTS)
+        .map(|_| Window::new(Micros(0), 60, WindowPolicy::FollowsThePath))
+        .collect();
     let mut tick = 0_u32;
     let mut one_tick = || {
         tick += 1;

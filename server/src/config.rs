@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
+use tickwire_sync::window::WindowPolicy;
 
 pub use options::{IoUring, LogFormat, Options, Period};
 
@@ -143,6 +144,8 @@ pub struct Config {
     pub io_uring: IoUring,
     /// Whether there is `/echo`.
     pub ws_echo: bool,
+    /// Whether snapshots wait for the path. No flag sets another than the default: it is for measuring.
+    pub window_policy: WindowPolicy,
 }
 
 impl Config {
@@ -209,6 +212,7 @@ impl TryFrom<Options> for Config {
             log_format: options.log_format.unwrap_or_default(),
             io_uring: options.io_uring.unwrap_or_default(),
             ws_echo: options.ws_echo.unwrap_or(false),
+            window_policy: WindowPolicy::default(),
         };
         if config.listen == config.ops_listen && config.listen.port() != 0 {
             let problem = "must differ from --listen: operations are never on the game port";

@@ -25,6 +25,8 @@ pub const MAX_JITTER: f64 = 6.0;
 pub const STALL_SHARE: f64 = 1.0 / 8.0;
 /// Overdue ticks that are believed at once after a long calm: half a second.
 const MAX_CREDIT: f64 = 30.0;
+/// An input that comes later than this after its tick was due is not used, in ticks: a tick begins late, but not so late.
+const LATEST: f64 = 1.0;
 /// How fast a screen that stood still catches up, in ticks a tick; [`crate::view_clock::ViewClock`] does.
 pub const RETURN_RATE: f64 = 0.5;
 /// How fast the entitlement shrinks when the jitter has, in ticks an input: slower than any screen does.
@@ -162,15 +164,24 @@ impl Claims {
 
     fn clamp(&mut self, claim: &Claim, round_trip: f64) -> Seen {
         self.measure(claim);
-        let elapsed = self.at.map_or(0.0, |at| (claim.arrived - at).max(0.0));
-        self.at = Some(self.at.map_or(claim.arrived, |at| at.max(claim.arrived)));
+        // What comes too late for its tick is never used, so it pays for nothing: a stall of the way up is not one of the way
+        // down. The next one that is used accounts for all the time since the last that was.
+        let is_used = claim.arrived <= f64::from(claim.target.0) + LATEST;
+        let elapsed = match self.at {
+            Some(at) if is_used => (claim.arrived - at).max(0.0),
+            _ => 0.0,
+        };
+        if is_used {
+            self.at = Some(self.at.map_or(claim.arrived, |at| at.max(claim.arrived)));
+        }
         self.newest = self.newest.max(claim.received);
         let both_ways = self.entitled + (self.inputs.delay() - 1.0).clamp(0.0, MAX_JITTER);
         let due = claim.arrived - round_trip - both_ways - SLACK;
         let overdue = due - f64::from(self.newest.0);
         self.credit = (self.credit + elapsed * STALL_SHARE).min(MAX_CREDIT);
         if overdue > 0.0 {
-            self.credit = (self.credit - elapsed).max(0.0);
+            // It is overdue for no longer than that.
+            self.credit = (self.credit - elapsed.min(overdue)).max(0.0);
         }
         let is_stalled = overdue > 0.0 && self.credit > 0.0;
         let received = if overdue > 0.0 && !is_stalled {
@@ -360,6 +371,30 @@ mod tests {
             assert!(!seen.was_clamped, "at {tick}: {seen:?}, shown {shown}");
             assert_eq!(seen.received, Some(stalled));
         }
+    }
+
+    #[test]
+    fn a_stall_of_the_way_up_costs_nothing_of_what_a_stall_down_needs() {
+        let mut line = Line::new(2.4, 0.0);
+        line.settle();
+        let credit = line.claims.credit;
+        for tick in 1_600..1_612 {
+            // Made in time, but they come all at once, when the ticks that they are for have gone by.
+            let made = f64::from(tick) + 0.3;
+            let (newest, came, view) = line.honest(made);
+            let claim = Claim {
+                target: Tick((made + line.delay).ceil() as u32),
+                view: ViewTick::from_ticks(view),
+                received: newest,
+                sent_before: Tick(newest.0 - 1),
+                received_at_us: (came * TICK_US) as u32,
+                arrived: 1_616.0,
+            };
+            let round_trip = Micros((2.0 * line.delay * TICK_US) as u64);
+            line.claims.take(&claim, Some(round_trip), MAX_REWIND);
+        }
+        line.input(1_613.7, 0.0, None);
+        assert!(line.claims.credit >= credit, "{}", line.claims.credit);
     }
 
     #[test]

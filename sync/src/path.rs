@@ -10,7 +10,7 @@
 //! is believed at once, one that is more only as far as all of the latest delays show it.
 
 use crate::ids::Micros;
-use crate::least::LeastDelay;
+use crate::least::{LeastDelay, LeastOf};
 use crate::ring::Ring;
 
 /// Bytes that each message costs beside its own: WebSocket's head, TCP's and IP's, the link's.
@@ -41,8 +41,12 @@ const FREE_AT_FIRST: i64 = 2_000_000;
 const LATELY: i64 = 500_000;
 /// For so long all arrivals must show a queue, before a free path counts as limited.
 const QUEUE_STANDS: i64 = 30_000;
+/// What stood before every snapshot for half of this to all of it is no queue that comes and goes.
+const STANDING_SPAN: i64 = 1_000_000;
 /// Later than any time.
 const NOT_BUSY: i64 = i64::MAX;
+/// For so long after the path ran empty it may be quicker than it is: a token bucket lets through at once what it has saved.
+const SAVED_UP: i64 = 1_000_000;
 /// No queue for this long: the path may well be another by now.
 const QUIET: i64 = 1_000_000;
 /// What is assumed of a path before anything came over it: 1 Mbit/s, in nanoseconds a byte.
@@ -106,6 +110,10 @@ pub(crate) struct Path {
     queue_at: i64,
     /// Since when there was a queue with every arrival; [`NOT_BUSY`]: with the newest there was none.
     busy_since: i64,
+    /// When the newest snapshot arrived for which the path was run empty.
+    fresh_at: i64,
+    /// By how much the latest delays were all above the least; while the path is limited.
+    standing: LeastOf,
     /// When the newest that arrived had done so, had the path no length.
     crossed: i64,
     is_another: bool,
@@ -137,6 +145,8 @@ impl Path {
             has_queued: false,
             queue_at: i64::MIN / 2,
             busy_since: NOT_BUSY,
+            fresh_at: i64::MIN / 2,
+            standing: LeastOf::new(STANDING_SPAN),
             crossed: 0,
             is_another: false,
             round_trip: 0,
@@ -176,6 +186,13 @@ impl Path {
     /// When the newest that has arrived did so, by the server's clock and without the path's own length.
     pub fn crossed(&self) -> i64 {
         self.crossed
+    }
+
+    /// Whether all of the latest delays were above the least by more than the window lets stand. A queue of ours would be gone by
+    /// then: the path itself has become longer, or its jitter has ended and the least is one that came with luck.
+    pub fn seems_longer(&self) -> bool {
+        let standing = self.standing.least().unwrap_or(0);
+        self.has_queued && !self.is_shared && standing > self.tick * 3 / 2 + 2 * self.jitter
     }
 
     /// Whether the newest arrival made the least delay a new one.
@@ -240,7 +257,12 @@ impl Path {
 
         let (least, its_bytes) = self.least.get();
         self.crossed = received - least;
-        let measured = self.crossed + self.on_wire(its_bytes);
+        // A far larger one took much longer only if the wire is as slow as is believed; the first one, with the whole world in it,
+        // would make a great queue of an error in that.
+        let its_time = self
+            .on_wire(its_bytes)
+            .min(self.on_wire(sent.bytes) + self.tick / 2);
+        let measured = self.crossed + its_time;
         let error = measured - predicted;
         // On a path that queued lately only what no jitter explains.
         let is_calm = !self.has_queued || received - self.queue_at > QUIET;
@@ -253,7 +275,16 @@ impl Path {
         let correction = self.correction(error - excused, received);
         self.left = predicted + correction;
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
+        if self.is_limited() {
+            if self.is_another {
+                self.standing = LeastOf::new(STANDING_SPAN);
+            }
+            self.standing.add(self.crossed - sent.at, received);
+        }
 
+        if how.is_fresh_start {
+            self.fresh_at = self.left;
+        }
         // After a long pause what came before says nothing of the wire.
         let before = self.arrivals.newest().map_or(received as u32, |(at, _)| at);
         let since_before = wrapped_since(received as u32, before);
@@ -364,17 +395,21 @@ impl Path {
         // Later than predicted by more than half a tick: the line has become slower.
         self.has_changed =
             self.has_queued && correction > self.tick / 2 + 2 * self.jitter && !self.is_shared;
+        // Jitter hides what a bucket saves.
+        let has_saved = now - self.fresh_at < SAVED_UP && self.jitter < self.tick / 2;
         let mut believed = wire;
         match self.spacing() {
             // What arrives as quickly was not held up.
             // Not wholly: what a token bucket lets through at once, and what jitter pushes together, was no quicker.
-            Some(spacing) if spacing < wire => believed += (spacing - wire) / 2,
+            Some(spacing) if spacing < wire => {
+                believed += if has_saved { 0 } else { (spacing - wire) / 2 };
+            }
             Some(spacing) if self.has_changed => believed = spacing,
             // With a queue all the time it is what the wire takes.
             Some(spacing) if is_busy => believed += (spacing - wire) / 4,
             _ => {}
         }
-        if queue >= self.tick / 4 {
+        if queue >= self.tick / 4 || has_saved {
             self.queue_at = now;
         } else if self.limits(sent.at) {
             // Without a queue what was measured says only how often something was sent: the path may carry more. Not

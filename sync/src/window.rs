@@ -30,6 +30,8 @@ const UNHEARD: i64 = 250_000;
 const EMPTY_INTERVAL: i64 = 10_000_000;
 /// The same, after the line has changed.
 const EMPTY_SOON: i64 = 500_000;
+/// The same where it seems to have become longer, since the time before.
+const EMPTY_AGAIN: i64 = 2_000_000;
 /// Snapshots that may be on their way before any was named, and how many more each one named allows.
 const FIRST_SNAPSHOTS: usize = 4;
 const MORE_PER_NAMED: usize = 2;
@@ -38,9 +40,20 @@ const WARM: u32 = 32;
 /// The least that a snapshot may be filled to: less would be mostly heads.
 const LEAST_FILL: usize = 256;
 
+/// Whether anything waits. The other one is there to be measured against the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WindowPolicy {
+    /// The module's rule.
+    #[default]
+    FollowsThePath,
+    /// For measuring: every snapshot goes as soon as the socket takes it; what the line does not carry waits in queues.
+    Open,
+}
+
 /// What is on its way to one client.
 #[derive(Clone, Debug)]
 pub struct Window {
+    policy: WindowPolicy,
     tick: i64,
     path: Path,
     in_flight: VecDeque<InFlight>,
@@ -60,6 +73,8 @@ pub struct Window {
     /// From a snapshot's leaving the narrowest place to the input that names it: the least, and what it is more on average.
     turn: LeastOf,
     late: i64,
+    /// When the path last ran empty on purpose, and when it shall do so next.
+    emptied_at: i64,
     empty_at: i64,
     is_emptying: bool,
 }
@@ -89,17 +104,18 @@ struct InFlight {
 impl Window {
     /// A window for a new connection, on which nothing is on its way. It starts as if an input had just come.
     #[must_use]
-    pub fn new(now: Micros, tick_rate: u32) -> Self {
-        Self::with_tick(now, 1_000_000 / i64::from(tick_rate.max(1)))
+    pub fn new(now: Micros, tick_rate: u32, policy: WindowPolicy) -> Self {
+        Self::with_tick(now, 1_000_000 / i64::from(tick_rate.max(1)), policy)
     }
 
     /// Begins anew on another connection: everything that is known of the old path is forgotten.
     pub fn start_over(&mut self, now: Micros) {
-        *self = Self::with_tick(now, self.tick);
+        *self = Self::with_tick(now, self.tick, self.policy);
     }
 
-    fn with_tick(now: Micros, tick: i64) -> Self {
+    fn with_tick(now: Micros, tick: i64, policy: WindowPolicy) -> Self {
         Self {
+            policy,
             tick,
             path: Path::new(micros(now), tick),
             in_flight: VecDeque::new(),
@@ -113,6 +129,7 @@ impl Window {
             last_named: 0,
             turn: LeastOf::new(EMPTY_INTERVAL),
             late: 0,
+            emptied_at: micros(now),
             empty_at: micros(now) + EMPTY_SOON,
             is_emptying: false,
         }
@@ -129,6 +146,7 @@ impl Window {
         let alone = self.in_flight.is_empty();
         let is_fresh_start = std::mem::take(&mut self.is_emptying);
         if is_fresh_start {
+            self.emptied_at = at;
             self.empty_at = at + EMPTY_INTERVAL;
         }
         self.in_flight.push_back(InFlight {
@@ -191,6 +209,8 @@ impl Window {
                     ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
                 if self.path.has_changed() {
                     self.empty_at = self.empty_at.min(heard + EMPTY_SOON);
+                } else if self.path.seems_longer() {
+                    self.empty_at = self.empty_at.min(self.emptied_at + EMPTY_AGAIN);
                 }
             }
         }
@@ -200,6 +220,9 @@ impl Window {
     #[must_use]
     pub fn may_send(&mut self, now: Micros) -> bool {
         let at = micros(now);
+        if self.policy == WindowPolicy::Open {
+            return self.in_flight.len() < MAX_SNAPSHOTS;
+        }
         let next = self.last_sent.map_or(0, |(_, bytes)| bytes);
         if self.bytes + next > MAX_BYTES || self.in_flight.len() >= MAX_SNAPSHOTS {
             return false;
@@ -226,6 +249,9 @@ impl Window {
     /// How many bytes the next snapshot may have: what the path carries in a tick; `None` where it does not limit.
     #[must_use]
     pub fn fill(&self) -> Option<usize> {
+        if self.policy == WindowPolicy::Open {
+            return None;
+        }
         // At the beginning a path is watched, but nothing is cut before a queue was seen.
         if !self.path.is_limited() || !self.path.has_queued() {
             // What all together may be on its way holds on any path.
@@ -320,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_client_that_keeps_up_gets_every_tick_whole() {
-        let mut window = Window::new(Micros(0), 60);
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         let mut deferred = 0;
         for tick in 1..600_u32 {
             if window.may_send(at(tick)) {
@@ -338,8 +364,22 @@ mod tests {
     }
 
     #[test]
+    fn an_open_window_lets_everything_go_but_holds_its_memory_bounded() {
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::Open);
+        let mut sent = 0;
+        for tick in 1..6000_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1500, at(tick));
+                sent += 1;
+            }
+            assert_eq!(window.fill(), None);
+        }
+        assert_eq!(sent, MAX_SNAPSHOTS);
+    }
+
+    #[test]
     fn a_client_that_names_only_old_snapshots_waits_within_the_window() {
-        let mut window = Window::new(Micros(0), 60);
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         let mut most = 0;
         for tick in 1..6000_u32 {
             if window.may_send(at(tick)) {
@@ -355,7 +395,7 @@ mod tests {
 
     #[test]
     fn who_names_what_was_never_sent_frees_nothing() {
-        let mut window = Window::new(Micros(0), 60);
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         let mut sent = 0;
         for tick in 1..600_u32 {
             if window.may_send(at(tick)) {
@@ -369,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_stalled_downlink_gets_nothing_while_inputs_say_so() {
-        let mut window = Window::new(Micros(0), 60);
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         let mut sent_late = 0;
         for tick in 1..900_u32 {
             if window.may_send(at(tick)) {
@@ -386,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_silent_client_costs_less_than_a_kilobyte_a_second() {
-        let mut window = Window::new(Micros(0), 60);
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         let mut bytes = 0;
         for tick in 1..=3600_u32 {
             if tick > 60 && window.may_send(at(tick)) {
@@ -401,7 +441,7 @@ mod tests {
     #[test]
     fn times_that_cannot_be_right_do_no_harm() {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut window = Window::new(Micros(0), 60);
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         for tick in 1..20_000_u32 {
             if window.may_send(at(tick)) {
                 window.sent(Tick(tick), random.usize(0..5000), at(tick));

@@ -21,6 +21,7 @@ use tickwire_sync::clock::TickClock;
 use tickwire_sync::frame::{Place, Publisher};
 use tickwire_sync::memo::Encoding;
 use tickwire_sync::view::Sight;
+use tickwire_sync::window::WindowPolicy;
 use tickwire_sync::{EntityId, KindId, Layer, LayerSet, Micros, PlayerId, Schema, Tick};
 
 const TICK_RATE: u32 = 60;
@@ -180,6 +181,7 @@ impl Side {
             max_message_bytes: 4096,
             max_rewind: Duration::from_millis(250),
             view_policy: ViewPolicy::default(),
+            window_policy: WindowPolicy::default(),
         };
         let ticks = TickClock {
             tick_zero_us: 0,

@@ -20,6 +20,7 @@ use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_server::room::{Arrived, Hello, Inbox, InputsArrived, Room, RoomSettings};
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::memo::Encoding;
+use tickwire_sync::window::WindowPolicy;
 use tickwire_sync::{Micros, Tick};
 
 /// Ticks per second.
@@ -92,6 +93,7 @@ impl<'a> World<'a> {
             max_message_bytes: 4096,
             max_rewind: Duration::from_millis(250),
             view_policy: cell.policy,
+            window_policy: WindowPolicy::default(),
         };
         let room = Room::new("netcode", settings, Box::new(game), ticks, random.u64(..));
         let bots: Vec<Bot> = (0..cell.bots).map(|index| Bot::new(cell, index)).collect();

@@ -162,6 +162,7 @@ impl Lobby {
             max_message_bytes: self.config.max_message_bytes,
             max_rewind: self.config.max_rewind,
             view_policy: ViewPolicy::Clamped,
+            window_policy: self.config.window_policy,
         };
         let entry = Arc::new(RoomEntry::default());
         entry.joining.store(1, Ordering::Release);

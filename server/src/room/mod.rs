@@ -39,6 +39,7 @@ use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::input_buffer::Taken;
 use tickwire_sync::memo::{BlockMemo, Encoding};
 use tickwire_sync::snapshot::Snapshot;
+use tickwire_sync::window::WindowPolicy;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
 
 /// What holds for every room of a server.
@@ -56,6 +57,8 @@ pub struct RoomSettings {
     pub max_rewind: Duration,
     /// What is made of the clients' claims. Anything but the default is for measuring.
     pub view_policy: ViewPolicy,
+    /// Whether snapshots wait for the path. Anything but the default is for measuring.
+    pub window_policy: WindowPolicy,
 }
 
 /// How often a room looks for better coding tables, in seconds.

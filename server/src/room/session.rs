@@ -116,7 +116,7 @@ impl<L: Link> Session<L> {
             view: View::default(),
             encoding: Encoding::default(),
             inputs: InputBuffer::new(tick, tick_rate / 4),
-            window: Window::new(now, tick_rate),
+            window: Window::new(now, tick_rate, settings.window_policy),
             chat_allowance: Allowance::new(now),
             claims: Claims::new(tick_rate, settings.view_policy),
             round_trip: None,

@@ -35,12 +35,12 @@ pub struct Line {
     /// From when on it carries so many bits a second.
     pub rates: Vec<(i64, i64)>,
     pub round_trip: i64,
-    /// Each way, so much more or less, evenly.
-    pub jitter: i64,
-    /// Chance that a snapshot's packet is lost.
+    /// From when on each way takes so much more or less, evenly.
+    pub jitters: Vec<(i64, i64)>,
+    /// Chance that a packet is lost, either way.
     pub loss: f64,
-    /// Another flow that fills the queue, as a download does, from then on.
-    pub competitor_from: Option<i64>,
+    /// Other flows that fill the queue, as downloads do: from when to when.
+    pub competitors: Vec<(i64, i64)>,
     /// Bytes that go through at once after a pause, as a token bucket lets them.
     pub burst: i64,
     /// What the queue before the narrow place holds, in time.
@@ -66,9 +66,9 @@ impl Line {
             name,
             rates: vec![(0, kbit * 1000)],
             round_trip: round_trip_ms * 1000,
-            jitter: 0,
+            jitters: Vec::new(),
             loss: 0.0,
-            competitor_from: None,
+            competitors: Vec::new(),
             burst: 0,
             queue: 400_000,
             answers: Answers::EveryTick,
@@ -82,9 +82,16 @@ impl Line {
         }
     }
 
+    /// With a queue that holds so many milliseconds.
+    pub fn queue(self, millis: i64) -> Self {
+        Self {
+            queue: millis * 1000,
+            ..self
+        }
+    }
+
     fn rate_at(&self, time: i64) -> i64 {
-        let past = self.rates.iter().take_while(|(from, _)| *from <= time);
-        past.last().map_or(0, |(_, rate)| *rate)
+        value_at(&self.rates, time)
     }
 
     /// When the last of so many bytes is through, if the first goes in at `start`.
@@ -109,6 +116,12 @@ impl Line {
     }
 }
 
+/// What holds at a time, of what holds from times on.
+fn value_at(values: &[(i64, i64)], time: i64) -> i64 {
+    let past = values.iter().take_while(|(from, _)| *from <= time);
+    past.last().map_or(0, |(_, value)| *value)
+}
+
 /// One snapshot that arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
@@ -127,8 +140,8 @@ pub struct Outcome {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Event {
-    /// The competing flow's packet is acknowledged.
-    Acknowledged,
+    /// A packet of this competing flow is acknowledged.
+    Acknowledged(usize),
     /// The client's process stops, and goes on.
     Stops,
     GoesOn,
@@ -161,7 +174,8 @@ struct Run<'a> {
     /// While the client's process stands still: snapshots that nobody has read yet.
     unread: Option<VecDeque<(u32, i64, i64)>>,
     in_flight: i64,
-    competing: (f64, f64),
+    /// Of each competing flow: its window, and what is on its way, in packets.
+    competing: Vec<(f64, f64)>,
 }
 
 /// Plays a policy on a line.
@@ -179,7 +193,7 @@ pub fn run(line: &Line, policy: &mut dyn Policy, seed: u64) -> Outcome {
         received: (0, 0),
         unread: None,
         in_flight: 0,
-        competing: (10.0, 0.0),
+        competing: vec![(10.0, 0.0); line.competitors.len()],
     };
     let end = line.seconds * 1_000_000;
     let mut outcome = Outcome::default();
@@ -194,8 +208,8 @@ pub fn run(line: &Line, policy: &mut dyn Policy, seed: u64) -> Outcome {
     if line.hiccups.0 > 0.0 {
         run.at(0, Event::Stops);
     }
-    if let Some(from) = line.competitor_from {
-        run.at(from, Event::Acknowledged);
+    for (flow, (from, _)) in line.competitors.iter().enumerate() {
+        run.at(*from, Event::Acknowledged(flow));
     }
     while let Some(Reverse((now, _, event))) = run.events.pop() {
         if now > end {
@@ -212,8 +226,8 @@ impl Run<'_> {
         self.events.push(Reverse((time, self.numbered, event)));
     }
 
-    fn jitter(&mut self) -> i64 {
-        let jitter = self.line.jitter;
+    fn jitter(&mut self, now: i64) -> i64 {
+        let jitter = value_at(&self.line.jitters, now);
         if jitter == 0 {
             0
         } else {
@@ -263,7 +277,7 @@ impl Run<'_> {
             Event::InputArrived { received, at } => {
                 policy.received(Tick(received), at, Micros(now as u64));
             }
-            Event::Acknowledged => self.compete(now),
+            Event::Acknowledged(flow) => self.compete(flow, now),
         }
     }
 
@@ -291,20 +305,17 @@ impl Run<'_> {
         }
         policy.sent(Tick(tick), bytes as usize, Micros(now as u64));
         self.in_flight += bytes;
-        let mut late = 0;
-        if self.line.competitor_from.is_some_and(|from| from <= now)
-            && backlog_time(self, now) > self.line.queue
-        {
-            // Dropped at the tail: comes again after a round trip through that queue.
-            late = self.line.round_trip + self.line.queue;
-        } else if self.random.f64() < self.line.loss {
-            late = self.line.round_trip + 5_000;
-        }
+        // Dropped at the tail: comes again after a round trip through that queue.
+        let late = if backlog_time(self, now) > self.line.queue && !self.competing.is_empty() {
+            self.line.round_trip + self.line.queue
+        } else {
+            self.lost_for()
+        };
         let credit = (self.line.burst * 8_000_000 / self.line.rate_at(now).max(1)).min(now);
         self.free_at = self
             .line
             .through(self.free_at.max(now - credit), bytes + HEADS);
-        let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
+        let delay = (self.line.round_trip / 2 + self.jitter(now)).max(0);
         self.newest_delivery = self
             .newest_delivery
             .max(self.free_at.max(now) + delay + late);
@@ -316,6 +327,18 @@ impl Run<'_> {
                 bytes,
             },
         );
+    }
+
+    /// By how much losses make a packet late. The next one's acknowledgement tells of the loss, and the packet comes again a
+    /// round trip later; if that is lost too, only the sender's timer helps.
+    fn lost_for(&mut self) -> i64 {
+        let mut late = 0;
+        let mut repeats_after = TICK_US + self.line.round_trip * 5 / 4;
+        while late < 2_000_000 && self.random.f64() < self.line.loss {
+            late += repeats_after;
+            repeats_after = self.line.round_trip + 200_000.max(late);
+        }
+        late
     }
 
     fn read(&mut self, (tick, sent, bytes): (u32, i64, i64), now: i64, outcome: &mut Outcome) {
@@ -352,8 +375,9 @@ impl Run<'_> {
         if self.held_inputs.len() < burst {
             return;
         }
-        let delay = (self.line.round_trip / 2 + self.jitter()).max(0);
-        self.newest_input = self.newest_input.max(now + delay);
+        let delay = (self.line.round_trip / 2 + self.jitter(now)).max(0);
+        let late = self.lost_for();
+        self.newest_input = self.newest_input.max(now + delay + late);
         // The server looks at its sockets every few milliseconds.
         let arrival = (self.newest_input / 4_000 + 1) * 4_000;
         for (received, at) in std::mem::take(&mut self.held_inputs) {
@@ -361,23 +385,28 @@ impl Run<'_> {
         }
     }
 
-    /// A flow that doubles as cubic does: a packet more a round trip, half as many after a loss.
-    fn compete(&mut self, now: i64) {
-        let (window, flying) = &mut self.competing;
+    /// A flow that grows by a packet a round trip, and keeps seven tenths after a loss as cubic does.
+    fn compete(&mut self, flow: usize, now: i64) {
+        let (window, flying) = &mut self.competing[flow];
         *flying = (*flying - 1.0).max(0.0);
         *window += 1.0 / *window;
-        while self.competing.1 < self.competing.0 {
+        if now > self.line.competitors[flow].1 {
+            return;
+        }
+        while self.competing[flow].1 < self.competing[flow].0 {
             if backlog_time(self, now) > self.line.queue {
-                self.competing.0 = (self.competing.0 * 0.7).max(2.0);
+                let window = &mut self.competing[flow].0;
+                *window = (*window * 0.7).max(2.0);
                 break;
             }
             self.free_at = self.line.through(self.free_at.max(now), PACKET);
-            self.competing.1 += 1.0;
+            self.competing[flow].1 += 1.0;
             let acknowledged = self.free_at + self.line.round_trip;
-            self.at(acknowledged, Event::Acknowledged);
+            self.at(acknowledged, Event::Acknowledged(flow));
         }
-        if self.competing.1 < 1.0 {
-            self.at(now + self.line.round_trip + 1000, Event::Acknowledged);
+        if self.competing[flow].1 < 1.0 {
+            let next = now + self.line.round_trip + 1000;
+            self.at(next, Event::Acknowledged(flow));
         }
     }
 }
@@ -408,6 +437,35 @@ impl Outcome {
     /// Snapshots a second that arrived in a span (in s).
     pub fn rate(&self, from: f64, to: f64) -> f64 {
         self.of((from * 1e6) as i64, (to * 1e6) as i64).count() as f64 / (to - from)
+    }
+
+    /// How old the newest that has arrived is, at each millisecond of a span (in s): what a screen has to show.
+    pub fn shown_ages_ms(&self, from: f64, to: f64) -> Vec<f64> {
+        let mut arrivals = self.arrivals.iter().peekable();
+        let mut newest = 0;
+        let mut ages = Vec::new();
+        for at in ((from * 1e6) as i64..(to * 1e6) as i64).step_by(1000) {
+            while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= at) {
+                newest = arrival.sent;
+            }
+            ages.push((at - newest) as f64 / 1e3);
+        }
+        ages
+    }
+
+    /// For how long at a time, in seconds, fewer than so many a second arrived, of the whole seconds after `from` (in s).
+    pub fn longest_below(&self, rate: f64, from: u32, to: u32) -> u32 {
+        let (mut longest, mut now) = (0, 0);
+        for second in from..to {
+            let start = f64::from(second);
+            now = if self.rate(start, start + 1.0) < rate {
+                now + 1
+            } else {
+                0
+            };
+            longest = longest.max(now);
+        }
+        longest
     }
 
     /// How many in a row did not go at the most, of those due after `from` (in s).

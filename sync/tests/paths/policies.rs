@@ -1,7 +1,7 @@
 //! The policies that are compared: whether a snapshot goes now.
 
 use std::collections::VecDeque;
-use tickwire_sync::window::Window;
+use tickwire_sync::window::{Window, WindowPolicy};
 use tickwire_sync::{Micros, Tick};
 
 /// Decides at each tick.
@@ -79,7 +79,7 @@ pub struct Model(pub Window);
 
 impl Model {
     pub fn new() -> Self {
-        Self(Window::new(Micros(0), 60))
+        Self(Window::new(Micros(0), 60, WindowPolicy::FollowsThePath))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cases: which line, what happens to it, and the figures.
 
-use crate::net::{Net, Process, SERVER, Server, beside};
+use crate::net::{Net, PORT, Process, SERVER, Server, beside};
 use crate::record::{Record, at, mean};
 use anyhow::{Context as _, bail};
 use std::process::Stdio;
@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// From the start of a run, until joining and what it brings at once is over, in seconds.
-const WARM_UP: u64 = 3;
+pub(super) const WARM_UP: u64 = 3;
 
-struct Settings {
-    seconds: u64,
-    npcs: u32,
+pub(super) struct Settings {
+    pub(super) seconds: u64,
+    pub(super) npcs: u32,
     encoding: String,
     only: String,
     /// How often the line is cut.
@@ -75,6 +75,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
         }
     }
     bench.net.set_congestion_control("cubic");
+    bench.compare()?;
     for round_trip in [10, 80] {
         bench.change(round_trip)?;
     }
@@ -105,16 +106,16 @@ fn remove_when_asked_to_end(net: &Net) {
     });
 }
 
-struct Bench {
-    net: Net,
+pub(super) struct Bench {
+    pub(super) net: Net,
     server: Server,
-    settings: Settings,
+    pub(super) settings: Settings,
     /// When tick 0 was due, in microseconds since 1970.
     zero: f64,
 }
 
 /// A probe that runs.
-struct Probe {
+pub(super) struct Probe {
     process: Process,
     started: u64,
     out: std::path::PathBuf,
@@ -130,21 +131,35 @@ impl Bench {
         round_trip: u32,
         jitter: u32,
     ) -> anyhow::Result<Probe> {
+        self.probe_at(
+            (PORT, self.zero),
+            namespace,
+            name,
+            seconds,
+            (round_trip, jitter),
+        )
+    }
+
+    /// The same at the server on a port whose tick 0 was due then.
+    pub(super) fn probe_at(
+        &self,
+        (port, zero): (u16, f64),
+        namespace: &str,
+        name: &str,
+        seconds: u64,
+        (round_trip, jitter): (u32, u32),
+    ) -> anyhow::Result<Probe> {
         let out =
             std::env::temp_dir().join(format!("tickwire-lines-{}-{name}", std::process::id()));
         let mut command = Net::within(namespace, &beside("lines")?);
         command
             .args([
                 "probe",
-                &format!("ws://{SERVER}:7777/ws?room=lines"),
+                &format!("ws://{SERVER}:{port}/ws?room=lines"),
                 &seconds.to_string(),
             ])
             .args([(round_trip / 2).to_string(), jitter.to_string()])
-            .args([
-                self.settings.encoding.as_str(),
-                name,
-                &self.zero.to_string(),
-            ])
+            .args([self.settings.encoding.as_str(), name, &zero.to_string()])
             .stdout(Stdio::from(std::fs::File::create(&out)?));
         Ok(Probe {
             started: now(),
@@ -153,18 +168,13 @@ impl Bench {
         })
     }
 
-    fn is_left_out(&self, name: &str) -> bool {
+    pub(super) fn is_left_out(&self, name: &str) -> bool {
         !name.contains(&self.settings.only)
     }
 
     /// A line that stays as it is.
     fn steady(&self, control: &str, kbit: u32, round_trip: u32, jitter: u32) -> anyhow::Result<()> {
-        let spread = if jitter == 0 {
-            String::new()
-        } else {
-            format!(" ± {jitter}")
-        };
-        let name = format!("{control} {kbit} kbit/s, RTT {round_trip}{spread}");
+        let name = format!("{control} {}", line_name(kbit, round_trip, jitter));
         if self.is_left_out(&name) {
             return Ok(());
         }
@@ -297,7 +307,7 @@ impl Bench {
     /// What the room says is on its way to a player, and waits in the server.
     fn held_for(&self, name: &str) -> Option<u64> {
         let mut command = Net::within(&self.net.server(), &beside("lines").ok()?);
-        command.args(["get", &format!("{SERVER}:7777"), "/rooms/lines/state"]);
+        command.args(["get", &format!("{SERVER}:{PORT}"), "/rooms/lines/state"]);
         let out = command.output().ok()?;
         let state: serde_json::Value = serde_json::from_slice(&out.stdout).ok()?;
         let players = state["players"].as_array()?;
@@ -346,7 +356,7 @@ impl Bench {
             return 0;
         };
         let mut command = Net::within(&self.net.server(), &program);
-        command.args(["get", &format!("{SERVER}:7777"), "/rooms/lines/state"]);
+        command.args(["get", &format!("{SERVER}:{PORT}"), "/rooms/lines/state"]);
         let out = command.output().map(|out| out.stdout).unwrap_or_default();
         let state: serde_json::Value = serde_json::from_slice(&out).unwrap_or_default();
         let players = state["players"].as_array().cloned().unwrap_or_default();
@@ -359,7 +369,7 @@ impl Bench {
 
 impl Probe {
     /// Waits for its end, which comes by itself, and reads what it wrote.
-    fn finish(self) -> anyhow::Result<Record> {
+    pub(super) fn finish(self) -> anyhow::Result<Record> {
         let is_good = self.process.wait()?;
         let text = std::fs::read_to_string(&self.out)?;
         let _ = std::fs::remove_file(&self.out);
@@ -373,8 +383,17 @@ impl Probe {
     }
 }
 
+pub(super) fn line_name(kbit: u32, round_trip: u32, jitter: u32) -> String {
+    let spread = if jitter == 0 {
+        String::new()
+    } else {
+        format!(" ± {jitter}")
+    };
+    format!("{kbit} kbit/s, RTT {round_trip}{spread}")
+}
+
 /// Mismatches and protocol errors of checks.
-fn wrong(record: &Record) -> String {
+pub(super) fn wrong(record: &Record) -> String {
     let (mismatches, errors, checks) = record.end.unwrap_or((0, 0, 0));
     format!("{}/{checks}", mismatches + errors)
 }
@@ -383,7 +402,7 @@ fn rate(record: &Record, from: u64, to: u64) -> f64 {
     record.between(from, to).count() as f64 * 1e6 / (to - from) as f64
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_micros() as u64)
 }

@@ -5,6 +5,7 @@
 //! ends in bounded time, and the namespaces and processes go with it. See benches/README.md for how to read the figures.
 
 mod cases;
+mod compare;
 mod net;
 mod probe;
 mod record;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         // Inside of a namespace: started by the cases.
         ["probe", rest @ ..] => probe::run(rest),
+        ["server", rest @ ..] => compare::serve(rest),
         ["get", addr, path] => net::get(addr, path).map(|body| println!("{body}")),
         _ => cases::run(&words),
     };

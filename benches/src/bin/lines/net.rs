@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// The server's address; the client's two are in networks 1 and 2.
 pub const SERVER: &str = "10.77.0.2";
+/// Where the server under test listens.
+pub const PORT: u16 = 7777;
 const CLIENT: &str = "10.77.1.2";
 
 /// Server - router - client, and a second way from the router to the client.
@@ -204,10 +206,21 @@ pub struct Server {
 impl Server {
     pub fn start(net: &Net, npcs: u32) -> anyhow::Result<Self> {
         let program = beside("tickwire-server")?;
-        let mut command = Net::within(&net.server(), &program);
+        Self::ready(Net::within(&net.server(), &program), PORT, npcs)
+    }
+
+    /// The same server out of this binary, on a port of its own, with a window or with none.
+    pub fn start_own(net: &Net, port: u16, npcs: u32, has_window: bool) -> anyhow::Result<Self> {
+        let mut command = Net::within(&net.server(), &beside("lines")?);
+        let window = if has_window { "window" } else { "open" };
+        command.args(["server", window]);
+        Self::ready(command, port, npcs)
+    }
+
+    fn ready(mut command: Command, port: u16, npcs: u32) -> anyhow::Result<Self> {
         command
-            .args(["--listen", &format!("{SERVER}:7777")])
-            .args(["--ops-listen", "127.0.0.1:9777"])
+            .args(["--listen", &format!("{SERVER}:{port}")])
+            .args(["--ops-listen", &format!("127.0.0.1:{}", port + 2000)])
             .args(["--npcs", &npcs.to_string()])
             .stdout(Stdio::piped());
         let mut process = Process::start(command)?;
