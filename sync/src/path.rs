@@ -419,7 +419,8 @@ impl Path {
             believed -= boldness * (wire * since_before.clamp(0, round_trip) / (32 * round_trip));
         }
         let own = (i64::from(sent.bytes) * wire / 1000).clamp(1, self.tick);
-        if correction > 0 || queue > self.tick / 4 {
+        // Before a queue was seen, what is a little late is so by chance: it would only ever add up.
+        if (correction > 0 && self.has_queued) || queue > self.tick / 4 {
             believed += wire * correction.clamp(-own, own) / own / 16;
         }
         self.wire = Some(believed.clamp(LEAST_WIRE, MOST_WIRE));

@@ -378,6 +378,40 @@ mod tests {
     }
 
     #[test]
+    fn where_no_queue_was_ever_seen_chance_does_not_add_up_to_a_thin_line() {
+        for seed in 0..20 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
+            let (mut deferred, mut late) = (0, 0_u64);
+            let mut on_the_way = VecDeque::new();
+            for tick in 1..600_u32 {
+                // The client's machine is busy, more at times than at others; the path takes no time.
+                late = (late + random.u64(0..2_000))
+                    .saturating_sub(1_000)
+                    .min(4_000);
+                // The input that names a snapshot is taken two ticks after it.
+                if let Some((named, came)) = on_the_way.pop_front_if(|(sent, _)| *sent + 2 <= tick)
+                {
+                    window.received(Tick(named), came as u32, Micros(came + TICK));
+                }
+                if window.may_send(at(tick)) {
+                    // Small ones, and now and then a part of the world that comes into sight.
+                    let bytes = match tick {
+                        1 => 20_000,
+                        _ if random.u32(0..20) == 0 => 3_000,
+                        _ => 150,
+                    };
+                    window.sent(Tick(tick), bytes, at(tick));
+                    on_the_way.push_back((tick, u64::from(tick) * TICK + late));
+                } else if tick > 120 {
+                    deferred += 1;
+                }
+            }
+            assert_eq!(deferred, 0, "seed {seed}");
+        }
+    }
+
+    #[test]
     fn a_client_that_names_only_old_snapshots_waits_within_the_window() {
         let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
         let mut most = 0;
