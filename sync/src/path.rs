@@ -102,6 +102,8 @@ pub(crate) struct Path {
     limited_at: i64,
     arrived: u32,
     has_changed: bool,
+    /// The newest arrival was the first to show a queue.
+    was_found: bool,
     /// The path counts as free, and the newest arrival showed a queue: the next will say whether it stands.
     is_doubtful: bool,
     /// A queue of ours was seen, since the path counts as limited.
@@ -141,6 +143,7 @@ impl Path {
             limited_at: now - LATELY,
             arrived: 0,
             has_changed: false,
+            was_found: false,
             is_doubtful: false,
             has_queued: false,
             queue_at: i64::MIN / 2,
@@ -175,6 +178,11 @@ impl Path {
     /// Whether the newest arrival showed that the line is another than it was.
     pub fn has_changed(&self) -> bool {
         self.has_changed
+    }
+
+    /// Whether the newest arrival was the first to show a queue: what came before it may all have stood in one.
+    pub fn was_found(&self) -> bool {
+        self.was_found
     }
 
     /// Whether to wait for the next answer before anything is sent: there may be a queue, and each snapshot more would stand
@@ -353,6 +361,7 @@ impl Path {
     fn follow_wire(&mut self, sent: &Sent, correction: i64, since_before: i64) {
         let now = self.left;
         self.has_changed = false;
+        self.was_found = false;
         let queue = self.waited - self.slack() - self.jitter / 2;
         let Some(wire) = self.wire else {
             let queues = queue > self.tick * 3 / 4;
@@ -387,6 +396,7 @@ impl Path {
                 UNKNOWN_JITTER
             };
             self.has_queued = self.stands(queue > least, now);
+            self.was_found = self.has_queued;
         } else if queue < self.tick / 4 + self.jitter {
             self.busy_since = now;
         }

@@ -28,7 +28,7 @@ const OVERDUE_TICKS: i64 = 2;
 const UNHEARD: i64 = 250_000;
 /// How often the path runs empty, while the window is what limits.
 const EMPTY_INTERVAL: i64 = 10_000_000;
-/// The same, after the line has changed.
+/// The same, after the line has changed, and where a queue was seen for the first time.
 const EMPTY_SOON: i64 = 500_000;
 /// The same where it seems to have become longer, since the time before.
 const EMPTY_AGAIN: i64 = 2_000_000;
@@ -207,7 +207,7 @@ impl Window {
                 self.path.round_trip = self.turn.least().unwrap_or(0);
                 self.late +=
                     ((turn - self.turn.least().unwrap_or(turn)).min(UNHEARD) - self.late) / 8;
-                if self.path.has_changed() {
+                if self.path.has_changed() || self.path.was_found() {
                     self.empty_at = self.empty_at.min(heard + EMPTY_SOON);
                 } else if self.path.seems_longer() {
                     self.empty_at = self.empty_at.min(self.emptied_at + EMPTY_AGAIN);
