@@ -153,18 +153,18 @@ const QUIET = [
   "--disable-sync",
 ];
 
-/** Chromium without windows: a context that accepts our self-signed certificates. */
-export async function launchBrowser(t) {
-  return (await startBrowser(t)).context;
+/** Chromium without windows: a context that accepts our self-signed certificates. `screen`: more of playwright's options for it. */
+export async function launchBrowser(t, screen) {
+  return (await startBrowser(t, { screen })).context;
 }
 
 /** The same, with the process id of the browser. `namespace`: the network namespace that it is to live in. */
-export async function startBrowser(t, { namespace } = {}) {
+export async function startBrowser(t, { namespace, screen } = {}) {
   const executablePath = namespace ? browserInside(t, namespace) : CHROMIUM;
   const launched = await chromium.launchServer({ executablePath, args: QUIET });
   atEnd(t, () => launched.close());
   const browser = await chromium.connect(launched.wsEndpoint());
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, ...screen });
   return { context, pid: launched.process().pid };
 }
 
@@ -253,6 +253,15 @@ export async function openPage(context, url) {
 /** The address that joins without a click. */
 export function joinUrl(server, { name, room }) {
   return `${server.page}?${new URLSearchParams({ name, autojoin: "1", room })}`;
+}
+
+/** Fingers on the page: `touchStart` and `touchMove` say where all of them lie (by number: x and y); the others lift all of them. */
+export async function fingersOn(page) {
+  const session = await page.context().newCDPSession(page);
+  return (type, fingers) => {
+    const touchPoints = Object.entries(fingers).map(([id, [x, y]]) => ({ id: Number(id), x, y }));
+    return session.send("Input.dispatchTouchEvent", { type, touchPoints });
+  };
 }
 
 /** What the page says of itself. */

@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automation, joinUrl, launchBrowser, openPage, playing, startBots, startServer } from "./harness.mjs";
+import { automation, fingersOn, joinUrl, launchBrowser, openPage, playing, roomState, startBots, startServer, until } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
+/** Of a ship, in 1/1024 turn. */
+const [RIGHTWARDS, UPWARDS] = [0, 768];
 
 for (const [scheme, args] of [
   ["http", []],
@@ -49,6 +51,61 @@ test("the player's own ship moves while W is pressed", MINUTE, async (t) => {
   await page.waitForFunction(({ x, y }) => Math.hypot(window.tickwire.own.x - x, window.tickwire.own.y - y) > 2, start.own);
   await page.keyboard.up("w");
   assert.equal((await automation(page)).viewMismatches, 0);
+  assert.deepEqual(problems, []);
+});
+
+test("two thumbs on a phone fly and shoot at once, until they are lifted", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const context = await launchBrowser(t, { viewport: { width: 844, height: 390 }, hasTouch: true, isMobile: true });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "alone" }));
+  await playing(page);
+  await page.waitForFunction(() => window.tickwire.own);
+  const { own: start } = await automation(page);
+  const touch = await fingersOn(page);
+
+  // The left thumb to the right, the right one upwards.
+  await touch("touchStart", { 1: [150, 250] });
+  await touch("touchMove", { 1: [200, 250] });
+  await page.waitForFunction((x) => window.tickwire.own.x > x + 2, start.x);
+  await touch("touchStart", { 1: [200, 250], 2: [700, 250] });
+  await touch("touchMove", { 1: [200, 250], 2: [700, 200] });
+  await page.waitForFunction(() => window.tickwire.shots >= 2);
+  const ship = async () => (await roomState(server, "alone")).entities.find(({ kind }) => kind === "ship").lanes;
+  await until(t, async () => (await ship()).heading === UPWARDS);
+
+  // The left one alone: the ship points where it flies.
+  await touch("touchEnd", {});
+  await touch("touchStart", { 1: [150, 250] });
+  await touch("touchMove", { 1: [200, 250] });
+  await until(t, async () => (await ship()).heading === RIGHTWARDS);
+
+  // The system takes the touches away: nothing is held any more.
+  await touch("touchStart", { 1: [200, 250], 2: [700, 250] });
+  await touch("touchCancel", {});
+  await page.waitForFunction(() => {
+    // It drifts at most: some 2 units in 30 ticks, where thrust makes 200.
+    const { own, tick } = window.tickwire;
+    window.drift ??= { ...own, tick };
+    if (Math.abs(own.x - window.drift.x) >= 10) window.drift = { ...own, tick };
+    return tick >= window.drift.tick + 30;
+  });
+  const { shots, tick } = await automation(page);
+  await page.waitForFunction((tick) => window.tickwire.tick >= tick + 60, tick);
+  assert.equal((await automation(page)).shots, shots);
+  assert.equal((await automation(page)).viewMismatches, 0);
+  assert.deepEqual(problems, []);
+});
+
+test("a phone has a button for the chat", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const context = await launchBrowser(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "talk" }));
+  await playing(page);
+  await page.tap("#tap-chat");
+  await page.keyboard.type("hello");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.getElementById("chat-lines").textContent.includes("Ann hello"));
+  assert.equal((await automation(page)).shots, 0);
   assert.deepEqual(problems, []);
 });
 

@@ -1,6 +1,6 @@
 // The game on the page: one session, drawn frame by frame.
 //
-// In: a session of the SDK, keys and mouse. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
+// In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
 
 import { TickwireClient, type Frame, type PlayerRow } from "../sdk/index.js";
 import type { Drawn } from "./automation.js";
@@ -13,7 +13,7 @@ import { Ships } from "./draw/ships.js";
 import { Space } from "./draw/space.js";
 import { Board } from "./hud/board.js";
 import { ChatBox } from "./hud/chat.js";
-import { byId } from "./hud/dom.js";
+import { byId, onTap } from "./hud/dom.js";
 import { Feed } from "./hud/feed.js";
 import type { Wish } from "./hud/join.js";
 import { NetGraph } from "./hud/netgraph.js";
@@ -33,6 +33,7 @@ export class ArenaPage implements Drawn, Witness {
   client: TickwireClient | undefined;
   own: { x: number; y: number } | null = null;
   frames = 0;
+  shots = 0;
 
   readonly #canvas = byId("arena", HTMLCanvasElement);
   readonly #context = context2d(this.#canvas);
@@ -54,7 +55,7 @@ export class ArenaPage implements Drawn, Witness {
     Enter: () => this.#openChat(),
     NumpadEnter: () => this.#openChat(),
     KeyN: () => this.#hasJoined && this.#netGraph.toggle(),
-    KeyM: () => this.#hasJoined && this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off."),
+    KeyM: () => this.#hasJoined && this.#toggleSound(),
   });
   #hasJoined = false;
   #close = { code: 0, reason: "" };
@@ -66,6 +67,8 @@ export class ArenaPage implements Drawn, Witness {
   /** See {@link Overlay} for what the player may want. */
   constructor(again: () => void, back: () => void) {
     this.#overlay = new Overlay(again, back);
+    onTap("tap-chat", () => this.#openChat());
+    onTap("tap-sound", () => this.#toggleSound());
     const frame = () => {
       this.#frame();
       requestAnimationFrame(frame);
@@ -121,6 +124,10 @@ export class ArenaPage implements Drawn, Witness {
     return this.#players.find((player) => session !== 0 && player.session === session)?.slot ?? -1;
   }
 
+  #toggleSound(): void {
+    this.#feed.notice(this.#sound.toggle() ? "Sound is on." : "Sound is off.");
+  }
+
   #openChat(): void {
     if (this.client?.phase !== "playing") return;
     this.#controls.release();
@@ -153,10 +160,10 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   #control(client: TickwireClient): void {
-    const { mouse, buttons } = this.#controls;
+    const { aim, mouse, buttons } = this.#controls;
     const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
     const from = this.own ?? this.#camera;
-    client.control(buttons, at && { x: at.x - from.x, y: at.y - from.y });
+    client.control(buttons, aim ?? (at && { x: at.x - from.x, y: at.y - from.y }));
   }
 
   #draw(frame: Frame, now: number, elapsedMs: number): void {
@@ -190,6 +197,7 @@ export class ArenaPage implements Drawn, Witness {
 
   beam(x: number, y: number, isOwn: boolean): void {
     const { volume, side } = this.#heard(x, y);
+    if (isOwn) this.shots++;
     this.#sound.beam(isOwn ? 1 : volume, isOwn ? 0 : side, isOwn);
   }
 

@@ -26,6 +26,8 @@ export interface Automation {
   readonly own: { x: number; y: number } | null;
   /** Frames drawn since the page was loaded. */
   readonly frames: number;
+  /** The player's own shots that were drawn since. */
+  readonly shots: number;
 }
 
 declare global {
@@ -39,6 +41,7 @@ export interface Drawn {
   client: TickwireClient | undefined;
   own: { x: number; y: number } | null;
   frames: number;
+  shots: number;
 }
 
 export function automationOf(drawn: Drawn): Automation {
@@ -76,6 +79,9 @@ export function automationOf(drawn: Drawn): Automation {
     },
     get frames() {
       return drawn.frames;
+    },
+    get shots() {
+      return drawn.shots;
     },
   };
 }

@@ -1,6 +1,7 @@
-// Keys and mouse: which buttons are down, and where the mouse points.
+// Keys, mouse and touch: which buttons are down, and what is pointed at.
 
 import { Button } from "../sdk/index.js";
+import { Touch } from "./touch.js";
 
 /** By place on the keyboard, so that they form a cross on any layout. */
 const KEYS: Record<string, number> = {
@@ -16,9 +17,10 @@ const KEYS: Record<string, number> = {
 };
 
 export class Controls {
-  /** Where the mouse is on the page, in CSS pixels; undefined: not moved yet. */
+  /** Where the mouse is on the page, in CSS pixels; undefined: not moved yet, or not since a touch. */
   mouse: { x: number; y: number } | undefined;
   readonly #down = new Set<string>();
+  readonly #touch: Touch;
 
   constructor(
     canvas: HTMLElement,
@@ -27,27 +29,40 @@ export class Controls {
     addEventListener("keydown", (event) => this.#key(event));
     addEventListener("keyup", (event) => this.#down.delete(event.code));
     // Keys that are let go while another window has the focus are never heard of.
-    addEventListener("blur", () => this.#down.clear());
+    addEventListener("blur", () => this.release());
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    this.#touch = new Touch(canvas);
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "touch") {
+        this.mouse = undefined;
+        return;
+      }
       this.mouse = { x: event.clientX, y: event.clientY };
       if (event.button === 0) this.#down.add("Mouse");
     });
-    addEventListener("pointermove", (event) => (this.mouse = { x: event.clientX, y: event.clientY }));
+    addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") this.mouse = { x: event.clientX, y: event.clientY };
+    });
     addEventListener("pointerup", (event) => event.button === 0 && this.#down.delete("Mouse"));
-    // A touch that the system takes for a gesture of its own is never let go of.
+    // A pen that the system takes for a gesture of its own is never let go of.
     addEventListener("pointercancel", () => this.#down.delete("Mouse"));
   }
 
   get buttons(): number {
-    let buttons = this.#down.has("Mouse") ? Button.Fire : 0;
+    let buttons = this.#touch.buttons | (this.#down.has("Mouse") ? Button.Fire : 0);
     for (const code of this.#down) buttons |= KEYS[code] ?? 0;
     return buttons;
+  }
+
+  /** The direction that thumbs give; undefined: none, so that the mouse points if there is one. */
+  get aim(): { x: number; y: number } | undefined {
+    return this.#touch.aim;
   }
 
   /** Lets go of everything, e.g. when a line of chat begins. */
   release(): void {
     this.#down.clear();
+    this.#touch.release();
   }
 
   #key(event: KeyboardEvent): void {

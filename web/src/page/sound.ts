@@ -13,6 +13,8 @@ export class Sound {
 
   constructor() {
     addEventListener("pointerdown", () => this.#start(), { once: true });
+    // A touch counts only when it is lifted.
+    addEventListener("pointerup", () => void this.#context?.resume(), { once: true });
   }
 
   toggle(): boolean {

@@ -6,6 +6,15 @@ export function byId<Element extends HTMLElement>(id: string, type: new () => El
   return element;
 }
 
+/** A button of the HUD that does what else a key does. It keeps no focus: the keys are the game's. */
+export function onTap(id: string, act: () => void): void {
+  const button = byId(id, HTMLButtonElement);
+  button.addEventListener("click", () => {
+    button.blur();
+    act();
+  });
+}
+
 export function element(tag: "div" | "span" | "li" | "b", className: string, text = "", colour = ""): HTMLElement {
   const made = document.createElement(tag);
   made.className = className;

@@ -2,7 +2,7 @@
 // that is always there.
 
 import type { Status } from "../../sdk/index.js";
-import { byId } from "./dom.js";
+import { byId, onTap } from "./dom.js";
 
 const SAMPLES = 180;
 const RATE_WINDOW_MS = 1_000;
@@ -45,10 +45,7 @@ export class NetGraph {
 
   constructor() {
     // A phone has no key for it.
-    this.#line.addEventListener("click", () => {
-      this.toggle();
-      this.#line.blur();
-    });
+    onTap("readout", () => this.toggle());
   }
 
   toggle(): void {
