@@ -1,13 +1,13 @@
-//! What keys and mouse ask for, as one tick's input.
+//! What keys, mouse and touch ask for, as one tick's input.
 
 use glam::Vec2;
 use tickwire_game::arena::{ArenaInput, heading_to};
 
-/// The state of keys and mouse.
+/// The state of keys, mouse and touch.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Controls {
     buttons: u8,
-    /// From the own ship to the mouse, in units; `None`: the mouse was not moved yet.
+    /// From the own ship to what is pointed at, in units, or only the direction; `None`: nothing yet.
     aim: Option<Vec2>,
 }
 

@@ -4,14 +4,15 @@
 //! it was. As over TCP nothing overtakes and nothing is lost for good: a lost packet holds back all that follows for a
 //! round trip. Seeded; an event at a time.
 
+use crate::outcome::{Arrival, Outcome};
 use crate::policies::Policy;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use tickwire_sync::{Micros, Tick};
 
-const TICK_US: i64 = 16_667;
+pub const TICK_US: i64 = 16_667;
 /// Heads of WebSocket, TCP and IP.
-const HEADS: i64 = 66;
+pub const HEADS: i64 = 66;
 /// The competing flow's packets.
 const PACKET: i64 = 1500;
 /// What the client's clock is ahead: just before its 32 bits wrap.
@@ -28,6 +29,15 @@ pub enum Answers {
     NeverFrom(i64),
 }
 
+/// What losses are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Losses {
+    /// On the way down alone, and what is sent again arrives.
+    Mild,
+    /// Both ways, and what is sent again can be lost again.
+    Harsh,
+}
+
 /// What a line is like. Times in microseconds.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -37,8 +47,9 @@ pub struct Line {
     pub round_trip: i64,
     /// From when on each way takes so much more or less, evenly.
     pub jitters: Vec<(i64, i64)>,
-    /// Chance that a packet is lost, either way.
+    /// Chance that a packet is lost.
     pub loss: f64,
+    pub losses: Losses,
     /// Other flows that fill the queue, as downloads do: from when to when.
     pub competitors: Vec<(i64, i64)>,
     /// Bytes that go through at once after a pause, as a token bucket lets them.
@@ -68,6 +79,7 @@ impl Line {
             round_trip: round_trip_ms * 1000,
             jitters: Vec::new(),
             loss: 0.0,
+            losses: Losses::Mild,
             competitors: Vec::new(),
             burst: 0,
             queue: 400_000,
@@ -120,22 +132,6 @@ impl Line {
 fn value_at(values: &[(i64, i64)], time: i64) -> i64 {
     let past = values.iter().take_while(|(from, _)| *from <= time);
     past.last().map_or(0, |(_, value)| *value)
-}
-
-/// One snapshot that arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    pub sent: i64,
-    pub at: i64,
-    pub bytes: i64,
-}
-
-/// What became of a run.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    pub arrivals: Vec<Arrival>,
-    pub most_in_flight: i64,
-    pub line_bytes: f64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -329,9 +325,13 @@ impl Run<'_> {
         );
     }
 
-    /// By how much losses make a packet late. The next one's acknowledgement tells of the loss, and the packet comes again a
-    /// round trip later; if that is lost too, only the sender's timer helps.
+    /// By how much losses make a packet late. It comes again a round trip later; where losses are harsh only after the next one's
+    /// acknowledgement has told of it, and if it is lost once more, only the sender's timer helps.
     fn lost_for(&mut self) -> i64 {
+        if self.line.losses == Losses::Mild {
+            let is_lost = self.random.f64() < self.line.loss;
+            return i64::from(is_lost) * (self.line.round_trip + 5_000);
+        }
         let mut late = 0;
         let mut repeats_after = TICK_US + self.line.round_trip * 5 / 4;
         while late < 2_000_000 && self.random.f64() < self.line.loss {
@@ -376,7 +376,10 @@ impl Run<'_> {
             return;
         }
         let delay = (self.line.round_trip / 2 + self.jitter(now)).max(0);
-        let late = self.lost_for();
+        let late = match self.line.losses {
+            Losses::Mild => 0,
+            Losses::Harsh => self.lost_for(),
+        };
         self.newest_input = self.newest_input.max(now + delay + late);
         // The server looks at its sockets every few milliseconds.
         let arrival = (self.newest_input / 4_000 + 1) * 4_000;
@@ -413,97 +416,4 @@ impl Run<'_> {
 
 fn backlog_time(run: &Run<'_>, now: i64) -> i64 {
     (run.free_at - now).max(0)
-}
-
-impl Outcome {
-    fn of(&self, from: i64, to: i64) -> impl Iterator<Item = &Arrival> {
-        self.arrivals
-            .iter()
-            .filter(move |arrival| (from..to).contains(&arrival.at))
-    }
-
-    /// The age on arrival, in ms, that this part of the snapshots had at most; of those that arrived in a span (in s).
-    pub fn age_ms(&self, part: f64, from: f64, to: f64) -> f64 {
-        let mut ages: Vec<i64> = self
-            .of((from * 1e6) as i64, (to * 1e6) as i64)
-            .map(|arrival| arrival.at - arrival.sent)
-            .collect();
-        ages.sort_unstable();
-        let place = ((ages.len() as f64 * part) as usize).min(ages.len().saturating_sub(1));
-        ages.get(place)
-            .map_or(f64::INFINITY, |age| *age as f64 / 1e3)
-    }
-
-    /// Snapshots a second that arrived in a span (in s).
-    pub fn rate(&self, from: f64, to: f64) -> f64 {
-        self.of((from * 1e6) as i64, (to * 1e6) as i64).count() as f64 / (to - from)
-    }
-
-    /// How old the newest that has arrived is, at each millisecond of a span (in s): what a screen has to show.
-    pub fn shown_ages_ms(&self, from: f64, to: f64) -> Vec<f64> {
-        let mut arrivals = self.arrivals.iter().peekable();
-        let mut newest = 0;
-        let mut ages = Vec::new();
-        for at in ((from * 1e6) as i64..(to * 1e6) as i64).step_by(1000) {
-            while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= at) {
-                newest = arrival.sent;
-            }
-            ages.push((at - newest) as f64 / 1e3);
-        }
-        ages
-    }
-
-    /// For how long at a time, in seconds, fewer than so many a second arrived, of the whole seconds after `from` (in s).
-    pub fn longest_below(&self, rate: f64, from: u32, to: u32) -> u32 {
-        let (mut longest, mut now) = (0, 0);
-        for second in from..to {
-            let start = f64::from(second);
-            now = if self.rate(start, start + 1.0) < rate {
-                now + 1
-            } else {
-                0
-            };
-            longest = longest.max(now);
-        }
-        longest
-    }
-
-    /// How many in a row did not go at the most, of those due after `from` (in s).
-    pub fn most_deferred(&self, from: f64) -> i64 {
-        let pairs = self.arrivals.windows(2);
-        pairs
-            .filter(|pair| pair[0].sent as f64 > from * 1e6)
-            .map(|pair| (pair[1].sent - pair[0].sent) / TICK_US - 1)
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// Which part of the line was used.
-    pub fn used(&self) -> f64 {
-        self.arrivals
-            .iter()
-            .map(|arrival| (arrival.bytes + HEADS) as f64)
-            .sum::<f64>()
-            / self.line_bytes
-    }
-
-    /// How long after `from` (in s) the first arrives from which on all are fresh for 300 ms, as the bench of real lines counts it.
-    pub fn fresh_for_ms(&self, from: f64, to: f64, allowed: &impl Fn(i64) -> f64) -> f64 {
-        let is_old = |one: &Arrival| (one.at - one.sent) as f64 / 1e3 > allowed(one.bytes);
-        let (from_us, to_us) = ((from * 1e6) as i64, (to * 1e6) as i64);
-        let fresh = self
-            .of(from_us, to_us)
-            .find(|first| !self.of(first.at, first.at + 300_000).any(is_old));
-        fresh.map_or(f64::INFINITY, |first| (first.at - from_us) as f64 / 1e3)
-    }
-
-    /// How long after `from` (in s) all that arrives is at most `age_ms` old.
-    pub fn fresh_after_ms(&self, from: f64, to: f64, age_ms: f64) -> f64 {
-        let from_us = (from * 1e6) as i64;
-        let old = self
-            .of(from_us, (to * 1e6) as i64)
-            .filter(|arrival| (arrival.at - arrival.sent) as f64 / 1e3 > age_ms);
-        old.last()
-            .map_or(0.0, |arrival| (arrival.at - from_us) as f64 / 1e3)
-    }
 }

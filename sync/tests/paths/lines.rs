@@ -1,6 +1,6 @@
 //! The lines: those that the rules were tuned on, and those that were held back meanwhile.
 
-use crate::line::{Answers, Line};
+use crate::line::{Answers, Line, Losses};
 
 /// The rates are in bits a second, from second 10 and 20 on.
 pub fn changing(name: &'static str, first: i64, then: i64, round_trip_ms: i64) -> Line {
@@ -190,7 +190,11 @@ pub fn download(line: Line, from: i64, to: i64) -> Line {
 }
 
 pub fn loss(line: Line, loss: f64) -> Line {
-    Line { loss, ..line }
+    Line {
+        loss,
+        losses: Losses::Harsh,
+        ..line
+    }
 }
 
 pub fn jitter(line: Line, millis: i64) -> Line {

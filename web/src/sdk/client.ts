@@ -167,7 +167,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return new Frame(this.#core, this.#memory);
   }
 
-  /** The buttons that are down (`Button`), and where the mouse is, from the own ship in units; undefined: not moved yet. */
+  /** The buttons that are down (`Button`), and what is pointed at, from the own ship in units (or only its direction); undefined: nothing yet. */
   control(buttons: number, aim: { x: number; y: number } | undefined): void {
     this.#core.buttons(buttons);
     if (aim) this.#core.aim(aim.x, aim.y);
