@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tickwire_benches::load::case::{Case, Outcome, PLAYERS_CORE};
+use tickwire_benches::load::case::{Case, Outcome, PLAYERS_CORE, Verdict};
 use tickwire_benches::load::child::Kind;
 use tickwire_benches::load::game::{Turning, WorldSize};
 use tickwire_benches::load::{floor, process, sleeper, storm};
@@ -253,7 +253,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Raises the number of players until somebody isn't served well.
+/// Raises the number of players until somebody isn't served well, or the players have no time for more.
 fn largest(repeated: &Repeated) -> io::Result<()> {
     let bytes = case(repeated, Kind::Server(w1(repeated, 400)), 400, 400)
         .run()?
@@ -263,41 +263,49 @@ fn largest(repeated: &Repeated) -> io::Result<()> {
         println!("\n{}", heading());
         let (mut good, mut bad) = (0, None);
         let mut players = 1600;
+        let mut why = Verdict::Fails;
         // To within 50.
         while bad.is_none_or(|bad| bad - good > 50) {
             let kind = match is_floor {
                 true => Kind::Floor(bytes),
                 false => Kind::Server(w1(repeated, players)),
             };
-            // A noisy moment isn't the limit: it must fail twice.
-            let outcome = case(repeated, kind, players, players).run()?;
-            println!("{players:>6} {}", line(name, &outcome));
-            let holds = outcome.holds() || {
-                let again = case(repeated, kind, players, players).run()?;
-                println!("{players:>6} {}", line(name, &again));
-                again.holds()
+            let run = || -> io::Result<Verdict> {
+                let outcome = case(repeated, kind, players, players).run()?;
+                println!("{players:>6} {}", line(name, &outcome));
+                Ok(outcome.verdict())
             };
-            match holds {
-                true => good = players,
-                false => bad = Some(players),
+            // A noisy moment isn't the limit: it must fail twice.
+            let verdict = match run()? {
+                Verdict::Holds => Verdict::Holds,
+                Verdict::Fails | Verdict::Void => run()?,
+            };
+            match verdict {
+                Verdict::Holds => good = players,
+                Verdict::Fails | Verdict::Void => (bad, why) = (Some(players), verdict),
             }
             players = match bad {
                 Some(bad) => (good + bad) / 2,
                 None => good + 400,
             };
         }
-        println!("largest of {name}: {good}");
+        let limit = match why {
+            Verdict::Void => "; more is void, as the players have no time for it",
+            Verdict::Holds | Verdict::Fails => "",
+        };
+        println!("largest of {name}: {good}{limit}");
     }
     Ok(())
 }
 
 fn heading() -> String {
     format!(
-        "{:>9} {:>8} {:>6} {:>6} {:>7} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9} {:>6}",
+        "{:>9} {:>8} {:>6} {:>6} {:>7} {:>7} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9} {:>6}",
         "",
         "us/c/t",
         "idle",
         "p.idle",
+        "inputs",
         "bytes",
         "slowest",
         "gap50",
@@ -311,10 +319,11 @@ fn heading() -> String {
 
 fn line(name: &str, outcome: &Outcome) -> String {
     format!(
-        "{name:>9} {:>8.2} {:>5.0}% {:>5.0}% {:>7.1} {:>8.2} {:>7.2} {:>7.2} {:>7.2} {:>9.1} {:>9} {:>6}",
+        "{name:>9} {:>8.2} {:>5.0}% {:>5.0}% {:>7.2} {:>7.1} {:>8.2} {:>7.2} {:>7.2} {:>7.2} {:>9.1} {:>9} {:>6}",
         outcome.cpu_us,
         outcome.role_idle * 100.0,
         outcome.players_idle * 100.0,
+        outcome.counted.inputs,
         outcome.snapshot_bytes(),
         outcome.counted.slowest,
         outcome.gap_ms(0.5),
@@ -322,7 +331,7 @@ fn line(name: &str, outcome: &Outcome) -> String {
         outcome.gap_ms(1.0),
         outcome.memory_kib,
         outcome.peak_kib,
-        if outcome.holds() { "yes" } else { "no" },
+        outcome.verdict().as_str(),
     )
 }
 

@@ -47,6 +47,29 @@ pub struct Outcome {
     pub metrics: Option<(Scrape, Scrape)>,
 }
 
+/// Whether everybody was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// 59 snapshots a second for the slowest, gaps of at most 25 ms for 99 of 100.
+    Holds,
+    /// Less than that.
+    Fails,
+    /// The players did not find the time for 59 inputs a second, so the role had less to do than it should.
+    Void,
+}
+
+impl Verdict {
+    /// As in the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Holds => "yes",
+            Self::Fails => "no",
+            Self::Void => "void",
+        }
+    }
+}
+
 impl Outcome {
     /// Payload bytes of a snapshot.
     #[must_use]
@@ -60,10 +83,18 @@ impl Outcome {
         self.counted.gaps.value_at_quantile(quantile) as f64 / 1e3
     }
 
-    /// Whether everybody was served: 59 snapshots a second for the slowest, gaps of at most 25 ms for 99 of 100.
+    /// Whether everybody was served.
     #[must_use]
-    pub fn holds(&self) -> bool {
-        self.counted.gone == 0 && self.counted.slowest >= 59.0 && self.gap_ms(0.99) <= 25.0
+    pub fn verdict(&self) -> Verdict {
+        if self.counted.inputs < 59.0 {
+            return Verdict::Void;
+        }
+        let is_served =
+            self.counted.gone == 0 && self.counted.slowest >= 59.0 && self.gap_ms(0.99) <= 25.0;
+        match is_served {
+            true => Verdict::Holds,
+            false => Verdict::Fails,
+        }
     }
 }
 

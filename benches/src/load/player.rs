@@ -22,6 +22,8 @@ pub struct Player {
     pub snapshots: u64,
     /// Payload bytes of these.
     pub snapshot_bytes: u64,
+    /// Inputs sent.
+    pub inputs: u64,
     /// When the newest came.
     pub newest: Option<Instant>,
     /// Whether the connection has ended.
@@ -89,6 +91,7 @@ impl Player {
             stream: Stream::new(socket, tls)?,
             snapshots: 0,
             snapshot_bytes: 0,
+            inputs: 0,
             newest: None,
             is_gone: false,
             tick: 0,
@@ -109,28 +112,37 @@ impl Player {
     ) {
         loop {
             let room = buffers.0.len();
-            let read = match self.stream.read(&mut buffers.0, &mut buffers.1) {
-                Ok([]) => return,
-                Ok(bytes) => bytes,
-                Err(_) => {
-                    self.is_gone = true;
-                    return;
-                }
-            };
-            let was_all = read.len() < room;
-            if self.rest.is_empty() {
-                let used = self.take_frames(read, since_began, &mut heard);
-                self.rest.extend_from_slice(&read[used..]);
-            } else {
-                let mut bytes = std::mem::take(&mut self.rest);
-                bytes.extend_from_slice(read);
-                let used = self.take_frames(&bytes, since_began, &mut heard);
-                bytes.drain(..used);
-                self.rest = bytes;
-            }
+            let read = self.stream.socket.read(&mut buffers.0);
+            let was_all = !matches!(read, Ok(read) if read == room);
+            let read = read.map(|read| &mut buffers.0[..read]);
+            self.take_read(read, &mut buffers.1, since_began, &mut heard);
             if was_all {
                 return;
             }
+        }
+    }
+
+    /// Takes what a read of the socket gave, and tells what came.
+    pub fn take_read(
+        &mut self,
+        read: io::Result<&mut [u8]>,
+        plain: &mut Vec<u8>,
+        since_began: f64,
+        heard: &mut impl FnMut(&mut Self, Heard),
+    ) {
+        let Ok(bytes) = self.stream.open(read, plain) else {
+            self.is_gone = true;
+            return;
+        };
+        if self.rest.is_empty() {
+            let used = self.take_frames(bytes, since_began, heard);
+            self.rest.extend_from_slice(&bytes[used..]);
+        } else {
+            let mut whole = std::mem::take(&mut self.rest);
+            whole.extend_from_slice(bytes);
+            let used = self.take_frames(&whole, since_began, heard);
+            whole.drain(..used);
+            self.rest = whole;
         }
     }
 
@@ -181,8 +193,9 @@ impl Player {
         Heard::Snapshot
     }
 
-    /// Sends the input of this tick, once there is a first snapshot.
-    pub fn send_input(&mut self, since_began: f64) {
+    /// Adds to `wire` what is to be sent as the input of this tick; nothing before the first snapshot, or after the end.
+    /// Then [`Player::took`] must hear what became of it.
+    pub fn put_input(&mut self, since_began: f64, wire: &mut Vec<u8>) {
         if self.newest.is_none() || self.is_gone {
             return;
         }
@@ -203,9 +216,18 @@ impl Player {
         };
         self.out.clear();
         frame_message(&message, &mut self.out);
-        if self.stream.write(&self.out).is_err() {
-            self.is_gone = true;
-        }
+        let sent = match self.stream.is_clear() {
+            true => self.stream.seal(&self.out, wire),
+            // Behind what the kernel did not take before.
+            false => self.stream.write(&self.out).map(|_| ()),
+        };
+        self.is_gone |= sent.is_err();
+    }
+
+    /// What the socket took of the bytes of [`Player::put_input`].
+    pub fn took(&mut self, wire: &[u8], written: io::Result<usize>) {
+        self.inputs += 1;
+        self.is_gone |= self.stream.took(wire, written).is_err();
     }
 }
 

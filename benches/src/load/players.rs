@@ -6,8 +6,11 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tickwire_batch::{Batch, MOST, Send};
 
 /// Inputs go out in this many portions a tick.
 const SLICES: u32 = 16;
@@ -17,7 +20,12 @@ pub struct Players {
     poll: Poll,
     events: Events,
     players: Vec<Player>,
+    /// So that the players cost less than whom they measure.
+    batch: Batch,
     buffers: (Vec<u8>, Vec<u8>),
+    /// Inputs that are to be sent together: their bytes, and whose is where.
+    wire: Vec<u8>,
+    parts: Vec<(usize, Range<usize>)>,
     began: Instant,
     slice: u32,
     /// From one snapshot to the player's next, in microseconds.
@@ -33,6 +41,8 @@ pub struct Counted {
     pub bytes: u64,
     /// The slowest player's snapshots a second.
     pub slowest: f64,
+    /// Inputs a player and second. Below 60 the players themselves were short of time.
+    pub inputs: f64,
     /// From one snapshot to the same player's next, in microseconds.
     pub gaps: Histogram<u32>,
     /// Players whose connection has ended.
@@ -43,9 +53,13 @@ impl Players {
     /// Nobody yet.
     ///
     /// # Errors
-    /// If the system has no poll.
+    /// If the system has no poll, or no io_uring.
     pub fn new() -> io::Result<Self> {
+        let no_batch = || io::Error::other("the players need io_uring, which this system forbids");
         Ok(Self {
+            batch: Batch::new().ok_or_else(no_batch)?,
+            wire: Vec::new(),
+            parts: Vec::with_capacity(MOST),
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             players: Vec::new(),
@@ -114,6 +128,8 @@ impl Players {
             .iter()
             .map(|player| (player.snapshots, player.snapshot_bytes))
             .collect();
+        let inputs = |players: &[Player]| players.iter().map(|player| player.inputs).sum::<u64>();
+        let inputs_before = inputs(&self.players);
         let began = Instant::now();
         self.run(time);
         let seconds = began.elapsed().as_secs_f64();
@@ -121,6 +137,9 @@ impl Players {
             snapshots: 0,
             bytes: 0,
             slowest: f64::INFINITY,
+            inputs: (inputs(&self.players) - inputs_before) as f64
+                / seconds
+                / self.players.len() as f64,
             gaps: std::mem::replace(&mut self.gaps, gaps()),
             gone: 0,
         };
@@ -161,10 +180,31 @@ impl Players {
     fn send_slice(&mut self) {
         let since_began = self.since_began();
         let first = (self.slice % SLICES) as usize;
-        for player in self.players.iter_mut().skip(first).step_by(SLICES as usize) {
-            player.send_input(since_began);
+        for index in (first..self.players.len()).step_by(SLICES as usize) {
+            let start = self.wire.len();
+            self.players[index].put_input(since_began, &mut self.wire);
+            if self.wire.len() > start {
+                self.parts.push((index, start..self.wire.len()));
+            }
+            if self.parts.len() == MOST {
+                self.send_parts();
+            }
         }
+        self.send_parts();
         self.slice += 1;
+    }
+
+    fn send_parts(&mut self) {
+        let mut results = Vec::with_capacity(MOST);
+        let sends = self.parts.iter().map(|(index, bytes)| Send {
+            socket: self.players[*index].stream.socket.as_fd(),
+            bytes: &self.wire[bytes.clone()],
+        });
+        self.batch.send(sends, |_, result| results.push(result));
+        for ((index, bytes), result) in self.parts.drain(..).zip(results) {
+            self.players[index].took(&self.wire[bytes], result);
+        }
+        self.wire.clear();
     }
 
     fn read(&mut self) {
@@ -172,29 +212,41 @@ impl Players {
             poll,
             events,
             players,
+            batch,
             buffers,
             began,
             gaps,
             ..
         } = self;
+        let mut heard = |player: &mut Player, heard: Heard| {
+            if matches!(heard, Heard::Snapshot) {
+                let now = Instant::now();
+                if let Some(before) = player.newest.replace(now) {
+                    let gap = now.duration_since(before).as_micros() as u64;
+                    gaps.saturating_record(gap.max(1));
+                }
+            }
+        };
         loop {
             // An interrupted wait is an empty one.
             let _ = poll.poll(events, Some(Duration::ZERO));
-            let mut count = 0;
-            for event in events.iter() {
-                count += 1;
+            let ready: Vec<usize> = events.iter().map(|event| event.token().0).collect();
+            for group in ready.chunks(MOST) {
+                let sockets = group
+                    .iter()
+                    .map(|index| players[*index].stream.socket.as_fd());
+                batch.receive(sockets);
                 let since_began = began.elapsed().as_nanos() as f64 / 1e3;
-                players[event.token().0].read(buffers, since_began, |player, heard| {
-                    if matches!(heard, Heard::Snapshot) {
-                        let now = Instant::now();
-                        if let Some(before) = player.newest.replace(now) {
-                            let gap = now.duration_since(before).as_micros() as u64;
-                            gaps.saturating_record(gap.max(1));
-                        }
+                for (place, index) in group.iter().enumerate() {
+                    let (player, received) = (&mut players[*index], batch.received(place));
+                    let is_full = received.is_full;
+                    player.take_read(received.bytes, &mut buffers.1, since_began, &mut heard);
+                    if is_full {
+                        player.read(buffers, since_began, &mut heard);
                     }
-                });
+                }
             }
-            if count < 1024 {
+            if ready.len() < 1024 {
                 return;
             }
         }

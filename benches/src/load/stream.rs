@@ -37,17 +37,30 @@ impl Stream {
         wire: &'a mut [u8],
         plain: &'a mut Vec<u8>,
     ) -> io::Result<&'a mut [u8]> {
-        let read = match self.socket.read(wire) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+        let read = self.socket.read(wire);
+        self.open(read.map(|read| &mut wire[..read]), plain)
+    }
+
+    /// What the bytes of a read of the socket amount to, as [`Stream::read`] has it.
+    ///
+    /// # Errors
+    /// If the stream has ended.
+    pub fn open<'a>(
+        &mut self,
+        read: io::Result<&'a mut [u8]>,
+        plain: &'a mut Vec<u8>,
+    ) -> io::Result<&'a mut [u8]> {
+        let wire = match read {
+            Ok([]) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(wire) => wire,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => &mut [],
             Err(error) => return Err(error),
         };
         let Some(tls) = &mut self.tls else {
-            return Ok(&mut wire[..read]);
+            return Ok(wire);
         };
         plain.clear();
-        let mut sealed = &wire[..read];
+        let mut sealed = &wire[..];
         while !sealed.is_empty() {
             tls.read_tls(&mut sealed)?;
             let state = tls.process_new_packets().map_err(io::Error::other)?;
@@ -63,23 +76,52 @@ impl Stream {
     /// # Errors
     /// If the stream has ended.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
-        if let Some(tls) = &mut self.tls {
-            tls.writer().write_all(bytes)?;
-            while tls.wants_write() {
-                tls.write_tls(&mut self.unsent)?;
-            }
-        } else if self.unsent.is_empty() {
-            match self.socket.write(bytes) {
-                Ok(written) => self.unsent.extend_from_slice(&bytes[written..]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unsent.extend_from_slice(bytes);
-                }
-                Err(error) => return Err(error),
-            }
+        if self.tls.is_none() && self.unsent.is_empty() {
+            let written = self.socket.write(bytes);
+            self.took(bytes, written)?;
         } else {
-            self.unsent.extend_from_slice(bytes);
+            let mut unsent = std::mem::take(&mut self.unsent);
+            let sealed = self.seal(bytes, &mut unsent);
+            self.unsent = unsent;
+            sealed?;
         }
         self.flush()
+    }
+
+    /// Whether bytes can be offered to the socket past [`Stream::write`]: nothing is before them.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    /// Adds to `wire` what is to be offered to the socket for these bytes; then [`Stream::took`] must hear what became of it.
+    ///
+    /// # Errors
+    /// If TLS has failed.
+    pub fn seal(&mut self, bytes: &[u8], wire: &mut Vec<u8>) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else {
+            wire.extend_from_slice(bytes);
+            return Ok(());
+        };
+        tls.writer().write_all(bytes)?;
+        while tls.wants_write() {
+            tls.write_tls(wire)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what the kernel did not take.
+    ///
+    /// # Errors
+    /// If the stream has ended.
+    pub fn took(&mut self, wire: &[u8], written: io::Result<usize>) -> io::Result<()> {
+        let written = match written {
+            Ok(written) => written,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        self.unsent.extend_from_slice(&wire[written..]);
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<bool> {

@@ -114,6 +114,20 @@ pub(super) struct Bench {
     zero: f64,
 }
 
+/// What became of one cut of the line. Times in milliseconds until the true world was there again,
+/// not a number if it never was.
+struct Cut {
+    since_return: f64,
+    since_first: f64,
+    joins: usize,
+    /// The most that was on its way to the player, and waited in the server, in bytes.
+    most_held: u64,
+    /// Between the snapshots of another player, sorted, in milliseconds.
+    gaps_before: Vec<f64>,
+    gaps_meanwhile: Vec<f64>,
+    wrong: String,
+}
+
 /// A probe that runs.
 pub(super) struct Probe {
     process: Process,
@@ -258,7 +272,8 @@ impl Bench {
         Ok(())
     }
 
-    /// The line is cut for five seconds, while others play on.
+    /// The line is cut for five seconds, while others play on. The room is asked as often before
+    /// the cut as during it, so that what asking costs the others is in both of their gaps.
     fn cut(&self) -> anyhow::Result<()> {
         if self.is_left_out("cut") {
             return Ok(());
@@ -268,40 +283,81 @@ impl Bench {
             self.settings.cuts
         );
         self.net.set_rate(1000)?;
+        let mut cuts = Vec::new();
         for _ in 0..self.settings.cuts {
-            let probe = self.probe(&self.net.client(), "cut", 16, 30, 0)?;
-            let other = self.probe(&self.net.server(), "other", 16, 0, 0)?;
-            sleep(Duration::from_secs(5));
-            let cut = now();
-            self.net.cut()?;
-            let mut most = 0;
-            while now() < cut + 5_000_000 {
-                most = most.max(self.held_for("cut").unwrap_or(0));
-                sleep(Duration::from_millis(200));
-            }
-            let mended = now();
-            self.net.mend()?;
-            sleep(Duration::from_secs(5));
-            let end = now();
-            let (record, other) = (probe.finish()?, other.finish()?);
-            let first = record.between(mended, end).next().map(|(at, _, _)| *at);
-            let fresh = record
-                .between(mended, end)
-                .find(|(_, age, _)| *age < 15.0 + 50.0)
-                .map(|(at, _, _)| *at);
-            let after =
-                |from: u64, at: Option<u64>| at.map_or(f64::NAN, |at| (at - from) as f64 / 1e3);
+            let cut = self.one_cut()?;
             println!(
-                "  true world {:.0} ms after the line's return, {:.0} ms after the first snapshot that got through; {} joins; at most {most} bytes on their way; others' gap p99 {:.1} ms before, {:.1} ms meanwhile; wrong {}",
-                after(mended, fresh),
-                after(first.unwrap_or(mended), fresh),
-                record.joined.len(),
-                at(0.99, &other.gaps(cut - 3_000_000, cut)),
-                at(0.99, &other.gaps(cut, mended)),
-                wrong(&record)
+                "  true world {:.0} ms after the line's return, {:.0} ms after the first snapshot that got through; {} joins; at most {} bytes on their way; others' gap p99 {:.1} ms before, {:.1} ms meanwhile; wrong {}",
+                cut.since_return,
+                cut.since_first,
+                cut.joins,
+                cut.most_held,
+                at(0.99, &cut.gaps_before),
+                at(0.99, &cut.gaps_meanwhile),
+                cut.wrong
             );
+            cuts.push(cut);
         }
+        let those = |is_so: fn(&Cut) -> bool| cuts.iter().filter(|cut| is_so(cut)).count();
+        let all = |gaps: fn(&Cut) -> &[f64]| {
+            let mut all: Vec<f64> = cuts.iter().flat_map(gaps).copied().collect();
+            all.sort_by(f64::total_cmp);
+            all
+        };
+        let (before, meanwhile) = (all(|cut| &cut.gaps_before), all(|cut| &cut.gaps_meanwhile));
+        println!(
+            "  of {} cuts: {} within 2 s of the line's return, {} within 1 RTT and 2 ticks of the first snapshot, {} with at most 64 KiB held; all others' gaps p50/p99/max {:.1}/{:.1}/{:.1} ms before, {:.1}/{:.1}/{:.1} ms meanwhile",
+            cuts.len(),
+            those(|cut| cut.since_return <= 2000.0),
+            those(|cut| cut.since_first <= 30.0 + 33.4),
+            those(|cut| cut.most_held <= 64 << 10),
+            at(0.5, &before),
+            at(0.99, &before),
+            at(1.0, &before),
+            at(0.5, &meanwhile),
+            at(0.99, &meanwhile),
+            at(1.0, &meanwhile),
+        );
         Ok(())
+    }
+
+    fn one_cut(&self) -> anyhow::Result<Cut> {
+        let probe = self.probe(&self.net.client(), "cut", 16, 30, 0)?;
+        let other = self.probe(&self.net.server(), "other", 16, 0, 0)?;
+        self.most_held_for("cut", now() + 5_000_000);
+        let cut = now();
+        self.net.cut()?;
+        let most_held = self.most_held_for("cut", cut + 5_000_000);
+        let mended = now();
+        self.net.mend()?;
+        sleep(Duration::from_secs(5));
+        let end = now();
+        let (record, other) = (probe.finish()?, other.finish()?);
+        let first = record.between(mended, end).next().map(|(at, _, _)| *at);
+        let fresh = record
+            .between(mended, end)
+            .find(|(_, age, _)| *age < 15.0 + 50.0)
+            .map(|(at, _, _)| *at);
+        let since = |from: u64| fresh.map_or(f64::NAN, |at| (at - from) as f64 / 1e3);
+        Ok(Cut {
+            since_return: since(mended),
+            since_first: since(first.unwrap_or(mended)),
+            joins: record.joined.len(),
+            most_held,
+            gaps_before: other.gaps(cut - 3_000_000, cut),
+            gaps_meanwhile: other.gaps(cut, mended),
+            wrong: wrong(&record),
+        })
+    }
+
+    /// Asks five times a second until then, and gives the most that was held for that player.
+    fn most_held_for(&self, name: &str, until: u64) -> u64 {
+        let mut most = 0;
+        while now() < until {
+            most = most.max(self.held_for(name).unwrap_or(0));
+            sleep(Duration::from_millis(200));
+        }
+        most
     }
 
     /// What the room says is on its way to a player, and waits in the server.
