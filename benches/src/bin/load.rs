@@ -60,6 +60,9 @@ struct Repeated {
     /// Everything over TLS
     #[arg(long)]
     tls: bool,
+    /// Players in each room, where it is the most players that are looked for; 0: all in one
+    #[arg(long, default_value_t = 0)]
+    per_room: usize,
     /// Leave the floor out
     #[arg(long)]
     no_floor: bool,
@@ -255,23 +258,31 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Raises the number of players until somebody isn't served well, or the players have no time for more.
 fn largest(repeated: &Repeated) -> io::Result<()> {
-    let bytes = case(repeated, Kind::Server(w1(repeated, 400)), 400, 400)
+    let sample = match repeated.per_room {
+        0 => 400,
+        some => some,
+    };
+    let bytes = case(repeated, Kind::Server(w1(repeated, sample)), sample, sample)
         .run()?
         .snapshot_bytes() as usize;
     for is_floor in [true, false] {
         let name = if is_floor { "floor" } else { "tickwire" };
         println!("\n{}", heading());
         let (mut good, mut bad) = (0, None);
-        let mut players = 1600;
+        let mut players = 1200;
         let mut why = Verdict::Fails;
         // To within 50.
         while bad.is_none_or(|bad| bad - good > 50) {
+            let per_room = match repeated.per_room {
+                0 => players,
+                some => some,
+            };
             let kind = match is_floor {
                 true => Kind::Floor(bytes),
-                false => Kind::Server(w1(repeated, players)),
+                false => Kind::Server(w1(repeated, per_room)),
             };
             let run = || -> io::Result<Verdict> {
-                let outcome = case(repeated, kind, players, players).run()?;
+                let outcome = case(repeated, kind, players, per_room).run()?;
                 println!("{players:>6} {}", line(name, &outcome));
                 Ok(outcome.verdict())
             };
