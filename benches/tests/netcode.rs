@@ -15,6 +15,7 @@ fn cell(line: Line, seed: u64) -> Cell {
         settle: Micros::from_millis(4_000),
         length: Micros::from_millis(12_000),
         reads_per_tick: 0,
+        ticks_together: 1,
         seed,
     }
 }
@@ -39,6 +40,19 @@ fn a_calm_line_has_no_corrections_and_every_hit_on_the_screen_is_honoured() {
         assert_eq!(outcome.all.false_hits, 0);
         assert_eq!(outcome.corrections, 0);
         assert_eq!((outcome.clamped, outcome.mismatches), (0, 0));
+    }
+}
+
+#[test]
+fn a_server_that_is_late_all_the_time_is_in_sync_and_still_honours_hits() {
+    for ticks_together in [2, 3] {
+        let outcome = run(&Cell {
+            ticks_together,
+            ..cell(LINES[1], 1)
+        });
+        assert!(outcome.all.hits_on_screen > 50);
+        assert_eq!(outcome.all.honoured, outcome.all.hits_on_screen);
+        assert_eq!((outcome.mismatches, outcome.corrections), (0, 0));
     }
 }
 

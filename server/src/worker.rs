@@ -2,7 +2,9 @@
 //!
 //! In: commands (open a room, let someone in, tell everyone something). Out: ticks. A worker sleeps until the earliest
 //! deadline of its rooms or the next command, and is never blocked by a socket. A late tick is caught up with, up to
-//! [`MAX_CATCH_UP`]; beyond that ticks are skipped and counted, and the numbers go on with the time.
+//! [`MAX_CATCH_UP`]; beyond that ticks are skipped and counted, and the numbers go on with the time. A room that must catch up
+//! twice running has more to do than there is time: then only the newest tick is shown to the players, or it would stay late,
+//! and send two snapshots at a time, until somebody leaves.
 
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
@@ -166,6 +168,8 @@ struct Running {
     /// Which of them are over, while they are read.
     over: Vec<usize>,
     totals: Totals,
+    /// Whether the last time some ticks were made together, as they were late.
+    caught_up: bool,
     /// Since when nobody is there.
     empty_since: Option<Micros>,
     /// For the list: bytes sent in the running second and in the one before.
@@ -242,11 +246,17 @@ impl Thread {
         if missed > 0 {
             self.late_at = Some(started);
         }
+        let shows_all = !std::mem::replace(&mut running.caught_up, missed > 0);
+        // Once for all of them: what is for a tick that is late has come long ago.
+        running.read();
+        let mut began = started;
         for tick in first.0..=wanted.0 {
-            let began = now();
-            running.read();
             let read = now();
-            running.room.tick(Tick(tick), read, now);
+            if tick == wanted.0 || shows_all {
+                running.room.tick(Tick(tick), read, now);
+            } else {
+                running.room.tick_unseen(Tick(tick), read, now);
+            }
             let mut stats = running.room.take_stats();
             stats.phases.input = stats.phases.input.plus(read.since(began));
             self.metrics.ticks.inc();
@@ -255,6 +265,7 @@ impl Thread {
                 .observe(now().since(began).0 as f64 / 1e6);
             count(&self.metrics, &stats, ticks.tick_us());
             running.note(&stats, &self.metrics, tick, ticks.tick_rate);
+            began = now();
         }
         let next = Micros(ticks.due_us(wanted.next()).max(0.0).ceil() as u64);
         let is_over = running.is_over(now());
@@ -298,6 +309,7 @@ impl Thread {
                     readers: Vec::new(),
                     over: Vec::new(),
                     totals: Totals::default(),
+                    caught_up: false,
                     empty_since: Some(now()),
                     bytes: 0,
                     bytes_per_second: 0,

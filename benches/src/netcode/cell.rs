@@ -21,6 +21,8 @@ pub struct Cell {
     pub length: Micros,
     /// How often in a tick the server looks into its sockets; 0: it has each message at once.
     pub reads_per_tick: u32,
+    /// 1: ticks are made when they are due. More: the server has too much to do, makes so many at a time, and shows the newest.
+    pub ticks_together: u32,
     /// Seed of everything random.
     pub seed: u64,
 }

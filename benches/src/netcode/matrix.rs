@@ -40,6 +40,7 @@ pub fn cells(settings: Settings) -> Vec<Cell> {
         settle: SETTLE,
         length: settings.length,
         reads_per_tick: settings.reads_per_tick,
+        ticks_together: 1,
         seed: settings.seed,
     };
     let honest = LINES

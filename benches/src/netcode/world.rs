@@ -109,7 +109,10 @@ impl<'a> World<'a> {
             outcome: Outcome::new(bots.len()),
             bots,
         };
-        world.plan(Micros(50_000), Event::Tick(Tick(0)));
+        // The first tick is not before the second one of a pair.
+        let first = Tick(cell.ticks_together - 1);
+        let due = Micros(ticks.due_us(first) as u64);
+        world.plan(due, Event::Tick(first));
         for bot in 0..world.bots.len() {
             let start = Micros(100_000 + world.random.u64(0..900_000));
             world.bots[bot].wakes = 1;
@@ -149,6 +152,13 @@ impl<'a> World<'a> {
         }
     }
 
+    fn count_tick(&mut self, is_counting: bool) {
+        let stats = self.room.take_stats();
+        if is_counting {
+            self.outcome.tick(&stats);
+        }
+    }
+
     fn plan(&mut self, at: Micros, event: Event) {
         self.numbers += 1;
         self.events.insert((at, self.numbers), event);
@@ -158,16 +168,18 @@ impl<'a> World<'a> {
         match event {
             Event::Tick(tick) => {
                 let now = self.now;
-                self.room.tick(tick, now, || now);
-                let stats = self.room.take_stats();
-                if is_counting {
-                    self.outcome.tick(&stats);
+                for late in tick.0 + 1 - self.cell.ticks_together..tick.0 {
+                    self.room.tick_unseen(Tick(late), now, || now);
+                    self.count_tick(is_counting);
                 }
+                self.room.tick(tick, now, || now);
+                self.count_tick(is_counting);
                 for bot in 0..self.bots.len() {
                     self.send_down(bot);
                 }
-                let next = Micros(self.ticks.due_us(tick.next()) as u64);
-                self.plan(next, Event::Tick(tick.next()));
+                let next = Tick(tick.0 + self.cell.ticks_together);
+                let due = Micros(self.ticks.due_us(next) as u64);
+                self.plan(due, Event::Tick(next));
             }
             Event::Open { bot, link } => {
                 self.bots[bot].open = Some(link);

@@ -78,6 +78,8 @@ labels! {
         Window = "window",
         /// Its socket would have blocked.
         Socket = "socket",
+        /// The room was late for the second time running, and showed only the newest of its late ticks.
+        Late = "late",
     }
 }
 

@@ -186,6 +186,24 @@ impl<L: Link> Room<L> {
 
     /// Makes one tick at `now`. `clock` gives times for the phases' durations, and nothing else.
     pub fn tick(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
+        let published = self.step_to(tick, now, &clock);
+        self.improve_tables();
+        self.memo.encode_ahead(&self.history);
+        let encoded = clock();
+        self.send_snapshots(now);
+        self.stats.phases.encode = encoded.since(published);
+        self.stats.phases.send = clock().since(encoded);
+    }
+
+    /// The same, but no player is shown it: the next tick is made at once.
+    pub fn tick_unseen(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
+        let published = self.step_to(tick, now, &clock);
+        self.note_unseen(now);
+        self.stats.phases.send = clock().since(published);
+    }
+
+    /// Everything of a tick before it is shown. Returns when it was through.
+    fn step_to(&mut self, tick: Tick, now: Micros, clock: &impl Fn() -> Micros) -> Micros {
         self.tick = tick;
         let started = clock();
         self.take_inputs(now);
@@ -195,18 +213,13 @@ impl<L: Link> Room<L> {
         self.history
             .publish(tick, &mut self.events, |out| self.game.publish(out));
         let published = clock();
-        self.improve_tables();
-        self.memo.encode_ahead(&self.history);
-        let encoded = clock();
-        self.send_snapshots(now);
-        let sent = clock();
         self.stats.phases = PhaseTimes {
             input: taken.since(started),
             step: stepped.since(taken),
             publish: published.since(stepped),
-            encode: encoded.since(published),
-            send: sent.since(encoded),
+            ..PhaseTimes::default()
         };
+        published
     }
 
     /// Takes what came since the last tick, and ends sessions that are over.

@@ -58,6 +58,21 @@ impl<L: Link> Room<L> {
         self.send_built(now);
     }
 
+    /// What is due with this tick though no snapshot goes out.
+    pub(super) fn note_unseen(&mut self, now: Micros) {
+        beat(self.tick, now, &mut self.beat);
+        let tick_rate = self.settings.tick_rate;
+        self.stats.players = 0;
+        for session in self.sessions.iter_mut().filter(|one| one.is_connected()) {
+            self.stats.players += 1;
+            self.stats.count_deferred(Deferred::Late);
+            session.owe_view_hash(self.tick, tick_rate);
+            if session.beat_is_due(self.tick, tick_rate) {
+                session.send(&self.beat);
+            }
+        }
+    }
+
     /// Builds one session's snapshot, if it may have one now.
     fn build_snapshot(&mut self, index: usize, now: Micros) {
         let session = &mut self.sessions[index];
