@@ -20,11 +20,15 @@ const NEAR: usize = 2;
 /// After the last one comes the first one.
 #[inline]
 pub fn ahead<T>(all: &[T], index: usize, itself: impl FnOnce(&T), behind: impl FnOnce(&T)) {
-    let count = all.len().max(1);
-    if let Some(far) = all.get((index + FAR) % count) {
+    // Beyond the end it goes on at the start.
+    let after = |steps| {
+        all.get(index + steps)
+            .or_else(|| all.get(index + steps - all.len()))
+    };
+    if let Some(far) = after(FAR) {
         itself(far);
     }
-    if let Some(near) = all.get((index + NEAR) % count) {
+    if let Some(near) = after(NEAR) {
         behind(near);
     }
 }

@@ -13,7 +13,7 @@
 //! living with a worse line: its inputs and pongs late, its snapshots held back by the window.
 
 use crate::ids::{Micros, Tick, ViewTick};
-use crate::jitter::Jitter;
+use crate::jitter::{self, Jitter};
 
 /// How far a screen may run ahead of the newest snapshot, in ticks, before it stands still.
 pub const MAX_AHEAD: f64 = 6.0;
@@ -31,8 +31,8 @@ const LATEST: f64 = 1.0;
 pub const RETURN_RATE: f64 = 0.5;
 /// How fast the entitlement shrinks when the jitter has, in ticks an input: slower than any screen does.
 const SHRINK: f64 = 0.02;
-/// Inputs that are remembered: two seconds.
-const MEMORY: usize = 128;
+/// Arrivals that are remembered: two seconds of them.
+const MEMORY: usize = 128 / jitter::BLOCK;
 
 /// What a server makes of claims. All but the first are there to be measured against it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -82,13 +82,13 @@ pub struct Claims {
     tick_us: f64,
     policy: ViewPolicy,
     /// How regularly snapshots came, by the client's word.
-    told: Jitter,
+    told: Jitter<MEMORY>,
     /// The client's clock without its wraps, in microseconds.
     told_at: Option<(u32, u64)>,
     /// How regularly the newest snapshot's number moved on, as the server sees it.
-    shown: Jitter,
+    shown: Jitter<MEMORY>,
     /// How regularly inputs come.
-    inputs: Jitter,
+    inputs: Jitter<MEMORY>,
     newest: Tick,
     /// The interpolation delay that is explained, in ticks: the pause between snapshots and their jitter.
     entitled: f64,
@@ -110,10 +110,10 @@ impl Claims {
         Self {
             tick_us,
             policy,
-            told: Jitter::new(MEMORY),
+            told: Jitter::default(),
             told_at: None,
-            shown: Jitter::new(MEMORY),
-            inputs: Jitter::new(MEMORY),
+            shown: Jitter::default(),
+            inputs: Jitter::default(),
             newest: Tick(0),
             entitled: 1.0,
             credit: MAX_CREDIT,
@@ -125,13 +125,6 @@ impl Claims {
     /// Forgets the line: the client has another one.
     pub fn forget(&mut self) {
         *self = Self::with(self.tick_us, self.policy);
-    }
-
-    /// Asks for what the next claim will touch beside this itself; see `tickwire_prefetch`.
-    pub fn prefetch(&self) {
-        self.told.prefetch();
-        self.shown.prefetch();
-        self.inputs.prefetch();
     }
 
     /// Takes an input's claim. `round_trip` is by ping, without queues; unknown, it counts as none. `max_rewind` is in ticks.

@@ -9,7 +9,7 @@
 //! there is so much of it that the path itself has changed.
 
 use crate::ids::Tick;
-use std::collections::VecDeque;
+use crate::ring::Ring;
 
 /// In ticks: what comes this much later than the one before it had stalled.
 const STALL: f64 = 3.5;
@@ -18,61 +18,72 @@ const BURST_GAP: f64 = 0.5;
 /// If more than one in so many was stalled, then that is how the path is. Stalls of 200 ms that come by chance every three seconds
 /// are three in four seconds often enough, which is one in seven.
 const MOST_STALLED: usize = 4;
-/// Arrivals between two looks at the percentiles, once there are some.
-const LOOK_INTERVAL: u32 = 16;
-/// As long as there are fewer arrivals than this, every one is looked at.
-const FEW: usize = 32;
-/// The most arrivals that are remembered.
-pub const MAX_ARRIVALS: usize = 256;
+/// Arrivals that are summed up together. Every so many the percentiles are looked at.
+pub const BLOCK: usize = 16;
+/// As long as there are fewer blocks than this, the percentiles are looked at with every arrival.
+const FEW_BLOCKS: usize = 2;
+/// The most blocks that are remembered.
+pub const MAX_BLOCKS: usize = 16;
 /// The percentile that counts.
 const PERCENTILE: usize = 99;
-/// As many of [`MAX_ARRIVALS`] are at the percentile or above it.
-const MOST_ABOVE: usize = MAX_ARRIVALS - (MAX_ARRIVALS - 1) * PERCENTILE / 100;
-/// Parts of a tick in which arrivals are remembered, 65 us each at 60 ticks a second: a server keeps three of these for every client.
+/// As many of the arrivals in [`MAX_BLOCKS`] are at the percentile or above it.
+const MOST_ABOVE: usize = MAX_BLOCKS * BLOCK - (MAX_BLOCKS * BLOCK - 1) * PERCENTILE / 100;
+/// Parts of a tick in which arrivals are remembered, 65 us each at 60 ticks a second.
 const PARTS: f64 = 256.0;
 
-/// See the module's head. Times are in ticks, on any one clock.
+/// See the module's head. Remembers the latest `BLOCKS` times [`BLOCK`] arrivals; `BLOCKS` is 2 to [`MAX_BLOCKS`]. Times are in ticks, on
+/// any one clock.
+///
+/// Of the arrivals only what the percentiles need is kept, block by block: a server has three of these for every client, and each arrival
+/// would find another part of a list of all of them gone from the processor's cache.
 #[derive(Clone, Debug)]
-pub struct Jitter {
-    capacity: usize,
-    arrivals: VecDeque<Arrival>,
-    /// How many of them had stalled.
-    stalled: usize,
+pub struct Jitter<const BLOCKS: usize> {
+    /// The latest whole ones.
+    blocks: Ring<Block, BLOCKS>,
+    /// The one that is not whole yet.
+    latest: Block,
     /// The lateness that all others are counted from.
     origin: f64,
     newest: Option<(Tick, f64)>,
     in_stall: bool,
-    since_look: u32,
     least: f64,
     high: f64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    /// When it came, minus its tick and the origin, in parts of a tick.
-    lateness: i16,
-    /// Ticks since the one before it, which was the newest until then; at most 255.
-    pause: u8,
-    had_stalled: bool,
+/// Some arrivals, one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    /// Those that had not stalled.
+    punctual: Waits,
+    stalled: Waits,
 }
 
-impl Jitter {
-    /// Remembers the latest `capacity` arrivals, at most [`MAX_ARRIVALS`].
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
+/// What the percentiles need of some arrivals, in parts of a tick after the origin.
+#[derive(Clone, Copy, Debug)]
+struct Waits {
+    count: u16,
+    /// The least lateness.
+    least: i16,
+    /// Until when one had to wait for the next, the longest first: lateness and pause.
+    longest: [i32; MOST_ABOVE],
+}
+
+impl<const BLOCKS: usize> Default for Jitter<BLOCKS> {
+    fn default() -> Self {
+        const { assert!(BLOCKS >= FEW_BLOCKS && BLOCKS <= MAX_BLOCKS) };
         Self {
-            capacity: capacity.clamp(1, MAX_ARRIVALS),
-            arrivals: VecDeque::new(),
-            stalled: 0,
+            blocks: Ring::default(),
+            latest: Block::default(),
             origin: 0.0,
             newest: None,
             in_stall: false,
-            since_look: 0,
             least: 0.0,
             high: 0.0,
         }
     }
+}
 
+impl<const BLOCKS: usize> Jitter<BLOCKS> {
     /// What was made at `tick` has come at `at` (in ticks); what was made at `before` is the one that came before it.
     pub fn arrived(&mut self, tick: Tick, before: Tick, at: f64) {
         let lateness = at - f64::from(tick.0);
@@ -84,66 +95,51 @@ impl Jitter {
         self.newest = Some((tick, at));
         let parts = |origin: f64| ((lateness - origin) * PARTS).round();
         // A clock that has jumped by two seconds: nothing of before can be compared with it.
-        if self.arrivals.is_empty() || parts(self.origin).abs() > f64::from(i16::MAX) {
-            self.arrivals.clear();
-            self.stalled = 0;
+        if self.is_empty() || parts(self.origin).abs() > f64::from(i16::MAX) {
+            self.blocks.clear();
+            self.latest = Block::default();
             self.origin = lateness;
         }
-        if self.arrivals.len() == self.capacity {
-            let oldest = self.arrivals.pop_front();
-            self.stalled -= usize::from(oldest.is_some_and(|one| one.had_stalled));
-        }
-        self.stalled += usize::from(self.in_stall);
-        self.arrivals.push_back(Arrival {
-            lateness: parts(self.origin) as i16,
-            pause: tick.since(before).clamp(1, 255) as u8,
-            had_stalled: self.in_stall,
-        });
-        self.since_look += 1;
-        if self.since_look >= LOOK_INTERVAL || self.arrivals.len() < FEW {
+        let kind = if self.in_stall {
+            &mut self.latest.stalled
+        } else {
+            &mut self.latest.punctual
+        };
+        let pause = tick.since(before).clamp(1, 255);
+        kind.add(parts(self.origin) as i16, pause);
+        if self.latest.count() == BLOCK {
+            self.blocks.push(std::mem::take(&mut self.latest));
+            self.look();
+        } else if self.blocks.len() < FEW_BLOCKS {
             self.look();
         }
     }
 
     fn look(&mut self) {
-        self.since_look = 0;
-        let takes_all = self.stalled * MOST_STALLED > self.arrivals.len();
-        let left_out = if takes_all { 0 } else { self.stalled };
-        let count = self.arrivals.len() - left_out;
+        let (mut waits, mut stalled) = (self.latest.punctual, self.latest.stalled);
+        for block in self.blocks.newest_first() {
+            waits.join(&block.punctual);
+            stalled.join(&block.stalled);
+        }
+        if usize::from(stalled.count) * MOST_STALLED > usize::from(waits.count + stalled.count) {
+            waits.join(&stalled);
+        }
+        let count = usize::from(waits.count);
         let Some(last) = count.checked_sub(1) else {
             return;
         };
-        // The longest waits, the longest first: only so many are at the percentile or above it.
-        let mut longest = [i32::MIN; MOST_ABOVE];
-        let longest = &mut longest[..count - last * PERCENTILE / 100];
-        let mut least = i16::MAX;
-        let is_counted = |one: &&Arrival| takes_all || !one.had_stalled;
-        for one in self.arrivals.iter().filter(is_counted) {
-            least = least.min(one.lateness);
-            let wait = i32::from(one.lateness) + i32::from(one.pause) * PARTS as i32;
-            if longest.last().is_some_and(|shortest| wait > *shortest) {
-                let place = longest.partition_point(|longer| *longer >= wait);
-                longest[place..].rotate_right(1);
-                longest[place] = wait;
-            }
-        }
-        if let Some(high) = longest.last() {
+        // So many are at the percentile or above it.
+        let above = count - last * PERCENTILE / 100;
+        if let Some(high) = waits.longest.get(above - 1) {
             self.high = self.origin + f64::from(*high) / PARTS;
-            self.least = self.origin + f64::from(least) / PARTS;
-        }
-    }
-
-    /// Asks for the place of the next arrival; see `tickwire_prefetch`.
-    pub fn prefetch(&self) {
-        if let Some(newest) = self.arrivals.back() {
-            tickwire_prefetch::near(newest);
+            self.least = self.origin + f64::from(waits.least) / PARTS;
         }
     }
 
     /// Whether anything has come.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.arrivals.is_empty()
+        self.blocks.len() == 0 && self.latest.count() == 0
     }
 
     /// The least lateness, in ticks of the clock that the arrivals were told in.
@@ -165,34 +161,110 @@ impl Jitter {
     }
 }
 
+impl Block {
+    fn count(&self) -> usize {
+        usize::from(self.punctual.count + self.stalled.count)
+    }
+}
+
+impl Waits {
+    /// One that came at `lateness`, `pause` ticks after the one before it.
+    fn add(&mut self, lateness: i16, pause: u32) {
+        self.count += 1;
+        self.least = self.least.min(lateness);
+        self.note(i32::from(lateness) + pause as i32 * PARTS as i32);
+    }
+
+    fn join(&mut self, others: &Self) {
+        self.count += others.count;
+        self.least = self.least.min(others.least);
+        // The longest come first, so that few are looked at.
+        for wait in others.longest {
+            if !self.note(wait) {
+                break;
+            }
+        }
+    }
+
+    /// Whether it is among the longest.
+    fn note(&mut self, wait: i32) -> bool {
+        let place = self.longest.iter().position(|longer| wait > *longer);
+        if let Some(place) = place {
+            self.longest[place..].rotate_right(1);
+            self.longest[place] = wait;
+        }
+        place.is_some()
+    }
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            least: i16::MAX,
+            longest: [i32::MIN; MOST_ABOVE],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What [`Jitter`] says of the arrivals that it remembers, by sorting all of them: the least, and the 99th percentile.
+    fn by_sorting(arrivals: &[(i32, bool)]) -> (i32, i32) {
+        let stalled = arrivals.iter().filter(|(_, stalled)| *stalled).count();
+        let takes_all = stalled * MOST_STALLED > arrivals.len();
+        let mut sorted: Vec<i32> = arrivals
+            .iter()
+            .filter(|(_, stalled)| takes_all || !stalled)
+            .map(|(lateness, _)| *lateness)
+            .collect();
+        sorted.sort_unstable();
+        let high = sorted[(sorted.len() - 1) * PERCENTILE / 100];
+        (sorted[0], high + PARTS as i32)
+    }
+
+    /// Each step: how late one comes, in parts of a tick, and whether it has stalled beside.
+    fn check_against_sorting<const BLOCKS: usize>(steps: &[(i32, bool)]) {
+        let mut jitter = Jitter::<BLOCKS>::default();
+        let mut arrivals: Vec<(i32, bool)> = Vec::new();
+        for (tick, (part, stalls)) in (1..).zip(steps) {
+            let lateness = part + if *stalls { 5 * PARTS as i32 } else { 0 };
+            let stalled = arrivals.last().is_some_and(|(last, in_stall)| {
+                let grown = f64::from(lateness - last) / PARTS;
+                grown > STALL || (*in_stall && 1.0 + grown < BURST_GAP)
+            });
+            arrivals.push((lateness, stalled));
+            let at = f64::from(tick) + f64::from(lateness) / PARTS;
+            jitter.arrived(Tick(tick), Tick(tick - 1), at);
+        }
+        let whole = arrivals.len() / BLOCK;
+        let seen = if whole < FEW_BLOCKS {
+            arrivals.len()
+        } else {
+            whole * BLOCK
+        };
+        let (least, high) = by_sorting(&arrivals[seen.saturating_sub(BLOCKS * BLOCK)..seen]);
+        assert_eq!(jitter.high(), f64::from(high) / PARTS);
+        assert_eq!(jitter.least(), f64::from(least) / PARTS);
+    }
+
     proptest! {
         #[test]
-        fn the_delay_is_the_percentile_of_all_waits(
-            latenesses in prop::collection::vec(0_u32..3 * PARTS as u32, 1..=MAX_ARRIVALS),
+        fn the_delay_is_the_percentile_of_all_waits_that_are_remembered(
+            steps in prop::collection::vec((0_i32..256, prop::bool::weighted(0.1)), 1..600),
         ) {
-            // All of this is below what counts as a stall.
-            let mut jitter = Jitter::new(MAX_ARRIVALS);
-            for (tick, lateness) in (1..).zip(&latenesses) {
-                let at = f64::from(tick) + f64::from(*lateness) / PARTS;
-                jitter.arrived(Tick(tick), Tick(tick - 1), at);
-            }
-            jitter.look();
-            let mut sorted = latenesses.clone();
-            sorted.sort_unstable();
-            let high = sorted[(sorted.len() - 1) * PERCENTILE / 100];
-            prop_assert_eq!(jitter.high(), 1.0 + f64::from(high) / PARTS);
-            prop_assert_eq!(jitter.least(), f64::from(sorted[0]) / PARTS);
+            check_against_sorting::<FEW_BLOCKS>(&steps);
+            check_against_sorting::<8>(&steps);
+            check_against_sorting::<MAX_BLOCKS>(&steps);
         }
     }
 
     #[test]
     fn jitter_is_measured_and_a_stall_is_not_jitter() {
-        let mut jitter = Jitter::new(256);
+        let mut jitter = Jitter::<MAX_BLOCKS>::default();
         let mut newest = 0.0_f64;
         for tick in 0..3_000_u32 {
             let sent = f64::from(tick);
@@ -211,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_path_that_has_become_slower_is_believed_within_a_second() {
-        let mut jitter = Jitter::new(256);
+        let mut jitter = Jitter::<MAX_BLOCKS>::default();
         for tick in 0..300_u32 {
             jitter.arrived(
                 Tick(tick),
@@ -227,7 +299,7 @@ mod tests {
 
     #[test]
     fn where_only_every_third_comes_the_delay_is_three_ticks() {
-        let mut jitter = Jitter::new(256);
+        let mut jitter = Jitter::<MAX_BLOCKS>::default();
         for tick in (3..900_u32).step_by(3) {
             jitter.arrived(Tick(tick), Tick(tick - 3), f64::from(tick) + 2.0);
         }

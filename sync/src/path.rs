@@ -76,6 +76,17 @@ pub(crate) struct Arrived {
     pub slept: i64,
 }
 
+/// What is noted of an arrival. Everything wraps: a server keeps these for every client.
+#[derive(Clone, Copy, Debug, Default)]
+struct Noted {
+    /// When it came.
+    at: u32,
+    /// By how much later than predicted; as things stood before all corrections.
+    error: i32,
+    /// All bytes sent up to its end.
+    sum: u32,
+}
+
 /// See the module's head.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
@@ -90,12 +101,10 @@ pub(crate) struct Path {
     /// From one delay to the next, on average.
     trend: i64,
     jitter: i64,
-    /// When the latest arrived, and by how much later than predicted; as things stood before all corrections.
-    errors: Ring<(u32, i32), 32>,
+    /// The latest, since the last long pause.
+    latest: Ring<Noted, 32>,
     /// All corrections together; wraps as what is noted of errors does.
     corrected: i32,
-    /// When the latest arrived, and all bytes sent up to then; both wrap. A server keeps this for every client.
-    arrivals: Ring<(u32, u32), 32>,
     /// Nanoseconds a byte; `None` while the path is free.
     wire: Option<i64>,
     /// When the window last let a snapshot wait, or the path was found limited.
@@ -135,9 +144,8 @@ impl Path {
             waited: 0,
             trend: 0,
             jitter: 0,
-            errors: Ring::default(),
+            latest: Ring::default(),
             corrected: 0,
-            arrivals: Ring::default(),
             // What nothing is known of is watched at first.
             wire: Some(FIRST_WIRE),
             limited_at: now - LATELY,
@@ -280,7 +288,9 @@ impl Path {
         } else {
             0
         };
-        let correction = self.correction(error - excused, received);
+        let newest = self.latest.newest();
+        let since_before = newest.map_or(0, |noted| wrapped_since(received as u32, noted.at));
+        let correction = self.correction(error - excused, received, sent, since_before);
         self.left = predicted + correction;
         self.waited = self.left - sent.at - self.on_wire(sent.bytes);
         if self.is_limited() {
@@ -293,13 +303,6 @@ impl Path {
         if how.is_fresh_start {
             self.fresh_at = self.left;
         }
-        // After a long pause what came before says nothing of the wire.
-        let before = self.arrivals.newest().map_or(received as u32, |(at, _)| at);
-        let since_before = wrapped_since(received as u32, before);
-        if since_before.abs() > MOST_SPAN {
-            self.arrivals.clear();
-        }
-        self.arrivals.push((received as u32, sent.sum as u32));
         self.follow_wire(sent, correction, since_before);
     }
 
@@ -316,10 +319,10 @@ impl Path {
     }
 
     /// How much of an error of the prediction is believed.
-    fn correction(&mut self, error: i64, received: i64) -> i64 {
+    fn correction(&mut self, error: i64, received: i64, sent: &Sent, since_before: i64) -> i64 {
         // What the delays scatter around their trend: a queue that grows is no jitter.
-        let before = self.errors.newest().map_or(0, |(_, error)| {
-            i64::from(error.wrapping_sub(self.corrected))
+        let before = self.latest.newest().map_or(0, |noted| {
+            i64::from(noted.error.wrapping_sub(self.corrected))
         });
         let step = (error - before).clamp(-MOST_JITTER, MOST_JITTER);
         self.trend += (step - self.trend) / 8;
@@ -328,8 +331,15 @@ impl Path {
             .abs()
             .min(4 * self.jitter + LEAST_JITTER);
         self.jitter += (off - self.jitter) / 8;
-        let noted = (error as i32).wrapping_add(self.corrected);
-        self.errors.push((received as u32, noted));
+        // After a long pause what came before says nothing of the wire.
+        if since_before.abs() > MOST_SPAN {
+            self.latest.clear();
+        }
+        self.latest.push(Noted {
+            at: received as u32,
+            error: (error as i32).wrapping_add(self.corrected),
+            sum: sent.sum as u32,
+        });
         let correction = if error < 0 {
             error
         } else {
@@ -343,11 +353,11 @@ impl Path {
     fn standing(&self, now: i64) -> i64 {
         let span = (self.jitter * JITTER_SPANS).min(MOST_SPAN);
         let latest = self
-            .errors
+            .latest
             .newest_first()
-            .take_while(|(at, _)| i64::from((now as u32).wrapping_sub(*at)) <= span);
+            .take_while(|noted| i64::from((now as u32).wrapping_sub(noted.at)) <= span);
         latest
-            .map(|(_, error)| i64::from(error.wrapping_sub(self.corrected)))
+            .map(|noted| i64::from(noted.error.wrapping_sub(self.corrected)))
             .min()
             .unwrap_or(0)
     }
@@ -438,8 +448,7 @@ impl Path {
 
     /// Asks for what the next arrival will touch beside the path itself; see `tickwire_prefetch`.
     pub fn prefetch(&self) {
-        self.errors.prefetch();
-        self.arrivals.prefetch();
+        self.latest.prefetch();
     }
 
     /// Whether a queue stands. A client that did not look for a while is late as well, but once only.
@@ -462,18 +471,18 @@ impl Path {
 
     /// Nanoseconds a byte between the latest arrivals, over long enough that jitter is a small part of it.
     fn spacing(&self) -> Option<i64> {
-        let (newest, sum) = self.arrivals.newest()?;
+        let newest = self.latest.newest()?;
         let span = self.spacing_span();
         let mut oldest = None;
-        for (at, before) in self.arrivals.newest_first().skip(1) {
-            oldest = Some((*at, *before));
-            if wrapped_since(newest, *at) >= span {
+        for noted in self.latest.newest_first().skip(1) {
+            oldest = Some(noted);
+            if wrapped_since(newest.at, noted.at) >= span {
                 break;
             }
         }
-        let (at, before) = oldest?;
-        let bytes = i64::from(sum.wrapping_sub(before)).max(1);
-        Some(wrapped_since(newest, at).max(0) * 1000 / bytes)
+        let oldest = oldest?;
+        let bytes = i64::from(newest.sum.wrapping_sub(oldest.sum)).max(1);
+        Some(wrapped_since(newest.at, oldest.at).max(0) * 1000 / bytes)
     }
 }
 

@@ -27,9 +27,16 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         self.count = (self.count + 1).min(N as u8);
     }
 
-    /// The place of the next one, soon to be written; see `tickwire_prefetch`.
+    /// The number of those that are kept.
+    pub fn len(&self) -> usize {
+        self.count.into()
+    }
+
+    /// The newest, and the place of the next one, soon to be written; see `tickwire_prefetch`.
     pub fn prefetch(&self) {
-        tickwire_prefetch::near(&self.slots[usize::from(self.next)]);
+        let next = usize::from(self.next);
+        tickwire_prefetch::near(&self.slots[next]);
+        tickwire_prefetch::near(&self.slots[(next + N - 1) % N]);
     }
 
     pub fn clear(&mut self) {

@@ -31,6 +31,8 @@ pub struct View {
     pub(crate) dropped: Vec<CellId>,
     /// Cells that the client had until lately: its claims may be of before. The latest last.
     departed: Vec<Departed>,
+    /// When to look through them again: some have not been told, or will be too old.
+    departed_due: Option<Tick>,
     /// Whether the client has had a first snapshot since the connection or the last [`View::start_over`].
     pub(crate) started: bool,
     /// What the header of the snapshot built last says, and of the one sent last: packed headers tell the difference.
@@ -120,6 +122,7 @@ impl View {
                     sent: cell.sent,
                     told: None,
                 });
+                self.departed_due = Some(Tick(0));
             }
         }
         self.add(CellId::GLOBAL);
@@ -150,6 +153,7 @@ impl View {
         self.started = false;
         self.dropped.clear();
         self.departed.clear();
+        self.departed_due = None;
         for cell in &mut self.cells {
             *cell = ViewCell::new(cell.id);
         }
@@ -163,14 +167,23 @@ impl View {
         self.started = true;
         self.told = self.built;
         self.dropped.clear();
-        self.departed.retain_mut(|cell| {
-            let told = *cell.told.get_or_insert(tick);
-            tick.since(told) <= SentTicks::REACH
-        });
+        if self.departed_due.is_some_and(|due| due <= tick) {
+            self.look_at_departed(tick);
+        }
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_held) {
             cell.hash = history.cell_hash(cell.id);
             cell.sent.record(tick);
         }
+    }
+
+    /// A snapshot has told the client of all that have left; those that it was told of long ago are forgotten.
+    fn look_at_departed(&mut self, now: Tick) {
+        self.departed.retain_mut(|cell| {
+            let told = *cell.told.get_or_insert(now);
+            now.since(told) <= SentTicks::REACH
+        });
+        let oldest = self.departed.iter().filter_map(|cell| cell.told).min();
+        self.departed_due = oldest.map(|told| Tick(told.0 + SentTicks::REACH + 1));
     }
 
     /// The cells of the view and the tick at which the client has each, ascending.

@@ -6,10 +6,10 @@
 
 use crate::claim::{MAX_AHEAD, RETURN_RATE};
 use crate::ids::{Micros, Tick, ViewTick};
-use crate::jitter::Jitter;
+use crate::jitter::{self, Jitter};
 
 /// Snapshots that are remembered: about four seconds.
-const MEMORY: usize = 256;
+const MEMORY: usize = jitter::MAX_BLOCKS;
 /// What comes after a longer pause than this, in ticks, is shown without waiting for the next.
 const MOST_APART: u32 = 6;
 /// By how much the shown time may run faster or slower.
@@ -24,7 +24,7 @@ const JUMP: f64 = 30.0;
 pub struct ViewClock {
     tick_us: f64,
     /// The snapshots' arrivals, on the client's clock.
-    arrivals: Jitter,
+    arrivals: Jitter<MEMORY>,
     /// What is shown: the lateness that it corresponds to slews towards what is wanted.
     lateness: Option<f64>,
     /// By how much it is behind that, as it had to stand still.
@@ -39,7 +39,7 @@ impl ViewClock {
     pub fn new(tick_rate: u32) -> Self {
         Self {
             tick_us: 1e6 / f64::from(tick_rate.max(1)),
-            arrivals: Jitter::new(MEMORY),
+            arrivals: Jitter::default(),
             lateness: None,
             behind: 0.0,
             at: Micros(0),

@@ -72,7 +72,8 @@ pub struct Connection {
     greeted: AtomicBool,
     /// Who reads, and is to look when the end has come closer.
     poller: Arc<Handle>,
-    rtt: Mutex<(Rtt, Option<RttEstimate>)>,
+    /// Apart from what is touched in every tick.
+    rtt: Box<Mutex<(Rtt, Option<RttEstimate>)>>,
     /// Microseconds after `opened`.
     last_received: AtomicU64,
     last_pong: AtomicU64,
@@ -145,7 +146,7 @@ impl Connection {
             open: AtomicBool::new(true),
             greeted: AtomicBool::new(false),
             poller,
-            rtt: Mutex::default(),
+            rtt: Box::default(),
             last_received: AtomicU64::new(0),
             last_pong: AtomicU64::new(0),
         };

@@ -120,7 +120,8 @@ pub struct Decoder {
     /// `message` was handed out by the last call.
     handed_out: bool,
     utf8: Utf8,
-    control: [u8; MAX_CONTROL_BYTES],
+    /// What has arrived of a control frame that did not come in one piece: seldom, so it lies apart.
+    control: Box<[u8; MAX_CONTROL_BYTES]>,
     control_len: usize,
 }
 
@@ -137,7 +138,7 @@ impl Decoder {
             message: Vec::new(),
             handed_out: false,
             utf8: Utf8::default(),
-            control: [0; MAX_CONTROL_BYTES],
+            control: Box::new([0; MAX_CONTROL_BYTES]),
             control_len: 0,
         }
     }

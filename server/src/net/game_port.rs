@@ -25,7 +25,7 @@ use super::open::OpenConnections;
 use super::origin;
 use super::page::{self, Asset};
 use super::poller::Pollers;
-use super::reader::{Reader, Terms};
+use super::reader::{Reader, Reading, Terms};
 use super::slots::{Slot, Slots};
 use super::upgrade::{self, Upgraded};
 use crate::close::{Close, CloseCode};
@@ -121,11 +121,13 @@ impl<R: Rooms> GamePort<R> {
                 max_message_bytes: self.config.max_message_bytes,
                 text: false,
             },
-            greeting_deadline: Some(caller.deadline),
-            flood_limit: true,
-            pause_above: usize::MAX,
-            // More than anyone may say in a tick: a flood waits, and the others don't.
-            reads_per_turn: 1,
+            reading: Reading {
+                greeting_deadline: Some(caller.deadline),
+                flood_limit: true,
+                pause_above: usize::MAX,
+                // More than anyone may say in a tick: a flood waits, and the others don't.
+                reads_per_turn: 1,
+            },
             ..self.terms()
         };
         let rooms = Arc::clone(&self.rooms);
@@ -162,10 +164,12 @@ impl<R: Rooms> GamePort<R> {
                 interval: self.config.heartbeat_interval,
                 timeout: self.config.heartbeat_timeout,
             },
-            greeting_deadline: None,
-            flood_limit: false,
-            pause_above: ECHO_PAUSE_BYTES,
-            reads_per_turn: 8,
+            reading: Reading {
+                greeting_deadline: None,
+                flood_limit: false,
+                pause_above: ECHO_PAUSE_BYTES,
+                reads_per_turn: 8,
+            },
         }
     }
 

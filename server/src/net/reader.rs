@@ -41,6 +41,13 @@ pub struct Terms {
     pub rules: Rules,
     /// The rhythm of pings.
     pub heartbeat: HeartbeatTimes,
+    /// How it is read.
+    pub reading: Reading,
+}
+
+/// How one connection is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
     /// Until when the peer must have been greeted; none: it need not be.
     pub greeting_deadline: Option<Instant>,
     /// Whether more than 240 messages a second are a flood.
@@ -73,10 +80,11 @@ pub(super) struct Reader<H: Handler> {
     /// [`Handler::closed`] was called.
     told: bool,
     metrics: Arc<Metrics>,
-    terms: Terms,
+    how: Reading,
     decoder: Decoder,
     flood: Flood,
-    heartbeat: Heartbeat,
+    /// Apart from what is touched in every tick.
+    heartbeat: Box<Heartbeat>,
     phase: Phase,
     /// Until then nothing is due, if nothing comes and nobody changes the connection.
     quiet_until: Instant,
@@ -102,10 +110,10 @@ impl<H: Handler> Reader<H> {
             handler,
             told: false,
             metrics,
-            terms,
+            how: terms.reading,
             decoder: Decoder::new(terms.rules),
             flood: Flood::new(now),
-            heartbeat: Heartbeat::new(terms.heartbeat, now),
+            heartbeat: Box::new(Heartbeat::new(terms.heartbeat, now)),
             phase: Phase::Open,
             connection,
             quiet_until: now,
@@ -129,12 +137,12 @@ impl<H: Handler> Reader<H> {
     }
 
     fn greeting_deadline(&self) -> Option<Instant> {
-        (self.terms.greeting_deadline).filter(|_| !self.connection.is_greeted())
+        (self.how.greeting_deadline).filter(|_| !self.connection.is_greeted())
     }
 
     /// Whether reading waits for the peer to take what was sent.
     fn is_paused(&self) -> bool {
-        self.connection.pending_bytes() > self.terms.pause_above
+        self.connection.pending_bytes() > self.how.pause_above
     }
 
     /// Everything that time, or someone else's call, has made due.
@@ -198,7 +206,7 @@ impl<H: Handler> Reader<H> {
     /// Reads what has arrived, up to a turn's worth.
     fn read(&mut self) {
         BUFFERS.with_borrow_mut(|buffers| {
-            for _ in 0..self.terms.reads_per_turn {
+            for _ in 0..self.how.reads_per_turn {
                 if !self.is_readable || self.is_paused() {
                     return;
                 }
@@ -262,7 +270,7 @@ impl<H: Handler> Reader<H> {
             if !self.connection.is_open() {
                 continue; // What comes before the peer's close frame is of no interest.
             }
-            let verdict = match self.terms.flood_limit {
+            let verdict = match self.how.flood_limit {
                 true => self.flood.count(arrived),
                 false => Verdict::Fine,
             };

@@ -1,8 +1,7 @@
 //! What came for one session between two ticks.
 //!
 //! In: validated messages, from the connection's reading side. Out: the same, to the room, once a tick. The lock is
-//! held for a push or a swap, never over anything else; the two sides exchange buffers, so nothing is allocated in the
-//! steady state.
+//! held for a move or two, never over anything else, and nothing is allocated in the steady state.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 use std::sync::{Mutex, PoisonError};
@@ -155,7 +154,15 @@ impl InputsArrived {
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    waiting: Mutex<Vec<Arrived>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// What waits, in the order in which it came.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Mostly the only one, an input: so it lies here, and not in a place of its own that every tick would have to fetch.
+    first: Option<Arrived>,
+    others: Vec<Arrived>,
 }
 
 impl Inbox {
@@ -163,17 +170,22 @@ impl Inbox {
     pub fn put(&self, message: Arrived) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // The end must always find its place.
-        if waiting.len() >= MAX_WAITING && message != Arrived::Gone {
+        if waiting.others.len() >= MAX_WAITING && message != Arrived::Gone {
             return false;
         }
-        waiting.push(message);
+        if waiting.first.is_none() {
+            waiting.first = Some(message);
+        } else {
+            waiting.others.push(message);
+        }
         true
     }
 
-    /// Moves all messages into `into`, which must be empty and whose buffer is used from now on.
+    /// Moves all messages to the end of `into`.
     pub fn take(&self, into: &mut Vec<Arrived>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *waiting, into);
+        into.extend(waiting.first.take());
+        into.append(&mut waiting.others);
     }
 }
 

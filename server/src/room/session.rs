@@ -144,7 +144,6 @@ impl<L: Link> Session<L> {
         }
         self.inputs.prefetch();
         self.view.prefetch_first();
-        self.claims.prefetch();
         self.window.prefetch();
     }
 
@@ -155,6 +154,13 @@ impl<L: Link> Session<L> {
         }
         self.view.prefetch();
         self.window.prefetch();
+    }
+
+    /// The same for noting it as sent: many were sent in between.
+    pub(super) fn prefetch_sent(&self) {
+        prefetch::near(&self.view);
+        prefetch::near(&self.window);
+        self.view.prefetch();
     }
 
     /// Whether the player is connected.

@@ -143,11 +143,16 @@ impl<L: Link> Room<L> {
         let outcomes: ArrayVec<SendOutcome, SENT_TOGETHER> =
             to_send.iter().map(|one| one.outcome).collect();
         drop(to_send);
-        for (built, outcome) in self.built.drain(..).zip(outcomes) {
+        let sessions = &mut self.sessions;
+        for (index, (built, outcome)) in self.built.iter().zip(outcomes).enumerate() {
+            if let Some(ahead) = self.built.get(index + 2) {
+                sessions[ahead.session].prefetch_sent();
+            }
+            let session = &mut sessions[built.session];
             match outcome {
                 SendOutcome::Sent => {
                     let bytes = built.bytes.len();
-                    self.sessions[built.session].sent(&self.history, bytes, built.header, now);
+                    session.sent(&self.history, bytes, built.header, now);
                     self.stats.snapshots += 1;
                     self.stats.cells_held += built.cells_held;
                     self.stats.snapshot_bytes += bytes as u64;
@@ -155,13 +160,14 @@ impl<L: Link> Room<L> {
                 SendOutcome::WouldBlock => {
                     self.stats.count_deferred(Deferred::Socket);
                     if built.with_beat {
-                        self.sessions[built.session].send(&self.beat);
+                        session.send(&self.beat);
                     }
                 }
                 // The reading side says so soon, in the inbox.
                 SendOutcome::Closed => {}
             }
         }
+        self.built.clear();
         self.built_bytes.clear();
     }
 }
