@@ -12,6 +12,7 @@ use crate::members::Move;
 use crate::schema::Schema;
 use crate::strip::{Head, STRIP_ROWS};
 use glam::IVec2;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where an entity is to be found in the interest grid.
@@ -42,7 +43,7 @@ pub(crate) struct CellNow {
     pub hash: u64,
 }
 
-/// The rows of one kind: one after the other by slot, with places for whole strips of them.
+/// The rows of one kind: one after the other by slot, with places for [`ROWS_AT_ONCE`] at a time.
 #[derive(Debug)]
 pub(crate) struct DraftTable {
     pub lane_count: usize,
@@ -54,6 +55,9 @@ pub(crate) struct DraftTable {
     hashes: Vec<u64>,
     placed: bool,
 }
+
+/// Rows that room is made for at once, so that it is seldom made.
+const ROWS_AT_ONCE: usize = 8;
 
 /// What happened to one strip of rows in this tick; a bit a row.
 #[derive(Clone, Copy, Default, Debug)]
@@ -314,6 +318,27 @@ impl DraftTable {
                 .all(|(old, new)| Arc::ptr_eq(old, new))
     }
 
+    /// The heads of a strip's rows.
+    pub fn heads_of(&self, strip: usize) -> &[Head] {
+        &self.heads[self.rows_of(strip, 1)]
+    }
+
+    /// Their lanes, row after row.
+    pub fn lanes_of(&self, strip: usize) -> &[i32] {
+        &self.lanes[self.rows_of(strip, self.lane_count)]
+    }
+
+    /// Their texts, row after row.
+    pub fn texts_of(&self, strip: usize) -> &[Arc<str>] {
+        &self.texts[self.rows_of(strip, self.text_count)]
+    }
+
+    /// Where a strip's rows lie in a list that has so many entries a row.
+    fn rows_of(&self, strip: usize, entries: usize) -> Range<usize> {
+        let end = ((strip + 1) * STRIP_ROWS).min(self.heads.len());
+        strip * STRIP_ROWS * entries..end * entries
+    }
+
     #[inline]
     fn mark_put(&mut self, id: EntityId) {
         let slot = id.slot as usize;
@@ -329,8 +354,8 @@ impl DraftTable {
         if slots <= self.heads.len() {
             return;
         }
+        let slots = slots.next_multiple_of(ROWS_AT_ONCE);
         let strips = slots.div_ceil(STRIP_ROWS);
-        let slots = strips * STRIP_ROWS;
         self.strips.resize(strips, StripNow::default());
         self.heads.resize(slots, Head::default());
         self.hashes.resize(slots, 0);

@@ -106,8 +106,7 @@ impl Frame {
     pub fn entities(&self, kind: KindId) -> impl Iterator<Item = EntityId> {
         let table = self.tables.get(kind.index());
         let heads = table.into_iter().flat_map(Table::heads);
-        (0..)
-            .zip(heads)
+        heads
             .filter(|(_, head)| head.generation != 0)
             .map(move |(slot, head)| EntityId {
                 kind,

@@ -92,6 +92,12 @@ impl History {
         self.frames.push_back(frame);
     }
 
+    /// Asks for what the next publication will touch first; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        let ends = [self.frames.front(), self.frames.back()];
+        ends.into_iter().flatten().for_each(tickwire_prefetch::near);
+    }
+
     /// The newest frame; `None` before the first publication.
     #[must_use]
     pub fn newest(&self) -> Option<&Frame> {

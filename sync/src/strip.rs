@@ -1,7 +1,8 @@
 //! Strips: what frames are made of.
 //!
 //! 64 rows of one kind in slot order, shared by all frames in which none of them changed. So a world at rest costs its
-//! history a pointer for 64 rows, and two frames can be seen to agree without a look at the rows.
+//! history a pointer for 64 rows, and two frames can be seen to agree without a look at the rows. The last strip of a kind is
+//! shorter: a small room has one of each kind, and many small rooms share a processor's cache.
 
 use crate::draft::DraftTable;
 use crate::grid::CellId;
@@ -27,10 +28,10 @@ impl Default for Head {
     }
 }
 
-/// 64 rows of one kind.
-#[derive(Clone, Debug)]
+/// Up to 64 rows of one kind.
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Strip {
-    pub heads: [Head; STRIP_ROWS],
+    pub heads: Vec<Head>,
     /// Row after row: a row is compared, copied and encoded as a whole.
     pub lanes: Vec<i32>,
     /// Row after row. Texts change seldom, so most strips share theirs with the one before.
@@ -52,9 +53,11 @@ impl Table {
         self.strips.get(strip)?.heads.get(row)
     }
 
-    /// The heads of all rows by slot, those of vacant ones included.
-    pub fn heads(&self) -> impl Iterator<Item = &Head> {
-        self.strips.iter().flat_map(|strip| &strip.heads)
+    /// Slots and heads of all rows, those of vacant ones included.
+    pub fn heads(&self) -> impl Iterator<Item = (u32, &Head)> {
+        let starts = (0_u32..).step_by(STRIP_ROWS);
+        let strips = starts.zip(&self.strips);
+        strips.flat_map(|(start, strip)| (start..).zip(&strip.heads))
     }
 
     pub fn lanes(&self, slot: u32) -> &[i32] {
@@ -90,7 +93,10 @@ impl Table {
             match old {
                 Some(old) if now.changed == 0 => self.share(index, old, spare),
                 _ => {
-                    let texts = old.filter(|_| now.retold == 0).map(|old| &old.texts);
+                    let is_told = |old: &&Arc<Strip>| {
+                        now.retold == 0 && old.texts.len() == draft.texts_of(index).len()
+                    };
+                    let texts = old.filter(is_told).map(|old| &old.texts);
                     self.write(index, draft, texts, spare);
                 }
             }
@@ -119,37 +125,25 @@ impl Table {
         texts: Option<&Arc<[Arc<str>]>>,
         spare: &mut Vec<Arc<Strip>>,
     ) {
-        let rows =
-            |columns: usize| index * STRIP_ROWS * columns..(index + 1) * STRIP_ROWS * columns;
-        let (heads, lanes) = (&draft.heads[rows(1)], &draft.lanes[rows(draft.lane_count)]);
         let texts = || match texts {
             Some(texts) => Arc::clone(texts),
-            None => Arc::from(&draft.texts[rows(draft.text_count)]),
+            None => Arc::from(draft.texts_of(index)),
         };
         let mine = self.strips.get_mut(index).and_then(Arc::get_mut);
         if mine.is_none() {
-            let free = spare.pop().unwrap_or_else(Strip::vacant);
+            let free = spare.pop().unwrap_or_default();
             match self.strips.get_mut(index) {
                 Some(shared) => *shared = free,
                 None => self.strips.push(free),
             }
         }
         if let Some(strip) = Arc::get_mut(&mut self.strips[index]) {
-            strip.heads.copy_from_slice(heads);
+            strip.heads.clear();
+            strip.heads.extend_from_slice(draft.heads_of(index));
             strip.lanes.clear();
-            strip.lanes.extend_from_slice(lanes);
+            strip.lanes.extend_from_slice(draft.lanes_of(index));
             strip.texts = texts();
         }
-    }
-}
-
-impl Strip {
-    fn vacant() -> Arc<Self> {
-        Arc::new(Self {
-            heads: [Head::default(); STRIP_ROWS],
-            lanes: Vec::new(),
-            texts: Arc::default(),
-        })
     }
 }
 

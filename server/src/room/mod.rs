@@ -198,6 +198,7 @@ impl<L: Link> Room<L> {
     /// The same, but no player is shown it: the next tick is made at once.
     pub fn tick_unseen(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
         let published = self.step_to(tick, now, &clock);
+        self.improve_tables();
         self.note_unseen(now);
         self.stats.phases.send = clock().since(published);
     }
@@ -206,6 +207,7 @@ impl<L: Link> Room<L> {
     fn step_to(&mut self, tick: Tick, now: Micros, clock: &impl Fn() -> Micros) -> Micros {
         self.tick = tick;
         let started = clock();
+        self.history.prefetch();
         self.take_inputs(now);
         let taken = clock();
         self.step();

@@ -21,10 +21,11 @@ impl<'a> BitWriter<'a> {
     pub fn put(&mut self, bits: u32, count: u32) {
         self.waiting |= u64::from(bits) << self.count;
         self.count += count;
-        while self.count >= 8 {
-            self.out.push(self.waiting as u8);
-            self.waiting >>= 8;
-            self.count -= 8;
+        if self.count >= 32 {
+            self.out
+                .extend_from_slice(&(self.waiting as u32).to_le_bytes());
+            self.waiting >>= 32;
+            self.count -= 32;
         }
     }
 
@@ -58,9 +59,9 @@ impl<'a> BitWriter<'a> {
 
     /// Pads with zeros to a whole byte.
     pub fn finish(self) {
-        if self.count > 0 {
-            self.out.push(self.waiting as u8);
-        }
+        let bytes = self.count.div_ceil(8) as usize;
+        self.out
+            .extend_from_slice(&self.waiting.to_le_bytes()[..bytes]);
     }
 }
 

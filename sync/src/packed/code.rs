@@ -4,6 +4,7 @@
 //! limited to [`MAX_LENGTH`] bits. Every symbol has a code, so every residual can be written under every table.
 
 use super::bits::{BitReader, BitWriter};
+use std::sync::OnceLock;
 
 /// Symbols: 16 for the values 0 to 15, then one for each bit length from 5 to 32.
 pub(super) const SYMBOLS: usize = 16 + 28;
@@ -14,14 +15,17 @@ pub(super) const MAX_LENGTH: u32 = 11;
 pub(super) type Counts = [u32; SYMBOLS];
 
 /// See the module's head.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Code {
     lengths: [u8; SYMBOLS],
     /// Bit-reversed, as bits are written from the lowest.
     codes: [u16; SYMBOLS],
-    /// For each value of the next `MAX_LENGTH` bits: symbol and length.
-    lookup: Vec<(u8, u8)>,
+    /// Made for the first residual that is read: who only writes has many codes and needs none.
+    lookup: OnceLock<Lookup>,
 }
+
+/// For each value of the next `MAX_LENGTH` bits: symbol and length.
+type Lookup = Box<[(u8, u8)]>;
 
 impl Code {
     /// The best code for these counts.
@@ -64,24 +68,29 @@ impl Code {
             return None;
         }
         let mut codes = [0; SYMBOLS];
-        let mut lookup = vec![(0, 0); 1 << MAX_LENGTH];
         let mut next = 0_u32;
         for length in 1..=MAX_LENGTH {
             next <<= 1;
             for symbol in (0..SYMBOLS).filter(|symbol| u32::from(lengths[*symbol]) == length) {
-                let code = next.reverse_bits() >> (32 - length);
-                codes[symbol] = code as u16;
-                for rest in 0..1 << (MAX_LENGTH - length) {
-                    lookup[(code | rest << length) as usize] = (symbol as u8, length as u8);
-                }
+                codes[symbol] = (next.reverse_bits() >> (32 - length)) as u16;
                 next += 1;
             }
         }
         Some(Self {
             lengths,
             codes,
-            lookup,
+            lookup: OnceLock::new(),
         })
+    }
+
+    fn lookup(&self) -> Lookup {
+        let mut lookup = vec![(0, 0); 1 << MAX_LENGTH];
+        for (symbol, (code, length)) in self.codes.iter().zip(self.lengths).enumerate() {
+            for rest in 0..1 << (MAX_LENGTH - u32::from(length)) {
+                lookup[usize::from(*code) | rest << length] = (symbol as u8, length);
+            }
+        }
+        lookup.into()
     }
 
     /// A code for residuals around 0, before anything is known of a lane.
@@ -105,7 +114,7 @@ impl Code {
         Self {
             lengths,
             codes: [0; SYMBOLS],
-            lookup: vec![(0, 1); 1 << MAX_LENGTH],
+            lookup: OnceLock::new(),
         }
     }
 
@@ -140,7 +149,8 @@ impl Code {
 
     /// Reads a residual.
     pub fn read(&self, from: &mut BitReader<'_>) -> Option<i32> {
-        let (symbol, length) = self.lookup[from.peek(MAX_LENGTH) as usize];
+        let lookup = self.lookup.get_or_init(|| self.lookup());
+        let (symbol, length) = lookup[from.peek(MAX_LENGTH) as usize];
         from.skip(u32::from(length))?;
         let value = match u32::from(symbol) {
             small @ 0..16 => small,
@@ -152,6 +162,15 @@ impl Code {
         Some((value >> 1) as i32 ^ -((value & 1) as i32))
     }
 }
+
+/// The lengths say everything.
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.lengths == other.lengths
+    }
+}
+
+impl Eq for Code {}
 
 fn zigzag(value: i32) -> u32 {
     (value.wrapping_shl(1) ^ (value >> 31)) as u32

@@ -214,12 +214,11 @@ fn columns(
     };
     for (index, lane) in kind.lanes.iter().enumerate() {
         let is_sent = lanes >> index & 1 == 1;
+        let codes = tables.codes(number.index(), index)?;
         for row in rows.iter_mut().filter(|row| row.is_changing(tick)) {
             let is_predicted = row.is_predicted();
             let residual = if is_sent {
-                tables
-                    .code(number.index(), index, is_predicted)?
-                    .read(bits)?
+                codes[usize::from(is_predicted)].read(bits)?
             } else {
                 0
             };

@@ -269,11 +269,12 @@ fn columns(
     }
     let columns = residuals.chunks_exact(changed.len()).enumerate();
     for (lane, column) in columns.filter(|(lane, _)| sent >> lane & 1 == 1) {
+        let Some(codes) = tables.codes(kind, lane) else {
+            continue;
+        };
         for (residual, (_, is_predicted)) in column.iter().zip(&*changed) {
-            if let Some(code) = tables.code(kind, lane, *is_predicted) {
-                let symbol = code.write(*residual, out);
-                tally.residual(kind, lane, *is_predicted, symbol);
-            }
+            let symbol = codes[usize::from(*is_predicted)].write(*residual, out);
+            tally.residual(kind, lane, *is_predicted, symbol);
         }
     }
 }

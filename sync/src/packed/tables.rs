@@ -128,12 +128,9 @@ impl Tables {
         self.kinds.get(kind).map_or(0, |kind| kind.usual_lanes)
     }
 
-    pub(super) fn code(&self, kind: usize, lane: usize, is_predicted: bool) -> Option<&Code> {
-        self.kinds
-            .get(kind)?
-            .codes
-            .get(lane)
-            .map(|codes| &codes[usize::from(is_predicted)])
+    /// A lane's codes without and with prediction.
+    pub(super) fn codes(&self, kind: usize, lane: usize) -> Option<&[Code; 2]> {
+        self.kinds.get(kind)?.codes.get(lane)
     }
 
     /// Better tables for what was encoded since the last call; `None`: there are fewer than `enough` residuals to judge by, or the gain would not pay.

@@ -6,30 +6,32 @@
 //! twice running has more to do than there is time: then only the newest tick is shown to the players, or it would stay late,
 //! and send two snapshots at a time, until somebody leaves.
 
+mod counts;
+mod running;
+
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::IoUring;
-use crate::metrics::{
-    Deferred, InputOutcome, Label as _, Metrics, Phase, ResumeOutcome, ShotOutcome,
-};
+use crate::metrics::Metrics;
 use crate::net::connection::Connection;
-use crate::net::served::{self, Next, Served};
+use crate::net::served::{self, Served};
 use crate::net::together;
 use crate::room::{Hello, Inbox, JoinRefused, Room, RoomStats};
-use serde_json::{Value, json};
+use counts::count;
+use running::Running;
+use serde_json::Value;
+use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
-use tickwire_sync::{Micros, Tick, ViewTick};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tickwire_sync::{Micros, Tick};
 use tokio::sync::oneshot;
 
 /// Late ticks that are made at once, one after the other, before ticks are skipped.
 const MAX_CATCH_UP: u32 = 3;
-/// A room that has been empty for this long ends.
-const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
 /// How often an idle worker shows that it is alive.
 const IDLE: Duration = Duration::from_millis(500);
 /// A room that was late by more than a tick within this time makes its worker late.
@@ -115,7 +117,8 @@ impl Worker {
             receiver,
             metrics,
             pulse: Arc::clone(&pulse),
-            rooms: BTreeMap::new(),
+            rooms: SlotMap::with_key(),
+            names: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
             late_at: None,
         };
@@ -152,38 +155,19 @@ impl Worker {
     }
 }
 
-/// What a room adds to the gauges that all rooms share.
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
-    players: i64,
-    sessions: i64,
-    entities: i64,
-}
-
-struct Running {
-    room: OwnRoom,
-    entry: Arc<RoomEntry>,
-    /// The reading sides of its connections, those included that only close.
-    readers: Vec<Box<dyn Served>>,
-    /// Which of them are over, while they are read.
-    over: Vec<usize>,
-    totals: Totals,
-    /// Whether the last time some ticks were made together, as they were late.
-    caught_up: bool,
-    /// Since when nobody is there.
-    empty_since: Option<Micros>,
-    /// For the list: bytes sent in the running second and in the one before.
-    bytes: u64,
-    bytes_per_second: u64,
+new_key_type! {
+    /// A room of this worker.
+    struct RoomKey;
 }
 
 struct Thread {
     receiver: Receiver<Command>,
     metrics: Arc<Metrics>,
     pulse: Arc<Pulse>,
-    rooms: BTreeMap<String, Running>,
+    rooms: SlotMap<RoomKey, Running>,
+    names: BTreeMap<String, RoomKey>,
     /// When each room's next tick is due.
-    deadlines: BinaryHeap<Reverse<(Micros, String)>>,
+    deadlines: BinaryHeap<Reverse<(Micros, RoomKey)>>,
     late_at: Option<Micros>,
 }
 
@@ -220,10 +204,10 @@ impl Thread {
             .deadlines
             .peek()
             .is_some_and(|Reverse((due, _))| *due <= now());
-        let Some(Reverse((due, name))) = is_due.then(|| self.deadlines.pop()).flatten() else {
+        let Some(Reverse((due, key))) = is_due.then(|| self.deadlines.pop()).flatten() else {
             return;
         };
-        let Some(running) = self.rooms.get_mut(&name) else {
+        let Some(running) = self.rooms.get_mut(key) else {
             return;
         };
         let started = now();
@@ -271,9 +255,9 @@ impl Thread {
         let is_over = running.is_over(now());
         self.note_lateness(now());
         if is_over {
-            self.end(&name);
+            self.end(key);
         } else {
-            self.deadlines.push(Reverse((next, name)));
+            self.deadlines.push(Reverse((next, key)));
         }
     }
 
@@ -287,8 +271,10 @@ impl Thread {
         }
     }
 
-    fn end(&mut self, name: &str) {
-        if let Some(mut running) = self.rooms.remove(name) {
+    fn end(&mut self, key: RoomKey) {
+        if let Some(mut running) = self.rooms.remove(key) {
+            let name = running.room.name();
+            self.names.remove(name);
             tracing::info!(room = name, tick = running.room.tick_now().0, "room ended");
             let nothing = RoomStats::default();
             running.note(&nothing, &self.metrics, 1, 2);
@@ -302,20 +288,11 @@ impl Thread {
                 tracing::info!(room = room.name(), "room opened");
                 let next =
                     Micros(room.ticks().due_us(room.tick_now().next()).max(0.0).ceil() as u64);
-                self.deadlines.push(Reverse((next, room.name().to_owned())));
+                let name = room.name().to_owned();
+                let key = self.rooms.insert(Running::new(*room, entry, now()));
+                self.names.insert(name, key);
+                self.deadlines.push(Reverse((next, key)));
                 self.metrics.rooms.inc();
-                let running = Running {
-                    entry,
-                    readers: Vec::new(),
-                    over: Vec::new(),
-                    totals: Totals::default(),
-                    caught_up: false,
-                    empty_since: Some(now()),
-                    bytes: 0,
-                    bytes_per_second: 0,
-                    room: *room,
-                };
-                self.rooms.insert(running.room.name().to_owned(), running);
             }
             Command::Join {
                 room,
@@ -323,17 +300,14 @@ impl Thread {
                 connection,
                 inbox,
             } => self.join(&room, &hello, &connection, inbox),
-            Command::Read { room, reader } => match self.rooms.get_mut(&room) {
+            Command::Read { room, reader } => match self.room_mut(&room) {
                 Some(running) => running.readers.push(reader),
                 // Its join was refused a moment ago.
                 None => served::end(reader),
             },
             Command::Notice { text, room, answer } => {
                 let told = match &room {
-                    Some(room) => self
-                        .rooms
-                        .get(room)
-                        .map(|running| running.room.notice(&text)),
+                    Some(room) => self.room(room).map(|running| running.room.notice(&text)),
                     None => Some(
                         self.rooms
                             .values()
@@ -344,10 +318,11 @@ impl Thread {
                 let _ = answer.send(told);
             }
             Command::State { room, answer } => {
-                let _ = answer.send(self.rooms.get(&room).map(|running| running.room.state()));
+                let _ = answer.send(self.room(&room).map(|running| running.room.state()));
             }
             Command::List { answer } => {
-                let _ = answer.send(self.rooms.values().map(Running::line).collect());
+                let rooms = self.names.values().filter_map(|key| self.rooms.get(*key));
+                let _ = answer.send(rooms.map(Running::line).collect());
             }
             Command::Goodbye {
                 reason,
@@ -362,8 +337,16 @@ impl Thread {
         }
     }
 
+    fn room(&self, name: &str) -> Option<&Running> {
+        self.rooms.get(*self.names.get(name)?)
+    }
+
+    fn room_mut(&mut self, name: &str) -> Option<&mut Running> {
+        self.rooms.get_mut(*self.names.get(name)?)
+    }
+
     fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
-        let Some(running) = self.rooms.get_mut(room) else {
+        let Some(running) = self.room_mut(room) else {
             // The lobby keeps a room from ending while somebody is on the way, so this is a bug, and not the player's fault.
             connection.close(&Close::new(
                 CloseCode::Full,
@@ -388,121 +371,5 @@ impl Thread {
                 connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));
             }
         }
-    }
-}
-
-impl Running {
-    /// Reads what has come on the room's connections: once a tick and just before it, so that no input is early or late by more
-    /// than its own way, and without a wake-up for each.
-    fn read(&mut self) {
-        let over = &mut self.over;
-        together::read(&mut self.readers, Instant::now(), |index, next| {
-            if next == Next::Over {
-                over.push(index);
-            }
-        });
-        for index in over.drain(..).rev() {
-            served::end(self.readers.swap_remove(index));
-        }
-    }
-
-    fn note(&mut self, stats: &RoomStats, metrics: &Metrics, tick: u32, tick_rate: u32) {
-        let totals = Totals {
-            players: stats.players as i64,
-            sessions: stats.sessions as i64,
-            entities: stats.entities as i64,
-        };
-        metrics.players.add(totals.players - self.totals.players);
-        metrics.sessions.add(totals.sessions - self.totals.sessions);
-        metrics.entities.add(totals.entities - self.totals.entities);
-        self.totals = totals;
-        self.bytes += stats.snapshot_bytes;
-        if tick.is_multiple_of(tick_rate) {
-            self.bytes_per_second = std::mem::take(&mut self.bytes);
-        }
-    }
-
-    /// Whether the room has been empty for long. If so, the lobby hears of it before anyone else can join.
-    fn is_over(&mut self, now: Micros) -> bool {
-        if !self.room.sessions().is_empty() {
-            self.empty_since = None;
-            return false;
-        }
-        let since = *self.empty_since.get_or_insert(now);
-        if now.since(since) < EMPTY_ROOM_LIFE {
-            return false;
-        }
-        let mut has_ended = self
-            .entry
-            .has_ended
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
-        *has_ended
-    }
-
-    fn line(&self) -> Value {
-        json!({
-            "room": self.room.name(),
-            "players": self.totals.players,
-            "sessions": self.totals.sessions,
-            "tick": self.room.tick_now().0,
-            "bytes_per_second": self.bytes_per_second,
-        })
-    }
-}
-
-/// Adds a tick's counts to the metrics.
-fn count(metrics: &Metrics, stats: &RoomStats, tick_us: f64) {
-    let seconds = |span: Micros| span.0 as f64 / 1e6;
-    let phases = stats.phases;
-    let parts = [
-        (Phase::Input, phases.input),
-        (Phase::Step, phases.step),
-        (Phase::Publish, phases.publish),
-        (Phase::Encode, phases.encode),
-        (Phase::Send, phases.send),
-    ];
-    for (phase, span) in parts {
-        metrics.phase.get(phase).observe(seconds(span));
-    }
-    let add = |counter: &prometheus::IntCounter, count: u64| {
-        if count > 0 {
-            counter.inc_by(count);
-        }
-    };
-    add(&metrics.snapshots_sent, stats.snapshots);
-    add(&metrics.snapshot_bytes, stats.snapshot_bytes);
-    add(&metrics.blocks_encoded, stats.blocks_encoded);
-    add(&metrics.cells_held, stats.cells_held);
-    add(&metrics.blocks_reused, stats.blocks_reused);
-    add(&metrics.view_mismatches, stats.view_mismatches);
-    for outcome in InputOutcome::ALL {
-        add(metrics.inputs.get(*outcome), stats.inputs[outcome.index()]);
-    }
-    for outcome in ResumeOutcome::ALL {
-        add(
-            metrics.resumes.get(*outcome),
-            stats.resumes[outcome.index()],
-        );
-    }
-    for reason in Deferred::ALL {
-        add(
-            metrics.snapshots_deferred.get(*reason),
-            stats.deferred[reason.index()],
-        );
-    }
-    for shot in &stats.shots {
-        let label = match shot.outcome {
-            tickwire_game::ShotOutcome::Hit => ShotOutcome::Hit,
-            tickwire_game::ShotOutcome::Miss => ShotOutcome::Miss,
-        };
-        metrics.shots.get(label).inc();
-        if shot.was_clamped {
-            metrics.shots.get(ShotOutcome::Clamped).inc();
-        }
-        metrics
-            .rewind
-            .observe(shot.rewound as f64 / ViewTick::FRACTIONS as f64 * tick_us / 1e6);
     }
 }

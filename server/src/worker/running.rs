@@ -1,0 +1,119 @@
+//! A room that is being ticked, with the connections that are read for it.
+
+use super::{OwnRoom, RoomEntry};
+use crate::metrics::Metrics;
+use crate::net::served::{self, Next, Served};
+use crate::net::together;
+use crate::room::RoomStats;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+use tickwire_sync::Micros;
+
+/// A room that has been empty for this long ends.
+const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
+
+/// What a room adds to the gauges that all rooms share.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    players: i64,
+    sessions: i64,
+    entities: i64,
+}
+
+/// See the module's head.
+pub(super) struct Running {
+    pub room: OwnRoom,
+    pub entry: Arc<RoomEntry>,
+    /// The reading sides of its connections, those included that only close.
+    pub readers: Vec<Box<dyn Served>>,
+    /// Which of them are over, while they are read.
+    over: Vec<usize>,
+    totals: Totals,
+    /// Whether the last time some ticks were made together, as they were late.
+    pub caught_up: bool,
+    /// Since when nobody is there.
+    pub empty_since: Option<Micros>,
+    /// For the list: bytes sent in the running second and in the one before.
+    bytes: u64,
+    bytes_per_second: u64,
+}
+
+impl Running {
+    /// A room in which nobody is yet.
+    pub fn new(room: OwnRoom, entry: Arc<RoomEntry>, now: Micros) -> Self {
+        Self {
+            room,
+            entry,
+            readers: Vec::new(),
+            over: Vec::new(),
+            totals: Totals::default(),
+            caught_up: false,
+            empty_since: Some(now),
+            bytes: 0,
+            bytes_per_second: 0,
+        }
+    }
+
+    /// Reads what has come on the room's connections: once a tick and just before it, so that no input is early or late by more
+    /// than its own way, and without a wake-up for each.
+    pub fn read(&mut self) {
+        let over = &mut self.over;
+        together::read(&mut self.readers, Instant::now(), |index, next| {
+            if next == Next::Over {
+                over.push(index);
+            }
+        });
+        for index in over.drain(..).rev() {
+            served::end(self.readers.swap_remove(index));
+        }
+    }
+
+    /// Takes over what a tick counted, into the gauges too.
+    pub fn note(&mut self, stats: &RoomStats, metrics: &Metrics, tick: u32, tick_rate: u32) {
+        let totals = Totals {
+            players: stats.players as i64,
+            sessions: stats.sessions as i64,
+            entities: stats.entities as i64,
+        };
+        metrics.players.add(totals.players - self.totals.players);
+        metrics.sessions.add(totals.sessions - self.totals.sessions);
+        metrics.entities.add(totals.entities - self.totals.entities);
+        self.totals = totals;
+        self.bytes += stats.snapshot_bytes;
+        if tick.is_multiple_of(tick_rate) {
+            self.bytes_per_second = std::mem::take(&mut self.bytes);
+        }
+    }
+
+    /// Whether the room has been empty for long. If so, the lobby hears of it before anyone else can join.
+    pub fn is_over(&mut self, now: Micros) -> bool {
+        if !self.room.sessions().is_empty() {
+            self.empty_since = None;
+            return false;
+        }
+        let since = *self.empty_since.get_or_insert(now);
+        if now.since(since) < EMPTY_ROOM_LIFE {
+            return false;
+        }
+        let mut has_ended = self
+            .entry
+            .has_ended
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
+        *has_ended
+    }
+
+    /// The room's line in the list of rooms.
+    pub fn line(&self) -> Value {
+        json!({
+            "room": self.room.name(),
+            "players": self.totals.players,
+            "sessions": self.totals.sessions,
+            "tick": self.room.tick_now().0,
+            "bytes_per_second": self.bytes_per_second,
+        })
+    }
+}
