@@ -81,7 +81,7 @@ impl Batch {
         };
         // SAFETY: sockets and bytes are borrowed until this function returns, and no entry waits.
         unsafe { self.run(sends.iter().map(entry)) };
-        for (index, (send, result)) in sends.iter().zip(self.results).enumerate() {
+        for (index, (send, result)) in sends.iter().zip(&self.results).enumerate() {
             let result = result.map_or_else(|| send_alone(send), to_result);
             took(index, result);
         }
@@ -95,7 +95,8 @@ impl Batch {
         // SAFETY: for both types all bits 0 are a value: null pointers and lengths of 0.
         let (mut vectors, mut messages): ([iovec; MOST], [msghdr; MOST]) =
             unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-        for (index, (vector, message)) in vectors.iter_mut().zip(&mut messages).enumerate() {
+        let places = vectors.iter_mut().zip(&mut messages);
+        for (index, (vector, message)) in places.take(sockets.len()).enumerate() {
             // SAFETY: there are as many spaces as messages; only addresses are taken.
             let (bytes, control) = unsafe {
                 let space = spaces.add(index);

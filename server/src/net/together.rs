@@ -161,7 +161,7 @@ impl Together {
         });
         let mut results: ArrayVec<io::Result<usize>, MOST> = ArrayVec::new();
         self.batch.send(sends, |_, result| results.push(result));
-        for (mut part, result) in parts.into_iter().zip(results) {
+        for (mut part, result) in parts.drain(..).zip(results.drain(..)) {
             let socket = part.connection.socket();
             let outcome = part.outbox.took(socket, &self.wire[part.wire], result);
             group[part.index].outcome = outcome;

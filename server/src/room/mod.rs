@@ -21,11 +21,9 @@ pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
 use crate::metrics::InputOutcome;
-use arrayvec::ArrayVec;
 use messages::{chat_message, game_message};
 use prost::Message as _;
 use session::SessionTurns;
-use snapshots::{Built, SENT_TOGETHER};
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
@@ -34,11 +32,9 @@ use tickwire_proto::v1;
 use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
-use tickwire_sync::fill::Fill;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::input_buffer::Taken;
 use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::snapshot::Snapshot;
 use tickwire_sync::window::WindowPolicy;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
 
@@ -75,8 +71,6 @@ pub struct Room<L> {
     tick: Tick,
     history: History,
     memo: BlockMemo,
-    snapshot: Snapshot,
-    fill: Fill,
     events: Events,
     messages: Messages,
     shots: Shots,
@@ -90,11 +84,6 @@ pub struct Room<L> {
     map: Vec<u8>,
     stats: RoomStats,
     arrived: Vec<Arrived>,
-    /// The beat of the tick that is being sent.
-    beat: Vec<u8>,
-    /// Snapshots that are built and not sent yet, and their bytes.
-    built: ArrayVec<Built, SENT_TOGETHER>,
-    built_bytes: Vec<u8>,
 }
 
 impl<L: Link> Room<L> {
@@ -112,8 +101,6 @@ impl<L: Link> Room<L> {
             name: name.to_owned(),
             history: History::new(Arc::clone(&schema), MIN_FRAMES),
             memo: BlockMemo::new(&schema),
-            snapshot: Snapshot::default(),
-            fill: Fill::default(),
             events: Events::default(),
             messages: Messages::default(),
             shots: Shots::default(),
@@ -124,9 +111,6 @@ impl<L: Link> Room<L> {
             map: game.map(),
             stats: RoomStats::default(),
             arrived: Vec::new(),
-            beat: Vec::new(),
-            built: ArrayVec::new(),
-            built_bytes: Vec::new(),
             settings,
             schema,
             ticks,

@@ -9,18 +9,20 @@ use super::{Room, Session};
 use crate::metrics::Deferred;
 use crate::net::connection::SendOutcome;
 use arrayvec::ArrayVec;
+use std::cell::RefCell;
 use std::ops::Range;
 use tickwire_prefetch as prefetch;
 use tickwire_sync::Micros;
-use tickwire_sync::snapshot::Header;
+use tickwire_sync::fill::Fill;
+use tickwire_sync::snapshot::{Header, Snapshot};
 use tickwire_sync::view::Sight;
 
 /// Snapshots that are sent together. The first one waits while the others are built, some 50 us.
-pub(super) const SENT_TOGETHER: usize = 64;
+const SENT_TOGETHER: usize = 64;
 
 /// A snapshot that is to be sent.
 #[derive(Debug)]
-pub(super) struct Built {
+struct Built {
     /// Whose, as an index.
     session: usize,
     header: Header,
@@ -31,10 +33,31 @@ pub(super) struct Built {
     cells_held: u64,
 }
 
+/// What snapshots are built in. Nothing of it lasts beyond a tick, so all rooms of a thread share one, which is near when the next
+/// room's turn comes.
+#[derive(Default)]
+struct Sending {
+    /// The tick's beat.
+    beat: Vec<u8>,
+    snapshot: Snapshot,
+    fill: Fill,
+    /// Snapshots that are built and not sent yet, and their bytes.
+    built: ArrayVec<Built, SENT_TOGETHER>,
+    bytes: Vec<u8>,
+}
+
+thread_local! {
+    static SENDING: RefCell<Sending> = RefCell::default();
+}
+
 impl<L: Link> Room<L> {
     /// Sends each session what brings it to the newest frame, as far as its window and its socket take it.
     pub(super) fn send_snapshots(&mut self, now: Micros) {
-        beat(self.tick, now, &mut self.beat);
+        SENDING.with_borrow_mut(|sending| self.send_with(sending, now));
+    }
+
+    fn send_with(&mut self, sending: &mut Sending, now: Micros) {
+        beat(self.tick, now, &mut sending.beat);
         let count = self.sessions.len();
         // Whoever is first gets the freshest snapshots, so everybody is in turn.
         let first = if count == 0 {
@@ -50,31 +73,39 @@ impl<L: Link> Room<L> {
                 Session::prefetch_own_for_snapshot,
                 Session::prefetch_snapshot,
             );
-            self.build_snapshot(index, now);
-            if self.built.is_full() {
-                self.send_built(now);
+            self.build_snapshot(sending, index, now);
+            if sending.built.is_full() {
+                self.send_built(sending, now);
             }
         }
-        self.send_built(now);
+        self.send_built(sending, now);
     }
 
     /// What is due with this tick though no snapshot goes out.
     pub(super) fn note_unseen(&mut self, now: Micros) {
-        beat(self.tick, now, &mut self.beat);
         let tick_rate = self.settings.tick_rate;
         self.stats.players = 0;
+        let mut bytes = Vec::new();
+        beat(self.tick, now, &mut bytes);
         for session in self.sessions.iter_mut().filter(|one| one.is_connected()) {
             self.stats.players += 1;
             self.stats.count_deferred(Deferred::Late);
             session.owe_view_hash(self.tick, tick_rate);
             if session.beat_is_due(self.tick, tick_rate) {
-                session.send(&self.beat);
+                session.send(&bytes);
             }
         }
     }
 
     /// Builds one session's snapshot, if it may have one now.
-    fn build_snapshot(&mut self, index: usize, now: Micros) {
+    fn build_snapshot(&mut self, sending: &mut Sending, index: usize, now: Micros) {
+        let Sending {
+            beat,
+            snapshot,
+            fill,
+            built,
+            bytes,
+        } = sending;
         let session = &mut self.sessions[index];
         if !session.is_connected() {
             return;
@@ -87,14 +118,14 @@ impl<L: Link> Room<L> {
         if !session.window.may_send(now) {
             self.stats.count_deferred(Deferred::Window);
             if with_beat {
-                session.send(&self.beat);
+                session.send(beat);
             }
             return;
         }
         let header = session.header();
         match session.window.fill() {
-            None => self.fill.everything(),
-            Some(bytes) => self.fill.choose(
+            None => fill.everything(),
+            Some(bytes) => fill.choose(
                 &session.view,
                 &self.history,
                 &mut self.memo,
@@ -103,35 +134,37 @@ impl<L: Link> Room<L> {
                 bytes,
             ),
         }
-        self.snapshot.build(
+        snapshot.build(
             &mut session.view,
             &self.history,
             &mut self.memo,
             session.encoding,
             header,
-            |cell| self.fill.holds(cell),
+            |cell| fill.holds(cell),
         );
-        let start = self.built_bytes.len();
-        for part in self.snapshot.parts(&self.memo) {
-            self.built_bytes.extend_from_slice(part);
+        let start = bytes.len();
+        for part in snapshot.parts(&self.memo) {
+            bytes.extend_from_slice(part);
         }
-        self.built.push(Built {
+        built.push(Built {
             session: index,
             header,
             with_beat,
-            bytes: start..self.built_bytes.len(),
-            cells_held: self.fill.held_count() as u64,
+            bytes: start..bytes.len(),
+            cells_held: fill.held_count() as u64,
         });
     }
 
     /// Sends what was built, and notes what the sockets took.
-    fn send_built(&mut self, now: Micros) {
+    fn send_built(&mut self, sending: &mut Sending, now: Micros) {
+        let Sending {
+            beat, built, bytes, ..
+        } = sending;
         // A link goes only between ticks; this keeps messages and what became of them in step whatever happens.
-        self.built
-            .retain(|built| self.sessions[built.session].link.is_some());
-        let to_send = self.built.iter().filter_map(|built| {
-            let beat = built.with_beat.then_some(&*self.beat);
-            let snapshot = &self.built_bytes[built.bytes.clone()];
+        built.retain(|built| self.sessions[built.session].link.is_some());
+        let to_send = built.iter().filter_map(|built| {
+            let beat = built.with_beat.then_some(&**beat);
+            let snapshot = &bytes[built.bytes.clone()];
             Some(ToSend {
                 link: &**self.sessions[built.session].link.as_ref()?,
                 messages: beat.into_iter().chain([snapshot]).collect(),
@@ -144,30 +177,30 @@ impl<L: Link> Room<L> {
             to_send.iter().map(|one| one.outcome).collect();
         drop(to_send);
         let sessions = &mut self.sessions;
-        for (index, (built, outcome)) in self.built.iter().zip(outcomes).enumerate() {
-            if let Some(ahead) = self.built.get(index + 2) {
+        for (index, (one, outcome)) in built.iter().zip(outcomes).enumerate() {
+            if let Some(ahead) = built.get(index + 2) {
                 sessions[ahead.session].prefetch_sent();
             }
-            let session = &mut sessions[built.session];
+            let session = &mut sessions[one.session];
             match outcome {
                 SendOutcome::Sent => {
-                    let bytes = built.bytes.len();
-                    session.sent(&self.history, bytes, built.header, now);
+                    let length = one.bytes.len();
+                    session.sent(&self.history, length, one.header, now);
                     self.stats.snapshots += 1;
-                    self.stats.cells_held += built.cells_held;
-                    self.stats.snapshot_bytes += bytes as u64;
+                    self.stats.cells_held += one.cells_held;
+                    self.stats.snapshot_bytes += length as u64;
                 }
                 SendOutcome::WouldBlock => {
                     self.stats.count_deferred(Deferred::Socket);
-                    if built.with_beat {
-                        session.send(&self.beat);
+                    if one.with_beat {
+                        session.send(beat);
                     }
                 }
                 // The reading side says so soon, in the inbox.
                 SendOutcome::Closed => {}
             }
         }
-        self.built.clear();
-        self.built_bytes.clear();
+        built.clear();
+        bytes.clear();
     }
 }
