@@ -176,6 +176,9 @@ impl Waits {
     }
 
     fn join(&mut self, others: &Self) {
+        if others.count == 0 {
+            return;
+        }
         self.count += others.count;
         self.least = self.least.min(others.least);
         // The longest come first, so that few are looked at.

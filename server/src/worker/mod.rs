@@ -174,9 +174,10 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         loop {
-            self.pulse.alive.store(now().0, Ordering::Relaxed);
+            let alive = now();
+            self.pulse.alive.store(alive.0, Ordering::Relaxed);
             let pause = match self.deadlines.peek() {
-                Some(Reverse((due, _))) => Duration::from_micros(due.since(now()).0),
+                Some(Reverse((due, _))) => Duration::from_micros(due.since(alive).0),
                 None => IDLE,
             };
             let command = match pause {
@@ -200,17 +201,17 @@ impl Thread {
 
     /// Makes the tick that is due, if one is.
     fn tick_next(&mut self) {
+        let started = now();
         let is_due = self
             .deadlines
             .peek()
-            .is_some_and(|Reverse((due, _))| *due <= now());
+            .is_some_and(|Reverse((due, _))| *due <= started);
         let Some(Reverse((due, key))) = is_due.then(|| self.deadlines.pop()).flatten() else {
             return;
         };
         let Some(running) = self.rooms.get_mut(key) else {
             return;
         };
-        let started = now();
         let ticks = running.room.ticks();
         // The tick that the time asks for; those before it that were missed are made too, if they are few.
         let wanted = Tick(ticks.ticks_at(started.0 as f64).max(0.0) as u32)
@@ -244,16 +245,17 @@ impl Thread {
             let mut stats = running.room.take_stats();
             stats.phases.input = stats.phases.input.plus(read.since(began));
             self.metrics.ticks.inc();
+            let ended = now();
             self.metrics
                 .tick_duration
-                .observe(now().since(began).0 as f64 / 1e6);
+                .observe(ended.since(began).0 as f64 / 1e6);
             count(&self.metrics, &stats, ticks.tick_us());
             running.note(&stats, &self.metrics, tick, ticks.tick_rate);
-            began = now();
+            began = ended;
         }
         let next = Micros(ticks.due_us(wanted.next()).max(0.0).ceil() as u64);
-        let is_over = running.is_over(now());
-        self.note_lateness(now());
+        let is_over = running.is_over(began);
+        self.note_lateness(began);
         if is_over {
             self.end(key);
         } else {
