@@ -170,7 +170,8 @@ impl Inbox {
     pub fn put(&self, message: Arrived) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // The end must always find its place.
-        if waiting.others.len() >= MAX_WAITING && message != Arrived::Gone {
+        let count = usize::from(waiting.first.is_some()) + waiting.others.len();
+        if count >= MAX_WAITING && message != Arrived::Gone {
             return false;
         }
         if waiting.first.is_none() {
@@ -195,6 +196,23 @@ mod tests {
     use proptest::prelude::*;
     use prost::Message as _;
     use tickwire_proto::v1::{self, client_message::Body};
+
+    #[test]
+    fn so_many_may_wait_in_their_order_and_the_end_always_finds_its_place() {
+        let inbox = Inbox::default();
+        let line = |number: usize| Arrived::Chat(number.to_string());
+        for number in 0..MAX_WAITING {
+            assert!(inbox.put(line(number)));
+        }
+        assert!(!inbox.put(line(MAX_WAITING)));
+        assert!(inbox.put(Arrived::Gone));
+        let mut taken = Vec::new();
+        inbox.take(&mut taken);
+        let expected: Vec<_> = (0..MAX_WAITING).map(line).chain([Arrived::Gone]).collect();
+        assert_eq!(taken, expected);
+        inbox.take(&mut taken);
+        assert_eq!(taken.len(), MAX_WAITING + 1);
+    }
 
     proptest! {
         #[test]
