@@ -47,6 +47,7 @@ fn publish_diff_encode(c: &mut Criterion) {
     group.bench_function("step and publish", |b| b.iter(|| world.step()));
     let (mut memo, mut snapshot) = (BlockMemo::new(world.history.schema()), Snapshot::default());
     let mut view = whole_world(&world.history.schema().grid);
+    let mut message = Vec::new();
     let mut tick = |world: &mut World| {
         world.step();
         snapshot.build(
@@ -58,7 +59,9 @@ fn publish_diff_encode(c: &mut Criterion) {
             |_| false,
         );
         view.sent(&world.history);
-        snapshot.len()
+        message.clear();
+        snapshot.append_to(&memo, &mut message);
+        message.len()
     };
     tick(&mut world);
     group.bench_function("step, publish, diff and encode", |b| {
@@ -83,8 +86,9 @@ fn assembly(c: &mut Criterion) {
     let (mut memo, mut snapshot) = (BlockMemo::new(world.history.schema()), Snapshot::default());
     let grid = world.history.schema().grid;
     let mut views = vec![View::default(); 1000];
+    let mut messages = Vec::new();
     let mut all = |world: &World| {
-        let mut bytes = 0;
+        messages.clear();
         for (index, view) in views.iter_mut().enumerate() {
             look_at(view, &grid, world.place(index));
             snapshot.build(
@@ -96,9 +100,9 @@ fn assembly(c: &mut Criterion) {
                 |_| false,
             );
             view.sent(&world.history);
-            bytes += snapshot.len();
+            snapshot.append_to(&memo, &mut messages);
         }
-        bytes
+        messages.len()
     };
     world.step();
     all(&world);
@@ -136,7 +140,7 @@ fn replica_apply(c: &mut Criterion) {
             |_| false,
         );
         view.sent(&world.history);
-        snapshot.parts(&memo).collect::<Vec<_>>().concat()
+        snapshot.message(&memo)
     };
     let mut replica = Replica::new(world.history.schema().clone());
     let mut headers = HeaderState::default();

@@ -37,8 +37,10 @@ pub fn ahead<T>(all: &[T], index: usize, itself: impl FnOnce(&T), behind: impl F
 #[inline]
 pub fn near<T: ?Sized>(value: &T) {
     let start = std::ptr::from_ref(value).cast::<u8>();
-    for at in (0..size_of_val(value)).step_by(LINE) {
+    let mut at = 0;
+    while at < size_of_val(value) {
         line(start.wrapping_add(at));
+        at += LINE;
     }
 }
 

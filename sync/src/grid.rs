@@ -172,6 +172,28 @@ impl Grid {
         )
     }
 
+    /// The first and the last position of the square at a position, in both directions; the outermost squares have no end.
+    pub(crate) fn around(&self, position: IVec2) -> (IVec2, IVec2) {
+        let square = self.square_at(position).as_i64vec2();
+        let size = i64::from(self.cell_size);
+        let first = self.origin.as_i64vec2() + square * size;
+        let last = first + (size - 1);
+        let along = |square: i64, first: i64, last: i64, count: u32| {
+            let clamp = |at: i64| at.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+            (
+                if square == 0 { i32::MIN } else { clamp(first) },
+                if square + 1 == i64::from(count) {
+                    i32::MAX
+                } else {
+                    clamp(last)
+                },
+            )
+        };
+        let (left, right) = along(square.x, first.x, last.x, self.columns);
+        let (bottom, top) = along(square.y, first.y, last.y, self.rows);
+        (IVec2::new(left, bottom), IVec2::new(right, top))
+    }
+
     pub(crate) fn squares_within(&self, low: IVec2, high: IVec2) -> Squares {
         Squares {
             min: self.square_at(low),

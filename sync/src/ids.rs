@@ -54,8 +54,8 @@ impl ViewTick {
     /// The nearest point to a real number of ticks; negative ones become 0.
     #[must_use]
     pub fn from_ticks(ticks: f64) -> Self {
-        // A float-to-integer `as` saturates, so every input has a defined result.
-        Self((ticks * Self::FRACTIONS as f64).round() as u64)
+        // A float-to-integer `as` cuts the fraction off and saturates, so every input has a defined result.
+        Self((ticks * Self::FRACTIONS as f64 + 0.5) as u64)
     }
 
     /// This point as a real number of ticks.

@@ -93,12 +93,13 @@ impl<const BLOCKS: usize> Jitter<BLOCKS> {
             self.in_stall = grown > STALL || (self.in_stall && gap < BURST_GAP);
         }
         self.newest = Some((tick, at));
-        let parts = |origin: f64| ((lateness - origin) * PARTS).round();
+        let mut parts = (lateness - self.origin) * PARTS;
         // A clock that has jumped by two seconds: nothing of before can be compared with it.
-        if self.is_empty() || parts(self.origin).abs() > f64::from(i16::MAX) {
+        if self.is_empty() || parts.abs() > f64::from(i16::MAX) {
             self.blocks.clear();
             self.latest = Block::default();
             self.origin = lateness;
+            parts = 0.0;
         }
         let kind = if self.in_stall {
             &mut self.latest.stalled
@@ -106,7 +107,8 @@ impl<const BLOCKS: usize> Jitter<BLOCKS> {
             &mut self.latest.punctual
         };
         let pause = tick.since(before).clamp(1, 255);
-        kind.add(parts(self.origin) as i16, pause);
+        // To the nearest. (`round` is a call on processors without SSE 4.1, which builds must not take for granted.)
+        kind.add((parts + 0.5_f64.copysign(parts)) as i16, pause);
         if self.latest.count() == BLOCK {
             self.blocks.push(std::mem::take(&mut self.latest));
             self.look();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tickwire_proto::v1;
 
 /// How blocks are encoded for one connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Encoding {
     /// Protobuf all the way down.
     #[default]
@@ -146,6 +146,8 @@ impl BlockMemo {
         let is_steady = |entry: &&Entry| entry.is_asked && entry.key.base == before.before(1);
         let steady = self.entries.iter().filter(is_steady);
         ahead.extend(steady.map(|entry| entry.key.followed_by(before, newest.tick())));
+        // Cells that lie side by side are mostly asked for together, and are copied together if their blocks do too.
+        ahead.sort_unstable_by_key(|key| (key.encoding, key.cell));
         self.start_tick(newest.tick(), history.schema().grid.cell_count());
         for key in &ahead {
             // Two of last tick's may be followed by the same one.
@@ -159,6 +161,7 @@ impl BlockMemo {
     /// The block for `key` to the history's newest frame: a range for [`Self::bytes`]. Empty where the history is empty.
     ///
     /// A base that the history no longer holds gives a keyframe.
+    #[inline]
     pub fn block(&mut self, history: &History, key: BlockKey) -> Range<usize> {
         let Some(newest) = history.newest() else {
             return 0..0;
@@ -166,9 +169,14 @@ impl BlockMemo {
         if self.tick != Some(newest.tick()) {
             self.start_tick(newest.tick(), history.schema().grid.cell_count());
         }
-        if let Some(block) = self.known(key) {
-            return block;
+        match self.known(key) {
+            Some(block) => block,
+            None => self.block_by_what_is_held(history, key),
         }
+    }
+
+    /// The same for a key that nothing is known for as it stands.
+    fn block_by_what_is_held(&mut self, history: &History, key: BlockKey) -> Range<usize> {
         // What the history no longer holds is as good as nothing: such keys share the keyframe.
         let base = key.base.filter(|tick| history.at(*tick).is_some());
         let previous = key
@@ -219,6 +227,7 @@ impl BlockMemo {
     }
 
     /// Answers a request from what is encoded already.
+    #[inline]
     fn known(&mut self, key: BlockKey) -> Option<Range<usize>> {
         let index = self.find(key)?;
         let entry = &mut self.entries[index];
@@ -227,6 +236,7 @@ impl BlockMemo {
         Some(entry.block.clone())
     }
 
+    #[inline]
     fn find(&self, key: BlockKey) -> Option<usize> {
         let mut next = self.heads[key.cell.index()];
         while let Some(index) = next.checked_sub(1) {

@@ -1,7 +1,6 @@
 //! Snapshots: the message that one client gets, a small header of its own and then slices of shared blocks.
 //!
-//! In: a view, the history, the memo, and what the header says of this player. Out: the parts of one `ServerMessage`, ready
-//! for a single write. Nothing is encoded twice, and nothing is allocated in the steady state.
+//! In: a view, the history, the memo, and what the header says of this player. Out: one `ServerMessage`. Nothing is encoded twice, and nothing is allocated in the steady state.
 
 use crate::grid::CellId;
 use crate::history::History;
@@ -9,7 +8,6 @@ use crate::ids::{PlayerId, Seq, Tick};
 use crate::memo::{BlockMemo, Encoding};
 use crate::view::{Told, View};
 use crate::wire::{self, zigzag};
-use prost::encoding::encode_varint;
 use std::ops::Range;
 use tickwire_proto::v1;
 
@@ -31,11 +29,40 @@ pub struct Header {
 /// One snapshot while it is assembled and sent. Used again for the next client.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    head: Vec<u8>,
     header: Vec<u8>,
-    blocks: Vec<Range<usize>>,
+    blocks: Blocks,
     /// Packed encoding: which cells have a block, a bit each.
     present: Vec<u8>,
+    /// Whether some cells join the view with this snapshot.
+    has_new_cells: bool,
+    /// Whether some stay at their base.
+    has_held_cells: bool,
+}
+
+/// Where a snapshot's blocks are in the memo.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// Those that lie one after the other there are one range: mostly the cells of a row.
+    runs: Vec<Range<usize>>,
+    count: usize,
+    /// Bytes of all of them.
+    length: usize,
+}
+
+impl Blocks {
+    fn clear(&mut self) {
+        self.runs.clear();
+        (self.count, self.length) = (0, 0);
+    }
+
+    fn push(&mut self, block: Range<usize>) {
+        self.count += 1;
+        self.length += block.len();
+        match self.runs.last_mut() {
+            Some(last) if last.end == block.start => last.end = block.end,
+            _ => self.runs.push(block),
+        }
+    }
 }
 
 impl Snapshot {
@@ -52,15 +79,18 @@ impl Snapshot {
     ) {
         self.blocks.clear();
         self.header.clear();
+        self.present.clear();
+        (self.has_new_cells, self.has_held_cells) = (false, false);
         let Some(now) = history.newest() else { return };
         view.dropped.sort_unstable();
-        self.present.clear();
         let mut place = 0;
         for cell in &mut view.cells {
             cell.is_held = hold(cell.id);
             if cell.is_held {
+                self.has_held_cells = true;
                 continue;
             }
+            self.has_new_cells |= cell.base().is_none();
             if place % 8 == 0 {
                 self.present.push(0);
             }
@@ -76,41 +106,30 @@ impl Snapshot {
             starved_inputs: header.starved_inputs,
         };
         self.write_header(view, history, encoding, header);
-        let length = self.header.len()
-            + self
-                .blocks
-                .iter()
-                .map(ExactSizeIterator::len)
-                .sum::<usize>();
-        self.head.clear();
+    }
+
+    /// Appends the whole message.
+    pub fn append_to(&self, memo: &BlockMemo, out: &mut Vec<u8>) {
         // ServerMessage.snapshot: field 1, length-delimited.
-        self.head.push(1 << 3 | 2);
-        encode_varint(length as u64, &mut self.head);
+        wire::bytes_key(out, 1, (self.header.len() + self.blocks.length) as u64);
+        out.extend_from_slice(&self.header);
+        for run in &self.blocks.runs {
+            out.extend_from_slice(memo.bytes(run.clone()));
+        }
     }
 
-    /// The message, in the order of its bytes.
-    pub fn parts<'a>(&'a self, memo: &'a BlockMemo) -> impl Iterator<Item = &'a [u8]> {
-        [&self.head[..], &self.header[..]]
-            .into_iter()
-            .chain(self.blocks.iter().map(|block| memo.bytes(block.clone())))
-    }
-
-    /// The message's length in bytes.
+    /// How many blocks it has.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.head.len()
-            + self.header.len()
-            + self
-                .blocks
-                .iter()
-                .map(ExactSizeIterator::len)
-                .sum::<usize>()
+    pub fn block_count(&self) -> usize {
+        self.blocks.count
     }
 
-    /// Whether nothing was built (there is no frame yet).
+    /// The whole message, for whoever has no buffer at hand.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.header.is_empty()
+    pub fn message(&self, memo: &BlockMemo) -> Vec<u8> {
+        let mut message = Vec::new();
+        self.append_to(memo, &mut message);
+        message
     }
 
     fn write_header(&mut self, view: &View, history: &History, encoding: Encoding, header: Header) {
@@ -140,17 +159,21 @@ impl Snapshot {
         if let Some(margin) = header.input_margin {
             wire::uint(out, 3, zigzag(margin));
         }
-        let added = view
-            .cells
-            .iter()
-            .filter(|cell| cell.base().is_none() && !cell.is_held);
-        wire::packed(out, 4, added.map(|cell| u64::from(cell.id.0)));
+        if self.has_new_cells {
+            let new = view
+                .cells
+                .iter()
+                .filter(|cell| cell.base().is_none() && !cell.is_held);
+            wire::packed(out, 4, new.map(|cell| u64::from(cell.id.0)));
+        }
         wire::packed(out, 5, view.dropped.iter().map(|cell| u64::from(cell.0)));
-        let held = view
-            .cells
-            .iter()
-            .filter(|cell| cell.base().is_some() && cell.is_held);
-        wire::packed(out, 6, held.map(|cell| u64::from(cell.id.0)));
+        if self.has_held_cells {
+            let held = view
+                .cells
+                .iter()
+                .filter(|cell| cell.base().is_some() && cell.is_held);
+            wire::packed(out, 6, held.map(|cell| u64::from(cell.id.0)));
+        }
         for (id, lanes) in history.owned().of(header.owner, history.schema()) {
             wire::delimited(out, 7, |out| {
                 wire::uint_unless_zero(out, 1, u64::from(id.kind.0));
@@ -170,9 +193,8 @@ impl Snapshot {
         );
         wire::uint_unless_zero(out, 10, u64::from(!view.started));
         wire::uint_unless_zero(out, 11, zigzag(advance));
-        if encoding == Encoding::Packed && !self.blocks.is_empty() {
-            let blocks: usize = self.blocks.iter().map(ExactSizeIterator::len).sum();
-            wire::bytes_key(out, 15, (self.present.len() + blocks) as u64);
+        if encoding == Encoding::Packed && self.blocks.count > 0 {
+            wire::bytes_key(out, 15, (self.present.len() + self.blocks.length) as u64);
             out.extend_from_slice(&self.present);
         }
     }

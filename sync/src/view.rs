@@ -70,44 +70,67 @@ struct Departed {
     told: Option<Tick>,
 }
 
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// A sight that the view was turned to, and how far its focus may go before other squares are seen.
+#[derive(Clone, Copy, Debug)]
 struct Aim {
-    inner: Squares,
-    outer: Squares,
+    half_extent: IVec2,
     layers: LayerSet,
+    /// The least and the greatest such focus.
+    focus: (IVec2, IVec2),
+}
+
+impl Aim {
+    /// Whether this sight sees the same squares. (Nearly always, and then nothing need be divided.)
+    #[inline]
+    fn still_holds(&self, sight: &Sight) -> bool {
+        let (least, greatest) = self.focus;
+        self.half_extent == sight.half_extent
+            && self.layers == sight.layers
+            && sight.focus.cmpge(least).all()
+            && sight.focus.cmple(greatest).all()
+    }
 }
 
 impl View {
     /// Turns the view to a sight: cells that the sight touches join, and cells that it has left by more than a quarter of a
     /// cell's side are dropped, so that walking along a border does not flap.
     pub fn aim(&mut self, grid: &Grid, sight: Sight) {
-        let squares = |extent: IVec2| {
-            grid.squares_within(
-                IVec2::new(
-                    sight.focus.x.saturating_sub(extent.x),
-                    sight.focus.y.saturating_sub(extent.y),
-                ),
-                IVec2::new(
-                    sight.focus.x.saturating_add(extent.x),
-                    sight.focus.y.saturating_add(extent.y),
-                ),
-            )
-        };
-        let half = sight.half_extent.max(IVec2::ZERO);
-        let margin = (grid.cell_size / 4) as i32;
-        let wide = IVec2::new(half.x.saturating_add(margin), half.y.saturating_add(margin));
-        let aim = Aim {
-            inner: squares(half),
-            outer: squares(wide),
-            layers: sight.layers,
-        };
-        if self.aimed == Some(aim) {
+        if self.aimed.is_some_and(|aim| aim.still_holds(&sight)) {
             return;
         }
-        self.aimed = Some(aim);
-        self.make_room(grid, wide, aim.layers);
+        let half = sight.half_extent.max(IVec2::ZERO);
+        let margin = IVec2::splat((grid.cell_size / 4) as i32);
+        let wide = half.saturating_add(margin);
+        let corners = [-half, half, -wide, wide];
+        let [inner_min, inner_max, outer_min, outer_max] =
+            corners.map(|corner| grid.square_at(sight.focus.saturating_add(corner)));
+        let inner = Squares {
+            min: inner_min,
+            max: inner_max,
+        };
+        let outer = Squares {
+            min: outer_min,
+            max: outer_max,
+        };
+        // As long as each corner stays in its square.
+        let everywhere = (IVec2::MIN, IVec2::MAX);
+        let focus = corners
+            .iter()
+            .fold(everywhere, |(least, greatest), corner| {
+                let (first, last) = grid.around(sight.focus.saturating_add(*corner));
+                (
+                    least.max(first.saturating_sub(*corner)),
+                    greatest.min(last.saturating_sub(*corner)),
+                )
+            });
+        self.aimed = Some(Aim {
+            half_extent: sight.half_extent,
+            layers: sight.layers,
+            focus,
+        });
+        self.make_room(grid, wide, sight.layers);
         let is_seen = |cell: CellId| match grid.square_of(cell) {
-            Some(square) => aim.outer.contains(square) && aim.layers.contains(grid.layer_of(cell)),
+            Some(square) => outer.contains(square) && sight.layers.contains(grid.layer_of(cell)),
             None => true,
         };
         for cell in self.cells.extract_if(.., |cell| !is_seen(cell.id)) {
@@ -128,9 +151,9 @@ impl View {
         self.add(CellId::GLOBAL);
         for layer in (0..grid.layers)
             .map(Layer)
-            .filter(|layer| aim.layers.contains(*layer))
+            .filter(|layer| sight.layers.contains(*layer))
         {
-            for square in grid.each(aim.inner) {
+            for square in grid.each(inner) {
                 self.add(grid.cell_of(square, layer));
             }
         }
@@ -293,6 +316,41 @@ impl ViewCell {
             hash: 0,
             sent: SentTicks::default(),
             is_held: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cells(view: &View) -> Vec<CellId> {
+        view.cells.iter().map(|cell| cell.id).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_view_does_not_look_up_again_has_not_changed(
+            cell in 1_u32..200,
+            half in 0..300_i32,
+            steps in prop::collection::vec((-150..150_i32, -150..150_i32, prop::option::of(prop::bool::ANY)), 1..60),
+        ) {
+            let mut grid = Grid::covering(IVec2::splat(-500), IVec2::splat(500), cell);
+            grid.layers = 2;
+            let (mut lazy, mut eager) = (View::default(), View::default());
+            let mut sight = Sight { focus: IVec2::ZERO, half_extent: IVec2::splat(half), layers: LayerSet::default() };
+            for (x, y, far) in steps {
+                sight.focus = match far {
+                    None => sight.focus.saturating_add(IVec2::new(x, y) / 8),
+                    Some(true) => sight.focus.saturating_add(IVec2::new(x, y)),
+                    Some(false) => IVec2::new(x, y).saturating_mul(IVec2::splat(i32::MAX / 100)),
+                };
+                lazy.aim(&grid, sight);
+                eager.aimed = None;
+                eager.aim(&grid, sight);
+                prop_assert_eq!(cells(&lazy), cells(&eager));
+            }
         }
     }
 }

@@ -3,17 +3,33 @@
 //! In: fields. Out: bytes at the end of a `Vec` that is used again and again. Only what the encoders need; decoding is
 //! left to prost.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_varint};
 
 /// `sint32` on the wire: small magnitudes become small numbers.
 pub(crate) fn zigzag(value: i32) -> u64 {
     u64::from((value.wrapping_shl(1) ^ (value >> 31)) as u32)
 }
 
+/// A varint; nearly all are one byte.
+#[inline]
+fn varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+    } else {
+        encode_varint(value, out);
+    }
+}
+
+/// A field's key: its number and what kind of value follows.
+#[inline]
+fn key(out: &mut Vec<u8>, field: u32, wire_type: WireType) {
+    varint(out, u64::from(field << 3 | wire_type as u32));
+}
+
 /// A varint field.
 pub(crate) fn uint(out: &mut Vec<u8>, field: u32, value: u64) {
-    encode_key(field, WireType::Varint, out);
-    encode_varint(value, out);
+    key(out, field, WireType::Varint);
+    varint(out, value);
 }
 
 /// A varint field that proto3 leaves out when it is 0.
@@ -25,7 +41,7 @@ pub(crate) fn uint_unless_zero(out: &mut Vec<u8>, field: u32, value: u64) {
 
 /// A fixed64 field.
 pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
-    encode_key(field, WireType::SixtyFourBit, out);
+    key(out, field, WireType::SixtyFourBit);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
@@ -37,13 +53,13 @@ pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
 
 /// Key and length of a bytes field whose content follows.
 pub(crate) fn bytes_key(out: &mut Vec<u8>, field: u32, length: u64) {
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint(length, out);
+    key(out, field, WireType::LengthDelimited);
+    varint(out, length);
 }
 
 /// A length-delimited field (a message, or a packed list) whose content `write` appends.
 pub(crate) fn delimited(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    encode_key(field, WireType::LengthDelimited, out);
+    key(out, field, WireType::LengthDelimited);
     // Nearly all contents are shorter than 128 bytes, so one byte is set aside for the length.
     let at = out.len();
     out.push(0);
@@ -65,7 +81,7 @@ pub(crate) fn packed(out: &mut Vec<u8>, field: u32, values: impl IntoIterator<It
     let mut values = values.into_iter().peekable();
     if values.peek().is_some() {
         delimited(out, field, |out| {
-            values.for_each(|value| encode_varint(value, out));
+            values.for_each(|value| varint(out, value));
         });
     }
 }

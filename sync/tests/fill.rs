@@ -118,7 +118,7 @@ impl Client {
             header,
             |cell| fill.holds(cell),
         );
-        let bytes = self.snapshot.parts(&self.memo).collect::<Vec<_>>().concat();
+        let bytes = self.snapshot.message(&self.memo);
         let body = v1::ServerMessage::decode(&bytes[..]).unwrap().body;
         let Some(v1::server_message::Body::Snapshot(mut message)) = body else {
             panic!("no snapshot");

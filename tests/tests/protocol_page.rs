@@ -106,7 +106,7 @@ fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
         };
         snapshot.build(&mut view, &history, &mut memo, encoding, header, |_| false);
         view.sent(&history);
-        snapshot.parts(&memo).collect::<Vec<_>>().concat()
+        snapshot.message(&memo)
     };
     frames.into_iter().map(write).collect()
 }

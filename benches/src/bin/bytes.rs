@@ -53,7 +53,7 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
             )
         })
         .collect();
-    let (mut bytes, mut rows, mut snapshots, mut parts) = (0, 0, 0_u64, 0);
+    let (mut bytes, mut rows, mut snapshots, mut blocks) = (0, 0, 0_u64, 0);
     for tick in 1..=TICKS {
         world.step();
         let has_new_tables = tick % 120 == 0 && memo.improve_tables(2_000);
@@ -75,7 +75,7 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
             };
             snapshot.build(view, &world.history, &mut memo, encoding, header, |_| false);
             view.sent(&world.history);
-            let message = snapshot.parts(&memo).collect::<Vec<_>>().concat();
+            let message = snapshot.message(&memo);
             let before = replica.row_updates();
             let Ok(v1::ServerMessage {
                 body: Some(v1::server_message::Body::Snapshot(mut decoded)),
@@ -95,7 +95,7 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
                 bytes += message.len() as u64;
                 rows += replica.row_updates() - before;
                 snapshots += 1;
-                parts += snapshot.parts(&memo).count() as u64 - 2;
+                blocks += snapshot.block_count() as u64;
             }
         }
     }
@@ -106,6 +106,6 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
         each(rows),
         each(bytes),
         bytes as f64 / rows as f64,
-        each(parts),
+        each(blocks),
     );
 }

@@ -33,6 +33,8 @@ pub struct Player {
     /// Least of arrival minus tick: when tick 0 was due, by the clock of `began`, in microseconds.
     zero_us: f64,
     seq: u32,
+    /// The tick that the newest input was for.
+    target: u32,
     /// The beginning of a frame.
     rest: Vec<u8>,
     out: Vec<u8>,
@@ -98,6 +100,7 @@ impl Player {
             tick_arrived: 0,
             zero_us: f64::INFINITY,
             seq: 0,
+            target: 0,
             rest,
             out: Vec::new(),
         })
@@ -202,9 +205,11 @@ impl Player {
         self.seq += 1;
         let now = (since_began - self.zero_us) / TICK_US;
         let wheel = ((self.seq / 40 + self.tick / 7) % 5) as i8 - 2;
+        // Each input is for a tick of its own, though the clock is set back now and then by what comes sooner than all before.
+        self.target = ((now + LEAD) as u32).max(self.target + 1);
         let inputs = v1::Inputs {
             seq: self.seq,
-            target_tick: (now + LEAD) as u32,
+            target_tick: self.target,
             received_tick: self.tick,
             received_at_us: self.tick_arrived,
             view_tick: self.tick.saturating_sub(1),

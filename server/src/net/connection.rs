@@ -75,7 +75,6 @@ pub struct Connection {
     /// Apart from what is touched in every tick.
     rtt: Box<Mutex<(Rtt, Option<RttEstimate>)>>,
     /// Microseconds after `opened`.
-    last_received: AtomicU64,
     last_pong: AtomicU64,
 }
 
@@ -147,7 +146,6 @@ impl Connection {
             greeted: AtomicBool::new(false),
             poller,
             rtt: Box::default(),
-            last_received: AtomicU64::new(0),
             last_pong: AtomicU64::new(0),
         };
         // TLS may have kept session tickets for the first write.
@@ -253,11 +251,6 @@ impl Connection {
     /// The round trip, once a first pong has come.
     pub fn rtt(&self) -> Option<RttEstimate> {
         self.rtt.lock().unwrap_or_else(PoisonError::into_inner).1
-    }
-
-    /// When anything was last received.
-    pub fn last_received(&self) -> Instant {
-        self.opened + Duration::from_micros(self.last_received.load(Ordering::Relaxed))
     }
 
     /// When a pong last answered one of our pings.
@@ -367,8 +360,6 @@ impl Connection {
                 _ => return Err(error),
             },
         };
-        self.last_received
-            .store(self.micros(arrived), Ordering::Relaxed);
         plain.clear();
         if !self.tls {
             return Ok(Received::Bytes {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub const MAX_MESSAGES_PER_SECOND: u32 = 240;
 /// Busy seconds in a row that make a flood: the one that warns, and two more.
 const FLOOD_SECONDS: u32 = 3;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What to do about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,8 @@ pub enum Verdict {
 /// One connection's count.
 #[derive(Debug)]
 pub struct Flood {
-    second_began: Instant,
+    /// The end of the second that is counted.
+    second_ends: Instant,
     messages: u32,
     busy_seconds: u32,
 }
@@ -34,7 +36,7 @@ impl Flood {
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self {
-            second_began: now,
+            second_ends: now + SECOND,
             messages: 0,
             busy_seconds: 0,
         }
@@ -42,14 +44,12 @@ impl Flood {
 
     /// Counts a message.
     pub fn count(&mut self, now: Instant) -> Verdict {
-        const SECOND: Duration = Duration::from_secs(1);
-        let elapsed = now.saturating_duration_since(self.second_began);
-        if elapsed >= SECOND {
+        if now >= self.second_ends {
             let was_busy = self.messages > MAX_MESSAGES_PER_SECOND;
-            if was_busy && elapsed < 2 * SECOND {
-                self.second_began += SECOND;
+            if was_busy && now < self.second_ends + SECOND {
+                self.second_ends += SECOND;
             } else {
-                self.second_began = now;
+                self.second_ends = now + SECOND;
                 self.busy_seconds = 0;
             }
             self.messages = 0;

@@ -181,6 +181,15 @@ impl Decoder {
         if self.open.is_some() {
             return Ok(0);
         }
+        // The usual: a short frame's head, all at once.
+        if let (0, Some(head)) = (self.head_len, input.first_chunk::<6>())
+            && head[1] & 0x7F < 126
+        {
+            self.head[..6].copy_from_slice(head);
+            self.check_first_bytes()?;
+            self.open = Some(self.open_frame()?);
+            return Ok(6);
+        }
         let mut taken = 0;
         loop {
             let wanted = match (self.head_len, self.head[1] & 0x7F) {

@@ -3,7 +3,6 @@
 //! In: validated messages, from the connection's reading side. Out: the same, to the room, once a tick. The lock is
 //! held for a move or two, never over anything else, and nothing is allocated in the steady state.
 
-use prost::encoding::{WireType, decode_key, decode_varint};
 use std::sync::{Mutex, PoisonError};
 use tickwire_sync::claim::{Claim, Seen};
 use tickwire_sync::input_buffer::{Input, MAX_INPUT_BYTES};
@@ -69,61 +68,38 @@ impl InputsArrived {
         })
     }
 
-    /// Reads the usual `ClientMessage`, which is one `Inputs` and nothing else, without an allocation: one comes from each player in every tick.
-    /// `None`: it is not that, or not in order; decode it whole, and see what is wrong.
+    /// Reads the usual `ClientMessage`, which is one `Inputs` and nothing else, its fields in order: one comes from each player in every tick.
+    /// `None`: it is not that; decode it whole, and see what it is.
     #[must_use]
     pub fn read(message: &[u8], arrived: Micros) -> Option<Self> {
-        let mut rest = message;
         // ClientMessage.inputs: field 2, length-delimited.
-        let [0x12, after @ ..] = rest else {
-            return None;
-        };
-        rest = after;
-        let length = decode_varint(&mut rest).ok()?;
+        let (length, rest) = varint(message.strip_prefix(&[0x12])?)?;
         if length != rest.len() as u64 {
             return None;
         }
-        let mut inputs = Self {
-            seq: Seq(0),
-            target: Tick(0),
-            received: Tick(0),
-            received_at_us: 0,
-            view: ViewTick::default(),
-            arrived,
-            payload: [0; MAX_INPUT_BYTES],
-            length: 0,
-        };
-        let (mut view_tick, mut fraction) = (0, 0);
-        while !rest.is_empty() {
-            let (field, wire_type) = decode_key(&mut rest).ok()?;
-            let number = match (field, wire_type) {
-                (1..=3 | 5 | 6, WireType::Varint) => decode_varint(&mut rest).ok()? as u32,
-                (4, WireType::ThirtyTwoBit) => {
-                    let (four, after) = rest.split_first_chunk::<4>()?;
-                    rest = after;
-                    u32::from_le_bytes(*four)
-                }
-                (7, WireType::LengthDelimited) => {
-                    let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
-                    let (payload, after) = rest.split_at_checked(length)?;
-                    inputs.payload.get_mut(..length)?.copy_from_slice(payload);
-                    inputs.length = length as u8;
-                    rest = after;
-                    continue;
-                }
-                _ => return None,
-            };
-            match field {
-                1 => inputs.seq = Seq(number),
-                2 => inputs.target = Tick(number),
-                3 => inputs.received = Tick(number),
-                4 => inputs.received_at_us = number,
-                5 => view_tick = number,
-                _ => fraction = number,
-            }
+        let mut fields = Fields(rest);
+        let seq = fields.number(0x08)?;
+        let target = fields.number(0x10)?;
+        let received = fields.number(0x18)?;
+        let received_at_us = fields.fixed32(0x25)?;
+        let view_tick = fields.number(0x28)?;
+        let fraction = fields.number(0x30)?;
+        let bytes = fields.bytes(0x3A)?;
+        if !fields.0.is_empty() {
+            return None;
         }
-        inputs.view = ViewTick::new(Tick(view_tick), fraction.min(255));
-        Some(inputs)
+        let mut payload = [0; MAX_INPUT_BYTES];
+        payload.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self {
+            seq: Seq(seq),
+            target: Tick(target),
+            received: Tick(received),
+            received_at_us,
+            view: ViewTick::new(Tick(view_tick), fraction.min(255)),
+            arrived,
+            payload,
+            length: bytes.len() as u8,
+        })
     }
 
     /// What it says of the screen. `arrived` is the tick axis when it came, `sent` which snapshots were sent.
@@ -149,6 +125,54 @@ impl InputsArrived {
             payload: &self.payload[..usize::from(self.length)],
         }
     }
+}
+
+/// What is left of a protobuf message, read field by field in ascending order. A field that is not next has been left out, and is 0 or empty;
+/// `None`: it is not well-formed, or longer than it need be.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn number(&mut self, key: u8) -> Option<u32> {
+        let Some(rest) = self.0.strip_prefix(&[key]) else {
+            return Some(0);
+        };
+        let number;
+        (number, self.0) = varint(rest)?;
+        // What is beyond 32 bits is cut off, as protobuf wants it.
+        Some(number as u32)
+    }
+
+    fn fixed32(&mut self, key: u8) -> Option<u32> {
+        let Some(rest) = self.0.strip_prefix(&[key]) else {
+            return Some(0);
+        };
+        let four;
+        (four, self.0) = rest.split_first_chunk::<4>()?;
+        Some(u32::from_le_bytes(*four))
+    }
+
+    fn bytes(&mut self, key: u8) -> Option<&'a [u8]> {
+        let Some(rest) = self.0.strip_prefix(&[key]) else {
+            return Some(&[]);
+        };
+        let (length, rest) = varint(rest)?;
+        let bytes;
+        (bytes, self.0) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        Some(bytes)
+    }
+}
+
+/// A number of up to five bytes and what follows it.
+#[inline]
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0_u64;
+    for (index, byte) in bytes.iter().take(5).enumerate() {
+        number |= u64::from(byte & 0x7F) << (7 * index);
+        if *byte < 0x80 {
+            return Some((number, &bytes[index + 1..]));
+        }
+    }
+    None
 }
 
 /// See the module's head.

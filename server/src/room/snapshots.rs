@@ -143,9 +143,7 @@ impl<L: Link> Room<L> {
             |cell| fill.holds(cell),
         );
         let start = bytes.len();
-        for part in snapshot.parts(&self.memo) {
-            bytes.extend_from_slice(part);
-        }
+        snapshot.append_to(&self.memo, bytes);
         built.push(Built {
             session: index,
             header,

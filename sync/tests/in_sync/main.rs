@@ -48,8 +48,7 @@ impl Watcher for Heard {
 }
 
 fn wire_snapshot(snapshot: &Snapshot, memo: &BlockMemo) -> v1::Snapshot {
-    let bytes = snapshot.parts(memo).collect::<Vec<_>>().concat();
-    assert_eq!(bytes.len(), snapshot.len());
+    let bytes = snapshot.message(memo);
     match v1::ServerMessage::decode(&bytes[..]).unwrap().body.unwrap() {
         v1::server_message::Body::Snapshot(snapshot) => snapshot,
         other => panic!("not a snapshot: {other:?}"),
@@ -285,7 +284,7 @@ proptest! {
             view.aim(&schema.grid, Sight { focus: IVec2::splat(250), half_extent: IVec2::splat(200), layers: LayerSet::default() });
             let header = Header { with_view_hash: true, ..Header::default() };
             snapshot.build(&mut view, &history, &mut memo, encoding, header, |_| false);
-            let mut bytes = snapshot.parts(&memo).collect::<Vec<_>>().concat();
+            let mut bytes = snapshot.message(&memo);
             let is_last = tick + 1 == turns.len();
             if is_last {
                 for (at, with) in &damage {
