@@ -3,7 +3,7 @@
 //! In: where the player looks, and which snapshots were sent. Out: for each cell the base of its next block. Over an ordered,
 //! reliable transport the base is simply what was last sent; no acknowledgement is needed.
 
-use crate::grid::{CellId, Grid, Layer, LayerSet, Squares};
+use crate::grid::{CellId, Grid, Layer, LayerSet};
 use crate::hash;
 use crate::history::History;
 use crate::ids::{Seq, Tick};
@@ -101,26 +101,23 @@ impl View {
         let half = sight.half_extent.max(IVec2::ZERO);
         let margin = IVec2::splat((grid.cell_size / 4) as i32);
         let wide = half.saturating_add(margin);
-        let corners = [-half, half, -wide, wide];
-        let [inner_min, inner_max, outer_min, outer_max] =
-            corners.map(|corner| grid.square_at(sight.focus.saturating_add(corner)));
-        let inner = Squares {
-            min: inner_min,
-            max: inner_max,
+        let squares = |extent: IVec2| {
+            grid.squares_within(
+                sight.focus.saturating_sub(extent),
+                sight.focus.saturating_add(extent),
+            )
         };
-        let outer = Squares {
-            min: outer_min,
-            max: outer_max,
-        };
+        let (inner, outer) = (squares(half), squares(wide));
         // As long as each corner stays in its square.
         let everywhere = (IVec2::MIN, IVec2::MAX);
+        let corners = [-half, half, -wide, wide];
         let focus = corners
-            .iter()
+            .into_iter()
             .fold(everywhere, |(least, greatest), corner| {
-                let (first, last) = grid.around(sight.focus.saturating_add(*corner));
+                let (first, last) = grid.around(sight.focus.saturating_add(corner));
                 (
-                    least.max(first.saturating_sub(*corner)),
-                    greatest.min(last.saturating_sub(*corner)),
+                    least.max(first.saturating_sub(corner)),
+                    greatest.min(last.saturating_sub(corner)),
                 )
             });
         self.aimed = Some(Aim {
