@@ -32,7 +32,38 @@ pub struct Batch {
 struct Space {
     /// First, to be aligned as headers must be.
     control: [u8; CONTROL],
+    message: msghdr,
+    vector: iovec,
     bytes: [u8; SPACE],
+}
+
+impl Space {
+    const EMPTY: Self = Self {
+        control: [0; CONTROL],
+        // SAFETY: all bits 0 are a value of both types: null pointers and lengths of 0.
+        message: unsafe { std::mem::zeroed() },
+        vector: unsafe { std::mem::zeroed() },
+        bytes: [0; SPACE],
+    };
+
+    /// Sets up the message that asks the kernel to fill this space.
+    ///
+    /// # Safety
+    /// The space must be nobody else's.
+    unsafe fn message(space: *mut Self) -> *mut msghdr {
+        // SAFETY: as the caller promises; only addresses within the space are taken.
+        unsafe {
+            (*space).vector.iov_base = (&raw mut (*space).bytes).cast();
+            (*space).vector.iov_len = SPACE;
+            let message = &raw mut (*space).message;
+            message.write(std::mem::zeroed());
+            (*message).msg_iov = &raw mut (*space).vector;
+            (*message).msg_iovlen = 1;
+            (*message).msg_control = (&raw mut (*space).control).cast();
+            (*message).msg_controllen = CONTROL as _;
+            message
+        }
+    }
 }
 
 impl Batch {
@@ -51,14 +82,10 @@ impl Batch {
         ring.submitter().register_probe(&mut probe).ok()?;
         let is_able =
             probe.is_supported(opcode::Send::CODE) && probe.is_supported(opcode::RecvMsg::CODE);
-        let space = Space {
-            control: [0; CONTROL],
-            bytes: [0; SPACE],
-        };
         is_able.then(|| Self {
             ring: Some(ring),
             results: [None; MOST],
-            spaces: Box::new([space; MOST]),
+            spaces: Box::new([Space::EMPTY; MOST]),
             stamps: [None; MOST],
         })
     }
@@ -92,38 +119,23 @@ impl Batch {
         let sockets: ArrayVec<BorrowedFd<'_>, MOST> = sockets.into_iter().take(MOST).collect();
         // The only way to the spaces in here, so that the kernel's pointers stay good.
         let spaces = self.spaces.as_mut_ptr();
-        // SAFETY: for both types all bits 0 are a value: null pointers and lengths of 0.
-        let (mut vectors, mut messages): ([iovec; MOST], [msghdr; MOST]) =
-            unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-        let places = vectors.iter_mut().zip(&mut messages);
-        for (index, (vector, message)) in places.take(sockets.len()).enumerate() {
-            // SAFETY: there are as many spaces as messages; only addresses are taken.
-            let (bytes, control) = unsafe {
-                let space = spaces.add(index);
-                (&raw mut (*space).bytes, &raw mut (*space).control)
-            };
-            vector.iov_base = bytes.cast();
-            vector.iov_len = SPACE;
-            message.msg_iov = vector;
-            message.msg_iovlen = 1;
-            message.msg_control = control.cast();
-            message.msg_controllen = CONTROL as _;
-        }
-        let entries = sockets.iter().zip(&mut messages).map(|(socket, message)| {
+        let entries = sockets.iter().enumerate().map(|(index, socket)| {
+            // SAFETY: there are as many spaces as sockets, and they are ours.
+            let message = unsafe { Space::message(spaces.add(index)) };
             opcode::RecvMsg::new(types::Fd(socket.as_raw_fd()), message)
                 .flags(FLAGS as u32)
                 .build()
         });
-        // SAFETY: the sockets are borrowed, messages and vectors live here and the spaces in `self` until this function
-        // returns, and no entry waits.
+        // SAFETY: the sockets are borrowed and the spaces live in `self` until this function returns, and no entry waits.
         unsafe { self.run(entries) };
-        for (index, (socket, message)) in sockets.iter().zip(&mut messages).enumerate() {
+        for (index, socket) in sockets.iter().enumerate() {
             let result = *self.results[index].get_or_insert_with(|| {
-                // SAFETY: the message was set up above, and nothing else uses its space.
-                unsafe { receive_alone(socket.as_raw_fd(), message) }
+                // SAFETY: as above.
+                unsafe { receive_alone(socket.as_raw_fd(), Space::message(spaces.add(index))) }
             });
             // SAFETY: the kernel has filled in the message, or left it as it was set up.
-            self.stamps[index] = (result >= 0).then(|| unsafe { stamp(message) }).flatten();
+            let stamp = || unsafe { stamp(&(*spaces.add(index)).message) };
+            self.stamps[index] = (result >= 0).then(stamp).flatten();
         }
     }
 
@@ -202,8 +214,8 @@ fn send_alone(send: &Send<'_>) -> io::Result<usize> {
 /// The kernel's word: how many bytes, or an error's number, negative.
 ///
 /// # Safety
-/// `message` must point to space that is nobody else's.
-unsafe fn receive_alone(socket: RawFd, message: &mut msghdr) -> i32 {
+/// The message must be set up, and be nobody else's with all that it points to.
+unsafe fn receive_alone(socket: RawFd, message: *mut msghdr) -> i32 {
     // SAFETY: as the caller promises.
     let read = unsafe { libc::recvmsg(socket, message, FLAGS) };
     match i32::try_from(read) {
@@ -257,12 +269,7 @@ mod tests {
         let refused = Batch {
             ring: None,
             results: [None; MOST],
-            spaces: Box::new(
-                [Space {
-                    control: [0; CONTROL],
-                    bytes: [0; SPACE],
-                }; MOST],
-            ),
+            spaces: Box::new([Space::EMPTY; MOST]),
             stamps: [None; MOST],
         };
         Batch::new().into_iter().chain([refused]).collect()

@@ -57,8 +57,9 @@ pub struct RoomSettings {
     pub window_policy: WindowPolicy,
 }
 
-/// How often a room looks for better coding tables, in seconds.
+/// How soon a room looks for better coding tables, in seconds: after each look that found none it waits for twice as long, up to the most.
 const TABLES_SECONDS: u32 = 2;
+const MOST_TABLES_SECONDS: u32 = 16;
 /// Residuals that are worth such a look.
 const TABLES_SAMPLE: u64 = 2_000;
 /// One room. `L` is the kind of connection.
@@ -82,6 +83,9 @@ pub struct Room<L> {
     /// Parts of welcomes that are the same for all.
     schema_proto: v1::Schema,
     map: Vec<u8>,
+    /// Ticks from one look for better coding tables to the next, and when that is.
+    tables_pause: u32,
+    tables_due: Tick,
     stats: RoomStats,
     arrived: Vec<Arrived>,
 }
@@ -109,6 +113,8 @@ impl<L: Link> Room<L> {
             random: fastrand::Rng::with_seed(secret_seed),
             schema_proto: schema.to_proto(),
             map: game.map(),
+            tables_pause: settings.tick_rate * TABLES_SECONDS,
+            tables_due: Tick(settings.tick_rate * TABLES_SECONDS),
             stats: RoomStats::default(),
             arrived: Vec::new(),
             settings,
@@ -312,11 +318,17 @@ impl<L: Link> Room<L> {
 
     /// Sends better coding tables to everyone, if there are some: before the first snapshot that uses them.
     fn improve_tables(&mut self) {
-        let is_time = self
-            .tick
-            .0
-            .is_multiple_of(self.settings.tick_rate * TABLES_SECONDS);
-        if is_time && self.memo.improve_tables(TABLES_SAMPLE) {
+        if self.tick < self.tables_due {
+            return;
+        }
+        let is_better = self.memo.improve_tables(TABLES_SAMPLE);
+        let tick_rate = self.settings.tick_rate;
+        self.tables_pause = match is_better {
+            true => tick_rate * TABLES_SECONDS,
+            false => (self.tables_pause * 2).min(tick_rate * MOST_TABLES_SECONDS),
+        };
+        self.tables_due = Tick(self.tick.0 + self.tables_pause);
+        if is_better {
             let tables = messages::encode(v1::server_message::Body::Tables(
                 self.memo.tables().to_proto(),
             ));
