@@ -3,7 +3,9 @@
 //! A server goes through its players several times a tick, and what it keeps of them is larger than the caches near a core:
 //! nearly every line is far away when its turn comes, and waiting for one after the other costs more than the work. So while one
 //! is in hand, the memory of those that follow is asked for ([`ahead`]): first what lies in the element itself, and when that has
-//! come, what it points to. Only hints: nothing is read, nothing can go wrong, and where the processor knows no such
+//! come, what it points to. Larger things that follow each other, as rooms do, are asked for step by step: functions named
+//! `prefetch(hops)` ask for what lies so many pointers away (0: the thing itself), and are called one after the other, with some
+//! microseconds between them for the pointers to come. Only hints: nothing is read, nothing can go wrong, and where the processor knows no such
 //! instruction nothing happens. Measured in docs/PERFORMANCE.md.
 //!
 //! The only crate with `unsafe`, since the instruction has no safe form in the standard library.
@@ -15,6 +17,8 @@ const LINE: usize = 64;
 const FAR: usize = 4;
 /// So many ahead, what the element points to.
 const NEAR: usize = 2;
+/// So many lines of a list are its start.
+const MOST_LINES: usize = 16;
 
 /// Asks for the memory of those that follow element `index`: `itself` names what lies in the element, `behind` what it points to.
 /// After the last one comes the first one.
@@ -33,12 +37,41 @@ pub fn ahead<T>(all: &[T], index: usize, itself: impl FnOnce(&T), behind: impl F
     }
 }
 
+/// Asks for the first elements, for which [`ahead`] comes too late: what lies in themselves.
+#[inline]
+pub fn first<T>(all: &[T], itself: impl FnMut(&T)) {
+    all.iter().take(FAR).for_each(itself);
+}
+
+/// The same for what they point to.
+#[inline]
+pub fn behind_first<T>(all: &[T], behind: impl FnMut(&T)) {
+    all.iter().take(NEAR).for_each(behind);
+}
+
+/// Asks for the start of a list: all of one that is small.
+#[inline]
+pub fn start<T>(all: &[T]) {
+    let most = MOST_LINES * LINE / size_of::<T>().max(1);
+    near(&all[..all.len().min(most)]);
+}
+
+/// Asks for the place where a list's next element will be pushed.
+#[inline]
+pub fn end<T>(all: &Vec<T>) {
+    lines(all.as_ptr().wrapping_add(all.len()).cast(), size_of::<T>());
+}
+
 /// Asks for all bytes of a value. Not for what it points to.
 #[inline]
 pub fn near<T: ?Sized>(value: &T) {
-    let start = std::ptr::from_ref(value).cast::<u8>();
+    lines(std::ptr::from_ref(value).cast(), size_of_val(value));
+}
+
+#[inline]
+fn lines(start: *const u8, length: usize) {
     let mut at = 0;
-    while at < size_of_val(value) {
+    while at < length {
         line(start.wrapping_add(at));
         at += LINE;
     }
@@ -87,5 +120,9 @@ mod tests {
         near(&[0_u8; 1000][..]);
         near(&());
         near::<dyn std::fmt::Debug>(&[1_u64; 100]);
+        start(&[[0_u64; 100]; 3]);
+        start(&[(); 9]);
+        end(&vec![1, 2, 3]);
+        end(&Vec::<String>::new());
     }
 }

@@ -81,6 +81,27 @@ pub struct Publisher<'a> {
     pub(crate) schema: &'a Schema,
 }
 
+impl Draft {
+    /// Asks for what lies so many pointers away; see `tickwire_prefetch`.
+    pub fn prefetch(&self, hops: u8) {
+        match hops {
+            1 => {
+                tickwire_prefetch::start(&self.tables);
+                tickwire_prefetch::start(&self.cells);
+            }
+            2 => {
+                for table in &self.tables {
+                    tickwire_prefetch::start(&table.heads);
+                    tickwire_prefetch::start(&table.lanes);
+                    tickwire_prefetch::start(&table.strips);
+                    tickwire_prefetch::start(&table.hashes);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Publisher<'_> {
     /// The grid that places refer to.
     #[must_use]

@@ -47,6 +47,25 @@ struct OwnedRow {
 }
 
 impl Frame {
+    /// Asks for what lies so many pointers away; see `tickwire_prefetch`.
+    pub(crate) fn prefetch(&self, hops: u8) {
+        match hops {
+            0 => tickwire_prefetch::near(self),
+            1 => {
+                tickwire_prefetch::start(&self.tables);
+                tickwire_prefetch::near(&*self.members);
+            }
+            _ => {
+                if hops == 2 {
+                    self.members.prefetch();
+                }
+                self.tables
+                    .iter()
+                    .for_each(|table| table.prefetch(hops - 1));
+            }
+        }
+    }
+
     /// The frame's tick.
     #[must_use]
     pub fn tick(&self) -> Tick {

@@ -92,10 +92,15 @@ impl History {
         self.frames.push_back(frame);
     }
 
-    /// Asks for what the next publication will touch first; see `tickwire_prefetch`.
-    pub fn prefetch(&self) {
-        let ends = [self.frames.front(), self.frames.back()];
-        ends.into_iter().flatten().for_each(tickwire_prefetch::near);
+    /// Asks for what the next publication and the encoding after it will touch, as far as it lies so many pointers away: the draft,
+    /// the two newest frames, and the oldest, whose memory the next one takes. See `tickwire_prefetch`.
+    pub fn prefetch(&self, hops: u8) {
+        self.draft.prefetch(hops);
+        let newest = self.frames.iter().rev().take(2);
+        if let Some(hops) = hops.checked_sub(1) {
+            let frames = newest.chain(self.frames.front());
+            frames.for_each(|frame| frame.prefetch(hops));
+        }
     }
 
     /// The newest frame; `None` before the first publication.

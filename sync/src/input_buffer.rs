@@ -102,11 +102,12 @@ impl InputBuffer {
         }
     }
 
-    /// Asks for the inputs that wait; see `tickwire_prefetch`.
+    /// Asks for the input that has waited longest, and for the place of the next; see `tickwire_prefetch`.
     pub fn prefetch(&self) {
         if let [first, ..] = &self.waiting[..] {
             tickwire_prefetch::near(first);
         }
+        tickwire_prefetch::end(&self.waiting);
     }
 
     /// Takes an input that arrived.

@@ -31,6 +31,12 @@ impl Members {
         }
     }
 
+    /// Asks for its lists; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        tickwire_prefetch::start(&self.starts);
+        tickwire_prefetch::start(&self.keys);
+    }
+
     /// The members of a cell, sorted by kind and slot.
     pub fn of(&self, cell: CellId) -> &[RowKey] {
         let bounds = self

@@ -115,6 +115,12 @@ impl BlockMemo {
         }
     }
 
+    /// Asks for what the next tick will touch first; see `tickwire_prefetch`.
+    pub fn prefetch(&self) {
+        tickwire_prefetch::start(&self.entries);
+        tickwire_prefetch::start(&self.heads);
+    }
+
     /// The coding tables in use.
     #[must_use]
     pub fn tables(&self) -> &Tables {

@@ -47,6 +47,20 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Asks for what the table of a small room has; see `tickwire_prefetch`.
+    pub fn prefetch(&self, hops: u8) {
+        let first = self.strips.first();
+        match (hops, first) {
+            (1, _) => tickwire_prefetch::start(&self.strips),
+            (2, Some(strip)) => tickwire_prefetch::near(&**strip),
+            (3, Some(strip)) => {
+                tickwire_prefetch::start(&strip.heads);
+                tickwire_prefetch::start(&strip.lanes);
+            }
+            _ => {}
+        }
+    }
+
     /// The head of a row; `None` where the table has no such slot.
     pub fn head(&self, slot: u32) -> Option<&Head> {
         let (strip, row) = place(slot);

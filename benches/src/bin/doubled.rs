@@ -228,8 +228,9 @@ impl Side {
             inbox.put(Arrived::Inputs(inputs));
         }
         let start = Instant::now();
-        self.room
-            .tick(tick, now, || Micros(start.elapsed().as_micros() as u64));
+        let clock = || Micros(start.elapsed().as_micros() as u64);
+        self.room.tick(tick, now, clock);
+        self.room.show(now, clock);
         let stats = self.room.take_stats();
         if counts {
             let PhaseTimes { encode, send, .. } = stats.phases;

@@ -169,10 +169,12 @@ impl<'a> World<'a> {
             Event::Tick(tick) => {
                 let now = self.now;
                 for late in tick.0 + 1 - self.cell.ticks_together..tick.0 {
-                    self.room.tick_unseen(Tick(late), now, || now);
+                    self.room.tick(Tick(late), now, || now);
+                    self.room.hide(now, || now);
                     self.count_tick(is_counting);
                 }
                 self.room.tick(tick, now, || now);
+                self.room.show(now, || now);
                 self.count_tick(is_counting);
                 for bot in 0..self.bots.len() {
                     self.send_down(bot);

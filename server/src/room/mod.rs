@@ -174,30 +174,24 @@ impl<L: Link> Room<L> {
         stats
     }
 
-    /// Makes one tick at `now`. `clock` gives times for the phases' durations, and nothing else.
+    /// Asks for what the next tick will touch first, as far as it lies so many pointers away; see `tickwire_prefetch`.
+    pub fn prefetch(&self, hops: u8) {
+        self.history.prefetch(hops);
+        match hops {
+            0 => prefetch::near(self),
+            1 => {
+                self.memo.prefetch();
+                prefetch::first(&self.sessions, prefetch::near);
+            }
+            2 => prefetch::behind_first(&self.sessions, Session::prefetch_inputs),
+            _ => {}
+        }
+    }
+
+    /// Makes one tick at `now`: then it is to be shown, or not. `clock` gives times for the phases' durations, and nothing else.
     pub fn tick(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
-        let published = self.step_to(tick, now, &clock);
-        self.improve_tables();
-        self.memo.encode_ahead(&self.history);
-        let encoded = clock();
-        self.send_snapshots(now);
-        self.stats.phases.encode = encoded.since(published);
-        self.stats.phases.send = clock().since(encoded);
-    }
-
-    /// The same, but no player is shown it: the next tick is made at once.
-    pub fn tick_unseen(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
-        let published = self.step_to(tick, now, &clock);
-        self.improve_tables();
-        self.note_unseen(now);
-        self.stats.phases.send = clock().since(published);
-    }
-
-    /// Everything of a tick before it is shown. Returns when it was through.
-    fn step_to(&mut self, tick: Tick, now: Micros, clock: &impl Fn() -> Micros) -> Micros {
         self.tick = tick;
         let started = clock();
-        self.history.prefetch();
         self.take_inputs(now);
         let taken = clock();
         self.step();
@@ -211,7 +205,25 @@ impl<L: Link> Room<L> {
             publish: published.since(stepped),
             ..PhaseTimes::default()
         };
-        published
+    }
+
+    /// Shows the tick to the players: sends their snapshots.
+    pub fn show(&mut self, now: Micros, clock: impl Fn() -> Micros) {
+        let started = clock();
+        self.improve_tables();
+        self.memo.encode_ahead(&self.history);
+        let encoded = clock();
+        self.send_snapshots(now);
+        self.stats.phases.encode = encoded.since(started);
+        self.stats.phases.send = clock().since(encoded);
+    }
+
+    /// Shows the tick to nobody: the next one is made at once.
+    pub fn hide(&mut self, now: Micros, clock: impl Fn() -> Micros) {
+        let started = clock();
+        self.improve_tables();
+        self.note_hidden(now);
+        self.stats.phases.send = clock().since(started);
     }
 
     /// Takes what came since the last tick, and ends sessions that are over.

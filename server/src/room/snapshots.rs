@@ -82,7 +82,7 @@ impl<L: Link> Room<L> {
     }
 
     /// What is due with this tick though no snapshot goes out.
-    pub(super) fn note_unseen(&mut self, now: Micros) {
+    pub(super) fn note_hidden(&mut self, now: Micros) {
         let tick_rate = self.settings.tick_rate;
         self.stats.players = 0;
         let mut bytes = Vec::new();

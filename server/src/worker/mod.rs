@@ -209,9 +209,19 @@ impl Thread {
         let Some(Reverse((due, key))) = is_due.then(|| self.deadlines.pop()).flatten() else {
             return;
         };
-        let Some(running) = self.rooms.get_mut(key) else {
-            return;
+        // While this room is in hand, the memory of the one after it is asked for.
+        let next = self.deadlines.peek().map(|Reverse((_, next))| *next);
+        let both = next.and_then(|next| self.rooms.get_disjoint_mut([key, next]));
+        let (running, next) = match both {
+            Some([running, next]) => (running, Some(&*next)),
+            None => match self.rooms.get_mut(key) {
+                Some(running) => (running, None),
+                None => return,
+            },
         };
+        let ask_for_next = |hops| next.into_iter().for_each(|next| next.prefetch(hops));
+        ask_for_next(0);
+        running.prefetch(4);
         let ticks = running.room.ticks();
         // The tick that the time asks for; those before it that were missed are made too, if they are few.
         let wanted = Tick(ticks.ticks_at(started.0 as f64).max(0.0) as u32)
@@ -234,14 +244,19 @@ impl Thread {
         let shows_all = !std::mem::replace(&mut running.caught_up, missed > 0);
         // Once for all of them: what is for a tick that is late has come long ago.
         running.read();
+        ask_for_next(1);
+        running.prefetch(5);
         let mut began = started;
         for tick in first.0..=wanted.0 {
             let read = now();
+            running.room.tick(Tick(tick), read, now);
+            ask_for_next(2);
             if tick == wanted.0 || shows_all {
-                running.room.tick(Tick(tick), read, now);
+                running.room.show(read, now);
             } else {
-                running.room.tick_unseen(Tick(tick), read, now);
+                running.room.hide(read, now);
             }
+            ask_for_next(3);
             let mut stats = running.room.take_stats();
             stats.phases.input = stats.phases.input.plus(read.since(began));
             self.metrics.ticks.inc();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
+use tickwire_prefetch as prefetch;
 use tickwire_sync::Micros;
 
 /// A room that has been empty for this long ends.
@@ -67,6 +68,17 @@ impl Running {
         });
         for index in over.drain(..).rev() {
             served::end(self.readers.swap_remove(index));
+        }
+    }
+
+    /// Asks for what the next tick will touch first, as far as it lies so many pointers away; see `tickwire_prefetch`.
+    pub fn prefetch(&self, hops: u8) {
+        self.room.prefetch(hops);
+        match hops {
+            1 => prefetch::first(&self.readers, prefetch::near),
+            2 => prefetch::first(&self.readers, |reader| prefetch::near(&**reader)),
+            3 => prefetch::behind_first(&self.readers, |reader| reader.prefetch()),
+            _ => {}
         }
     }
 
