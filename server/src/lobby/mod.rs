@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire_game::{Game, GameSettings};
+use tickwire_sync::Micros;
 use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tokio::sync::oneshot;
@@ -147,14 +148,8 @@ impl Lobby {
             npcs: self.config.npcs,
         };
         let game = (self.new_game)(&settings);
-        let tick_us = 1_000_000 / u64::from(self.config.tick_rate);
-        // The golden ratio spreads any number of phases evenly over the tick.
-        let phase = (directory.made as f64 * 0.618_033_988_75).fract() * tick_us as f64;
+        let ticks = ticks_of(directory.made, self.config.tick_rate, now());
         directory.made += 1;
-        let ticks = TickClock {
-            tick_zero_us: now().0 as i64 + phase as i64,
-            tick_rate: self.config.tick_rate,
-        };
         let room_settings = RoomSettings {
             tick_rate: self.config.tick_rate,
             max_players: self.config.max_players,
@@ -216,6 +211,21 @@ impl Place {
             .has_ended
             .read()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When the ticks of a process's `number`th room are due. The golden ratio spreads any number of rooms evenly over a tick, whenever
+/// each was opened, so that few have to wait for another.
+fn ticks_of(number: u64, tick_rate: u32, now: Micros) -> TickClock {
+    let since_start = TickClock {
+        tick_zero_us: 0,
+        tick_rate,
+    };
+    let phase = (number as f64 * 0.618_033_988_75).fract();
+    let tick_zero = since_start.ticks_at(now.0 as f64).floor() + phase;
+    TickClock {
+        tick_zero_us: (tick_zero * since_start.tick_us()) as i64,
+        tick_rate,
     }
 }
 
@@ -305,5 +315,29 @@ impl Rooms for Lobby {
             answer,
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_are_spread_over_the_tick_whenever_they_were_opened() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut now = Micros(5_000_000);
+        let mut phases: Vec<f64> = (0..100)
+            .map(|number| {
+                now = now.plus(Micros(random.u64(0..100_000)));
+                let ticks = ticks_of(number, 60, now);
+                let ticks_made = ticks.ticks_at(now.0 as f64);
+                assert!((-1.0..1.0).contains(&ticks_made), "{ticks_made}");
+                ticks.ticks_at(0.0).rem_euclid(1.0)
+            })
+            .collect();
+        phases.sort_by(f64::total_cmp);
+        let widest = phases.windows(2).map(|pair| pair[1] - pair[0]);
+        let widest = widest.fold(0.0, f64::max);
+        assert!(widest < 0.03, "no room in {widest} of a tick");
     }
 }
