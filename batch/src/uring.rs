@@ -40,8 +40,9 @@ struct Space {
 impl Space {
     const EMPTY: Self = Self {
         control: [0; CONTROL],
-        // SAFETY: all bits 0 are a value of both types: null pointers and lengths of 0.
+        // SAFETY: all bits 0 are a value: null pointers and lengths of 0.
         message: unsafe { std::mem::zeroed() },
+        // SAFETY: the same.
         vector: unsafe { std::mem::zeroed() },
         bytes: [0; SPACE],
     };

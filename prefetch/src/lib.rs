@@ -58,7 +58,7 @@ pub fn start<T>(all: &[T]) {
 
 /// Asks for the place where a list's next element will be pushed.
 #[inline]
-pub fn end<T>(all: &Vec<T>) {
+pub fn end<T>(all: &[T]) {
     lines(all.as_ptr().wrapping_add(all.len()).cast(), size_of::<T>());
 }
 
@@ -122,7 +122,7 @@ mod tests {
         near::<dyn std::fmt::Debug>(&[1_u64; 100]);
         start(&[[0_u64; 100]; 3]);
         start(&[(); 9]);
-        end(&vec![1, 2, 3]);
-        end(&Vec::<String>::new());
+        end(&[1, 2, 3]);
+        end(&[] as &[String]);
     }
 }
