@@ -1,12 +1,10 @@
 //! Workers: threads that own rooms and tick them by absolute deadlines.
 //!
 //! In: commands (open a room, let someone in, tell everyone something). Out: ticks. A worker sleeps until the earliest
-//! deadline of its rooms or the next command, and is never blocked by a socket. A late tick is caught up with, up to
-//! [`MAX_CATCH_UP`]; beyond that ticks are skipped and counted, and the numbers go on with the time. A room that must catch up
-//! twice running has more to do than there is time: then only the newest tick is shown to the players, or it would stay late,
-//! and send two snapshots at a time, until somebody leaves.
+//! deadline of its rooms or the next command, and is never blocked by a socket. What is done with a late tick says `due.rs`.
 
 mod counts;
+mod due;
 mod running;
 
 use crate::clock::now;
@@ -17,7 +15,7 @@ use crate::net::connection::Connection;
 use crate::net::served::{self, Served};
 use crate::net::together;
 use crate::room::{Hello, Inbox, JoinRefused, Room, RoomStats};
-use counts::count;
+use due::DueTicks;
 use running::Running;
 use serde_json::Value;
 use slotmap::{SlotMap, new_key_type};
@@ -27,11 +25,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use tickwire_sync::{Micros, Tick};
+use tickwire_sync::Micros;
 use tokio::sync::oneshot;
 
-/// Late ticks that are made at once, one after the other, before ticks are skipped.
-const MAX_CATCH_UP: u32 = 3;
 /// How often an idle worker shows that it is alive.
 const IDLE: Duration = Duration::from_millis(500);
 /// A room that was late by more than a tick within this time makes its worker late.
@@ -171,6 +167,21 @@ struct Thread {
     late_at: Option<Micros>,
 }
 
+/// A room, and the one whose turn is next, if there is another.
+fn room_and_next(
+    rooms: &mut SlotMap<RoomKey, Running>,
+    room: RoomKey,
+    next: Option<RoomKey>,
+) -> Option<(&mut Running, Option<&Running>)> {
+    match next {
+        Some(next) => {
+            let [room, next] = rooms.get_disjoint_mut([room, next])?;
+            Some((room, Some(next)))
+        }
+        None => Some((rooms.get_mut(room)?, None)),
+    }
+}
+
 impl Thread {
     fn run(mut self) {
         loop {
@@ -202,79 +213,34 @@ impl Thread {
     /// Makes the tick that is due, if one is.
     fn tick_next(&mut self) {
         let started = now();
-        let is_due = self
-            .deadlines
-            .peek()
-            .is_some_and(|Reverse((due, _))| *due <= started);
-        let Some(Reverse((due, key))) = is_due.then(|| self.deadlines.pop()).flatten() else {
+        let is_due = |Reverse((due, _)): &Reverse<(Micros, RoomKey)>| *due <= started;
+        if !self.deadlines.peek().is_some_and(is_due) {
+            return;
+        }
+        let Some(Reverse((due, key))) = self.deadlines.pop() else {
             return;
         };
-        // While this room is in hand, the memory of the one after it is asked for.
+        // Each deadline has its room.
         let next = self.deadlines.peek().map(|Reverse((_, next))| *next);
-        let both = next.and_then(|next| self.rooms.get_disjoint_mut([key, next]));
-        let (running, next) = match both {
-            Some([running, next]) => (running, Some(&*next)),
-            None => match self.rooms.get_mut(key) {
-                Some(running) => (running, None),
-                None => return,
-            },
+        let Some((running, next)) = room_and_next(&mut self.rooms, key, next) else {
+            return;
         };
-        let ask_for_next = |hops| next.into_iter().for_each(|next| next.prefetch(hops));
-        ask_for_next(0);
-        running.prefetch(4);
-        let ticks = running.room.ticks();
-        // The tick that the time asks for; those before it that were missed are made too, if they are few.
-        let wanted = Tick(ticks.ticks_at(started.0 as f64).max(0.0) as u32)
-            .max(running.room.tick_now().next());
-        let missed = wanted.since(running.room.tick_now()) - 1;
-        let first = if missed > MAX_CATCH_UP {
-            wanted
-        } else {
-            running.room.tick_now().next()
-        };
-        self.metrics
-            .ticks_skipped
-            .inc_by(u64::from(first.since(running.room.tick_now()) - 1));
-        self.metrics
-            .tick_lateness
-            .observe(started.since(due).0 as f64 / 1e6);
-        if missed > 0 {
+        let ticks = DueTicks::at(started, running.room.ticks(), running.room.tick_now());
+        let ended = running.make(&ticks, started, next, &self.metrics);
+        let is_over = running.is_over(ended);
+        let next_due = running.room.ticks().due_us(ticks.newest.next());
+        let next_due = Micros(next_due.max(0.0).ceil() as u64);
+        self.metrics.ticks_skipped.inc_by(u64::from(ticks.skipped));
+        let lateness = started.since(due).0 as f64 / 1e6;
+        self.metrics.tick_lateness.observe(lateness);
+        if ticks.are_late() {
             self.late_at = Some(started);
         }
-        let shows_all = !std::mem::replace(&mut running.caught_up, missed > 0);
-        // Once for all of them: what is for a tick that is late has come long ago.
-        running.read();
-        ask_for_next(1);
-        running.prefetch(5);
-        let mut began = started;
-        for tick in first.0..=wanted.0 {
-            let read = now();
-            running.room.tick(Tick(tick), read, now);
-            ask_for_next(2);
-            if tick == wanted.0 || shows_all {
-                running.room.show(read, now);
-            } else {
-                running.room.hide(read, now);
-            }
-            ask_for_next(3);
-            let mut stats = running.room.take_stats();
-            stats.phases.input = stats.phases.input.plus(read.since(began));
-            self.metrics.ticks.inc();
-            let ended = now();
-            self.metrics
-                .tick_duration
-                .observe(ended.since(began).0 as f64 / 1e6);
-            count(&self.metrics, &stats, ticks.tick_us());
-            running.note(&stats, &self.metrics, tick, ticks.tick_rate);
-            began = ended;
-        }
-        let next = Micros(ticks.due_us(wanted.next()).max(0.0).ceil() as u64);
-        let is_over = running.is_over(began);
-        self.note_lateness(began);
+        self.note_lateness(ended);
         if is_over {
             self.end(key);
         } else {
-            self.deadlines.push(Reverse((next, key)));
+            self.deadlines.push(Reverse((next_due, key)));
         }
     }
 
@@ -290,11 +256,11 @@ impl Thread {
 
     fn end(&mut self, key: RoomKey) {
         if let Some(mut running) = self.rooms.remove(key) {
-            let name = running.room.name();
+            let (name, tick) = (running.room.name(), running.room.tick_now());
             self.names.remove(name);
-            tracing::info!(room = name, tick = running.room.tick_now().0, "room ended");
-            let nothing = RoomStats::default();
-            running.note(&nothing, &self.metrics, 1, 2);
+            tracing::info!(room = name, tick = tick.0, "room ended");
+            // The gauges are told that nothing is left.
+            running.note(&RoomStats::default(), &self.metrics, tick);
             self.metrics.rooms.dec();
         }
     }

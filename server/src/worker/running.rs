@@ -1,6 +1,9 @@
 //! A room that is being ticked, with the connections that are read for it.
 
+use super::counts::count;
+use super::due::DueTicks;
 use super::{OwnRoom, RoomEntry};
+use crate::clock::now;
 use crate::metrics::Metrics;
 use crate::net::served::{self, Next, Served};
 use crate::net::together;
@@ -10,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use tickwire_prefetch as prefetch;
-use tickwire_sync::Micros;
+use tickwire_sync::{Micros, Tick};
 
 /// A room that has been empty for this long ends.
 const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
@@ -32,8 +35,8 @@ pub(super) struct Running {
     /// Which of them are over, while they are read.
     over: Vec<usize>,
     totals: Totals,
-    /// Whether the last time some ticks were made together, as they were late.
-    pub caught_up: bool,
+    /// Whether there were late ticks to make the last time.
+    was_late: bool,
     /// Since when nobody is there.
     pub empty_since: Option<Micros>,
     /// For the list: bytes sent in the running second and in the one before.
@@ -50,16 +53,60 @@ impl Running {
             readers: Vec::new(),
             over: Vec::new(),
             totals: Totals::default(),
-            caught_up: false,
+            was_late: false,
             empty_since: Some(now),
             bytes: 0,
             bytes_per_second: 0,
         }
     }
 
+    /// Makes the ticks that are due, shows them to the players, and counts. `next` is the room whose turn is next: its memory is
+    /// asked for meanwhile. Returns when it was through.
+    ///
+    /// A room that is late twice running has more to do than there is time: then only the newest tick is shown, or it would
+    /// stay late, and send two snapshots at a time, until somebody leaves.
+    pub fn make(
+        &mut self,
+        ticks: &DueTicks,
+        started: Micros,
+        next: Option<&Self>,
+        metrics: &Metrics,
+    ) -> Micros {
+        let shows_all = !std::mem::replace(&mut self.was_late, ticks.are_late());
+        let ask_for_next = |hops| next.into_iter().for_each(|next| next.prefetch(hops));
+        ask_for_next(0);
+        self.prefetch(4);
+        // Once for all of them: what is for a tick that is late has come long ago.
+        self.read();
+        ask_for_next(1);
+        self.prefetch(5);
+        let mut began = started;
+        for tick in ticks.each() {
+            let read = now();
+            self.room.tick(tick, read, now);
+            ask_for_next(2);
+            if tick == ticks.newest || shows_all {
+                self.room.show(read, now);
+            } else {
+                self.room.hide(read, now);
+            }
+            ask_for_next(3);
+            let mut stats = self.room.take_stats();
+            stats.phases.input = stats.phases.input.plus(read.since(began));
+            let ended = now();
+            metrics.ticks.inc();
+            let duration = ended.since(began).0 as f64 / 1e6;
+            metrics.tick_duration.observe(duration);
+            count(metrics, &stats, self.room.ticks().tick_us());
+            self.note(&stats, metrics, tick);
+            began = ended;
+        }
+        began
+    }
+
     /// Reads what has come on the room's connections: once a tick and just before it, so that no input is early or late by more
     /// than its own way, and without a wake-up for each.
-    pub fn read(&mut self) {
+    fn read(&mut self) {
         let over = &mut self.over;
         together::read(&mut self.readers, Instant::now(), |index, next| {
             if next == Next::Over {
@@ -72,7 +119,7 @@ impl Running {
     }
 
     /// Asks for what the next tick will touch first, as far as it lies so many pointers away; see `tickwire_prefetch`.
-    pub fn prefetch(&self, hops: u8) {
+    fn prefetch(&self, hops: u8) {
         self.room.prefetch(hops);
         match hops {
             1 => prefetch::first(&self.readers, prefetch::near),
@@ -83,7 +130,7 @@ impl Running {
     }
 
     /// Takes over what a tick counted, into the gauges too.
-    pub fn note(&mut self, stats: &RoomStats, metrics: &Metrics, tick: u32, tick_rate: u32) {
+    pub fn note(&mut self, stats: &RoomStats, metrics: &Metrics, tick: Tick) {
         let totals = Totals {
             players: stats.players as i64,
             sessions: stats.sessions as i64,
@@ -94,7 +141,7 @@ impl Running {
         metrics.entities.add(totals.entities - self.totals.entities);
         self.totals = totals;
         self.bytes += stats.snapshot_bytes;
-        if tick.is_multiple_of(tick_rate) {
+        if tick.0.is_multiple_of(self.room.ticks().tick_rate) {
             self.bytes_per_second = std::mem::take(&mut self.bytes);
         }
     }
