@@ -98,7 +98,9 @@ impl Batch {
         sends: impl IntoIterator<Item = Send<'a>>,
         mut took: impl FnMut(usize, io::Result<usize>),
     ) {
-        let sends: ArrayVec<Send<'_>, MOST> = sends.into_iter().take(MOST).collect();
+        // Filled where it is: a collected one is moved, with all its vacant places.
+        let mut asked = ArrayVec::<Send<'_>, MOST>::new();
+        asked.extend(sends.into_iter().take(MOST));
         let entry = |send: &Send<'_>| {
             let socket = types::Fd(send.socket.as_raw_fd());
             // A length beyond 32 bits is cut, as a short send would be.
@@ -108,8 +110,8 @@ impl Batch {
                 .build()
         };
         // SAFETY: sockets and bytes are borrowed until this function returns, and no entry waits.
-        unsafe { self.run(sends.iter().map(entry)) };
-        for (index, (send, result)) in sends.iter().zip(&self.results).enumerate() {
+        unsafe { self.run(asked.iter().map(entry)) };
+        for (index, (send, result)) in asked.iter().zip(&self.results).enumerate() {
             let result = result.map_or_else(|| send_alone(send), to_result);
             took(index, result);
         }
@@ -117,10 +119,11 @@ impl Batch {
 
     /// Receives as `recvmsg(2)` does, without waiting; [`Batch::received`] has what came. The first [`MOST`] are asked.
     pub fn receive<'a>(&mut self, sockets: impl IntoIterator<Item = BorrowedFd<'a>>) {
-        let sockets: ArrayVec<BorrowedFd<'_>, MOST> = sockets.into_iter().take(MOST).collect();
+        let mut asked = ArrayVec::<BorrowedFd<'_>, MOST>::new();
+        asked.extend(sockets.into_iter().take(MOST));
         // The only way to the spaces in here, so that the kernel's pointers stay good.
         let spaces = self.spaces.as_mut_ptr();
-        let entries = sockets.iter().enumerate().map(|(index, socket)| {
+        let entries = asked.iter().enumerate().map(|(index, socket)| {
             // SAFETY: there are as many spaces as sockets, and they are ours.
             let message = unsafe { Space::message(spaces.add(index)) };
             opcode::RecvMsg::new(types::Fd(socket.as_raw_fd()), message)
@@ -129,7 +132,7 @@ impl Batch {
         });
         // SAFETY: the sockets are borrowed and the spaces live in `self` until this function returns, and no entry waits.
         unsafe { self.run(entries) };
-        for (index, socket) in sockets.iter().enumerate() {
+        for (index, socket) in asked.iter().enumerate() {
             let result = *self.results[index].get_or_insert_with(|| {
                 // SAFETY: as above.
                 unsafe { receive_alone(socket.as_raw_fd(), Space::message(spaces.add(index))) }

@@ -169,11 +169,13 @@ impl<L: Link> Room<L> {
                 outcome: SendOutcome::Closed,
             })
         });
-        let mut to_send: ArrayVec<ToSend<'_, L>, SENT_TOGETHER> = to_send.collect();
-        L::try_send(&mut to_send);
-        let outcomes: ArrayVec<SendOutcome, SENT_TOGETHER> =
-            to_send.iter().map(|one| one.outcome).collect();
-        drop(to_send);
+        // Filled where they are: collected ones are moved, with all their vacant places.
+        let mut together = ArrayVec::<ToSend<'_, L>, SENT_TOGETHER>::new();
+        together.extend(to_send);
+        L::try_send(&mut together);
+        let mut outcomes = ArrayVec::<SendOutcome, SENT_TOGETHER>::new();
+        outcomes.extend(together.iter().map(|one| one.outcome));
+        drop(together);
         let sessions = &mut self.sessions;
         for (index, (one, outcome)) in built.iter().zip(outcomes).enumerate() {
             if let Some(ahead) = built.get(index + 2) {
