@@ -19,6 +19,7 @@ use rustls::ServerConnection;
 use socket2::SockRef;
 use tickwire_batch::Socket;
 
+use super::ack;
 use super::arrival::{Stamps, ask_for_stamps};
 use super::frame::Opcode;
 use super::outbox::{Outbox, Stage};
@@ -202,6 +203,11 @@ impl Connection {
     /// [`MAX_PENDING_BYTES`] the connection is ended as too slow.
     pub fn send(&self, parts: &[&[u8]]) -> SendOutcome {
         self.send_frame(Opcode::Binary, parts)
+    }
+
+    /// The same, once for each connection to which snapshots will be sent: from now on these acknowledge what the peer sends.
+    pub(crate) fn send_with_note(&self, parts: &[&[u8]]) -> SendOutcome {
+        ack::with_note(&self.socket, || self.send(parts))
     }
 
     /// Any frame but a close, reliably.

@@ -2,6 +2,7 @@
 //! closing handshake, heartbeats. It never learns what a room, a player or a message means: those
 //! are behind [`handler`].
 
+mod ack;
 mod arrival;
 pub mod connection;
 pub mod echo;

@@ -85,7 +85,7 @@ impl<L: Link> Room<L> {
         if joined.resumed {
             self.game.resume(joined.player);
         }
-        link.send(&self.welcome(index, joined.resumed, now));
+        link.welcome(&self.welcome(index, joined.resumed, now));
         if joined.resumed {
             self.sessions[index].send_messages_after(hello.last_message);
         }

@@ -28,6 +28,11 @@ pub trait Link: Sized + Send + Sync + 'static {
     /// Sends a message that must arrive.
     fn send(&self, message: &[u8]);
 
+    /// The first message to someone whom a room now serves: snapshots follow, and take along what the link itself has to say.
+    fn welcome(&self, message: &[u8]) {
+        self.send(message);
+    }
+
     /// Ends the connection.
     fn close(&self, close: &Close);
 
@@ -46,6 +51,10 @@ impl Link for Connection {
     fn send(&self, message: &[u8]) {
         // Whether it was taken, the reading side says soon enough.
         let _ = Self::send(self, &[message]);
+    }
+
+    fn welcome(&self, message: &[u8]) {
+        let _ = self.send_with_note(&[message]);
     }
 
     fn close(&self, close: &Close) {
