@@ -12,8 +12,8 @@
 
 use mio::net::TcpStream;
 
-/// Has `send` leave the note of its sending with the socket; see the module's head. Not for sockets that a poller watches, which
-/// would see the note as an error at each event.
+/// Has `send` leave the note of its sending with the socket; see the module's head. A poller that still watches the socket takes the
+/// note for something to read: one read for nothing at each event.
 pub(super) fn with_note<T>(socket: &TcpStream, send: impl FnOnce() -> T) -> T {
     ask_for_notes(socket, true);
     let sent = send();
@@ -41,7 +41,8 @@ fn ask_for_notes(socket: &TcpStream, are_wanted: bool) {
 #[cfg(not(target_os = "linux"))]
 fn ask_for_notes(_: &TcpStream, _: bool) {}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use std::io::{Read as _, Write as _};
