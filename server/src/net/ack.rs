@@ -2,8 +2,8 @@
 //!
 //! When a read empties a socket on which two small segments have come since the last ACK, Linux sends one at once
 //! (`__tcp_cleanup_rbuf`, net/ipv4/tcp.c). Inputs come so where two fall into one tick: now and then by jitter, and to everybody when
-//! ticks are late. The snapshot that follows has the same ACK; the packet before it costs as much as a third of a snapshot just when
-//! there is no time, and so a worker that was late once stayed late (measured in docs/PERFORMANCE.md).
+//! ticks are late. The snapshot that follows has the same ACK; the packet before it takes time just when there is none, and so a worker
+//! that was late once stayed late (docs/PERFORMANCE.md, number 11).
 //!
 //! Linux does not while anything is left in the socket's receive buffer. So something is: the note of when one message was sent
 //! (SO_TIMESTAMPING, Documentation/networking/timestamping.rst), which nobody fetches. It has no payload and is less than a KiB of
