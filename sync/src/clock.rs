@@ -100,13 +100,46 @@ pub struct InputClock {
     /// `shift` when the input for a tick was made, by tick modulo the length.
     shift_of_input: Vec<f64>,
     /// Margins as they would have been without any shift: so those from before a correction still count for what they say of the path.
-    unshifted: VecDeque<f64>,
+    unshifted: Margins,
     far_off: u32,
 }
 
-impl InputClock {
-    /// Reports that are remembered: four seconds at 60 Hz.
+/// The latest margins, and the same in order: with each one that comes, percentiles are asked for.
+#[derive(Clone, Debug, Default)]
+struct Margins {
+    /// Oldest first.
+    latest: VecDeque<f64>,
+    /// Ascending.
+    sorted: Vec<f64>,
+}
+
+impl Margins {
+    /// How many are remembered: four seconds at 60 Hz.
     const MEMORY: usize = 240;
+
+    fn push(&mut self, margin: f64) {
+        if self.latest.len() == Self::MEMORY
+            && let Some(oldest) = self.latest.pop_front()
+        {
+            self.sorted.remove(self.place(oldest));
+        }
+        self.latest.push_back(margin);
+        self.sorted.insert(self.place(margin), margin);
+    }
+
+    /// Where it stands, or would stand, among the others.
+    fn place(&self, margin: f64) -> usize {
+        self.sorted
+            .partition_point(|other| other.total_cmp(&margin).is_lt())
+    }
+
+    /// The one that one in so many is below.
+    fn one_in(&self, many: usize) -> Option<f64> {
+        self.sorted.get(self.sorted.len() / many).copied()
+    }
+}
+
+impl InputClock {
     /// What nearly all inputs shall have to spare, in ticks.
     const SPARE: f64 = 0.35;
     /// What the typical input may have to spare at most, in ticks: a stall now and then must not delay every input.
@@ -126,7 +159,7 @@ impl InputClock {
             rate: 1.0,
             shift: 0.0,
             shift_of_input: vec![0.0; 256],
-            unshifted: VecDeque::new(),
+            unshifted: Margins::default(),
             far_off: 0,
         }
     }
@@ -158,12 +191,9 @@ impl InputClock {
 
     /// Takes the report of the snapshot of `tick`: the least margin of the inputs since the one before, in ticks; negative ones were late.
     pub fn margin(&mut self, tick: Tick, margin: f64) {
-        if self.unshifted.len() == Self::MEMORY {
-            self.unshifted.pop_front();
-        }
         let input_tick = (f64::from(tick.0) + margin).max(0.0) as usize;
-        self.unshifted
-            .push_back(margin - self.shift_of_input[input_tick % self.shift_of_input.len()]);
+        let shift = self.shift_of_input[input_tick % self.shift_of_input.len()];
+        self.unshifted.push(margin - shift);
         let error = self.error();
         self.far_off = if error.abs() > Self::JUMP {
             self.far_off + 1
@@ -182,14 +212,10 @@ impl InputClock {
 
     /// By how many ticks inputs come earlier than they need to; negative: later.
     fn error(&self) -> f64 {
-        let mut sorted: Vec<f64> = self
-            .unshifted
-            .iter()
-            .map(|margin| margin + self.shift)
-            .collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        match (sorted.get(sorted.len() / 50), sorted.get(sorted.len() / 2)) {
-            (Some(low), Some(middle)) => (low - Self::SPARE).max(middle - Self::MOST),
+        match (self.unshifted.one_in(50), self.unshifted.one_in(2)) {
+            (Some(low), Some(middle)) => {
+                (low + self.shift - Self::SPARE).max(middle + self.shift - Self::MOST)
+            }
             _ => 0.0,
         }
     }

@@ -4,12 +4,12 @@
 //! limited to [`MAX_LENGTH`] bits. Every symbol has a code, so every residual can be written under every table.
 
 use super::bits::{BitReader, BitWriter};
-use std::sync::OnceLock;
 
 /// Symbols: 16 for the values 0 to 15, then one for each bit length from 5 to 32.
 pub(super) const SYMBOLS: usize = 16 + 28;
 /// Longest code.
 pub(super) const MAX_LENGTH: u32 = 11;
+const LENGTHS: usize = MAX_LENGTH as usize;
 
 /// How often each symbol occurred.
 pub(super) type Counts = [u32; SYMBOLS];
@@ -20,12 +20,20 @@ pub(super) struct Code {
     lengths: [u8; SYMBOLS],
     /// Bit-reversed, as bits are written from the lowest.
     codes: [u16; SYMBOLS],
-    /// Made for the first residual that is read: who only writes has many codes and needs none.
-    lookup: OnceLock<Lookup>,
+    order: Order,
 }
 
-/// For each value of the next `MAX_LENGTH` bits: symbol and length.
-type Lookup = Box<[(u8, u8)]>;
+/// What reading needs: the codes in ascending order, where shorter ones come before longer ones. It is searched by length instead of looked up in a
+/// table of all bits, as there are many codes and each is met a few times a snapshot: this is two lines of the processor's cache, and a table 64.
+#[derive(Clone, Debug)]
+struct Order {
+    /// All symbols, by the length of their codes and then by number.
+    symbols: [u8; SYMBOLS],
+    /// For each length (less 1), on `MAX_LENGTH` bits: the first code beyond those of this length.
+    ends: [u16; LENGTHS],
+    /// For each length (less 1): what is added to a code of so many bits to get the place of its symbol; wraps.
+    offsets: [u16; LENGTHS],
+}
 
 impl Code {
     /// The best code for these counts.
@@ -67,30 +75,34 @@ impl Code {
         if !is_possible || used != 1 << MAX_LENGTH {
             return None;
         }
-        let mut codes = [0; SYMBOLS];
-        let mut next = 0_u32;
-        for length in 1..=MAX_LENGTH {
-            next <<= 1;
-            for symbol in (0..SYMBOLS).filter(|symbol| u32::from(lengths[*symbol]) == length) {
-                codes[symbol] = (next.reverse_bits() >> (32 - length)) as u16;
-                next += 1;
-            }
-        }
-        Some(Self {
-            lengths,
-            codes,
-            lookup: OnceLock::new(),
-        })
+        Some(Self::of(lengths))
     }
 
-    fn lookup(&self) -> Lookup {
-        let mut lookup = vec![(0, 0); 1 << MAX_LENGTH];
-        for (symbol, (code, length)) in self.codes.iter().zip(self.lengths).enumerate() {
-            for rest in 0..1 << (MAX_LENGTH - u32::from(length)) {
-                lookup[usize::from(*code) | rest << length] = (symbol as u8, length);
+    /// The same for lengths that make one.
+    fn of(lengths: [u8; SYMBOLS]) -> Self {
+        let mut code = Self {
+            lengths,
+            codes: [0; SYMBOLS],
+            order: Order {
+                symbols: [0; SYMBOLS],
+                ends: [0; LENGTHS],
+                offsets: [0; LENGTHS],
+            },
+        };
+        let (mut next, mut place) = (0_u16, 0);
+        for length in 1..=MAX_LENGTH {
+            next <<= 1;
+            let of_length = length as usize - 1;
+            code.order.offsets[of_length] = (place as u16).wrapping_sub(next);
+            for symbol in (0..SYMBOLS).filter(|symbol| u32::from(lengths[*symbol]) == length) {
+                code.codes[symbol] = next.reverse_bits() >> (16 - length);
+                code.order.symbols[place] = symbol as u8;
+                next += 1;
+                place += 1;
             }
+            code.order.ends[of_length] = next << (MAX_LENGTH - length);
         }
-        lookup.into()
+        code
     }
 
     /// A code for residuals around 0, before anything is known of a lane.
@@ -111,11 +123,7 @@ impl Code {
         // 20 symbols of 5 bits and 24 of 6 fill the code space.
         let mut lengths = [6; SYMBOLS];
         lengths[..20].fill(5);
-        Self {
-            lengths,
-            codes: [0; SYMBOLS],
-            lookup: OnceLock::new(),
-        }
+        Self::of(lengths)
     }
 
     /// The lengths that make this code.
@@ -149,10 +157,9 @@ impl Code {
 
     /// Reads a residual.
     pub fn read(&self, from: &mut BitReader<'_>) -> Option<i32> {
-        let lookup = self.lookup.get_or_init(|| self.lookup());
-        let (symbol, length) = lookup[from.peek(MAX_LENGTH) as usize];
-        from.skip(u32::from(length))?;
-        let value = match u32::from(symbol) {
+        let (symbol, length) = self.order.first(from.peek(MAX_LENGTH));
+        from.skip(length)?;
+        let value = match symbol {
             small @ 0..16 => small,
             symbol => {
                 let extra = symbol - 16 + 4;
@@ -160,6 +167,20 @@ impl Code {
             }
         };
         Some((value >> 1) as i32 ^ -((value & 1) as i32))
+    }
+}
+
+impl Order {
+    /// The symbol whose code is at the start of these bits, lowest first, and the length of that code.
+    fn first(&self, bits: u32) -> (u32, u32) {
+        let bits = (bits as u16).reverse_bits() >> (u16::BITS - MAX_LENGTH);
+        let shorter = self.ends.iter().filter(|end| **end <= bits).count();
+        // The last end is beyond all bits.
+        let index = shorter.min(LENGTHS - 1);
+        let length = index as u32 + 1;
+        let place = (bits >> (MAX_LENGTH - length)).wrapping_add(self.offsets[index]);
+        let symbol = self.symbols.get(usize::from(place)).copied();
+        (u32::from(symbol.unwrap_or(0)), length)
     }
 }
 
