@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
-use tickwire_sync::replica::{Replica, Row, Watcher};
+use tickwire_sync::replica::{Lanes, Replica, Row, Watcher};
 use tickwire_sync::rewind::{Pair, carry_on};
 use tickwire_sync::{EntityId, KindId, SentTicks, Tick, ViewTick};
 
@@ -26,7 +26,7 @@ pub struct Shown<'a> {
 /// The latest rows of each entity.
 ///
 /// Every changed row of every snapshot comes by here, and with hundreds of sessions in one process hardly any of it is in
-/// the cache. So an entity's rows lie in two flat queues, and nothing is allocated in the steady state.
+/// the cache. So an entity's rows lie in one flat queue, and nothing is allocated in the steady state.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
     tracks: HashMap<EntityId, Track, BuildHasherDefault<IdHasher>>,
@@ -39,10 +39,8 @@ pub(crate) struct Tracks {
 
 #[derive(Debug, Default)]
 struct Track {
-    /// Since when each row stands, oldest first. A row stands until the next one.
-    since: VecDeque<Tick>,
-    /// The rows' lanes, one row after the other.
-    lanes: VecDeque<i32>,
+    /// The rows, oldest first: of each the tick since which it stands, and its lanes. It stands until the next one.
+    rows: VecDeque<i32>,
     gone_at: Option<Tick>,
 }
 
@@ -153,7 +151,7 @@ impl Tracks {
                 continue;
             };
             if track.at(replica, *id, view, self.sent, &mut lanes) {
-                let row = Row::new(*id, lanes.clone(), Vec::new(), *gone);
+                let row = Row::new(*id, Lanes::from_slice(&lanes), Vec::new(), *gone);
                 show(Shown {
                     id: *id,
                     lanes: &lanes,
@@ -168,29 +166,38 @@ impl Track {
     fn put(&mut self, row: &Row, tick: Tick) {
         // What was known before it was gone says nothing of how it came back.
         if self.gone_at.take().is_some() {
-            self.since.clear();
-            self.lanes.clear();
+            self.rows.clear();
         }
-        let width = row.lanes.len();
+        let width = 1 + row.lanes.len();
         // As rows are of different ticks, so many reach back over the memory; the first ticks need not even be looked at.
-        if self.since.len() > MEMORY_TICKS as usize {
-            self.since.pop_front();
-            self.lanes.drain(..width);
+        if self.rows.len() > MEMORY_TICKS as usize * width {
+            self.rows.drain(..width);
         }
-        match self.since.back() {
-            // An entity that went from cell to cell at once is reported twice.
-            Some(newest) if *newest >= tick => self.lanes.truncate(self.lanes.len() - width),
-            _ => self.since.push_back(tick),
+        // An entity that went from cell to cell at once is reported twice.
+        if self
+            .since(width)
+            .next()
+            .is_some_and(|(_, newest)| newest >= tick)
+        {
+            self.rows.truncate(self.rows.len() - width);
         }
-        self.lanes.extend(&row.lanes);
+        self.rows.push_back(tick.0 as i32);
+        self.rows.extend(&row.lanes);
     }
 
-    /// The lanes of the row at this position.
-    fn row(&self, position: usize) -> impl Iterator<Item = i32> {
-        let width = self.lanes.len() / self.since.len();
-        self.lanes
-            .range(position * width..(position + 1) * width)
-            .copied()
+    /// Where each row of so many words begins and since when it stands, newest first.
+    fn since(&self, width: usize) -> impl Iterator<Item = (usize, Tick)> {
+        let starts = (0..self.rows.len()).step_by(width).rev();
+        starts.map(|start| (start, Tick(self.rows[start] as u32)))
+    }
+
+    /// The lanes that stand at a tick.
+    fn lanes_at(&self, tick: Tick, count: usize) -> Option<impl Iterator<Item = i32>> {
+        if self.gone_at.is_some_and(|gone| gone <= tick) {
+            return None;
+        }
+        let (start, _) = self.since(1 + count).find(|(_, since)| *since <= tick)?;
+        Some(self.rows.range(start + 1..start + 1 + count).copied())
     }
 
     /// The lanes at `view`, from the received ticks that a screen draws it from, as `Screen::row` of the server does. `false`: not shown.
@@ -207,15 +214,7 @@ impl Track {
         else {
             return false;
         };
-        let row_at = |tick: Tick| {
-            let after = self.since.partition_point(|since| *since <= tick);
-            let is_gone = self.gone_at.is_some_and(|gone| gone <= tick);
-            if is_gone {
-                None
-            } else {
-                after.checked_sub(1).map(|position| self.row(position))
-            }
-        };
+        let row_at = |tick: Tick| self.lanes_at(tick, kind.lanes.len());
         match pair {
             Pair::CarryOn(before, newest) => {
                 let Some(row) = row_at(newest) else {
@@ -256,7 +255,7 @@ mod tests {
     };
 
     fn put(tracks: &mut Tracks, tick: u32, x: i32) {
-        let row = Row::new(ID, vec![x, 0, 7], Vec::new(), Tick(tick));
+        let row = Row::new(ID, Lanes::from_slice(&[x, 0, 7]), Vec::new(), Tick(tick));
         tracks.row(&row, Tick(tick));
         tracks.applied(Tick(tick));
     }
@@ -284,7 +283,7 @@ mod tests {
         assert_eq!(x_at(&tracks, ViewTick::new(Tick(302), 0)), Some(30_200));
         let back = ViewTick::new(Tick(300 - MEMORY_TICKS + 1), 0);
         assert_eq!(x_at(&tracks, back), Some(23_700));
-        assert!(tracks.tracks[&ID].since.len() <= MEMORY_TICKS as usize + 1);
+        assert!(tracks.tracks[&ID].since(4).count() <= MEMORY_TICKS as usize + 1);
         // Set twice at one tick: the later word counts.
         put(&mut tracks, 300, 5);
         assert_eq!(x_at(&tracks, ViewTick::new(Tick(300), 0)), Some(5));

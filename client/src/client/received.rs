@@ -234,7 +234,7 @@ impl Client {
             let confirmed = Own {
                 id,
                 tick,
-                lanes: row.lanes.clone(),
+                lanes: row.lanes.to_vec(),
                 private_lanes: own.lanes.clone(),
             };
             self.prediction.confirm(&schema, confirmed, now);

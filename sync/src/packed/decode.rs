@@ -3,7 +3,7 @@
 use super::bits::BitReader;
 use super::tables::Tables;
 use crate::ids::{EntityId, KindId, RowKey, Tick};
-use crate::replica::{BlockSink, Row};
+use crate::replica::{BlockSink, Lanes, Row};
 use crate::schema::Schema;
 use std::sync::Arc;
 use thiserror::Error;
@@ -108,7 +108,7 @@ fn entered(
             let value = bits.number()?;
             Some(lane.normalise((value >> 1) as i32 ^ -((value & 1) as i32)))
         });
-        let lanes = lanes.collect::<Option<Vec<_>>>()?;
+        let lanes = lanes.collect::<Option<Lanes>>()?;
         let texts = shape
             .texts
             .iter()

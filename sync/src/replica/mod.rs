@@ -7,7 +7,7 @@
 mod row;
 mod shown;
 
-pub use row::Row;
+pub use row::{Lanes, Row};
 
 use crate::grid::CellId;
 use crate::hash;
@@ -20,6 +20,7 @@ use shown::Limbo;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use thiserror::Error;
+use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
 
 /// Why a snapshot cannot be applied.
@@ -420,8 +421,14 @@ fn apply_packed<'a>(
     let (present, mut blocks) = packed
         .split_at_checked(cells.len().div_ceil(8))
         .ok_or(ReplicaError::Trailing)?;
+    let is_present = |index: usize| present[index / 8] >> (index % 8) & 1 == 1;
+    for (index, (_, cell)) in cells.iter().enumerate() {
+        if is_present(index) {
+            prefetch::start(&cell.rows);
+        }
+    }
     for (index, (id, cell)) in cells.into_iter().enumerate() {
-        if present[index / 8] >> (index % 8) & 1 == 0 {
+        if !is_present(index) {
             continue;
         }
         let previous = packed::previous_for_prediction(cell.sent.newest(), cell.previous, tick);
@@ -452,6 +459,8 @@ impl Cell {
 #[derive(Clone, Debug, Default)]
 struct SeenEvents {
     latest: VecDeque<u32>,
+    /// The greatest number of all: whatever is beyond it is new.
+    greatest: u32,
 }
 
 impl SeenEvents {
@@ -459,9 +468,10 @@ impl SeenEvents {
     const MEMORY: usize = 1024;
 
     fn is_new(&mut self, number: u32) -> bool {
-        if self.latest.iter().rev().any(|seen| *seen == number) {
+        if number <= self.greatest && self.latest.contains(&number) {
             return false;
         }
+        self.greatest = self.greatest.max(number);
         if self.latest.len() == Self::MEMORY {
             self.latest.pop_front();
         }

@@ -6,8 +6,13 @@ use super::ReplicaError;
 use crate::hash;
 use crate::ids::{EntityId, KindId, RowKey, Tick};
 use crate::schema::{Kind, Lane, Schema};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use tickwire_proto::v1;
+
+/// The values of a row's lanes. Those of most rows lie in the row itself: a swarm has the rows of hundreds of views, and finds each where it was left a tick ago, far
+/// from the processor.
+pub type Lanes = SmallVec<[i32; 6]>;
 
 /// One entity as the replica has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,7 +20,7 @@ pub struct Row {
     /// The entity's name.
     pub id: EntityId,
     /// Public lanes, in the schema's order.
-    pub lanes: Vec<i32>,
+    pub lanes: Lanes,
     /// Texts, in the schema's order.
     pub texts: Vec<Arc<str>>,
     motion: Motion,
@@ -25,7 +30,7 @@ pub struct Row {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Motion {
     /// The lanes before the last change.
-    before: Vec<i32>,
+    before: Lanes,
     /// The tick of that change; with `entered` if there was none.
     changed: Tick,
     /// Since when the row has been in its cell.
@@ -45,9 +50,9 @@ pub(super) fn key(kind: u32, slot: u32) -> Result<RowKey, ReplicaError> {
 impl Row {
     /// A row that entered its cell at `tick`.
     #[must_use]
-    pub fn new(id: EntityId, lanes: Vec<i32>, texts: Vec<Arc<str>>, tick: Tick) -> Self {
+    pub fn new(id: EntityId, lanes: Lanes, texts: Vec<Arc<str>>, tick: Tick) -> Self {
         let motion = Motion {
-            before: Vec::new(),
+            before: Lanes::new(),
             changed: tick,
             entered: tick,
             is_predicted: false,

@@ -62,7 +62,7 @@ fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
     for row in rows {
         assert_eq!(Some(row.id), frame.id(row.id.key()));
         assert_eq!(
-            row.lanes,
+            row.lanes.to_vec(),
             frame.lanes(row.id.key()).collect::<Vec<_>>(),
             "{:?}",
             row.id
