@@ -117,7 +117,10 @@ impl Together {
         });
         self.batch.receive(sockets);
         let mut places = asked.iter().enumerate().peekable();
-        for (index, reader) in group.iter_mut().enumerate() {
+        for index in 0..group.len() {
+            // Again: the kernel has had its own memory of all of them in between.
+            ask_ahead(group, index);
+            let reader = &mut group[index];
             let after = match places.next_if(|(_, asked)| **asked == index) {
                 None => served::call(reader, now, true, true),
                 Some((place, _)) => {
@@ -161,7 +164,11 @@ impl Together {
         });
         let mut results: ArrayVec<io::Result<usize>, MOST> = ArrayVec::new();
         self.batch.send(sends, |_, result| results.push(result));
-        for (mut part, result) in parts.drain(..).zip(results.drain(..)) {
+        let connections: ArrayVec<&Connection, MOST> =
+            parts.iter().map(|part| part.connection).collect();
+        for (number, (mut part, result)) in parts.drain(..).zip(results.drain(..)).enumerate() {
+            // As in reading, the kernel comes between.
+            prefetch::ahead(&connections, number, |one| prefetch::near(*one), |_| ());
             let socket = part.connection.socket();
             let outcome = part.outbox.took(socket, &self.wire[part.wire], result);
             group[part.index].outcome = outcome;
