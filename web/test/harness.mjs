@@ -7,6 +7,7 @@
 // VERBOSE (shows what the programs print).
 
 import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -253,6 +254,21 @@ export async function openPage(context, url) {
 /** The address that joins without a click. */
 export function joinUrl(server, { name, room }) {
   return `${server.page}?${new URLSearchParams({ name, autojoin: "1", room })}`;
+}
+
+/** A file with this text, until the test ends. */
+export function fileWith(t, text) {
+  const folder = mkdtempSync(join(tmpdir(), "tickwire-file-"));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "file");
+  writeFileSync(file, text);
+  return file;
+}
+
+/** A ticket as a login service gives them (JWT, HS256). */
+export function signedTicket(secret, claims) {
+  const [head, body] = [{ alg: "HS256", typ: "JWT" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  return `${head}.${body}.${createHmac("sha256", secret).update(`${head}.${body}`).digest("base64url")}`;
 }
 
 /** Fingers on the page: `touchStart` and `touchMove` say where all of them lie (by number: x and y); the others lift all of them. */

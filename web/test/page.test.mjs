@@ -2,7 +2,20 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automation, fingersOn, joinUrl, launchBrowser, openPage, playing, roomState, startBots, startServer, until } from "./harness.mjs";
+import {
+  automation,
+  fileWith,
+  fingersOn,
+  joinUrl,
+  launchBrowser,
+  openPage,
+  playing,
+  roomState,
+  signedTicket,
+  startBots,
+  startServer,
+  until,
+} from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 /** Of a ship, in 1/1024 turn. */
@@ -169,6 +182,35 @@ test("who comes to a room that cannot be is told so, and can choose another", MI
   assert.equal(await page.inputValue("#join-name"), "Ann");
   await page.click("#join button");
   await playing(page);
+});
+
+test("a server that demands tickets lets in who brings one behind the #, and says why to who does not", MINUTE, async (t) => {
+  const secret = "a secret of this test, thirty-two bytes or more";
+  const server = await startServer(t, { args: ["--ticket-secret-file", fileWith(t, secret)] });
+  const context = await launchBrowser(t);
+  const url = joinUrl(server, { name: "Ann", room: "lobby" });
+  const stranger = await openPage(context, url);
+  await stranger.page.waitForFunction(() => /ticket/i.test(document.getElementById("overlay").innerText));
+
+  const expires = Math.floor(Date.now() / 1000) + 3600;
+  const ticket = signedTicket(secret, { sub: "ann", name: "Ann of the login", room: "lobby", exp: expires });
+  const { page, problems } = await openPage(context, `${url}#ticket=${ticket}`);
+  await playing(page);
+  const { players } = await roomState(server, "lobby");
+  assert.ok(JSON.stringify(players).includes("Ann of the login"), JSON.stringify(players));
+  assert.deepEqual(problems, []);
+});
+
+test("who watches on a phone has no sticks, and is told whom", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const { page, problems } = await openPage(context, `${joinUrl(server, { name: "Ann", room: "lobby" })}&spectate=1`);
+  await playing(page);
+  await page.waitForSelector("#help");
+  assert.match(await page.innerText("#help"), /watch whoever leads/);
+  assert.ok(!/thumb/.test(await page.innerText("#help")));
+  assert.ok(!(await page.isVisible("#stick-fly")) && !(await page.isVisible("#stick-shoot")));
+  assert.deepEqual(problems, []);
 });
 
 test("who cannot load the game is told so", MINUTE, async (t) => {

@@ -2,7 +2,7 @@
 //
 // In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
 
-import { TickwireClient, type Frame, type PlayerRow } from "../sdk/index.js";
+import { TickwireClient, type ClientOptions, type Frame, type PlayerRow } from "../sdk/index.js";
 import type { Drawn } from "./automation.js";
 import { Camera } from "./camera.js";
 import { Controls } from "./controls.js";
@@ -15,7 +15,6 @@ import { Board } from "./hud/board.js";
 import { ChatBox } from "./hud/chat.js";
 import { byId, onTap } from "./hud/dom.js";
 import { Feed } from "./hud/feed.js";
-import type { Wish } from "./hud/join.js";
 import { NetGraph } from "./hud/netgraph.js";
 import { Overlay } from "./hud/overlay.js";
 import { recall, remember } from "./memory.js";
@@ -76,8 +75,8 @@ export class ArenaPage implements Drawn, Witness {
     requestAnimationFrame(frame);
   }
 
-  async join(wish: Wish): Promise<void> {
-    const client = await this.#connect(wish);
+  async join(options: ClientOptions): Promise<void> {
+    const client = await this.#connect(options);
     if (!client) return;
     this.client = client;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
@@ -92,10 +91,10 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   /** Over a thin line the core takes seconds to come, and over a broken one it does not. */
-  async #connect(wish: Wish): Promise<TickwireClient | undefined> {
+  async #connect(options: ClientOptions): Promise<TickwireClient | undefined> {
     this.#overlay.loading();
     try {
-      return await TickwireClient.connect(wish);
+      return await TickwireClient.connect(options);
     } catch (error) {
       console.error(error);
       this.#overlay.notLoaded();
@@ -110,6 +109,7 @@ export class ArenaPage implements Drawn, Witness {
     else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
     this.#hasJoined = true;
     this.#hud.hidden = false;
+    this.#hud.classList.toggle("watching", client.isSpectator);
     if (client.isPredicting || client.isSpectator) {
       remember(RELOADED, "no", "sessionStorage");
       return;

@@ -1,20 +1,23 @@
 // The page: loads the wasm core, asks for a name, plays.
 //
 //   ?name=N&autojoin=1&room=R   joins without a click; &spectate=1 watches
+//   #ticket=T                   where the server demands one; what stands behind the # is sent to nobody and gets into no log
 
 import { loadCore } from "../sdk/index.js";
 import { ArenaPage } from "./arena.js";
 import { automationOf } from "./automation.js";
-import { JoinForm } from "./hud/join.js";
+import { JoinForm, type Wish } from "./hud/join.js";
 
 const query = new URLSearchParams(location.search);
+const ticket = new URLSearchParams(location.hash.slice(1)).get("ticket") ?? "";
 const page = new ArenaPage(() => location.reload(), backToForm);
 window.tickwire = automationOf(page);
 
-const form = new JoinForm(query, (wish) => void page.join(wish));
+const join = (wish: Wish) => void page.join({ ...wish, ticket });
+const form = new JoinForm(query, join);
 // Ahead of time; if it cannot be had, whoever joins is told.
 loadCore().catch(() => {});
-if (query.get("autojoin") === "1") void page.join(form.wish);
+if (query.get("autojoin") === "1") join(form.wish);
 else form.show();
 
 /** The form once more, with what was wished for. */
