@@ -76,7 +76,9 @@ impl<L: Link> Room<L> {
             player: session.player,
             resumed: resumed.is_some(),
         };
-        if let Some(old) = session.attach(Arc::clone(&link), inbox, hello.encoding, now) {
+        let old = session.attach(Arc::clone(&link), inbox, hello.encoding, now);
+        session.tables_version = self.tables.version;
+        if let Some(old) = old {
             old.close(&Close::new(
                 CloseCode::ResumedElsewhere,
                 "this session goes on over a newer connection",

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use tickwire_sync::Micros;
 
 /// Messages that can be sent to one link at once.
-pub const MOST_AT_ONCE: usize = 2;
+pub const MOST_AT_ONCE: usize = 3;
 
 /// Messages for one link.
 #[derive(Debug)]

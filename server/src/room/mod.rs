@@ -12,6 +12,7 @@ mod session;
 mod snapshots;
 mod state;
 mod stats;
+mod tables;
 
 pub use inbox::{Arrived, Inbox, InputsArrived};
 pub use join::{Hello, JoinRefused, Joined};
@@ -26,6 +27,7 @@ use prost::Message as _;
 use session::SessionTurns;
 use std::sync::Arc;
 use std::time::Duration;
+use tables::CodingTables;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
 use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
@@ -34,7 +36,7 @@ use tickwire_sync::clock::TickClock;
 use tickwire_sync::event::Events;
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::input_buffer::Taken;
-use tickwire_sync::memo::{BlockMemo, Encoding};
+use tickwire_sync::memo::BlockMemo;
 use tickwire_sync::window::WindowPolicy;
 use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
 
@@ -57,11 +59,6 @@ pub struct RoomSettings {
     pub window_policy: WindowPolicy,
 }
 
-/// How soon a room looks for better coding tables, in seconds: after each look that found none it waits for twice as long, up to the most.
-const TABLES_SECONDS: u32 = 2;
-const MOST_TABLES_SECONDS: u32 = 16;
-/// Residuals that are worth such a look.
-const TABLES_SAMPLE: u64 = 2_000;
 /// One room. `L` is the kind of connection.
 pub struct Room<L> {
     name: String,
@@ -83,9 +80,7 @@ pub struct Room<L> {
     /// Parts of welcomes that are the same for all.
     schema_proto: v1::Schema,
     map: Vec<u8>,
-    /// Ticks from one look for better coding tables to the next, and when that is.
-    tables_pause: u32,
-    tables_due: Tick,
+    tables: CodingTables,
     stats: RoomStats,
     arrived: Vec<Arrived>,
 }
@@ -113,8 +108,7 @@ impl<L: Link> Room<L> {
             random: fastrand::Rng::with_seed(secret_seed),
             schema_proto: schema.to_proto(),
             map: game.map(),
-            tables_pause: settings.tick_rate * TABLES_SECONDS,
-            tables_due: Tick(settings.tick_rate * TABLES_SECONDS),
+            tables: CodingTables::new(settings.tick_rate),
             stats: RoomStats::default(),
             arrived: Vec::new(),
             settings,
@@ -210,7 +204,7 @@ impl<L: Link> Room<L> {
     /// Shows the tick to the players: sends their snapshots.
     pub fn show(&mut self, now: Micros, clock: impl Fn() -> Micros) {
         let started = clock();
-        self.improve_tables();
+        self.tables.improve(&mut self.memo, self.tick);
         self.memo.encode_ahead(&self.history);
         let encoded = clock();
         self.send_snapshots(now);
@@ -221,7 +215,6 @@ impl<L: Link> Room<L> {
     /// Shows the tick to nobody: the next one is made at once.
     pub fn hide(&mut self, now: Micros, clock: impl Fn() -> Micros) {
         let started = clock();
-        self.improve_tables();
         self.note_hidden(now);
         self.stats.phases.send = clock().since(started);
     }
@@ -325,32 +318,6 @@ impl<L: Link> Room<L> {
                     session.send_message(game_message(&payload));
                 }
             }
-        }
-    }
-
-    /// Sends better coding tables to everyone, if there are some: before the first snapshot that uses them.
-    fn improve_tables(&mut self) {
-        if self.tick < self.tables_due {
-            return;
-        }
-        let is_better = self.memo.improve_tables(TABLES_SAMPLE);
-        let tick_rate = self.settings.tick_rate;
-        self.tables_pause = match is_better {
-            true => tick_rate * TABLES_SECONDS,
-            false => (self.tables_pause * 2).min(tick_rate * MOST_TABLES_SECONDS),
-        };
-        self.tables_due = Tick(self.tick.0 + self.tables_pause);
-        if is_better {
-            let tables = messages::encode(v1::server_message::Body::Tables(
-                self.memo.tables().to_proto(),
-            ));
-            let packed = self
-                .sessions
-                .iter()
-                .filter(|session| session.encoding == Encoding::Packed);
-            packed
-                .filter_map(|session| session.link.as_ref())
-                .for_each(|link| link.send(&tables));
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Session<L> {
     pub(super) is_over: bool,
     pub(super) view: View,
     pub(super) encoding: Encoding,
+    /// Which coding tables the client has; see [`CodingTables::version`](super::tables::CodingTables::version).
+    pub(super) tables_version: u32,
     pub(super) inputs: InputBuffer,
     pub(super) window: Window,
     pub(super) chat_allowance: Allowance,
@@ -115,6 +117,7 @@ impl<L: Link> Session<L> {
             is_over: false,
             view: View::default(),
             encoding: Encoding::default(),
+            tables_version: 0,
             inputs: InputBuffer::new(tick, tick_rate / 4),
             window: Window::new(now, tick_rate, settings.window_policy),
             chat_allowance: Allowance::new(now),
@@ -236,6 +239,11 @@ impl<L: Link> Session<L> {
             Arrival::Late => InputOutcome::Late,
             Arrival::Flooded => InputOutcome::Flooded,
         }
+    }
+
+    /// Whether the client cannot read a snapshot without the newest coding tables, which it has not.
+    pub(super) fn needs_tables(&self, newest: u32) -> bool {
+        self.encoding == Encoding::Packed && self.tables_version != newest
     }
 
     pub(super) fn header(&self) -> Header {

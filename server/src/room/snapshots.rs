@@ -26,7 +26,8 @@ struct Built {
     /// Whose, as an index.
     session: usize,
     header: Header,
-    /// The beat goes with it, as one packet for both is cheaper for everybody.
+    /// New coding tables and the beat go with it, as one packet for all is cheaper for everybody.
+    with_tables: bool,
     with_beat: bool,
     /// Where it is in the room's bytes.
     bytes: Range<usize>,
@@ -147,6 +148,7 @@ impl<L: Link> Room<L> {
         built.push(Built {
             session: index,
             header,
+            with_tables: session.needs_tables(self.tables.version),
             with_beat,
             bytes: start..bytes.len(),
             cells_held: fill.held_count() as u64,
@@ -161,11 +163,12 @@ impl<L: Link> Room<L> {
         // A link goes only between ticks; this keeps messages and what became of them in step whatever happens.
         built.retain(|built| self.sessions[built.session].link.is_some());
         let to_send = built.iter().filter_map(|built| {
+            let tables = built.with_tables.then_some(&*self.tables.message);
             let beat = built.with_beat.then_some(&**beat);
             let snapshot = &bytes[built.bytes.clone()];
             Some(ToSend {
                 link: &**self.sessions[built.session].link.as_ref()?,
-                messages: beat.into_iter().chain([snapshot]).collect(),
+                messages: (tables.into_iter().chain(beat)).chain([snapshot]).collect(),
                 outcome: SendOutcome::Closed,
             })
         });
@@ -186,6 +189,9 @@ impl<L: Link> Room<L> {
                 SendOutcome::Sent => {
                     let length = one.bytes.len();
                     session.sent(&self.history, length, one.header, now);
+                    if one.with_tables {
+                        session.tables_version = self.tables.version;
+                    }
                     self.stats.snapshots += 1;
                     self.stats.cells_held += one.cells_held;
                     self.stats.snapshot_bytes += length as u64;
