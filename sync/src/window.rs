@@ -165,6 +165,14 @@ impl Window {
         self.last_sent = Some((at, bytes));
     }
 
+    /// The client will name nothing of what was sent so far, as it waits for a snapshot that starts over: that must not wait for
+    /// those. What is known of the path stays.
+    pub fn forget_sent(&mut self) {
+        self.in_flight.clear();
+        self.bytes = 0;
+        self.is_emptying = false;
+    }
+
     /// Notes an input that arrived at `arrived`: the newest snapshot that the client had when it made it, and when that came
     /// by the client's clock. All snapshots before it have arrived too, as nothing overtakes.
     pub fn received(&mut self, newest: Tick, received_at_us: u32, arrived: Micros) {
@@ -361,6 +369,32 @@ mod tests {
             assert!(tick < 300 || window.fill().is_none(), "tick {tick}");
         }
         assert!(deferred < 10, "{deferred} waited at the beginning");
+    }
+
+    #[test]
+    fn who_waits_for_a_fresh_start_names_nothing_and_gets_it_all_the_same() {
+        let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
+        let mut newest = 0;
+        for tick in 1..60_u32 {
+            if window.may_send(at(tick)) {
+                window.sent(Tick(tick), 1000, at(tick));
+                newest = tick;
+            }
+            // It could apply the first one only.
+            window.received(Tick(1), at(1).0 as u32, at(tick));
+        }
+        assert!(
+            !window.may_send(at(60)),
+            "nothing more goes while it names nothing"
+        );
+        window.forget_sent();
+        assert!(window.may_send(at(60)) && newest < 59);
+        window.sent(Tick(60), 1000, at(60));
+        // What went before is not heard of, and nothing is counted twice.
+        window.received(Tick(1), at(1).0 as u32, at(61));
+        assert_eq!(window.bytes_in_flight(), 1000);
+        window.received(Tick(60), at(62).0 as u32, at(63));
+        assert_eq!(window.bytes_in_flight(), 0);
     }
 
     #[test]

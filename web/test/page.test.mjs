@@ -192,12 +192,22 @@ test("a server that demands tickets lets in who brings one behind the #, and say
   const stranger = await openPage(context, url);
   await stranger.page.waitForFunction(() => /ticket/i.test(document.getElementById("overlay").innerText));
 
+  // There is a way back to the form, and a better ticket is taken from the address at once.
+  await stranger.page.goto(`${server.page}?name=Ann&room=lobby#ticket=none-of-yours`);
+  await stranger.page.click("#join button");
+  await stranger.page.waitForFunction(() => /not valid/.test(document.getElementById("overlay").innerText));
+  await stranger.page.click("#overlay-again");
+  await stranger.page.waitForSelector("#join", { state: "visible" });
+
   const expires = Math.floor(Date.now() / 1000) + 3600;
   const ticket = signedTicket(secret, { sub: "ann", name: "Ann of the login", room: "lobby", exp: expires });
   const { page, problems } = await openPage(context, `${url}#ticket=${ticket}`);
   await playing(page);
   const { players } = await roomState(server, "lobby");
   assert.ok(JSON.stringify(players).includes("Ann of the login"), JSON.stringify(players));
+  await stranger.page.goto(`${server.page}?name=Ann&room=lobby#ticket=${ticket}`);
+  await stranger.page.click("#join button");
+  await playing(stranger.page);
   assert.deepEqual(problems, []);
 });
 

@@ -188,7 +188,7 @@ impl Side {
             tick_rate: TICK_RATE,
         };
         let game = Box::new(Watched::new(arguments));
-        let mut room = Room::new("doubled", settings, game, ticks, 1);
+        let mut room = Room::new("doubled", settings, game, ticks, [1; 32]);
         let hello = Hello {
             name: String::new(),
             subject: None,

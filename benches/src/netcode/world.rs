@@ -95,7 +95,9 @@ impl<'a> World<'a> {
             view_policy: cell.policy,
             window_policy: WindowPolicy::default(),
         };
-        let room = Room::new("netcode", settings, Box::new(game), ticks, random.u64(..));
+        let mut secret = [0; 32];
+        random.fill(&mut secret);
+        let room = Room::new("netcode", settings, Box::new(game), ticks, secret);
         let bots: Vec<Bot> = (0..cell.bots).map(|index| Bot::new(cell, index)).collect();
         let mut world = Self {
             cell,

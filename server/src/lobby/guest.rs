@@ -150,7 +150,7 @@ impl Guest {
 }
 
 impl Handler for Guest {
-    fn message(&mut self, payload: &[u8], arrived: Instant) -> Result<(), Close> {
+    fn message(&mut self, payload: &[u8], arrived: Instant, is_excess: bool) -> Result<(), Close> {
         let malformed = || {
             Close::new(
                 CloseCode::Malformed,
@@ -189,6 +189,7 @@ impl Handler for Guest {
                 view_mismatch: resync.view_mismatch,
             }),
             Body::Leave(_) => inside.inbox.put(Arrived::Leave),
+            Body::Ping(_) if is_excess => true,
             Body::Ping(ping) => {
                 self.pong(inside, &ping, arrived);
                 true

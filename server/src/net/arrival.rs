@@ -32,11 +32,16 @@ pub(super) struct Stamps {
     together: (Instant, Duration),
     /// Stamps that are read by it before it is taken again.
     left: u32,
+    /// The wall clock was set a moment ago: until then, stamps from before that lie, and far ones are not believed.
+    doubted_until: Option<Instant>,
 }
 
 /// So far from the moment at which the clocks were compared a stamp is believed: the wall clock can be set.
 #[cfg(target_os = "linux")]
 const BELIEVED: Duration = Duration::from_millis(100);
+/// What came before the wall clock was set has been read after so long.
+#[cfg(target_os = "linux")]
+const DOUBT: Duration = Duration::from_secs(2);
 /// Comparing the clocks costs as much as a good part of a read, and a sweep takes no time for them to drift.
 #[cfg(target_os = "linux")]
 const STAMPS_PER_COMPARISON: u32 = 64;
@@ -48,6 +53,7 @@ impl Stamps {
             space: nix::cmsg_space!(nix::sys::time::TimeSpec),
             together: Self::compare(),
             left: 0,
+            doubted_until: None,
         }
     }
 
@@ -82,8 +88,14 @@ impl Stamps {
     fn on_our_clock(&mut self, stamp: Duration) -> Instant {
         let is_near = stamp.abs_diff(self.together.1) < BELIEVED;
         if self.left == 0 || !is_near {
-            self.together = Self::compare();
+            let before = std::mem::replace(&mut self.together, Self::compare());
             self.left = STAMPS_PER_COMPARISON;
+            let (ours, wall) = self.together;
+            let passed = ours.saturating_duration_since(before.0);
+            if (before.1 + passed).abs_diff(wall) > BELIEVED {
+                self.doubted_until = Some(ours + DOUBT);
+            }
+            self.doubted_until = self.doubted_until.filter(|until| ours < *until);
         }
         self.left -= 1;
         let (ours, wall) = self.together;
@@ -91,6 +103,7 @@ impl Stamps {
             // After the comparison, and so a moment ago at most, if the wall clock is not being set.
             Some(later) if later < BELIEVED => ours + later,
             Some(_) => ours,
+            None if self.doubted_until.is_some() && wall - stamp > BELIEVED => ours,
             None => ours.checked_sub(wall - stamp).unwrap_or(ours),
         }
     }
@@ -135,6 +148,21 @@ mod tests {
     use std::net::TcpListener;
     #[cfg(not(target_os = "linux"))]
     use std::time::Duration;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_wall_clock_that_is_set_forward_does_not_make_the_past() {
+        let mut stamps = Stamps::new();
+        let wall = stamps.together.1;
+        // Compared when it was a hundred seconds behind; it has been set since.
+        stamps.together.1 = wall - Duration::from_secs(100);
+        let start = stamps.together.0;
+        let slack = Duration::from_millis(90);
+        assert!(stamps.time_of(Some(wall)) + slack > start);
+        // Stamped before that, and read only now.
+        let arrived = stamps.time_of(Some(wall - Duration::from_secs(100)));
+        assert!(arrived >= start, "{:?} before", start - arrived);
+    }
 
     #[test]
     fn what_is_read_late_came_when_it_came() {

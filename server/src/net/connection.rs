@@ -388,7 +388,8 @@ impl Connection {
     pub(super) fn pong(&self, now: Instant, rtt: Duration) {
         let mut state = self.rtt.lock().unwrap_or_else(PoisonError::into_inner);
         state.1 = Some(state.0.sample(now, rtt));
-        self.last_pong.store(self.micros(now), Ordering::Relaxed);
+        self.last_pong
+            .fetch_max(self.micros(now), Ordering::Relaxed);
     }
 
     /// No more frames from us: the stream ends once what is queued is sent.

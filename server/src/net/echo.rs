@@ -22,7 +22,7 @@ pub const MAX_PENDING_BYTES: usize = 128 << 20;
 pub struct Echo(pub Arc<Connection>);
 
 impl Handler for Echo {
-    fn message(&mut self, payload: &[u8], _: Instant) -> Result<(), Close> {
+    fn message(&mut self, payload: &[u8], _: Instant, _: bool) -> Result<(), Close> {
         let _ = self.0.send_frame(Opcode::Binary, &[payload]);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Messages (frames, pings included) that a second may have.
 pub const MAX_MESSAGES_PER_SECOND: u32 = 240;
-/// Busy seconds in a row that make a flood: the one that warns, and two more.
+/// Busy seconds, less the quiet ones between them, that make a flood: the one that warns, and two more.
 const FLOOD_SECONDS: u32 = 3;
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -42,15 +42,25 @@ impl Flood {
         }
     }
 
+    /// Whether this second has had more than it may have.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.messages > MAX_MESSAGES_PER_SECOND
+    }
+
     /// Counts a message.
     pub fn count(&mut self, now: Instant) -> Verdict {
         if now >= self.second_ends {
-            let was_busy = self.messages > MAX_MESSAGES_PER_SECOND;
-            if was_busy && now < self.second_ends + SECOND {
+            let was_busy = self.is_busy();
+            let quiet = now.duration_since(self.second_ends).as_secs();
+            if was_busy && quiet == 0 {
                 self.second_ends += SECOND;
             } else {
+                // A quiet second makes up for a busy one, not for all of them.
+                let quiet = quiet + u64::from(!was_busy);
+                let quiet = u32::try_from(quiet).unwrap_or(u32::MAX);
+                self.busy_seconds = self.busy_seconds.saturating_sub(quiet);
                 self.second_ends = now + SECOND;
-                self.busy_seconds = 0;
             }
             self.messages = 0;
         }
@@ -95,6 +105,17 @@ mod tests {
         assert_eq!(kinds[..2], [Verdict::Warn, Verdict::Flood]);
         let between = verdicts[1].1 - verdicts[0].1;
         assert!((1.99..2.5).contains(&between), "{between}");
+    }
+
+    #[test]
+    fn a_pause_now_and_then_does_not_make_it_less_of_a_flood() {
+        let start = Instant::now();
+        let mut flood = Flood::new(start);
+        let verdicts: Vec<_> = (0..4)
+            .flat_map(|round| send(&mut flood, start + 3 * SECOND * round, 1000, 2))
+            .map(|(verdict, _)| verdict)
+            .collect();
+        assert!(verdicts.contains(&Verdict::Flood), "{verdicts:?}");
     }
 
     #[test]

@@ -14,11 +14,12 @@ use crate::close::{Close, CloseCode, Disconnect};
 
 /// Receives what one connection's peer says. Owned by the reading side.
 pub trait Handler: Send + 'static {
-    /// A complete binary message, and when it came (the reading may be up to a tick later). Must not block.
+    /// A complete binary message, and when it came (the reading may be up to a tick later). `is_excess`: it is more than what anyone
+    /// needs in a second; take it, but do nothing for it that costs others time. Must not block.
     ///
     /// # Errors
     /// A [`Close`] ends the connection with its code and reason.
-    fn message(&mut self, payload: &[u8], arrived: Instant) -> Result<(), Close>;
+    fn message(&mut self, payload: &[u8], arrived: Instant, is_excess: bool) -> Result<(), Close>;
 
     /// A complete text message; only where the connection's rules take text.
     ///

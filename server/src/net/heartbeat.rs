@@ -99,7 +99,7 @@ impl Heartbeat {
         let at = (self.outstanding.iter()).position(|&sent| payload == self.stamp(sent))?;
         // Answering the newest ping answers the older ones too (RFC 6455 section 5.5.3).
         let sent = self.outstanding.drain(..=at).next_back()?;
-        self.last_pong = now;
+        self.last_pong = self.last_pong.max(now);
         Some(now.saturating_duration_since(sent))
     }
 

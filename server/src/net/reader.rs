@@ -274,10 +274,13 @@ impl<H: Handler> Reader<H> {
                 true => self.flood.count(arrived),
                 false => Verdict::Fine,
             };
+            let is_excess = self.how.flood_limit && self.flood.is_busy();
             let connection = &self.connection;
             let result = match event {
-                Event::Binary(payload) => self.handler.message(payload, arrived),
+                Event::Binary(payload) => self.handler.message(payload, arrived, is_excess),
                 Event::Text(payload) => self.handler.text(payload),
+                // Each answer is a system call, and a read may bring thousands.
+                Event::Ping(_) if is_excess => Ok(()),
                 Event::Ping(payload) => {
                     let _ = connection.send_frame(Opcode::Pong, &[payload]);
                     Ok(())

@@ -6,6 +6,7 @@ use super::messages;
 use super::session::Session;
 use super::{Close, CloseCode, Room};
 use crate::metrics::ResumeOutcome;
+use rand::RngExt as _;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire_game::{Identity, Refusal};
@@ -130,7 +131,7 @@ impl<L: Link> Room<L> {
         self.newest_session = player.0;
         let mut token = [0; 20];
         token[..4].copy_from_slice(&player.0.to_le_bytes());
-        token[4..].copy_from_slice(&self.random.u128(..).to_le_bytes());
+        token[4..].copy_from_slice(&self.random.random::<u128>().to_le_bytes());
         let mut session = Session::new(
             player,
             name,

@@ -4,6 +4,7 @@
 //! for the links: no clock and no IO of its own, so that a simulator can run it under a seeded network. `tick` reads
 //! downwards in the order in which data flows: inputs, step, publish, snapshots.
 
+mod allowance;
 mod inbox;
 mod join;
 mod link;
@@ -22,8 +23,11 @@ pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
 use crate::metrics::InputOutcome;
+use allowance::Allowance;
 use messages::{chat_message, game_message};
 use prost::Message as _;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use session::SessionTurns;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +63,10 @@ pub struct RoomSettings {
     pub window_policy: WindowPolicy,
 }
 
+/// Lines of chat that a room takes: so many at once, then so many a second.
+const CHAT_LINES: f64 = 60.0;
+const CHAT_LINES_PER_SECOND: f64 = 20.0;
+
 /// One room. `L` is the kind of connection.
 pub struct Room<L> {
     name: String,
@@ -76,11 +84,13 @@ pub struct Room<L> {
     sessions: Vec<Session<L>>,
     newest_session: u32,
     /// Secrets of resume tokens.
-    random: fastrand::Rng,
+    random: StdRng,
     /// Parts of welcomes that are the same for all.
     schema_proto: v1::Schema,
     map: Vec<u8>,
     tables: CodingTables,
+    /// Lines of chat: each goes to everybody, and a player behind a thin line must be able to take them all.
+    lines: Allowance,
     stats: RoomStats,
     arrived: Vec<Arrived>,
 }
@@ -93,7 +103,7 @@ impl<L: Link> Room<L> {
         settings: RoomSettings,
         game: Box<dyn Game>,
         ticks: TickClock,
-        secret_seed: u64,
+        secret_seed: [u8; 32],
     ) -> Self {
         let schema = game.schema();
         Self {
@@ -105,10 +115,11 @@ impl<L: Link> Room<L> {
             shots: Shots::default(),
             sessions: Vec::new(),
             newest_session: 0,
-            random: fastrand::Rng::with_seed(secret_seed),
+            random: StdRng::from_seed(secret_seed),
             schema_proto: schema.to_proto(),
             map: game.map(),
             tables: CodingTables::new(settings.tick_rate),
+            lines: Allowance::new(CHAT_LINES, CHAT_LINES_PER_SECOND, Micros(0)),
             stats: RoomStats::default(),
             arrived: Vec::new(),
             settings,
@@ -238,6 +249,7 @@ impl<L: Link> Room<L> {
             }
             arrived.clear();
             let session = &mut self.sessions[index];
+            session.restart(now);
             session.follow_round_trip(self.tick);
             session.expire(now, self.settings.resume_window);
             some_end |= session.is_over;
@@ -263,15 +275,18 @@ impl<L: Link> Room<L> {
             }
             Arrived::Chat(text) => self.chat(index, text, now),
             Arrived::Resync { view_mismatch } => {
-                self.stats.view_mismatches += u64::from(*view_mismatch);
-                if *view_mismatch {
-                    tracing::error!(
-                        room = self.name,
-                        session = self.sessions[index].player.0,
-                        "a replica disagrees with its view"
-                    );
+                let session = &mut self.sessions[index];
+                if session.ask_for_restart() && *view_mismatch {
+                    self.stats.view_mismatches += 1;
+                    // Once for each: whoever says so again and again shall not fill the log.
+                    if !std::mem::replace(&mut session.has_mismatched, true) {
+                        tracing::error!(
+                            room = self.name,
+                            session = session.player.0,
+                            "a replica disagrees with its view"
+                        );
+                    }
                 }
-                self.sessions[index].view.start_over();
             }
             Arrived::Leave => self.sessions[index].is_over = true,
             Arrived::Gone => {
@@ -331,8 +346,17 @@ impl<L: Link> Room<L> {
         if text.trim().is_empty() {
             return;
         }
-        if !session.chat_allowance.take(now) {
-            session.notice("you write too fast; that line was not sent");
+        let refusal = if !session.allowances.lines.take(now) {
+            Some("you write too fast; that line was not sent")
+        } else if !self.lines.take(now) {
+            Some("too many write at once; that line was not sent")
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            if session.allowances.refusals.take(now) {
+                session.notice(refusal);
+            }
             return;
         }
         let (from, name) = (session.player, session.name.clone());
@@ -383,3 +407,7 @@ impl<L: Link> Room<L> {
             .and_then(|index| self.sessions[index].entity)
     }
 }
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

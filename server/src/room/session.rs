@@ -3,6 +3,7 @@
 //! Holds everything of one player that is not the game's: the link, the view, the input buffer, the window, and the
 //! reliable messages that may have to be sent again.
 
+use super::allowance::Allowance;
 use super::inbox::{Inbox, InputsArrived};
 use super::link::Link;
 use super::{RoomSettings, messages};
@@ -52,7 +53,11 @@ pub struct Session<L> {
     pub(super) tables_version: u32,
     pub(super) inputs: InputBuffer,
     pub(super) window: Window,
-    pub(super) chat_allowance: Allowance,
+    pub(super) allowances: Allowances,
+    /// The client waits for a snapshot that starts over.
+    wants_restart: bool,
+    /// Its replica has disagreed at least once.
+    pub(super) has_mismatched: bool,
     /// What is believed of the client's claims.
     claims: Claims,
     /// The link's round trip, as it was a few ticks ago.
@@ -66,31 +71,21 @@ pub struct Session<L> {
     kept: VecDeque<(u32, Vec<u8>)>,
 }
 
-/// How many lines one may write: five at once, then one a second.
+/// What one player may have: lines of chat, answers to those that were too many, and views that start over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
-    lines: f64,
-    at: Micros,
+pub(super) struct Allowances {
+    pub lines: Allowance,
+    pub refusals: Allowance,
+    pub restarts: Allowance,
 }
 
-impl Allowance {
-    const MOST: f64 = 5.0;
-
-    pub fn new(now: Micros) -> Self {
+impl Allowances {
+    fn new(now: Micros) -> Self {
         Self {
-            lines: Self::MOST,
-            at: now,
+            lines: Allowance::new(5.0, 1.0, now),
+            refusals: Allowance::new(1.0, 1.0, now),
+            restarts: Allowance::new(1.0, 1.0, now),
         }
-    }
-
-    pub fn take(&mut self, now: Micros) -> bool {
-        self.lines = (self.lines + now.since(self.at).0 as f64 / 1e6).min(Self::MOST);
-        self.at = now;
-        let is_enough = self.lines >= 1.0;
-        if is_enough {
-            self.lines -= 1.0;
-        }
-        is_enough
     }
 }
 
@@ -120,7 +115,9 @@ impl<L: Link> Session<L> {
             tables_version: 0,
             inputs: InputBuffer::new(tick, tick_rate / 4),
             window: Window::new(now, tick_rate, settings.window_policy),
-            chat_allowance: Allowance::new(now),
+            allowances: Allowances::new(now),
+            wants_restart: false,
+            has_mismatched: false,
             claims: Claims::new(tick_rate, settings.view_policy),
             round_trip: None,
             max_rewind: settings.max_rewind.as_secs_f64() * f64::from(tick_rate),
@@ -195,6 +192,7 @@ impl<L: Link> Session<L> {
     ) -> Option<Arc<L>> {
         self.away_since = None;
         self.view.start_over();
+        self.wants_restart = false;
         self.window.start_over(now);
         self.encoding = encoding;
         self.margin = None;
@@ -202,6 +200,20 @@ impl<L: Link> Session<L> {
         self.round_trip = None;
         self.inbox = Some(inbox);
         self.link.replace(link)
+    }
+
+    /// The client's view is wrong or lost. `false`: it said so before, and waits already.
+    pub(super) fn ask_for_restart(&mut self) -> bool {
+        !std::mem::replace(&mut self.wants_restart, true)
+    }
+
+    /// Has the next snapshot start over if the client waits for that: once a second, as it costs a whole view.
+    pub(super) fn restart(&mut self, now: Micros) {
+        if self.wants_restart && self.allowances.restarts.take(now) {
+            self.wants_restart = false;
+            self.view.start_over();
+            self.window.forget_sent();
+        }
     }
 
     /// Ends the session if it has had no link for longer than it is kept without one.

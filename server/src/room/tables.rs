@@ -55,7 +55,3 @@ impl CodingTables {
         self.due = Tick(tick.0 + self.pause);
     }
 }
-
-#[cfg(test)]
-#[path = "tables_tests.rs"]
-mod tests;

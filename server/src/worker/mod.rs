@@ -109,15 +109,7 @@ impl Worker {
             alive: AtomicU64::new(now().0),
             ..Pulse::default()
         });
-        let thread = Thread {
-            receiver,
-            metrics,
-            pulse: Arc::clone(&pulse),
-            rooms: SlotMap::with_key(),
-            names: BTreeMap::new(),
-            deadlines: BinaryHeap::new(),
-            late_at: None,
-        };
+        let thread = Thread::new(receiver, metrics, Arc::clone(&pulse));
         std::thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {
@@ -183,6 +175,18 @@ fn room_and_next(
 }
 
 impl Thread {
+    fn new(receiver: Receiver<Command>, metrics: Arc<Metrics>, pulse: Arc<Pulse>) -> Self {
+        Self {
+            receiver,
+            metrics,
+            pulse,
+            rooms: SlotMap::with_key(),
+            names: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            late_at: None,
+        }
+    }
+
     fn run(mut self) {
         loop {
             let alive = now();
@@ -192,7 +196,7 @@ impl Thread {
                 None => IDLE,
             };
             let command = match pause {
-                // A due tick waits for nobody, but commands must not starve either: one goes between any two ticks.
+                // A due tick waits for one command at most, and commands must not starve either.
                 Duration::ZERO => self.receiver.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
@@ -200,7 +204,10 @@ impl Thread {
                 pause => self.receiver.recv_timeout(pause),
             };
             match command {
-                Ok(command) => self.obey(command),
+                Ok(command) => {
+                    self.obey(command);
+                    self.tick_next();
+                }
                 Err(RecvTimeoutError::Timeout) => self.tick_next(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.pulse.has_ended.store(true, Ordering::Relaxed);
@@ -356,3 +363,7 @@ impl Thread {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -44,7 +44,7 @@ pub struct TestHandler {
 }
 
 impl Handler for TestHandler {
-    fn message(&mut self, payload: &[u8], _: Instant) -> Result<(), Close> {
+    fn message(&mut self, payload: &[u8], _: Instant, _: bool) -> Result<(), Close> {
         let _ = self.heard.send(Heard::Message(payload.to_vec()));
         match payload {
             b"hello" => self.connection.mark_greeted(),

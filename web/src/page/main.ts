@@ -20,8 +20,14 @@ loadCore().catch(() => {});
 if (query.get("autojoin") === "1") join(form.wish);
 else form.show();
 
+// Another ticket, in the address of a page that is there already.
+addEventListener("hashchange", () => location.reload());
+
 /** The form once more, with what was wished for. */
 function backToForm(): void {
   const { name, room, spectate } = form.wish;
-  location.search = `?${new URLSearchParams({ name, room, ...(spectate && { spectate: "1" }) })}`;
+  const wished = new URLSearchParams({ name, room, ...(spectate && { spectate: "1" }) });
+  // Going to an address that differs in nothing loads nothing, if it has a #.
+  history.replaceState(null, "", `?${wished}${location.hash}`);
+  location.reload();
 }

@@ -1,15 +1,15 @@
-//! A room whose links keep what they are sent.
+//! One test for each promise that a room makes to its links, which keep what they are sent here.
 
+use super::{Arrived, Hello, Inbox, InputsArrived, Link, Room, RoomSettings, ToSend};
 use crate::close::Close;
 use crate::net::connection::SendOutcome;
-use crate::room::{Hello, Link, Room, RoomSettings, ToSend};
 use prost::Message as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tickwire_game::GameSettings;
 use tickwire_game::arena::Arena;
-use tickwire_proto::v1::{ServerMessage, server_message::Body};
+use tickwire_proto::v1::{self, ServerMessage, server_message::Body};
 use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::memo::Encoding;
@@ -65,15 +65,15 @@ impl Link for Kept {
     }
 }
 
-fn room() -> Room<Kept> {
+fn room(window_policy: WindowPolicy) -> Room<Kept> {
     let settings = RoomSettings {
         tick_rate: TICK_RATE,
-        max_players: 8,
+        max_players: 64,
         resume_window: Duration::from_secs(60),
         max_message_bytes: 4096,
         max_rewind: Duration::from_millis(250),
         view_policy: ViewPolicy::default(),
-        window_policy: WindowPolicy::Open,
+        window_policy,
     };
     let ticks = TickClock {
         tick_zero_us: 0,
@@ -84,10 +84,14 @@ fn room() -> Room<Kept> {
         tick_rate: TICK_RATE,
         npcs: 60,
     });
-    Room::new("tables", settings, Box::new(game), ticks, 1)
+    Room::new("tested", settings, Box::new(game), ticks, [1; 32])
 }
 
 fn watcher(room: &mut Room<Kept>, encoding: Encoding) -> Arc<Kept> {
+    join(room, encoding).0
+}
+
+fn join(room: &mut Room<Kept>, encoding: Encoding) -> (Arc<Kept>, Arc<Inbox>) {
     let hello = Hello {
         name: String::new(),
         subject: None,
@@ -96,10 +100,10 @@ fn watcher(room: &mut Room<Kept>, encoding: Encoding) -> Arc<Kept> {
         encoding,
         is_spectator: true,
     };
-    let link = Arc::new(Kept::default());
-    room.join(&hello, Arc::clone(&link), Arc::default(), Micros(0))
+    let (link, inbox) = (Arc::new(Kept::default()), Arc::new(Inbox::default()));
+    room.join(&hello, Arc::clone(&link), Arc::clone(&inbox), Micros(0))
         .unwrap();
-    link
+    (link, inbox)
 }
 
 fn tick(room: &mut Room<Kept>, tick: Tick) {
@@ -112,9 +116,17 @@ fn has_tables(packet: &[Body]) -> bool {
     packet.iter().any(|body| matches!(body, Body::Tables(_)))
 }
 
+/// Whether it is one packet, with the tables before the snapshot that uses them.
+fn is_tables_with_snapshot(packets: &[Vec<Body>]) -> bool {
+    match packets {
+        [packet] => matches!(&packet[..], [Body::Tables(_), .., Body::Snapshot(_)]),
+        _ => false,
+    }
+}
+
 #[test]
 fn new_tables_go_with_the_first_snapshot_that_can_go() {
-    let mut room = room();
+    let mut room = room(WindowPolicy::Open);
     let plain = watcher(&mut room, Encoding::Plain);
     let packed = watcher(&mut room, Encoding::Packed);
     let blocked = watcher(&mut room, Encoding::Packed);
@@ -128,24 +140,85 @@ fn new_tables_go_with_the_first_snapshot_that_can_go() {
             .then_some((number, packets))
     });
     let (number, packets) = found.expect("sixty ships that move are worth tables of their own");
-    // In one packet, before the snapshot that uses them.
-    assert!(
-        matches!(&packets[..], [packet] if matches!(&packet[..], [Body::Tables(_), .., Body::Snapshot(_)]))
-    );
+    assert!(is_tables_with_snapshot(&packets));
 
     // Not again; and who was blocked has got none, and gets them as soon as something goes.
     blocked.take();
     blocked.is_blocked.store(false, Ordering::Relaxed);
     tick(&mut room, Tick(number.0 + 1));
     assert!(!packed.take().iter().any(|packet| has_tables(packet)));
-    let packets = blocked.take();
-    assert!(
-        matches!(&packets[..], [packet] if matches!(&packet[..], [Body::Tables(_), .., Body::Snapshot(_)]))
-    );
+    assert!(is_tables_with_snapshot(&blocked.take()));
 
     // Who comes now has them in the welcome, and who reads plain snapshots never needs any.
     let late = watcher(&mut room, Encoding::Packed);
     tick(&mut room, Tick(number.0 + 2));
     assert!(!late.take().iter().any(|packet| has_tables(packet)));
     assert!(!plain.take().iter().any(|packet| has_tables(packet)));
+}
+
+/// What a client says that could apply the snapshot of `received`, and none after it.
+fn input(number: Tick, received: Tick) -> Arrived {
+    let inputs = v1::Inputs {
+        seq: number.0,
+        target_tick: number.0 + 1,
+        received_tick: received.0,
+        ..v1::Inputs::default()
+    };
+    let arrived = Micros(u64::from(number.0) * 1_000_000 / u64::from(TICK_RATE));
+    Arrived::Inputs(InputsArrived::new(&inputs, arrived).unwrap())
+}
+
+fn starts_over(packets: &[Vec<Body>]) -> usize {
+    let bodies = packets.iter().flatten();
+    bodies
+        .filter(|body| matches!(body, Body::Snapshot(snapshot) if snapshot.start_over))
+        .count()
+}
+
+#[test]
+fn who_lost_its_view_gets_a_whole_one_whatever_is_on_its_way_and_one_a_second() {
+    let mut room = room(WindowPolicy::FollowsThePath);
+    let (link, inbox) = join(&mut room, Encoding::Packed);
+    let mut run = |ticks: std::ops::Range<u32>, lost: bool| {
+        for number in ticks.map(Tick) {
+            inbox.put(input(number, Tick(1)));
+            if lost {
+                inbox.put(Arrived::Resync {
+                    view_mismatch: true,
+                });
+            }
+            tick(&mut room, number);
+        }
+        (starts_over(&link.take()), room.take_stats().view_mismatches)
+    };
+    assert_eq!(run(1..60, false), (1, 0));
+    // Nothing that it was sent will ever be named, and the first second's allowance is there.
+    assert_eq!(run(60..61, true), (1, 1));
+    let (again, mismatches) = run(61..60 + 10 * TICK_RATE, true);
+    assert!((9..=10).contains(&again), "{again}");
+    assert!((9..=11).contains(&mismatches), "{mismatches}");
+}
+
+#[test]
+fn a_room_takes_so_many_lines_of_chat_and_says_so_once_a_second() {
+    let mut room = room(WindowPolicy::Open);
+    let players: Vec<_> = (0..40).map(|_| join(&mut room, Encoding::Packed)).collect();
+    let mut heard = (0, 0);
+    for second in 0..10 {
+        for number in (1..=TICK_RATE).map(|part| Tick(second * TICK_RATE + part)) {
+            for (_, inbox) in &players {
+                inbox.put(Arrived::Chat("hello".to_owned()));
+            }
+            tick(&mut room, number);
+        }
+        let packets = players[0].0.take();
+        let bodies = packets.iter().flatten();
+        for body in bodies {
+            heard.0 += u32::from(matches!(body, Body::Message(_)));
+            heard.1 += u32::from(matches!(body, Body::Notice(_)));
+        }
+    }
+    // Sixty at once, and then twenty a second.
+    assert!((60 + 9 * 20..=60 + 10 * 20).contains(&heard.0), "{heard:?}");
+    assert!((9..=11).contains(&heard.1), "{heard:?}");
 }
