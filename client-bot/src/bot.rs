@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 /// Bytes a second that a slow reader takes.
 const SLOW_READ_RATE: u32 = 2 * 1024;
+/// What servers cut names to.
+const MAX_NAME_CHARACTERS: usize = 24;
 /// How long a flapper stays connected, in seconds.
 const FLAP_SECONDS: std::ops::Range<u64> = 2..5;
 /// How long a bot waits for its goodbye to leave.
@@ -28,6 +30,7 @@ const MAX_UNACKED: usize = 1024;
 /// What all bots of a swarm count together, for the progress line.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// In a room now.
     pub connected: AtomicU64,
     pub snapshots: AtomicU64,
     pub bytes: AtomicU64,
@@ -75,6 +78,8 @@ pub(crate) struct Bot {
     last_snapshot: Option<Micros>,
     flap_at: Option<Instant>,
     has_joined: bool,
+    /// Whether it is in a room now.
+    is_in: bool,
 }
 
 impl Bot {
@@ -90,7 +95,11 @@ impl Bot {
             read_rate,
             seed,
         };
-        let name = format!("{}-{index}", options.name);
+        let number = format!("-{index}");
+        // A longer name would be cut by the server, and all bots have the same.
+        let room_left = MAX_NAME_CHARACTERS.saturating_sub(number.len());
+        let name: String = options.name.chars().take(room_left).collect();
+        let name = name + &number;
         let encoding = match options.encoding {
             EncodingName::Packed => v1::Encoding::Packed,
             EncodingName::Plain => v1::Encoding::Plain,
@@ -136,6 +145,7 @@ impl Bot {
             last_snapshot: None,
             flap_at: None,
             has_joined: false,
+            is_in: false,
         };
         bot.pilot
             .client
@@ -196,7 +206,8 @@ impl Bot {
         // What was on its way is lost; of the rest one learns only how long the outage was.
         self.unacked.clear();
         self.measured.refusal = None;
-        if !std::mem::replace(&mut self.has_joined, true) {
+        self.has_joined = true;
+        if !std::mem::replace(&mut self.is_in, true) {
             self.tally.connected.fetch_add(1, Ordering::Relaxed);
         }
         if self.measured.behaviour == BehaviourName::Flapper {
@@ -221,6 +232,9 @@ impl Bot {
                 self.note(before, now);
             }
             Happened::Closed(link, code, reason) => {
+                if std::mem::take(&mut self.is_in) {
+                    self.tally.connected.fetch_sub(1, Ordering::Relaxed);
+                }
                 if self.measured.behaviour == BehaviourName::Flapper {
                     self.last_snapshot = None;
                     self.stop_counting();

@@ -1,6 +1,8 @@
 //! The binary: reads the flags, runs a swarm, writes the reports, and says by its exit code whether all was well.
 
 use anyhow::Context as _;
+use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 use tickwire_bot::{Options, Report};
 
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
             {
                 asked.exit();
             }
-            eprintln!("tickwire-bot: {}", tickwire_bot::one_line(&error));
+            say(tickwire_bot::one_line(&error));
             return ExitCode::from(BAD_FLAGS);
         }
     };
@@ -26,22 +28,22 @@ fn main() -> ExitCode {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(report) => {
             let (connected, bots) = (report.connected, report.bots);
-            eprintln!(
-                "tickwire-bot: {connected} of {bots} connected, {} mismatches, {} protocol errors",
+            say(format_args!(
+                "{connected} of {bots} connected, {} mismatches, {} protocol errors",
                 report.view_mismatches, report.protocol_errors
-            );
-            let refused =
-                |bot: &tickwire_bot::BotReport| Some((bot.name.clone(), bot.refusal.clone()?));
-            if let Some((name, refusal)) = report.per_bot.iter().find_map(refused) {
-                eprintln!("tickwire-bot: {name}: {refusal}");
-            }
+            ));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("tickwire-bot: {error:#}");
+            say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says something to standard error, if anyone hears it.
+fn say(what: impl Display) {
+    let _ = writeln!(std::io::stderr(), "tickwire-bot: {what}");
 }
 
 fn run(options: &Options) -> anyhow::Result<Report> {
@@ -58,60 +60,84 @@ fn run(options: &Options) -> anyhow::Result<Report> {
         std::fs::write(path, tickwire_bot::page(&report))
             .with_context(|| format!("--report-html {}", path.display()))?;
     }
-    summary(&report);
+    // Who does not listen misses it; the exit code and the report say the same.
+    let _ = std::io::stdout().write_all(summary(&report).as_bytes());
+    let refused = |bot: &tickwire_bot::BotReport| Some((bot.name.clone(), bot.refusal.clone()?));
+    let mut refused = report.per_bot.iter().filter_map(refused);
+    if let Some((name, refusal)) = refused.next() {
+        say(format_args!("{name}: {refusal}"));
+        match refused.count() {
+            0 => {}
+            more => say(format_args!("and {more} more of them")),
+        }
+    }
     Ok(report)
 }
 
-fn summary(report: &Report) {
+fn summary(report: &Report) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
     let (rate, gap, age) = (
         report.snapshots_per_second,
         report.snapshot_gap_ms,
         report.snapshot_age_ms,
     );
-    println!(
+    let _ = writeln!(
+        text,
         "connected            {} of {}",
         report.connected, report.bots
     );
-    println!(
+    let _ = writeln!(
+        text,
         "snapshots/s          min {:.2}  p50 {:.2}  max {:.2}  (a bare timer: {:.2})",
         rate.min, rate.p50, rate.max, report.timer_control.per_second
     );
-    println!(
+    let _ = writeln!(
+        text,
         "snapshot gap ms      p50 {:.2}  p99 {:.2}  max {:.2}",
         gap.p50, gap.p99, gap.max
     );
-    println!(
+    let _ = writeln!(
+        text,
         "snapshot age ms      p50 {:.2}  p99 {:.2}  max {:.2}",
         age.p50, age.p99, age.max
     );
-    println!(
+    let _ = writeln!(
+        text,
         "bytes                {:.0} per second and bot, {:.2} per row update",
         report.bytes_per_second_per_bot, report.bytes_per_row_update
     );
-    println!(
+    let _ = writeln!(
+        text,
         "input to ack ms      p50 {:.2}  p99 {:.2}",
         report.input_to_ack_ms.p50, report.input_to_ack_ms.p99
     );
-    println!(
+    let _ = writeln!(
+        text,
         "interpolation ms     p50 {:.2}  p99 {:.2}",
         report.interpolation_delay_ms.p50, report.interpolation_delay_ms.p99
     );
-    println!(
+    let _ = writeln!(
+        text,
         "view checks          {} with {} mismatches, {} protocol errors",
         report.view_checks, report.view_mismatches, report.protocol_errors
     );
     let shots = report.shots;
-    println!(
+    let _ = writeln!(
+        text,
         "shots                {} fired, {} hit on screen, {} confirmed, {} false hits, {} never reached the game",
         shots.fired, shots.hit_on_screen, shots.confirmed, shots.false_hits, shots.unmatched
     );
     let prediction = report.prediction;
-    println!(
+    let _ = writeln!(
+        text,
         "prediction           {} inputs, {} corrections, {} starved",
         prediction.inputs, prediction.corrections, report.starved_inputs
     );
-    println!(
+    let _ = writeln!(
+        text,
         "CPU                  {:.2} s of bots in {:.1} s",
         report.cpu_seconds, report.seconds
     );
+    text
 }

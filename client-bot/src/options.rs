@@ -155,7 +155,7 @@ impl Options {
         T: Into<OsString> + Clone,
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-        let mut matches = Self::command().try_get_matches_from(&arguments)?;
+        let mut matches = command().try_get_matches_from(&arguments)?;
         if let Some(path) = matches.get_one::<PathBuf>("config") {
             let command =
                 with_defaults_of(path).with_context(|| format!("--config {}", path.display()))?;
@@ -212,6 +212,14 @@ impl Options {
     }
 }
 
+/// The flags. A value may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
+fn command() -> clap::Command {
+    Options::command().mut_args(|arg| {
+        let is_valued = arg.get_action().takes_values();
+        arg.allow_hyphen_values(is_valued)
+    })
+}
+
 /// The flags with what the file says in the place of their defaults.
 fn with_defaults_of(path: &Path) -> anyhow::Result<clap::Command> {
     let text = std::fs::read_to_string(path)?;
@@ -219,7 +227,7 @@ fn with_defaults_of(path: &Path) -> anyhow::Result<clap::Command> {
         // The message alone: the whole error would be a drawing of several lines.
         anyhow!("{}", error.message().replace('\n', "; "))
     })?;
-    let mut command = Options::command();
+    let mut command = command();
     for (key, value) in table {
         let is_flag = |arg: &clap::Arg| arg.get_long() == Some(&key) && key != "config";
         let Some(id) = command
@@ -296,8 +304,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_one_line_that_names_the_flag() {
         let long = "x".repeat(32);
-        let wrong: [(&[&str], &str); 12] = [
+        let wrong: [(&[&str], &str); 14] = [
             (&["--bots", "0"], "--bots"),
+            (&["--bots", "-1"], "--bots"),
+            (&["--duration", "-5s"], "--duration"),
             (&["--bots", "many"], "--bots"),
             (&["--ramp", "0"], "--ramp"),
             (&["--duration", "soon"], "--duration"),

@@ -123,7 +123,7 @@ pub struct Report {
     pub reconnects: u64,
     /// Returns as the same session.
     pub resumes: u64,
-    /// Over the bots that keep reading (all but slow-reader and flapper).
+    /// Over the bots that keep reading (all but slow-reader and flapper); where there are only those, over them.
     pub snapshots_per_second: Rates,
     /// Of the same bots, outages included.
     pub snapshot_gap_ms: Spread,
@@ -194,10 +194,14 @@ impl Report {
         seconds: f64,
         cpu_seconds: f64,
     ) -> Self {
-        let readers = || {
-            bots.iter()
-                .filter(|bot| bot.behaviour.keeps_reading() && bot.has_connected())
+        let keeps_reading = |bot: &&Measured| bot.behaviour.keeps_reading() && bot.has_connected();
+        let has_readers = bots.iter().any(|bot| keeps_reading(&bot));
+        // Where there are no others, the figures are those of all.
+        let counts = |bot: &&Measured| match has_readers {
+            true => keeps_reading(bot),
+            false => bot.has_connected(),
         };
+        let readers = || bots.iter().filter(counts);
         let merged = |of: fn(&Measured) -> &Samples, bots: &mut dyn Iterator<Item = &Measured>| {
             bots.fold(Samples::new(), |mut all, bot| {
                 all.add(of(bot));

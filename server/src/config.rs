@@ -10,7 +10,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use tickwire_sync::window::WindowPolicy;
 
 pub use options::{IoUring, LogFormat, Options, Period};
@@ -56,8 +57,15 @@ pub enum ConfigError {
 /// clap's first line names the flag and the reason; what follows is advice.
 fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    // The second line of these says what would be right.
+    let right = lines.next().filter(|right| !right.is_empty());
+    match right.filter(|_| error.kind() == ErrorKind::InvalidValue) {
+        Some(right) => format!("{line} {right}"),
+        None => line.to_owned(),
+    }
 }
 
 /// The key that signs tickets; never shown.
@@ -159,7 +167,15 @@ impl Config {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let options = Options::try_parse_from(arguments)?;
+        // A value may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
+        let command = Options::command().mut_args(|arg| {
+            let takes_one = arg
+                .get_num_args()
+                .is_none_or(|count| count.min_values() > 0);
+            let is_valued = arg.get_action().takes_values() && takes_one;
+            arg.allow_hyphen_values(is_valued)
+        });
+        let options = Options::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
         let file = match &options.config {
             Some(path) => read_file(path)?,
             None => Options::default(),

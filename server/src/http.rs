@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version};
 
 /// A whole answer.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -40,6 +40,21 @@ pub(crate) fn not_found() -> Answer {
 }
 
 /// An error unless the method is one of `allowed`.
+/// Whether it names one host, as HTTP/1.1 demands (RFC 9112 section 3.2).
+///
+/// # Errors
+/// The answer that refuses it.
+pub(crate) fn check_host<B>(request: &Request<B>) -> Result<(), Box<Answer>> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(Box::new(text(
+        StatusCode::BAD_REQUEST,
+        "a request needs one Host",
+    )))
+}
+
 pub(crate) fn check_method(method: &Method, allowed: &'static str) -> Result<(), Box<Answer>> {
     if allowed.split(", ").any(|one| one == method.as_str()) {
         return Ok(());

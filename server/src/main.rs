@@ -1,16 +1,20 @@
 //! The binary: reads the configuration, starts logging and the runtime, and runs the server.
 
-use std::io::IsTerminal as _;
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use tickwire_game::NewGame;
 use tickwire_server::config::{Config, ConfigError, LogFormat};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for a configuration that can't be.
 const BAD_CONFIGURATION: u8 = 2;
+/// Lines of the log that may wait for whoever reads it; more are dropped.
+const LOG_LINES: usize = 8192;
 
 fn main() -> ExitCode {
     let config = match Config::load(std::env::args_os()) {
@@ -18,25 +22,27 @@ fn main() -> ExitCode {
         // Help and version are no errors, and go to standard output.
         Err(ConfigError::Flags(error)) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            eprintln!("tickwire-server: {error}");
-            return ExitCode::from(BAD_CONFIGURATION);
+            return fail(error, BAD_CONFIGURATION);
         }
     };
     let game = match playable(&config) {
         Ok(game) => game,
         Err(problem) => {
-            eprintln!("tickwire-server: {problem}");
-            return ExitCode::from(BAD_CONFIGURATION);
+            return fail(problem, BAD_CONFIGURATION);
         }
     };
-    log_to_stderr(config.log_format);
+    // What was logged is written until the end of this.
+    let _writer = log_to_stderr(config.log_format);
     match run(config, game) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tickwire-server: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(format_args!("{error:#}"), 1),
     }
+}
+
+/// Says why, if anyone hears it.
+fn fail(why: impl Display, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "tickwire-server: {why}");
+    ExitCode::from(code)
 }
 
 /// The game, if this version has everything that the configuration asks for.
@@ -65,14 +71,21 @@ fn run(config: Config, game: NewGame) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn log_to_stderr(format: LogFormat) {
+/// By a thread of its own: whoever reads the log may stall or go away, and no tick waits for that.
+fn log_to_stderr(format: LogFormat) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LOG_LINES)
+        .thread_name("log")
+        .finish(std::io::stderr());
     let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
+    guard
 }

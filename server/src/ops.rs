@@ -142,7 +142,13 @@ impl<R: Rooms> Operations<R> {
                 return text(StatusCode::BAD_REQUEST, &format!("{expected}: {error}"));
             }
         };
-        let said = notice.text.trim();
+        // As with chat: what a player's terminal or page would make of them nobody knows.
+        let said: String = notice
+            .text
+            .chars()
+            .filter(|said| !said.is_control())
+            .collect();
+        let said = said.trim();
         if said.is_empty() || said.chars().count() > MAX_NOTICE_CHARS {
             return text(
                 StatusCode::BAD_REQUEST,

@@ -19,6 +19,9 @@ pub enum TicketError {
     /// It is too old.
     #[error("the ticket has expired; log in again")]
     Expired,
+    /// Its time has not come.
+    #[error("the ticket is not valid yet; try later")]
+    Early,
     /// It is for another room.
     #[error("the ticket is for another room")]
     Room,
@@ -48,12 +51,17 @@ pub fn check(secret: &TicketSecret, token: &str, room: &str) -> Result<Ticket, T
     let mut rules = Validation::new(Algorithm::HS256);
     rules.leeway = 0;
     rules.validate_aud = false;
+    rules.validate_nbf = true;
     rules.set_required_spec_claims(&["exp", "sub"]);
     let key = DecodingKey::from_secret(secret.as_bytes());
     let ticket = decode::<Ticket>(token, &key, &rules).map_err(|error| match error.kind() {
         jsonwebtoken::errors::ErrorKind::ExpiredSignature => TicketError::Expired,
+        jsonwebtoken::errors::ErrorKind::ImmatureSignature => TicketError::Early,
         _ => TicketError::Invalid,
     })?;
+    if ticket.claims.sub.is_empty() {
+        return Err(TicketError::Invalid);
+    }
     match &ticket.claims.room {
         Some(only) if only != room => Err(TicketError::Room),
         _ => Ok(ticket.claims),

@@ -1,4 +1,4 @@
-//! What signals do to a server in which somebody plays: SIGTERM drains it, SIGHUP renews its certificate.
+//! What signals do to a server in which somebody plays: SIGTERM drains it, SIGHUP renews its certificate; and what a broken log does: nothing.
 //!
 //! The server is the binary, in a process of its own. Tests wait for what it says: to players, on the operations port, in its log.
 
@@ -41,11 +41,25 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
+        let mut server = Self::start_with_log(arguments, Stdio::piped());
+        let (says, log) = mpsc::unbounded_channel();
+        let stderr = BufReader::new(server.child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = says.send(line);
+            }
+        });
+        server.log = log;
+        server
+    }
+
+    /// One that writes its log there, and that nobody reads.
+    fn start_with_log(arguments: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tickwire-server"))
             .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -54,18 +68,11 @@ impl Server {
             .unwrap();
         let (_, addresses) = line.trim_end().split_once("://").unwrap();
         let (game, ops) = addresses.split_once("/ws ops http://").unwrap();
-        let (says, log) = mpsc::unbounded_channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = says.send(line);
-            }
-        });
         Self {
             game: game.to_owned(),
             ops: ops.to_owned(),
             child,
-            log,
+            log: mpsc::unbounded_channel().1,
         }
     }
 
@@ -190,6 +197,47 @@ async fn sigterm_says_goodbye_and_a_second_one_changes_nothing() {
     server.until_it_says("after --drain-timeout").await;
     assert_eq!(server.exit_code().await, Some(0));
     drop(silent);
+}
+
+/// Joins and goes away again, which is logged.
+async fn come_and_go(server: &Server, times: usize) {
+    for _ in 0..times {
+        let stream = TcpStream::connect(&server.game).await.unwrap();
+        drop(Guest::join(stream).await);
+    }
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_log_that_takes_nothing_harms_no_player() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let full = full.unwrap();
+    let mut server = Server::start_with_log(&["--npcs", "0"], Stdio::from(full));
+    let stream = TcpStream::connect(&server.game).await.unwrap();
+    let mut player = Guest::join(stream).await;
+    come_and_go(&server, 3).await;
+    server.signal("-HUP");
+    player.still_plays().await;
+    server.signal("-TERM");
+    let code = loop {
+        if let Err(code) = player.next().await {
+            break code;
+        }
+    };
+    assert_eq!(code, Some(1001));
+    drop(player);
+    assert_eq!(server.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_no_game() {
+    let server = Server::start_with_log(&["--npcs", "0"], Stdio::piped());
+    let stream = TcpStream::connect(&server.game).await.unwrap();
+    let mut player = Guest::join(stream).await;
+    // More than a pipe takes.
+    come_and_go(&server, 1500).await;
+    player.still_plays().await;
+    assert_eq!(server.status_of("/healthz").await, "200");
 }
 
 /// Writes a new pair; gives its certificate.

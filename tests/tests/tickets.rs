@@ -43,6 +43,11 @@ async fn only_a_good_ticket_lets_in() {
         ticket(&claims("vip", now - 60), SECRET),
         ticket(&claims("elsewhere", now + 60), SECRET),
         ticket(&json!({ "sub": "user-1" }), SECRET),
+        ticket(&json!({ "sub": "", "exp": now + 60 }), SECRET),
+        ticket(
+            &json!({ "sub": "user-1", "nbf": now + 3600, "exp": now + 7200 }),
+            SECRET,
+        ),
     ];
     for bad in refused {
         let mut client = RawClient::connect(server.addr, "/ws?room=vip").await;
@@ -67,4 +72,19 @@ async fn only_a_good_ticket_lets_in() {
         (welcome.name.as_str(), welcome.room.as_str()),
         ("Ada", "vip")
     );
+
+    // Whoever has a session's token comes back to it with a ticket of the same user, and as somebody else with another's.
+    let others = json!({ "sub": "user-2", "name": "Eve", "room": "vip", "exp": now + 60 });
+    for (claims, resumed) in [(others, false), (claims("vip", now + 60), true)] {
+        let mut client = RawClient::connect(server.addr, "/ws?room=vip").await;
+        let again = client
+            .join(v1::Hello {
+                ticket: ticket(&claims, SECRET),
+                resume_token: welcome.resume_token.clone(),
+                ..v1::Hello::default()
+            })
+            .await;
+        assert_eq!(again.resumed, resumed);
+        assert_eq!(again.session == welcome.session, resumed);
+    }
 }

@@ -89,6 +89,8 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_flag() {
     for (arguments, flag) in [
         (&["--tick-rate", "0"][..], "--tick-rate"),
         (&["--tick-rate", "241"], "--tick-rate"),
+        (&["--tick-rate", "-1"], "--tick-rate"),
+        (&["--heartbeat-timeout", "-5s"], "--heartbeat-timeout"),
         (&["--tick-rate", "fast"], "--tick-rate"),
         (&["--max-rewind", "501ms"], "--max-rewind"),
         (

@@ -246,7 +246,7 @@ impl Rooms for Lobby {
         Guest::new(Arc::clone(self), connection, room)
     }
 
-    async fn room_state(&self, room: &str) -> Option<Value> {
+    async fn room_state(&self, room: &str) -> Option<Arc<Value>> {
         let worker = self.directory().rooms.get(room)?.worker;
         let (answer, answered) = oneshot::channel();
         self.workers[worker].send(Command::State {

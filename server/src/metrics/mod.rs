@@ -5,16 +5,17 @@
 //! (Prometheus text format 0.0.4). Names are those of the contract and never change their meaning.
 
 mod labels;
+mod process;
 
 pub(crate) use labels::labels;
 pub use labels::{ByLabel, Label};
 
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntGauge, Registry, TextEncoder};
 
 use crate::close::Disconnect;
 use crate::net::violation::ProtocolError;
 use labels::{counters, histograms, register};
+use process::Process;
 
 /// Something is wrong with the metrics themselves: a bug, found when the server starts.
 #[derive(Debug, thiserror::Error)]
@@ -236,7 +237,7 @@ impl Metrics {
             cluster_errors: counter("tickwire_cluster_errors_total", "Failures to reach the cluster.")?,
             registry: registry.clone(),
         };
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(Process::new()))?;
         Ok(metrics)
     }
 

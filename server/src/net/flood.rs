@@ -5,8 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Messages (frames, pings included) that a second may have.
-pub const MAX_MESSAGES_PER_SECOND: u32 = 240;
+/// Messages (frames, pings included) that a second may have, where ticks are few enough.
+const MAX_MESSAGES_PER_SECOND: u32 = 240;
+/// Where there are more ticks, so many for each.
+const MAX_MESSAGES_PER_TICK: u32 = 4;
 /// Busy seconds, less the quiet ones between them, that make a flood: the one that warns, and two more.
 const FLOOD_SECONDS: u32 = 3;
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,9 +24,17 @@ pub enum Verdict {
     Flood,
 }
 
+/// Messages that a second may have at a tick rate: a client sends one a tick, and some more.
+#[must_use]
+pub fn limit(tick_rate: u32) -> u32 {
+    MAX_MESSAGES_PER_SECOND.max(tick_rate.saturating_mul(MAX_MESSAGES_PER_TICK))
+}
+
 /// One connection's count.
 #[derive(Debug)]
 pub struct Flood {
+    /// Messages that a second may have.
+    limit: u32,
     /// The end of the second that is counted.
     second_ends: Instant,
     messages: u32,
@@ -34,8 +44,9 @@ pub struct Flood {
 impl Flood {
     /// Nothing counted yet.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(limit: u32, now: Instant) -> Self {
         Self {
+            limit,
             second_ends: now + SECOND,
             messages: 0,
             busy_seconds: 0,
@@ -45,7 +56,7 @@ impl Flood {
     /// Whether this second has had more than it may have.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.messages > MAX_MESSAGES_PER_SECOND
+        self.messages > self.limit
     }
 
     /// Counts a message.
@@ -66,7 +77,7 @@ impl Flood {
         }
         self.messages = self.messages.saturating_add(1);
         // Exactly once in each busy second.
-        if self.messages != MAX_MESSAGES_PER_SECOND + 1 {
+        if self.messages != self.limit.saturating_add(1) {
             return Verdict::Fine;
         }
         self.busy_seconds += 1;
@@ -94,13 +105,13 @@ mod tests {
     #[test]
     fn the_allowed_rate_is_fine_for_ever() {
         let start = Instant::now();
-        assert_eq!(send(&mut Flood::new(start), start, 240, 60), []);
+        assert_eq!(send(&mut Flood::new(240, start), start, 240, 60), []);
     }
 
     #[test]
     fn a_lasting_excess_is_warned_and_then_a_flood_two_seconds_on() {
         let start = Instant::now();
-        let verdicts = send(&mut Flood::new(start), start, 1000, 4);
+        let verdicts = send(&mut Flood::new(240, start), start, 1000, 4);
         let kinds: Vec<_> = verdicts.iter().map(|v| v.0).collect();
         assert_eq!(kinds[..2], [Verdict::Warn, Verdict::Flood]);
         let between = verdicts[1].1 - verdicts[0].1;
@@ -110,7 +121,7 @@ mod tests {
     #[test]
     fn a_pause_now_and_then_does_not_make_it_less_of_a_flood() {
         let start = Instant::now();
-        let mut flood = Flood::new(start);
+        let mut flood = Flood::new(240, start);
         let verdicts: Vec<_> = (0..4)
             .flat_map(|round| send(&mut flood, start + 3 * SECOND * round, 1000, 2))
             .map(|(verdict, _)| verdict)
@@ -121,7 +132,7 @@ mod tests {
     #[test]
     fn a_backlog_after_a_stall_only_warns() {
         let start = Instant::now();
-        let mut flood = Flood::new(start);
+        let mut flood = Flood::new(240, start);
         for _ in 0..20 {
             flood.count(start);
         }

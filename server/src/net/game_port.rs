@@ -18,6 +18,7 @@ use hyper::{Request, Response, StatusCode};
 
 use super::connection::{Connection, MAX_PENDING_BYTES};
 use super::echo::{self, Echo};
+use super::flood;
 use super::frame::Rules;
 use super::handler::{Handler, Rooms};
 use super::heartbeat::HeartbeatTimes;
@@ -87,6 +88,9 @@ impl<R: Rooms> GamePort<R> {
         mut request: Request<Incoming>,
         caller: Caller,
     ) -> Answer {
+        if let Err(refusal) = http::check_host(&request) {
+            return *refusal;
+        }
         let path = request.uri().path();
         let answer = match path {
             "/ws" => self.websocket(&mut request, caller),
@@ -123,7 +127,7 @@ impl<R: Rooms> GamePort<R> {
             },
             reading: Reading {
                 greeting_deadline: Some(caller.deadline),
-                flood_limit: true,
+                flood_limit: Some(flood::limit(self.config.tick_rate)),
                 pause_above: usize::MAX,
                 // More than anyone may say in a tick: a flood waits, and the others don't.
                 reads_per_turn: 1,
@@ -166,7 +170,7 @@ impl<R: Rooms> GamePort<R> {
             },
             reading: Reading {
                 greeting_deadline: None,
-                flood_limit: false,
+                flood_limit: None,
                 pause_above: ECHO_PAUSE_BYTES,
                 reads_per_turn: 8,
             },
@@ -302,7 +306,11 @@ fn file(request: &Request<Incoming>) -> Result<Answer, Box<Answer>> {
 }
 
 fn has_tag(tags: &HeaderValue, asset: &Asset) -> bool {
-    let same = |tag: &[u8]| tag.trim_ascii() == asset.etag.as_bytes();
+    // The weak comparison (RFC 9110 section 13.1.2): a proxy that compresses makes a tag weak.
+    let same = |tag: &[u8]| {
+        let tag = tag.trim_ascii();
+        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == asset.etag.as_bytes()
+    };
     tags.as_bytes().split(|&b| b == b',').any(same)
 }
 

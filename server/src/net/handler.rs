@@ -93,7 +93,8 @@ pub trait Rooms: Send + Sync + 'static {
     ) -> Self::Handler;
 
     /// The state of a room, for `/rooms/NAME/state`; none if there is no such room.
-    fn room_state(&self, room: &str) -> impl Future<Output = Option<serde_json::Value>> + Send;
+    fn room_state(&self, room: &str)
+    -> impl Future<Output = Option<Arc<serde_json::Value>>> + Send;
 
     /// The list of rooms, for `GET /rooms` of the operations port.
     fn rooms(&self) -> impl Future<Output = serde_json::Value> + Send;

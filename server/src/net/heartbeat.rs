@@ -94,9 +94,19 @@ impl Heartbeat {
         Beat::Ping(self.stamp(now))
     }
 
+    /// Whether this would be a pong to one of our pings.
+    #[must_use]
+    pub fn is_awaited(&self, payload: &[u8]) -> bool {
+        self.place_of(payload).is_some()
+    }
+
+    fn place_of(&self, payload: &[u8]) -> Option<usize> {
+        (self.outstanding.iter()).position(|&sent| payload == self.stamp(sent))
+    }
+
     /// Takes a pong; gives the round trip if it answers one of our pings.
     pub fn pong(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
-        let at = (self.outstanding.iter()).position(|&sent| payload == self.stamp(sent))?;
+        let at = self.place_of(payload)?;
         // Answering the newest ping answers the older ones too (RFC 6455 section 5.5.3).
         let sent = self.outstanding.drain(..=at).next_back()?;
         self.last_pong = self.last_pong.max(now);

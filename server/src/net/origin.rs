@@ -7,11 +7,15 @@ use hyper::HeaderMap;
 use hyper::header::{HOST, ORIGIN};
 
 /// Whether the request's origin may connect: no origin, the server's own (its host and port equal
-/// the `Host` that was asked for), or one of `allowed` (`*` allows all).
+/// the `Host` that was asked for), or one of `allowed` (`*` allows all). Two origins are none.
 pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else {
         return true;
     };
+    if origins.next().is_some() {
+        return false;
+    }
     let Ok(origin) = origin.to_str() else {
         return false;
     };

@@ -50,8 +50,8 @@ pub struct Terms {
 pub struct Reading {
     /// Until when the peer must have been greeted; none: it need not be.
     pub greeting_deadline: Option<Instant>,
-    /// Whether more than 240 messages a second are a flood.
-    pub flood_limit: bool,
+    /// How many messages a second are no flood; none: any.
+    pub flood_limit: Option<u32>,
     /// Don't read while more than this many bytes wait for the peer. For echo, where each message
     /// makes one; not for games, where inputs must not wait for a slow downlink.
     pub pause_above: usize,
@@ -112,7 +112,7 @@ impl<H: Handler> Reader<H> {
             metrics,
             how: terms.reading,
             decoder: Decoder::new(terms.rules),
-            flood: Flood::new(now),
+            flood: Flood::new(terms.reading.flood_limit.unwrap_or(u32::MAX), now),
             heartbeat: Box::new(Heartbeat::new(terms.heartbeat, now)),
             phase: Phase::Open,
             connection,
@@ -270,11 +270,12 @@ impl<H: Handler> Reader<H> {
             if !self.connection.is_open() {
                 continue; // What comes before the peer's close frame is of no interest.
             }
-            let verdict = match self.how.flood_limit {
-                true => self.flood.count(arrived),
-                false => Verdict::Fine,
+            // What was asked for is no flood, however often it is asked.
+            let verdict = match event {
+                Event::Pong(payload) if self.heartbeat.is_awaited(payload) => Verdict::Fine,
+                _ => self.flood.count(arrived),
             };
-            let is_excess = self.how.flood_limit && self.flood.is_busy();
+            let is_excess = self.flood.is_busy();
             let connection = &self.connection;
             let result = match event {
                 Event::Binary(payload) => self.handler.message(payload, arrived, is_excess),

@@ -60,8 +60,9 @@ pub fn accept(
         )));
     }
     let bad = |sentence: &str| Box::new(text(StatusCode::BAD_REQUEST, sentence));
-    let key = headers.get(SEC_WEBSOCKET_KEY);
-    if !key.is_some_and(|key| is_key(key.as_bytes())) {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let is_good = |key: &HeaderValue| is_key(key.as_bytes());
+    if !keys.next().is_some_and(is_good) || keys.next().is_some() {
         return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
     }
     let chosen = match subprotocol {

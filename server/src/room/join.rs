@@ -67,7 +67,7 @@ impl<L: Link> Room<L> {
         inbox: Arc<Inbox>,
         now: Micros,
     ) -> Result<Joined, JoinRefused> {
-        let resumed = self.find_resumable(&hello.resume_token);
+        let resumed = self.find_resumable(hello);
         let index = match resumed {
             Some(index) => index,
             None => self.open_session(hello, now)?,
@@ -95,7 +95,8 @@ impl<L: Link> Room<L> {
         Ok(joined)
     }
 
-    fn find_resumable(&mut self, token: &[u8]) -> Option<usize> {
+    fn find_resumable(&mut self, hello: &Hello) -> Option<usize> {
+        let token = &hello.resume_token[..];
         if token.is_empty() {
             return None;
         }
@@ -106,7 +107,9 @@ impl<L: Link> Room<L> {
         let number = PlayerId(number.unwrap_or_default());
         let index = self
             .session_index(number)
-            .filter(|index| is_equal(&self.sessions[*index].token, token));
+            .filter(|index| is_equal(&self.sessions[*index].token, token))
+            // Another one's ticket does not open it, whoever has the token.
+            .filter(|index| self.sessions[*index].subject == hello.subject);
         self.stats.count_resume(match index {
             Some(_) => ResumeOutcome::Resumed,
             // Numbers are given out in order, so this one was somebody's.
@@ -123,7 +126,7 @@ impl<L: Link> Room<L> {
         let player = PlayerId(self.newest_session + 1);
         let name = clean_name(&hello.name, player);
         let identity = Identity {
-            name: name.clone(),
+            name,
             subject: hello.subject.clone(),
             is_spectator: hello.is_spectator,
         };
@@ -132,15 +135,7 @@ impl<L: Link> Room<L> {
         let mut token = [0; 20];
         token[..4].copy_from_slice(&player.0.to_le_bytes());
         token[4..].copy_from_slice(&self.random.random::<u128>().to_le_bytes());
-        let mut session = Session::new(
-            player,
-            name,
-            hello.is_spectator,
-            token,
-            self.tick,
-            &self.settings,
-            now,
-        );
+        let mut session = Session::new(player, identity, token, self.tick, &self.settings, now);
         session.entity = entity;
         self.sessions.push(session);
         Ok(self.sessions.len() - 1)

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tickwire_game::{PlayerTurn, Turns};
+use tickwire_game::{Identity, PlayerTurn, Turns};
 use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
 use tickwire_sync::claim::{Claims, Seen};
@@ -40,6 +40,8 @@ pub struct Session<L> {
     pub entity: Option<EntityId>,
     /// Whether the player only watches.
     pub is_spectator: bool,
+    /// Whose it is beyond this server, if tickets say so.
+    pub(super) subject: Option<String>,
     pub(super) token: [u8; 20],
     pub(super) link: Option<Arc<L>>,
     pub(super) inbox: Option<Arc<Inbox>>,
@@ -92,8 +94,7 @@ impl Allowances {
 impl<L: Link> Session<L> {
     pub(super) fn new(
         player: PlayerId,
-        name: String,
-        is_spectator: bool,
+        identity: Identity,
         token: [u8; 20],
         tick: Tick,
         settings: &RoomSettings,
@@ -102,9 +103,10 @@ impl<L: Link> Session<L> {
         let tick_rate = settings.tick_rate;
         Self {
             player,
-            name,
+            name: identity.name,
             entity: None,
-            is_spectator,
+            is_spectator: identity.is_spectator,
+            subject: identity.subject,
             token,
             link: None,
             inbox: None,

@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// The state of a room.
     State {
         room: String,
-        answer: oneshot::Sender<Option<Value>>,
+        answer: oneshot::Sender<Option<Arc<Value>>>,
     },
     /// A line for each room.
     List { answer: oneshot::Sender<Vec<Value>> },
@@ -308,7 +308,7 @@ impl Thread {
                 let _ = answer.send(told);
             }
             Command::State { room, answer } => {
-                let _ = answer.send(self.room(&room).map(|running| running.room.state()));
+                let _ = answer.send(self.room_mut(&room).map(Running::state));
             }
             Command::List { answer } => {
                 let rooms = self.names.values().filter_map(|key| self.rooms.get(*key));
@@ -336,7 +336,8 @@ impl Thread {
     }
 
     fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
-        let Some(running) = self.room_mut(room) else {
+        let key = self.names.get(room);
+        let Some(running) = key.and_then(|key| self.rooms.get_mut(*key)) else {
             // The lobby keeps a room from ending while somebody is on the way, so this is a bug, and not the player's fault.
             connection.close(&Close::new(
                 CloseCode::Full,
@@ -351,6 +352,7 @@ impl Thread {
         {
             Ok(joined) => {
                 running.empty_since = None;
+                running.note_players(&self.metrics);
                 let session = joined.player.0;
                 tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
             }

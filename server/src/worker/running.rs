@@ -42,6 +42,8 @@ pub(super) struct Running {
     /// For the list: bytes sent in the running second and in the one before.
     bytes: u64,
     bytes_per_second: u64,
+    /// The answer to whoever asked for the room's state since its newest tick.
+    state: Option<Arc<Value>>,
 }
 
 impl Running {
@@ -57,6 +59,7 @@ impl Running {
             empty_since: Some(now),
             bytes: 0,
             bytes_per_second: 0,
+            state: None,
         }
     }
 
@@ -72,6 +75,7 @@ impl Running {
         next: Option<&Self>,
         metrics: &Metrics,
     ) -> Micros {
+        self.state = None;
         let shows_all = !std::mem::replace(&mut self.was_late, ticks.are_late());
         let ask_for_next = |hops| next.into_iter().for_each(|next| next.prefetch(hops));
         ask_for_next(0);
@@ -136,14 +140,18 @@ impl Running {
             sessions: stats.sessions as i64,
             entities: stats.entities as i64,
         };
-        metrics.players.add(totals.players - self.totals.players);
-        metrics.sessions.add(totals.sessions - self.totals.sessions);
-        metrics.entities.add(totals.entities - self.totals.entities);
-        self.totals = totals;
+        self.take_over(totals, metrics);
         self.bytes += stats.snapshot_bytes;
         if tick.0.is_multiple_of(self.room.ticks().tick_rate) {
             self.bytes_per_second = std::mem::take(&mut self.bytes);
         }
+    }
+
+    fn take_over(&mut self, totals: Totals, metrics: &Metrics) {
+        metrics.players.add(totals.players - self.totals.players);
+        metrics.sessions.add(totals.sessions - self.totals.sessions);
+        metrics.entities.add(totals.entities - self.totals.entities);
+        self.totals = totals;
     }
 
     /// Whether the room has been empty for long. If so, the lobby hears of it before anyone else can join.
@@ -163,6 +171,24 @@ impl Running {
             .unwrap_or_else(PoisonError::into_inner);
         *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
         *has_ended
+    }
+
+    /// Takes over who is there, as soon as somebody has come.
+    pub fn note_players(&mut self, metrics: &Metrics) {
+        let sessions = self.room.sessions();
+        let totals = Totals {
+            players: sessions.iter().filter(|one| one.is_connected()).count() as i64,
+            sessions: sessions.len() as i64,
+            entities: self.totals.entities,
+        };
+        self.take_over(totals, metrics);
+        self.state = None;
+    }
+
+    /// The room's state at its newest tick: made once, however many ask for it.
+    pub fn state(&mut self) -> Arc<Value> {
+        let made = (self.state).get_or_insert_with(|| Arc::new(self.room.state()));
+        Arc::clone(made)
     }
 
     /// The room's line in the list of rooms.

@@ -26,12 +26,31 @@ async fn the_page_comes_with_its_security_headers() {
         .lines()
         .find_map(|line| line.strip_prefix("etag: "))
         .unwrap();
-    let headers = format!("Connection: close\r\nIf-None-Match: {etag}\r\n");
-    let (head, body) = http_with(server.addr, "GET", "/", &headers, "").await;
-    assert!(
-        head.starts_with("HTTP/1.1 304") && body.is_empty(),
-        "{head}"
-    );
+    for known in [
+        etag.to_owned(),
+        format!("\"older\", W/{etag}"),
+        "*".to_owned(),
+    ] {
+        let headers = format!("Connection: close\r\nIf-None-Match: {known}\r\n");
+        let (head, body) = http_with(server.addr, "GET", "/", &headers, "").await;
+        assert!(
+            head.starts_with("HTTP/1.1 304") && body.is_empty(),
+            "{head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let server = TestServer::start(&[]);
+    for hosts in ["", "Host: one\r\nHost: two\r\n"] {
+        for path in ["/", "/ws"] {
+            let request = format!("GET {path} HTTP/1.1\r\n{hosts}{UPGRADE}{VERSION}{KEY}\r\n");
+            let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+            let head = Client::asked(stream, request.as_bytes()).await.response;
+            assert!(head.starts_with("HTTP/1.1 400"), "{path} {hosts}: {head}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -68,11 +87,14 @@ async fn a_foreign_page_gets_403_before_the_upgrade() {
     let server = TestServer::start(&["--allowed-origin", "https://portal.example"]);
     let handshake = format!("{UPGRADE}{VERSION}{KEY}");
     let origin = |origin: &str| format!("Origin: {origin}\r\n");
-    let foreign = upgrade(&server, &(origin("http://evil.example") + &handshake)).await;
-    assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
+    let evil = origin("http://evil.example");
+    for origins in [evil.clone(), origin("https://portal.example") + &evil] {
+        let foreign = upgrade(&server, &(origins + &handshake)).await;
+        assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
+    }
     assert_eq!(
         server.metric(r#"tickwire_connections_total{outcome="origin"}"#),
-        "1"
+        "2"
     );
     for allowed in ["http://game.example:7777", "https://portal.example"] {
         Client::connect(server.addr, "/ws", &origin(allowed)).await;
@@ -87,6 +109,7 @@ async fn the_handshake_is_checked() {
     for (headers, status) in [
         (format!("{UPGRADE}{VERSION}"), "400"),
         (format!("{UPGRADE}{VERSION}{key}"), "400"),
+        (format!("{UPGRADE}{VERSION}{KEY}{KEY}"), "400"),
         (format!("{UPGRADE}{KEY}"), "426"),
         (format!("{UPGRADE}{KEY}Sec-WebSocket-Version: 8\r\n"), "426"),
     ] {

@@ -80,8 +80,8 @@ impl Rooms for TestRooms {
         }
     }
 
-    async fn room_state(&self, room: &str) -> Option<serde_json::Value> {
-        (room == "lobby").then(|| serde_json::json!({ "room": room, "tick": 7 }))
+    async fn room_state(&self, room: &str) -> Option<Arc<serde_json::Value>> {
+        (room == "lobby").then(|| Arc::new(serde_json::json!({ "room": room, "tick": 7 })))
     }
 
     async fn rooms(&self) -> serde_json::Value {
