@@ -111,6 +111,7 @@ impl Game for Flags {
     fn step(&mut self, step: &mut Step<'_>) {
         for (player, token) in &mut self.tokens {
             let turn = step.turns.of(*player).unwrap();
+            assert!(turn.payload() != b"bug", "as the test wants");
             if turn.fresh_seq().is_some() && turn.payload() == b"step" {
                 token.x += 1;
                 if token.x == 100 {
@@ -252,4 +253,39 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
             reason: "not you".into()
         }
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_that_panics_ends_its_own_room_and_no_other() {
+    let new_game = |_: &GameSettings| -> Box<dyn Game> {
+        Box::new(Flags {
+            tokens: BTreeMap::new(),
+            calls: Arc::default(),
+        })
+    };
+    let server = TestServer::start_with(&["--workers", "1"], new_game);
+    let mut calm = Player::joined(&server.url("calm"), "Ann").await;
+    let mut unlucky = Player::joined(&server.url("broken"), "Bob").await;
+    let mut bystander = Player::joined(&server.url("broken"), "Eve").await;
+    unlucky.payload = b"bug".to_vec();
+    unlucky
+        .until("the end of the room", |unlucky| !unlucky.is_playing())
+        .await;
+    unlucky.payload = Vec::new();
+    // Everybody in it comes back, to a new room of that name.
+    for player in [&mut unlucky, &mut bystander] {
+        player
+            .until("a new room", |player| {
+                player.is_playing() && player.client.counters().reconnects > 0
+            })
+            .await;
+        assert_eq!(player.client.counters().resumes, 0);
+    }
+    // The other room of the same thread went on, and its player stayed.
+    let tick = calm.client.newest_snapshot().0;
+    calm.until("a newer tick", |calm| {
+        calm.client.newest_snapshot().0 > tick
+    })
+    .await;
+    assert_eq!(calm.client.counters().reconnects, 0);
 }

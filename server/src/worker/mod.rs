@@ -21,6 +21,7 @@ use serde_json::Value;
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, RwLock};
@@ -233,7 +234,12 @@ impl Thread {
             return;
         };
         let ticks = DueTicks::at(started, running.room.ticks(), running.room.tick_now());
-        let ended = running.make(&ticks, started, next, &self.metrics);
+        // What a game does wrong ends its room alone.
+        let make = || running.make(&ticks, started, next, &self.metrics);
+        let ended = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
+            running.fail(&self.metrics);
+            now()
+        });
         let is_over = running.is_over(ended);
         let next_due = running.room.ticks().due_us(ticks.newest.next());
         let next_due = Micros(next_due.max(0.0).ceil() as u64);
@@ -264,7 +270,10 @@ impl Thread {
     fn end(&mut self, key: RoomKey) {
         if let Some(mut running) = self.rooms.remove(key) {
             let (name, tick) = (running.room.name(), running.room.tick_now());
-            self.names.remove(name);
+            // Where it has failed, another one may have its name by now.
+            if self.names.get(name) == Some(&key) {
+                self.names.remove(name);
+            }
             tracing::info!(room = name, tick = tick.0, "room ended");
             // The gauges are told that nothing is left.
             running.note(&RoomStats::default(), &self.metrics, tick);
@@ -346,10 +355,19 @@ impl Thread {
             return;
         };
         running.entry.joining.fetch_sub(1, Ordering::AcqRel);
-        match running
-            .room
-            .join(hello, Arc::clone(connection), inbox, now())
-        {
+        let join = || {
+            let connection = Arc::clone(connection);
+            running.room.join(hello, connection, inbox, now())
+        };
+        let Ok(joined) = catch_unwind(AssertUnwindSafe(join)) else {
+            running.fail(&self.metrics);
+            connection.close(&Close::new(
+                CloseCode::Full,
+                "the room has just failed; connect again",
+            ));
+            return;
+        };
+        match joined {
             Ok(joined) => {
                 running.empty_since = None;
                 running.note_players(&self.metrics);

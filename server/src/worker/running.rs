@@ -11,12 +11,15 @@ use crate::room::RoomStats;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tickwire_prefetch as prefetch;
 use tickwire_sync::{Micros, Tick};
 
 /// A room that has been empty for this long ends.
 const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
+
+/// After a room has failed, its players wait for so long before they come again.
+const RETURN_TO_NEW_ROOM: Duration = Duration::from_millis(500);
 
 /// What a room adds to the gauges that all rooms share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +40,8 @@ pub(super) struct Running {
     totals: Totals,
     /// Whether there were late ticks to make the last time.
     was_late: bool,
+    /// The game has panicked: nothing is ticked any more, and its players are read until they are gone.
+    has_failed: bool,
     /// Since when nobody is there.
     pub empty_since: Option<Micros>,
     /// For the list: bytes sent in the running second and in the one before.
@@ -56,6 +61,7 @@ impl Running {
             over: Vec::new(),
             totals: Totals::default(),
             was_late: false,
+            has_failed: false,
             empty_since: Some(now),
             bytes: 0,
             bytes_per_second: 0,
@@ -75,6 +81,10 @@ impl Running {
         next: Option<&Self>,
         metrics: &Metrics,
     ) -> Micros {
+        if self.has_failed {
+            self.read();
+            return now();
+        }
         self.state = None;
         let shows_all = !std::mem::replace(&mut self.was_late, ticks.are_late());
         let ask_for_next = |hops| next.into_iter().for_each(|next| next.prefetch(hops));
@@ -156,6 +166,9 @@ impl Running {
 
     /// Whether the room has been empty for long. If so, the lobby hears of it before anyone else can join.
     pub fn is_over(&mut self, now: Micros) -> bool {
+        if self.has_failed {
+            return self.readers.is_empty();
+        }
         if !self.room.sessions().is_empty() {
             self.empty_since = None;
             return false;
@@ -171,6 +184,22 @@ impl Running {
             .unwrap_or_else(PoisonError::into_inner);
         *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
         *has_ended
+    }
+
+    /// The game has panicked: its players are told to come again, into a new room of this name.
+    pub fn fail(&mut self, metrics: &Metrics) {
+        let (room, tick) = (self.room.name(), self.room.tick_now());
+        tracing::error!(
+            room,
+            tick = tick.0,
+            "the game panicked, and its room ends with it"
+        );
+        self.has_failed = true;
+        let has_ended = self.entry.has_ended.write();
+        *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
+        self.room
+            .say_goodbye("the room has failed; a new one opens", RETURN_TO_NEW_ROOM);
+        self.take_over(Totals::default(), metrics);
     }
 
     /// Takes over who is there, as soon as somebody has come.
