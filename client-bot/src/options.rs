@@ -6,6 +6,7 @@
 use anyhow::{Context as _, anyhow, bail};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -212,11 +213,18 @@ impl Options {
     }
 }
 
-/// The flags. A value may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
+/// The flags. A number or a time may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
 fn command() -> clap::Command {
+    let quantities = [
+        TypeId::of::<u32>(),
+        TypeId::of::<u64>(),
+        TypeId::of::<f64>(),
+        TypeId::of::<Duration>(),
+    ];
     Options::command().mut_args(|arg| {
-        let is_valued = arg.get_action().takes_values();
-        arg.allow_hyphen_values(is_valued)
+        let kind = arg.get_value_parser().type_id();
+        let is_quantity = quantities.iter().any(|quantity| kind == *quantity);
+        arg.allow_hyphen_values(is_quantity)
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod options;
 
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -167,13 +168,16 @@ impl Config {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        // A value may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
+        // A number or a time may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
+        let quantities = [
+            TypeId::of::<u32>(),
+            TypeId::of::<usize>(),
+            TypeId::of::<Period>(),
+        ];
         let command = Options::command().mut_args(|arg| {
-            let takes_one = arg
-                .get_num_args()
-                .is_none_or(|count| count.min_values() > 0);
-            let is_valued = arg.get_action().takes_values() && takes_one;
-            arg.allow_hyphen_values(is_valued)
+            let kind = arg.get_value_parser().type_id();
+            let is_quantity = quantities.iter().any(|quantity| kind == *quantity);
+            arg.allow_hyphen_values(is_quantity)
         });
         let options = Options::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
         let file = match &options.config {
@@ -253,8 +257,15 @@ fn read_file(path: &Path) -> Result<Options, ConfigError> {
     toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error
             .span()
-            .map(|span| 1 + text[..span.start].matches('\n').count());
-        let at = line.map_or_else(String::new, |line| format!("line {line}: "));
+            .map(|span| text[..span.start].matches('\n').count());
+        let at = line.map_or_else(String::new, |line| {
+            // Its key, and not its value, which may be a secret.
+            let key = text
+                .lines()
+                .nth(line)
+                .and_then(|line| line.split('=').next());
+            format!("line {}, {}: ", line + 1, key.unwrap_or_default().trim())
+        });
         // The message alone: the whole error would be a drawing of several lines.
         let message = error.message().replace('\n', "; ");
         ConfigError::File {

@@ -136,10 +136,13 @@ fn an_unknown_key_in_the_file_is_an_error() {
 }
 
 #[test]
-fn a_wrong_value_in_the_file_names_its_line() {
+fn a_wrong_value_in_the_file_names_its_line_and_key() {
     let file = TestFile::new("value.toml", "\nrtt-interval = \"soon\"\n");
     let line = line(&["--config", &file.arg()]);
-    assert!(line.contains("line 2") && line.contains("5s"), "{line}");
+    assert!(
+        line.contains("line 2, rtt-interval: ") && line.contains("5s"),
+        "{line}"
+    );
 }
 
 #[test]
