@@ -1,11 +1,11 @@
-//! A silent link, the newer one beside it, and what the server says to the older of the two.
+//! A silent link, the newer one beside it, and what the server says to the older of the two; and when the clock is asked for.
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use prost::Message as _;
 use tickwire_client::{Action, Client, LinkId, Options, Phase};
 use tickwire_game::GameSettings;
-use tickwire_proto::v1::{self, server_message::Body};
+use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_sync::Micros;
 
 fn at(seconds: u64) -> Micros {
@@ -105,4 +105,50 @@ fn a_lost_link_counts_once_however_it_was_lost() {
     // And is lost after all.
     client.closed(old, Some(4004), "no pong", at(6));
     assert_eq!(client.counters().reconnects, 1);
+}
+
+/// What was sent since the last call, as the core means it.
+fn sends(client: &mut Client) -> Vec<client_message::Body> {
+    let actions = std::iter::from_fn(|| client.next_action());
+    let sent = actions.filter_map(|action| match action {
+        Action::Send(_, message) => v1::ClientMessage::decode(&message[..]).unwrap().body,
+        _ => None,
+    });
+    sent.collect()
+}
+
+#[test]
+fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let link = opens(&mut client).unwrap();
+    client.opened(link, at(0));
+    client.received(link, &welcome(false), at(0));
+    sends(&mut client);
+
+    // It is due, and waits for the input.
+    let soon = Micros::from_millis(40);
+    client.poll(soon);
+    assert_eq!(sends(&mut client), []);
+    while client.due(soon).is_some() {
+        client.input(&[]);
+    }
+    let sent = sends(&mut client);
+    assert!(
+        matches!(
+            &sent[..],
+            [
+                client_message::Body::Ping(_),
+                client_message::Body::Inputs(_),
+                ..
+            ]
+        ),
+        "{sent:?}"
+    );
+    // Nothing asks for inputs any more: it goes all the same.
+    client.poll(at(2));
+    assert!(matches!(
+        &sends(&mut client)[..],
+        [client_message::Body::Ping(_)]
+    ));
 }

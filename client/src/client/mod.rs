@@ -25,6 +25,9 @@ use tickwire_sync::{EntityId, Micros, Tick, ViewTick};
 const PING_INTERVAL: Micros = Micros::from_millis(1_000);
 const FIRST_PINGS: u32 = 5;
 const FIRST_PING_INTERVAL: Micros = Micros::from_millis(150);
+/// A question goes along with the next input, but waits no longer than this for one. A server that reads once a tick knows of what it reads
+/// together only when the newest came: a question that came before an input would seem to have come with it, up to a tick later.
+const PING_PATIENCE: Micros = Micros::from_millis(100);
 /// How long a shell may sleep at most.
 const POLL_INTERVAL: Micros = Micros::from_millis(100);
 /// Inputs that are made at once after a hitch; older ones would be late anyway.
@@ -243,23 +246,32 @@ impl Client {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.open(now);
         }
-        if self.joined_link().is_some() && self.next_ping <= now && !self.is_hidden {
-            self.pings_sent += 1;
-            let pause = if self.pings_sent < FIRST_PINGS {
-                FIRST_PING_INTERVAL
-            } else {
-                PING_INTERVAL
-            };
-            self.next_ping = now.plus(pause);
-            self.send(client_message::Body::Ping(v1::Ping { stamp: now.0 }));
+        if self.next_ping.plus(PING_PATIENCE) <= now {
+            self.ping(now);
         }
+    }
+
+    /// Asks for the clock, if that is due.
+    fn ping(&mut self, now: Micros) {
+        if self.joined_link().is_none() || now < self.next_ping || self.is_hidden {
+            return;
+        }
+        self.pings_sent += 1;
+        let pause = if self.pings_sent < FIRST_PINGS {
+            FIRST_PING_INTERVAL
+        } else {
+            PING_INTERVAL
+        };
+        self.next_ping = now.plus(pause);
+        self.send(client_message::Body::Ping(v1::Ping { stamp: now.0 }));
     }
 
     /// When to call [`Self::poll`] and [`Self::due`] again, if nothing comes before.
     #[must_use]
     pub fn wake_at(&self, now: Micros) -> Micros {
         let soon = now.plus(POLL_INTERVAL);
-        let timers = [self.retry_at, self.joined_link().map(|_| self.next_ping)];
+        let ping = self.next_ping.plus(PING_PATIENCE);
+        let timers = [self.retry_at, self.joined_link().map(|_| ping)];
         let input = self
             .input_clock
             .as_ref()
@@ -301,6 +313,7 @@ impl Client {
         if newest.since(self.next_input) >= MAX_BURST {
             self.next_input = Tick(newest.0 - MAX_BURST + 1);
         }
+        self.ping(now);
         Some(self.next_input)
     }
 
