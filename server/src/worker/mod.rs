@@ -34,6 +34,9 @@ const IDLE: Duration = Duration::from_millis(500);
 /// A room that was late by more than a tick within this time makes its worker late.
 const LATE_MEMORY: Micros = Micros::from_millis(1_000);
 
+/// How often a room that has failed is read, until all of its players are gone.
+const CLOSING: Micros = Micros::from_millis(20);
+
 /// The room of a worker.
 type OwnRoom = Room<Connection>;
 
@@ -233,6 +236,14 @@ impl Thread {
         let Some((running, next)) = room_and_next(&mut self.rooms, key, next) else {
             return;
         };
+        if running.has_failed {
+            running.read();
+            match running.is_over(started) {
+                true => self.end(key),
+                false => self.deadlines.push(Reverse((started.plus(CLOSING), key))),
+            }
+            return;
+        }
         let ticks = DueTicks::at(started, running.room.ticks(), running.room.tick_now());
         // What a game does wrong ends its room alone.
         let make = || running.make(&ticks, started, next, &self.metrics);
