@@ -12,14 +12,12 @@ use std::time::{Duration, Instant};
 use tickwire_client::native::{Emulation, Happened, Shell, Target};
 use tickwire_client::{Counters, Phase, PredictionStats};
 use tickwire_game::arena::player_lane;
-use tickwire_proto::v1;
+use tickwire_proto::{MAX_NAME_CHARACTERS, v1};
 use tickwire_sync::{EntityId, Micros};
 use tokio::sync::watch;
 
 /// Bytes a second that a slow reader takes.
 const SLOW_READ_RATE: u32 = 2 * 1024;
-/// What servers cut names to.
-const MAX_NAME_CHARACTERS: usize = 24;
 /// How long a flapper stays connected, in seconds.
 const FLAP_SECONDS: std::ops::Range<u64> = 2..5;
 /// How long a bot waits for its goodbye to leave.
@@ -97,9 +95,8 @@ impl Bot {
         };
         let number = format!("-{index}");
         // A longer name would be cut by the server, and all bots have the same.
-        let room_left = MAX_NAME_CHARACTERS.saturating_sub(number.len());
-        let name: String = options.name.chars().take(room_left).collect();
-        let name = name + &number;
+        let left = MAX_NAME_CHARACTERS.saturating_sub(number.len());
+        let name: String = options.name.chars().take(left).collect::<String>() + &number;
         let encoding = match options.encoding {
             EncodingName::Packed => v1::Encoding::Packed,
             EncodingName::Plain => v1::Encoding::Plain,

@@ -194,14 +194,9 @@ impl Report {
         seconds: f64,
         cpu_seconds: f64,
     ) -> Self {
-        let keeps_reading = |bot: &&Measured| bot.behaviour.keeps_reading() && bot.has_connected();
-        let has_readers = bots.iter().any(|bot| keeps_reading(&bot));
-        // Where there are no others, the figures are those of all.
-        let counts = |bot: &&Measured| match has_readers {
-            true => keeps_reading(bot),
-            false => bot.has_connected(),
-        };
-        let readers = || bots.iter().filter(counts);
+        let connected = || bots.iter().filter(|bot| bot.has_connected());
+        let has_readers = connected().any(|bot| bot.behaviour.keeps_reading());
+        let readers = || connected().filter(|bot| bot.behaviour.keeps_reading() || !has_readers);
         let merged = |of: fn(&Measured) -> &Samples, bots: &mut dyn Iterator<Item = &Measured>| {
             bots.fold(Samples::new(), |mut all, bot| {
                 all.add(of(bot));
@@ -219,7 +214,7 @@ impl Report {
         bots.iter().for_each(|bot| shots += bot.shots);
         Self {
             bots: options.bots,
-            connected: bots.iter().filter(|bot| bot.has_connected()).count() as u64,
+            connected: connected().count() as u64,
             connect_failures: sum(|bot| bot.connect_failures),
             reconnects: sum(|bot| bot.counters.reconnects),
             resumes: sum(|bot| bot.counters.resumes),

@@ -46,14 +46,20 @@ fn opens(client: &mut Client) -> Option<LinkId> {
     opened.last()
 }
 
-/// In the room since second 0, silent since; in second 5 a newer link is open and has said Hello.
-fn with_a_newer_link_beside_a_silent_one() -> (Client, LinkId, LinkId) {
+/// In the room since second 0.
+fn in_the_room() -> (Client, LinkId) {
     let mut client = Client::new(Options::default(), at(0));
     client.poll(at(0));
-    let old = opens(&mut client).unwrap();
-    client.opened(old, at(0));
-    client.received(old, &welcome(false), at(0));
+    let link = opens(&mut client).unwrap();
+    client.opened(link, at(0));
+    client.received(link, &welcome(false), at(0));
     assert_eq!(*client.phase(), Phase::Playing);
+    (client, link)
+}
+
+/// In the room, silent since; in second 5 a newer link is open and has said Hello.
+fn with_a_newer_link_beside_a_silent_one() -> (Client, LinkId, LinkId) {
+    let (mut client, old) = in_the_room();
     client.poll(at(4));
     assert_eq!(*client.phase(), Phase::Reconnecting);
     client.poll(at(5));
@@ -76,11 +82,7 @@ fn an_own_newer_link_that_takes_the_session_over_is_no_end() {
 
 #[test]
 fn a_session_that_somebody_else_takes_over_ends() {
-    let mut client = Client::new(Options::default(), at(0));
-    client.poll(at(0));
-    let link = opens(&mut client).unwrap();
-    client.opened(link, at(0));
-    client.received(link, &welcome(false), at(0));
+    let (mut client, link) = in_the_room();
     client.closed(link, Some(4005), "elsewhere", at(1));
     assert!(matches!(*client.phase(), Phase::Closed { code: 4005, .. }));
 }
@@ -119,11 +121,7 @@ fn sends(client: &mut Client) -> Vec<client_message::Body> {
 
 #[test]
 fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
-    let mut client = Client::new(Options::default(), at(0));
-    client.poll(at(0));
-    let link = opens(&mut client).unwrap();
-    client.opened(link, at(0));
-    client.received(link, &welcome(false), at(0));
+    let (mut client, _) = in_the_room();
     sends(&mut client);
 
     // It is due, and waits for the input.

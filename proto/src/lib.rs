@@ -14,3 +14,6 @@ pub const VERSION: u32 = 1;
 
 /// The WebSocket subprotocol (RFC 6455 section 1.9) of this version.
 pub const SUBPROTOCOL: &str = "tickwire.v1";
+
+/// Characters of a name; what is beyond them is cut off.
+pub const MAX_NAME_CHARACTERS: usize = 24;

@@ -1,5 +1,6 @@
 //! The binary: reads the configuration, starts logging and the runtime, and runs the server.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -87,5 +88,13 @@ fn log_to_stderr(format: LogFormat) -> WorkerGuard {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
+    // What a game or a connection does wrong ends it alone, so its panic must not wait for the log's reader either.
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        match backtrace.status() {
+            BacktraceStatus::Captured => tracing::error!(%backtrace, "{panic}"),
+            _ => tracing::error!("{panic}"),
+        }
+    }));
     guard
 }

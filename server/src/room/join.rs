@@ -10,13 +10,11 @@ use rand::RngExt as _;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire_game::{Identity, Refusal};
+use tickwire_proto::MAX_NAME_CHARACTERS;
 use tickwire_proto::v1::{self, server_message::Body};
 use tickwire_sync::input_buffer::MAX_LEAD;
 use tickwire_sync::memo::Encoding;
 use tickwire_sync::{Micros, PlayerId};
-
-/// Longest display name.
-const MAX_NAME_CHARACTERS: usize = 24;
 
 /// A validated `Hello`.
 #[derive(Clone, PartialEq, Eq, Debug)]

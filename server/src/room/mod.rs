@@ -410,4 +410,4 @@ impl<L: Link> Room<L> {
 
 #[cfg(test)]
 #[path = "room_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -65,7 +65,8 @@ impl Link for Kept {
     }
 }
 
-fn room(window_policy: WindowPolicy) -> Room<Kept> {
+/// A room of the arena before its first tick.
+pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> Room<L> {
     let settings = RoomSettings {
         tick_rate: TICK_RATE,
         max_players: 64,
@@ -76,7 +77,7 @@ fn room(window_policy: WindowPolicy) -> Room<Kept> {
         window_policy,
     };
     let ticks = TickClock {
-        tick_zero_us: 0,
+        tick_zero_us,
         tick_rate: TICK_RATE,
     };
     let game = Arena::new(&GameSettings {
@@ -126,7 +127,7 @@ fn is_tables_with_snapshot(packets: &[Vec<Body>]) -> bool {
 
 #[test]
 fn new_tables_go_with_the_first_snapshot_that_can_go() {
-    let mut room = room(WindowPolicy::Open);
+    let mut room = room(0, WindowPolicy::Open);
     let plain = watcher(&mut room, Encoding::Plain);
     let packed = watcher(&mut room, Encoding::Packed);
     let blocked = watcher(&mut room, Encoding::Packed);
@@ -177,7 +178,7 @@ fn starts_over(packets: &[Vec<Body>]) -> usize {
 
 #[test]
 fn who_lost_its_view_gets_a_whole_one_whatever_is_on_its_way_and_one_a_second() {
-    let mut room = room(WindowPolicy::FollowsThePath);
+    let mut room = room(0, WindowPolicy::FollowsThePath);
     let (link, inbox) = join(&mut room, Encoding::Packed);
     let mut run = |ticks: std::ops::Range<u32>, lost: bool| {
         for number in ticks.map(Tick) {
@@ -201,7 +202,7 @@ fn who_lost_its_view_gets_a_whole_one_whatever_is_on_its_way_and_one_a_second() 
 
 #[test]
 fn a_room_takes_so_many_lines_of_chat_and_says_so_once_a_second() {
-    let mut room = room(WindowPolicy::Open);
+    let mut room = room(0, WindowPolicy::Open);
     let players: Vec<_> = (0..40).map(|_| join(&mut room, Encoding::Packed)).collect();
     let mut heard = (0, 0);
     for second in 0..10 {

@@ -357,8 +357,9 @@ impl Thread {
 
     fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
         let key = self.names.get(room);
-        let Some(running) = key.and_then(|key| self.rooms.get_mut(*key)) else {
-            // The lobby keeps a room from ending while somebody is on the way, so this is a bug, and not the player's fault.
+        let running = key.and_then(|key| self.rooms.get_mut(*key));
+        let Some(running) = running.filter(|running| !running.has_failed) else {
+            // The lobby keeps a room from ending while somebody is on the way: it has failed, which is not the player's fault.
             connection.close(&Close::new(
                 CloseCode::Full,
                 "the room has just ended; connect again",
