@@ -225,8 +225,8 @@ impl Connection {
         self.send_frame(Opcode::Ping, &[payload])
     }
 
-    /// Says why, and ends: the close frame goes out after what is queued, the peer has two
-    /// seconds to answer it, then the stream ends. Only the first call has an effect.
+    /// Says why, and ends: the close frame goes out after what is queued, the peer has some time to
+    /// answer it (`patience.rs`), then the stream ends. Only the first call has an effect.
     pub fn close(&self, close: &Close) {
         self.close_because(close, close.code.into());
     }

@@ -16,6 +16,7 @@ pub mod open;
 pub mod origin;
 mod outbox;
 pub mod page;
+mod patience;
 mod poller;
 mod reader;
 pub mod rtt;

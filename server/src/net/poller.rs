@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use super::served::{self, Next, Served};
+use super::served::{self, Next, Ready, Served};
 
 /// Up to so many connections each event wakes the poller; with more it sweeps.
 const WAKE_FOR_EACH: usize = 64;
@@ -184,11 +184,16 @@ impl Poller {
         let mut count = 0;
         for event in events.iter() {
             count += 1;
-            let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            self.call(event.token(), is_readable, event.is_writable());
+            let may_have_ended = event.is_read_closed() || event.is_error();
+            let ready = Ready {
+                to_read: event.is_readable() || may_have_ended,
+                to_write: event.is_writable(),
+                may_have_ended,
+            };
+            self.call(event.token(), ready);
         }
         for token in std::mem::take(&mut self.soon) {
-            self.call(token, false, false);
+            self.call(token, Ready::default());
         }
         self.obey();
         self.keep_time();
@@ -205,9 +210,9 @@ impl Poller {
             match order {
                 Order::Serve(token, code) => {
                     self.served.insert(token, Entry { code, at: None });
-                    self.call(token, true, true);
+                    self.call(token, Ready::UNKNOWN);
                 }
-                Order::Look(token) => self.call(token, false, false),
+                Order::Look(token) => self.call(token, Ready::default()),
             }
         }
     }
@@ -221,17 +226,17 @@ impl Poller {
                 && entry.at == Some(at)
             {
                 entry.at = None;
-                self.call(token, false, false);
+                self.call(token, Ready::default());
             }
         }
     }
 
-    fn call(&mut self, token: Token, is_readable: bool, is_writable: bool) {
+    fn call(&mut self, token: Token, ready: Ready) {
         // Who is not served (any more) may still have events on their way.
         let Some(entry) = self.served.get_mut(&token) else {
             return;
         };
-        let next = served::call(&mut entry.code, Instant::now(), is_readable, is_writable);
+        let next = served::call(&mut entry.code, Instant::now(), ready);
         match next {
             Next::At(at) if entry.at.is_none_or(|before| at < before) => {
                 entry.at = Some(at);
@@ -269,7 +274,7 @@ mod tests {
     impl Served for Teller {
         fn move_on(self: Box<Self>) {}
 
-        fn ready(&mut self, _: Instant, _: bool, _: bool) -> Next {
+        fn ready(&mut self, _: Instant, _: Ready) -> Next {
             let mut bytes = [0; 64];
             while let Ok(read @ 1..) = self.socket.read(&mut bytes) {
                 assert!(!bytes[..read].contains(&b'p'), "as asked");

@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tickwire_batch::Socket;
@@ -21,14 +21,12 @@ use super::handler::Handler;
 use super::heartbeat::{Beat, Heartbeat, HeartbeatTimes};
 use super::open::Membership;
 use super::outbox::Stage;
-use super::served::{Next, Read, Served};
+use super::patience::Patience;
+use super::served::{Next, Read, Ready, Served};
 use super::slots::Slot;
 use super::violation::{ProtocolError, Violation};
 use crate::close::{Close, CloseCode, Disconnect};
 use crate::metrics::Metrics;
-
-/// How long the peer may take to answer our close frame, and then to end its side.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 thread_local! {
     static BUFFERS: RefCell<ReadBuffers> = RefCell::new(ReadBuffers::new());
@@ -65,10 +63,10 @@ enum Phase {
     /// Messages flow.
     Open,
     /// We have sent a close frame: the peer's must come, whatever else comes before it.
-    AwaitClose { until: Instant },
+    AwaitClose(Patience),
     /// We have ended our side: bytes are thrown away until the peer ends its own. (Closing a socket
     /// with unread bytes would reset it, and the peer might never see our close frame.)
-    AwaitEnd { until: Instant },
+    AwaitEnd(Patience),
     /// Over.
     Ended,
 }
@@ -91,6 +89,8 @@ pub(super) struct Reader<H: Handler> {
     is_greeted: bool,
     /// There may be something to read: the socket was not yet seen empty.
     is_readable: bool,
+    /// The end may lie behind the bytes, and nobody will tell of it again: a short read is not the last.
+    may_have_ended: bool,
     /// The connection's places in what is counted, for as long as it is served.
     _places: (Membership, Arc<Slot>),
 }
@@ -119,6 +119,7 @@ impl<H: Handler> Reader<H> {
             quiet_until: now,
             is_greeted: false,
             is_readable: true,
+            may_have_ended: false,
             _places: places,
         };
         reader.take(&mut Vec::from(early), now);
@@ -128,7 +129,7 @@ impl<H: Handler> Reader<H> {
     /// When something is to be done though nothing comes in.
     fn due(&self) -> Instant {
         match self.phase {
-            Phase::AwaitClose { until } | Phase::AwaitEnd { until } => until,
+            Phase::AwaitClose(patience) | Phase::AwaitEnd(patience) => patience.until(),
             Phase::Open | Phase::Ended => match self.greeting_deadline() {
                 Some(deadline) => deadline,
                 None => self.heartbeat.due(),
@@ -160,14 +161,20 @@ impl<H: Handler> Reader<H> {
         if matches!(self.phase, Phase::Open) {
             self.keep_time(now);
         }
+        let pending = self.connection.pending_bytes();
+        let is_over = match &mut self.phase {
+            Phase::AwaitClose(patience) | Phase::AwaitEnd(patience) => {
+                patience.is_over(now, pending)
+            }
+            Phase::Open | Phase::Ended => false,
+        };
         match (self.connection.stage(), self.phase) {
             (Stage::Ended, _) => self.phase = Phase::Ended,
             (Stage::Closing, Phase::Open) => {
-                let until = now + CLOSE_TIMEOUT;
-                self.phase = Phase::AwaitClose { until };
+                self.phase = Phase::AwaitClose(Patience::new(now, pending));
             }
-            (_, Phase::AwaitClose { until }) if now >= until => self.finish(now),
-            (_, Phase::AwaitEnd { until }) if now >= until => self.phase = Phase::Ended,
+            (_, Phase::AwaitClose(_)) if is_over => self.finish(now),
+            (_, Phase::AwaitEnd(_)) if is_over => self.phase = Phase::Ended,
             _ => {}
         }
         if !self.connection.is_open() {
@@ -226,11 +233,11 @@ impl<H: Handler> Reader<H> {
                 more,
                 arrived,
             }) => {
-                self.is_readable = more;
+                self.is_readable = more || self.may_have_ended;
                 self.metrics.received_bytes.inc_by(bytes.len() as u64);
                 self.take(bytes, arrived);
             }
-            Ok(Received::Nothing) => self.is_readable = false,
+            Ok(Received::Nothing) => (self.is_readable, self.may_have_ended) = (false, false),
             Ok(Received::Interrupted) => {}
             Ok(Received::End) => {
                 // Without a close frame before it, it is lost; else this is the good end.
@@ -248,7 +255,7 @@ impl<H: Handler> Reader<H> {
     /// Decodes bytes, the newest of which came at `arrived`, and acts on what they amount to.
     fn take(&mut self, bytes: &mut [u8], arrived: Instant) {
         let mut at = 0;
-        while at < bytes.len() && matches!(self.phase, Phase::Open | Phase::AwaitClose { .. }) {
+        while at < bytes.len() && matches!(self.phase, Phase::Open | Phase::AwaitClose(_)) {
             let event = match self.decoder.next(&mut bytes[at..]) {
                 Ok((taken, event)) => {
                     at += taken;
@@ -335,15 +342,16 @@ impl<H: Handler> Reader<H> {
     /// Ends our side, and waits for the peer to end its own.
     fn finish(&mut self, now: Instant) {
         self.connection.finish(Disconnect::Lost);
-        let until = now + CLOSE_TIMEOUT;
-        self.phase = Phase::AwaitEnd { until };
+        let pending = self.connection.pending_bytes();
+        self.phase = Phase::AwaitEnd(Patience::new(now, pending));
     }
 }
 
 impl<H: Handler> Served for Reader<H> {
-    fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next {
-        self.is_readable |= is_readable;
-        if is_writable && self.connection.pending_bytes() > 0 {
+    fn ready(&mut self, now: Instant, ready: Ready) -> Next {
+        self.is_readable |= ready.to_read;
+        self.may_have_ended |= ready.may_have_ended;
+        if ready.to_write && self.connection.pending_bytes() > 0 {
             self.connection.flush();
         }
         if self.is_readable {

@@ -19,6 +19,32 @@ pub enum Next {
     Over,
 }
 
+/// What the system says of a socket. Of each change it tells once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Something may have come in.
+    pub to_read: bool,
+    /// There may be room to send.
+    pub to_write: bool,
+    /// The peer may have ended its side, or the connection have failed: that comes behind the bytes that are there, and is not told again.
+    pub may_have_ended: bool,
+}
+
+impl Ready {
+    /// For a connection that is looked at again and again, whatever happens.
+    pub const TO_LOOK: Self = Self {
+        to_read: true,
+        to_write: true,
+        may_have_ended: false,
+    };
+
+    /// Nobody has listened so far: anything may have happened.
+    pub const UNKNOWN: Self = Self {
+        may_have_ended: true,
+        ..Self::TO_LOOK
+    };
+}
+
 /// What a read of a connection's socket gave.
 #[derive(Debug)]
 pub struct Read<'a> {
@@ -32,8 +58,8 @@ pub struct Read<'a> {
 
 /// One connection's code. Dropping it ends the connection.
 pub trait Served: Send {
-    /// Something may have come in, or room to send: `now` is the time of the call.
-    fn ready(&mut self, now: Instant, is_readable: bool, is_writable: bool) -> Next;
+    /// Something may have come in, or room to send, or a time has come: `now` is the time of the call.
+    fn ready(&mut self, now: Instant, ready: Ready) -> Next;
 
     /// The socket, if what comes on it may be read for this connection now, for [`Served::ready_with`].
     fn socket(&self) -> Option<Socket<'_>> {
@@ -42,7 +68,7 @@ pub trait Served: Send {
 
     /// As [`Served::ready`], with what was read first: the bytes, whether there may be more, and when they came.
     fn ready_with(&mut self, now: Instant, _: Read<'_>) -> Next {
-        self.ready(now, true, true)
+        self.ready(now, Ready::TO_LOOK)
     }
 
     /// Asks for what [`Served::ready`] will touch beside itself; see `tickwire_prefetch`.
@@ -56,13 +82,8 @@ pub trait Served: Send {
 pub type Move = Box<dyn FnOnce(Box<dyn Served>) + Send>;
 
 /// Calls a connection's code. A panic in it (reported by the hook) ends that connection alone.
-pub(crate) fn call(
-    served: &mut Box<dyn Served>,
-    now: Instant,
-    is_readable: bool,
-    is_writable: bool,
-) -> Next {
-    let called = AssertUnwindSafe(|| served.ready(now, is_readable, is_writable));
+pub(crate) fn call(served: &mut Box<dyn Served>, now: Instant, ready: Ready) -> Next {
+    let called = AssertUnwindSafe(|| served.ready(now, ready));
     catch_unwind(called).unwrap_or(Next::Over)
 }
 

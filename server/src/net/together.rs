@@ -17,7 +17,7 @@ use tickwire_prefetch as prefetch;
 use super::arrival::Stamps;
 use super::connection::Connection;
 use super::outbox::{Outbox, Stage};
-use super::served::{self, Next, Read, Served};
+use super::served::{self, Next, Read, Ready, Served};
 use crate::room::ToSend;
 
 thread_local! {
@@ -85,7 +85,10 @@ pub(crate) fn read(
         None => {
             for index in 0..readers.len() {
                 ask_ahead(readers, index);
-                next(index, served::call(&mut readers[index], now, true, true));
+                next(
+                    index,
+                    served::call(&mut readers[index], now, Ready::TO_LOOK),
+                );
             }
         }
     });
@@ -122,7 +125,7 @@ impl Together {
             ask_ahead(group, index);
             let reader = &mut group[index];
             let after = match places.next_if(|(_, asked)| **asked == index) {
-                None => served::call(reader, now, true, true),
+                None => served::call(reader, now, Ready::TO_LOOK),
                 Some((place, _)) => {
                     let received = self.batch.received(place);
                     let read = Read {

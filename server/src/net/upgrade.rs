@@ -2,7 +2,7 @@
 //! hyper when the answer has been sent. The accept key is computed by fastwebsockets.
 
 use bytes::Bytes;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -53,13 +53,17 @@ pub fn accept(
         return Err(Box::new(upgrade_required("this speaks WebSocket only")));
     }
     let headers = request.headers();
-    let version = headers.get(SEC_WEBSOCKET_VERSION);
-    if version.is_none_or(|version| version != "13") {
+    let mut versions = headers.get_all(SEC_WEBSOCKET_VERSION).iter();
+    if versions.next().is_none_or(|version| version != "13") || versions.next().is_some() {
         return Err(Box::new(upgrade_required(
             "the WebSocket version must be 13",
         )));
     }
     let bad = |sentence: &str| Box::new(text(StatusCode::BAD_REQUEST, sentence));
+    if !request.body().is_end_stream() {
+        // What comes behind the request would be taken for frames.
+        return Err(bad("a WebSocket handshake has no body"));
+    }
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     let is_good = |key: &HeaderValue| is_key(key.as_bytes());
     if !keys.next().is_some_and(is_good) || keys.next().is_some() {

@@ -68,6 +68,21 @@ async fn the_server_echoes_a_close_and_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_peer_that_ends_right_behind_its_bytes_is_let_go() {
+    // No heartbeat helps out.
+    let server = TestServer::start(&["--ws-echo", "--heartbeat-interval", "3600s"]);
+    for _ in 0..50 {
+        let mut client = Client::connect(server.addr, "/echo", "").await;
+        let half = &frame(0x82, b"the rest never comes")[..9];
+        client.send(half).await;
+        tokio::io::AsyncWriteExt::shutdown(&mut client.stream)
+            .await
+            .unwrap();
+        assert_eq!(client.next().await, None);
+    }
+}
+
+#[tokio::test]
 async fn there_is_no_echo_unless_it_is_asked_for() {
     let server = TestServer::start(&[]);
     let (head, _) = http(server.addr, "GET", "/echo", "").await;

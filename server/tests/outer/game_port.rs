@@ -112,6 +112,11 @@ async fn the_handshake_is_checked() {
         (format!("{UPGRADE}{VERSION}{KEY}{KEY}"), "400"),
         (format!("{UPGRADE}{KEY}"), "426"),
         (format!("{UPGRADE}{KEY}Sec-WebSocket-Version: 8\r\n"), "426"),
+        (format!("{UPGRADE}{KEY}{VERSION}{VERSION}"), "426"),
+        (
+            format!("{UPGRADE}{VERSION}{KEY}Content-Length: 5\r\n"),
+            "400",
+        ),
     ] {
         let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
         let request = request("GET", "/ws", &headers);
