@@ -232,7 +232,9 @@ impl Window {
             return self.in_flight.len() < MAX_SNAPSHOTS;
         }
         let next = self.last_sent.map_or(0, |(_, bytes)| bytes);
-        if self.bytes + next > MAX_BYTES || self.in_flight.len() >= MAX_SNAPSHOTS {
+        // One alone may be larger: a whole view of a large world, say.
+        let is_too_much = !self.in_flight.is_empty() && self.bytes + next > MAX_BYTES;
+        if is_too_much || self.in_flight.len() >= MAX_SNAPSHOTS {
             return false;
         }
         if self.is_silent(now) {

@@ -28,6 +28,22 @@ fn a_client_that_keeps_up_gets_every_tick_whole() {
 }
 
 #[test]
+fn a_view_that_is_larger_than_the_window_goes_alone_and_the_next_one_after_it() {
+    let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
+    let mut sent = 0;
+    for tick in 1..120_u32 {
+        if window.may_send(at(tick)) {
+            assert_eq!(window.bytes_in_flight(), 0, "tick {tick}");
+            window.sent(Tick(tick), 3 * MAX_BYTES, at(tick));
+            sent += 1;
+        }
+        let newest = tick.saturating_sub(2);
+        window.received(Tick(newest), at(newest).0 as u32, at(tick));
+    }
+    assert!(sent > 30, "{sent} went");
+}
+
+#[test]
 fn who_waits_for_a_fresh_start_names_nothing_and_gets_it_all_the_same() {
     let mut window = Window::new(Micros(0), 60, WindowPolicy::FollowsThePath);
     let mut newest = 0;
