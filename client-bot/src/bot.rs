@@ -338,6 +338,11 @@ impl Measured {
         }
     }
 
+    /// Whether it reads and was shown next to nothing, for long enough to tell.
+    pub fn is_frozen(&self) -> bool {
+        self.behaviour.keeps_reading() && self.seconds > 3.0 && self.rate() < 1.0
+    }
+
     /// Whether the bot was in the room at all.
     pub fn has_connected(&self) -> bool {
         self.session != 0

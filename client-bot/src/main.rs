@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
-use tickwire_bot::{Options, Report};
+use tickwire_bot::{Options, Report, Spread};
 
 /// Exit code for flags that cannot be.
 const BAD_FLAGS: u8 = 2;
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
         Ok(report) => {
             let (connected, bots) = (report.connected, report.bots);
             say(format_args!(
-                "{connected} of {bots} connected, {} mismatches, {} protocol errors",
-                report.view_mismatches, report.protocol_errors
+                "{connected} of {bots} connected, {} of them frozen (less than a snapshot a second), {} mismatches, {} protocol errors",
+                report.frozen, report.view_mismatches, report.protocol_errors
             ));
             ExitCode::FAILURE
         }
@@ -92,16 +92,8 @@ fn summary(report: &Report) -> String {
         "snapshots/s          min {:.2}  p50 {:.2}  max {:.2}  (a bare timer: {:.2})",
         rate.min, rate.p50, rate.max, report.timer_control.per_second
     );
-    let _ = writeln!(
-        text,
-        "snapshot gap ms      p50 {:.2}  p99 {:.2}  max {:.2}",
-        gap.p50, gap.p99, gap.max
-    );
-    let _ = writeln!(
-        text,
-        "snapshot age ms      p50 {:.2}  p99 {:.2}  max {:.2}",
-        age.p50, age.p99, age.max
-    );
+    let _ = writeln!(text, "snapshot gap ms      {}", spread(gap));
+    let _ = writeln!(text, "snapshot age ms      {}", spread(age));
     let _ = writeln!(
         text,
         "bytes                {:.0} per second and bot, {:.2} per row update",
@@ -109,13 +101,13 @@ fn summary(report: &Report) -> String {
     );
     let _ = writeln!(
         text,
-        "input to ack ms      p50 {:.2}  p99 {:.2}",
-        report.input_to_ack_ms.p50, report.input_to_ack_ms.p99
+        "input to ack ms      {}",
+        spread(report.input_to_ack_ms)
     );
     let _ = writeln!(
         text,
-        "interpolation ms     p50 {:.2}  p99 {:.2}",
-        report.interpolation_delay_ms.p50, report.interpolation_delay_ms.p99
+        "interpolation ms     {}",
+        spread(report.interpolation_delay_ms)
     );
     let _ = writeln!(
         text,
@@ -140,4 +132,13 @@ fn summary(report: &Report) -> String {
         report.cpu_seconds, report.seconds
     );
     text
+}
+
+/// A line's figures; a dash where there was nothing to measure.
+fn spread(spread: Spread) -> String {
+    let Spread { p50, p99, max } = spread;
+    if max == 0.0 {
+        return "-".to_owned();
+    }
+    format!("p50 {p50:.2}  p99 {p99:.2}  max {max:.2}")
 }

@@ -177,6 +177,8 @@ pub struct Report {
     pub forge_view_ms: f64,
     /// Seed of everything random.
     pub seed: u64,
+    /// Bots that read, and were in the room for some seconds with less than a snapshot a second.
+    pub frozen: u64,
     /// Each bot.
     pub per_bot: Vec<BotReport>,
     /// Gaps in steps of a millisecond, for the plot.
@@ -257,16 +259,18 @@ impl Report {
             forge_view_ms: options.forge_view.as_secs_f64() * 1e3,
             seed: options.seed,
             encoding: format!("{:?}", options.encoding).to_lowercase(),
+            frozen: readers().filter(|bot| bot.is_frozen()).count() as u64,
             per_bot: bots.iter().map(BotReport::of).collect(),
             gap_histogram_ms: gaps.steps(1.0, 101),
             age_histogram_ms: ages.steps(1.0, 301),
         }
     }
 
-    /// Whether every bot got in and nothing was wrong.
+    /// Whether every bot got in and was shown the game, and nothing was wrong.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.connected == u64::from(self.bots)
+            && self.frozen == 0
             && self.view_mismatches == 0
             && self.protocol_errors == 0
     }
