@@ -113,10 +113,12 @@ impl Publisher<'_> {
     ///
     /// # Panics
     /// If the kind is unknown, the number of lanes or texts is not the schema's, a kind without a position is put on a
-    /// layer, the generation is 0, the slot is too large, or the slot was put before in this tick.
+    /// layer, or a placed one on a layer that the grid has not, the generation is 0, the slot is too large, or the slot was put before in this tick.
     #[inline]
     pub fn put(&mut self, id: EntityId, place: Place, lanes: &[i32], texts: &[Arc<str>]) {
-        let table = &mut self.draft.tables[id.kind.index()];
+        let Some(table) = self.draft.tables.get_mut(id.kind.index()) else {
+            panic!("the schema has no kind {}", id.kind.0);
+        };
         let has_its_numbers = lanes.len() == table.lane_count && texts.len() == table.text_count;
         if has_its_numbers && table.is_as_before(&self.schema.grid, id, place, lanes, texts) {
             table.mark_put(id);

@@ -4,6 +4,7 @@
 //! blocks draw from. At most [`MAX_PER_CELL`] a cell and tick; the oldest beyond that are dropped and counted.
 
 use crate::grid::CellId;
+use crate::schema::Schema;
 
 /// Events that one cell keeps of one tick.
 pub const MAX_PER_CELL: usize = 64;
@@ -40,7 +41,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Adds an event that touches these cells. Its order among the tick's events is the order of the calls.
+    /// Adds an event that touches these cells. Its order among the tick's events is the order of the calls. `kind` is its position in
+    /// the schema's list of event kinds; publishing the tick panics if the schema has no such kind, or the grid no such cell.
     pub fn emit(&mut self, kind: u32, payload: &[u8], cells: impl IntoIterator<Item = CellId>) {
         let start = self.payloads.len();
         self.payloads.extend_from_slice(payload);
@@ -64,6 +66,25 @@ impl Events {
         self.touched.dedup();
         self.drop_oldest_beyond_limit();
         queue.dropped = self.dropped;
+    }
+
+    /// Panics where the game has made a mistake: nothing that comes from a network reaches this.
+    pub(crate) fn assert_known(&self, schema: &Schema) {
+        if let Some(unknown) =
+            (self.records.iter()).find(|one| one.kind as usize >= schema.events.len())
+        {
+            panic!(
+                "an event of kind {} was emitted, which the schema has not",
+                unknown.kind
+            );
+        }
+        // They are sorted by cell.
+        if let Some((cell, _)) = self.touched.last() {
+            assert!(
+                cell.index() < schema.grid.cell_count(),
+                "an event was emitted in {cell:?}, which the grid has not"
+            );
+        }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -108,9 +108,13 @@ impl Grid {
         1 + self.columns as usize * self.rows as usize * usize::from(self.layers)
     }
 
-    /// The cell of a position on a layer. A layer beyond the last counts as the last.
+    /// The cell of a position on a layer.
+    ///
+    /// # Panics
+    /// If the grid has no such layer: what was meant for a few would be everybody's.
     #[must_use]
     pub fn cell_at(&self, position: IVec2, layer: Layer) -> CellId {
+        self.assert_has(layer);
         self.cell_of(self.square_at(position), layer)
     }
 
@@ -126,12 +130,15 @@ impl Grid {
     /// Whether a cell is one of this layer's squares.
     pub(crate) fn is_on(&self, cell: CellId, layer: Layer) -> bool {
         let squares = self.columns * self.rows;
-        let first = 1 + u32::from(layer.0.min(self.layers - 1)) * squares;
+        let first = 1 + u32::from(layer.0) * squares;
         // What comes before the first wraps round to more than there can be.
         cell.0.wrapping_sub(first) < squares
     }
 
     /// Every cell that a straight line from `from` to `to` touches on a layer, in no particular order and at least one.
+    ///
+    /// # Panics
+    /// If the grid has no such layer.
     pub fn for_each_on_line(
         &self,
         from: IVec2,
@@ -139,6 +146,7 @@ impl Grid {
         layer: Layer,
         mut touch: impl FnMut(CellId),
     ) {
+        self.assert_has(layer);
         let squares = self.squares_within(from.min(to), from.max(to));
         let direction = to.as_i64vec2() - from.as_i64vec2();
         for square in self.each(squares) {
@@ -201,8 +209,18 @@ impl Grid {
         }
     }
 
+    fn assert_has(&self, layer: Layer) {
+        assert!(
+            layer.0 < self.layers,
+            "there is no layer {}: the schema's grid has {}, from 0 on",
+            layer.0,
+            self.layers
+        );
+    }
+
+    /// The cell of a square on a layer that the grid has.
     pub(crate) fn cell_of(&self, square: IVec2, layer: Layer) -> CellId {
-        let layer = u32::from(layer.0.min(self.layers - 1));
+        let layer = u32::from(layer.0);
         CellId(1 + (layer * self.rows + square.y as u32) * self.columns + square.x as u32)
     }
 
@@ -291,7 +309,7 @@ mod tests {
         for cell in 0..25 {
             let layers = [0, 1, 9].map(|layer| grid.is_on(CellId(cell), Layer(layer)));
             let upper = cell > 12;
-            assert_eq!(layers, [cell > 0 && !upper, upper, upper], "{cell}");
+            assert_eq!(layers, [cell > 0 && !upper, upper, false], "{cell}");
         }
         assert_eq!(grid.square_of(CellId(24)), Some(IVec2::new(3, 2)));
     }

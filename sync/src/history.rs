@@ -86,6 +86,7 @@ impl History {
         };
         frame.become_copy(tick, &self.draft, before, &mut self.spare);
         frame.events.take_from(events);
+        frame.events.assert_known(&self.schema);
         for cell in frame.events.cells() {
             self.draft.cells[cell.index()].changed_at = tick;
         }

@@ -72,7 +72,7 @@ fn change(rows: &mut Rows, hidden: &mut Rows, random: &mut fastrand::Rng, change
             let generation = hidden.get(&slot).map_or(1, |row| row.generation + 1);
             let new = Row {
                 generation,
-                place: Place::Layer(Layer(random.u8(0..4))),
+                place: Place::Layer(Layer(random.u8(0..3))),
                 lanes: at,
                 name: "new".into(),
             };
@@ -86,7 +86,7 @@ fn change(rows: &mut Rows, hidden: &mut Rows, random: &mut fastrand::Rng, change
             // The same heading in other words.
             5 => row.lanes[2] = row.lanes[2].rem_euclid(1024) + 1024,
             6 => row.name = format!("name {}", random.u8(0..2)).into(),
-            7 => row.place = Place::Layer(Layer(random.u8(0..4))),
+            7 => row.place = Place::Layer(Layer(random.u8(0..3))),
             8 => row.place = Place::Everywhere,
             _ => {
                 let row = rows.remove(&slot).unwrap();
@@ -222,4 +222,32 @@ fn a_slot_is_put_once_a_tick() {
             }
         });
     }
+}
+
+#[test]
+#[should_panic(expected = "there is no layer 3")]
+fn what_is_meant_for_a_layer_that_is_not_there_reaches_nobody() {
+    let place = Place::Layer(Layer(3));
+    let row = Row {
+        generation: 1,
+        place,
+        lanes: [0; 3],
+        name: "".into(),
+    };
+    History::new(schema(), MIN_FRAMES).publish(Tick(1), &mut Events::default(), |out| {
+        out.put(
+            id(0, &row),
+            place,
+            &row.lanes,
+            std::slice::from_ref(&row.name),
+        );
+    });
+}
+
+#[test]
+#[should_panic(expected = "an event of kind 1")]
+fn an_event_is_of_a_kind_that_the_schema_has() {
+    let mut events = Events::default();
+    events.emit(1, b"", [CellId::GLOBAL]);
+    History::new(schema(), MIN_FRAMES).publish(Tick(1), &mut events, |_| ());
 }
