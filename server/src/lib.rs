@@ -2,7 +2,7 @@
 //!
 //! From the outside in: [`config`] and [`serve`] (the life of the process), [`ops`] (the operators' port), [`net`]
 //! (sockets, frames, limits); then [`lobby`] (from a first message to a place in a room), workers (threads that tick rooms
-//! by deadline) and [`room`] (one world and its sessions). A game of your own runs by [`run`]; see docs/GAME_GUIDE.md.
+//! by deadline) and [`room`] (one world and its sessions). A game of your own runs by [`main`]; see docs/GAME_GUIDE.md.
 
 pub mod clock;
 pub mod close;
@@ -12,12 +12,15 @@ pub mod lobby;
 pub mod metrics;
 pub mod net;
 pub mod ops;
+mod program;
 pub mod room;
 pub mod serve;
 pub mod shutdown;
 pub mod ticket;
 pub mod tls;
 mod worker;
+
+pub use program::{main, main_of};
 
 use config::Config;
 use lobby::{Lobby, LobbyError, NewGame};

@@ -1,4 +1,7 @@
-//! The binary: reads the configuration, starts logging and the runtime, and runs the server.
+//! A whole program: reads the configuration, starts logging and the runtime, runs the server, and says by its exit code how it went.
+//!
+//! In: the process's arguments and environment, and which game is played. Exit codes: 0 after a drain, 1 if the server cannot start,
+//! 2 for a wrong configuration; with one line on standard error that says why.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
@@ -6,9 +9,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use tickwire_game::NewGame;
-use tickwire_server::config::{Config, ConfigError, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat};
+use crate::lobby::NewGame;
+use tickwire_game::{Game, GameSettings};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -17,26 +20,36 @@ const BAD_CONFIGURATION: u8 = 2;
 /// Lines of the log that may wait for whoever reads it; more are dropped.
 const LOG_LINES: usize = 8192;
 
-fn main() -> ExitCode {
+/// The whole of a program that serves a game of your own: all flags of `tickwire-server` work, but for `--game`.
+///
+/// ```no_run
+/// # use tickwire_game::{Game, GameSettings};
+/// # fn new_game(_: &GameSettings) -> Box<dyn Game> { unimplemented!() }
+/// fn main() -> std::process::ExitCode {
+///     tickwire_server::main(new_game)
+/// }
+/// ```
+pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> ExitCode {
+    main_of(|_| Ok(Arc::new(new_game)))
+}
+
+/// The same with a game that the configuration chooses, or a sentence that says why there is none.
+pub fn main_of(choose: impl FnOnce(&Config) -> Result<NewGame, String>) -> ExitCode {
     let config = match Config::load(std::env::args_os()) {
         Ok(config) => config,
         // Help and version are no errors, and go to standard output.
         Err(ConfigError::Flags(error)) if !error.use_stderr() => error.exit(),
-        Err(error) => {
-            return fail(error, BAD_CONFIGURATION);
-        }
+        Err(error) => return fail(error, BAD_CONFIGURATION),
     };
-    let game = match playable(&config) {
+    let game = match refuse_what_is_to_come(&config).and_then(|()| choose(&config)) {
         Ok(game) => game,
-        Err(problem) => {
-            return fail(problem, BAD_CONFIGURATION);
-        }
+        Err(problem) => return fail(problem, BAD_CONFIGURATION),
     };
     // What was logged is written until the end of this.
     let _writer = log_to_stderr(config.log_format);
     match run(config, game) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(format_args!("{error:#}"), 1),
+        Err(error) => fail(error, 1),
     }
 }
 
@@ -46,30 +59,27 @@ fn fail(why: impl Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The game, if this version has everything that the configuration asks for.
-fn playable(config: &Config) -> Result<NewGame, String> {
+fn refuse_what_is_to_come(config: &Config) -> Result<(), String> {
     let to_come = [
         ("redis", config.cluster.is_some()),
         ("record", config.record.is_some()),
         ("journal", config.journal.is_some()),
     ];
-    if let Some((flag, _)) = to_come.iter().find(|(_, is_asked)| *is_asked) {
-        return Err(format!(
+    match to_come.iter().find(|(_, is_asked)| *is_asked) {
+        Some((flag, _)) => Err(format!(
             "--{flag} is not part of this version yet; leave it out"
-        ));
+        )),
+        None => Ok(()),
     }
-    let known = tickwire_game::SHIPPED.join(", ");
-    tickwire_game::shipped(&config.game)
-        .ok_or_else(|| format!("--game {} is not shipped; there are: {known}", config.game))
 }
 
-fn run(config: Config, game: NewGame) -> anyhow::Result<()> {
+fn run(config: Config, game: NewGame) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the runtime can't start")?;
-    runtime.block_on(tickwire_server::run(config, Arc::new(game)))?;
-    Ok(())
+        .map_err(|error| format!("the runtime can't start: {error}"))?;
+    let ran = runtime.block_on(crate::run(config, game));
+    ran.map_err(|error| error.to_string())
 }
 
 /// By a thread of its own: whoever reads the log may stall or go away, and no tick waits for that.

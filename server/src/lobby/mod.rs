@@ -25,6 +25,7 @@ use tickwire_game::{Game, GameSettings};
 use tickwire_sync::Micros;
 use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
+use tickwire_sync::schema::SchemaError;
 use tokio::sync::oneshot;
 
 /// A worker that has not moved for this long is dead.
@@ -43,6 +44,9 @@ pub enum LobbyError {
     /// No threads.
     #[error("no thread for a worker: {0}")]
     Thread(#[from] std::io::Error),
+    /// The game's author has made a mistake.
+    #[error("the game {0} can't be played: {1}")]
+    Schema(&'static str, SchemaError),
 }
 
 /// See the module's head.
@@ -69,15 +73,17 @@ struct Place {
 }
 
 impl Lobby {
-    /// Starts the workers.
+    /// Starts the workers. A first game is made, and thrown away, to see whether it can be played.
     ///
     /// # Errors
-    /// If there are no threads.
+    /// If the game's schema can't be, or there are no threads.
     pub fn start(
         config: Arc<Config>,
         metrics: Arc<Metrics>,
         new_game: NewGame,
     ) -> Result<Arc<Self>, LobbyError> {
+        let game = new_game(&game_settings(&config, 0));
+        (game.schema().validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
         let workers = (0..config.workers)
             .map(|number| Worker::start(number, config.io_uring, Arc::clone(&metrics)))
             .collect::<Result<_, _>>()?;
@@ -142,12 +148,7 @@ impl Lobby {
         let worker = (0..loads.len())
             .min_by_key(|worker| loads[*worker])
             .unwrap_or(0);
-        let settings = GameSettings {
-            seed: seed_of(name),
-            tick_rate: self.config.tick_rate,
-            npcs: self.config.npcs,
-        };
-        let game = (self.new_game)(&settings);
+        let game = (self.new_game)(&game_settings(&self.config, seed_of(name)));
         let ticks = ticks_of(directory.made, self.config.tick_rate, now());
         directory.made += 1;
         let room_settings = RoomSettings {
@@ -226,6 +227,14 @@ fn ticks_of(number: u64, tick_rate: u32, now: Micros) -> TickClock {
     TickClock {
         tick_zero_us: (tick_zero * since_start.tick_us()) as i64,
         tick_rate,
+    }
+}
+
+fn game_settings(config: &Config, seed: u64) -> GameSettings {
+    GameSettings {
+        seed,
+        tick_rate: config.tick_rate,
+        npcs: config.npcs,
     }
 }
 
