@@ -3,6 +3,7 @@
 //! A JSON Web Token (RFC 7519), HS256. In: the token that `Hello` carries. Out: the identity, or a sentence for the player.
 
 use crate::config::TicketSecret;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use thiserror::Error;
@@ -55,9 +56,13 @@ pub fn check(secret: &TicketSecret, token: &str, room: &str) -> Result<Ticket, T
     rules.set_required_spec_claims(&["exp", "sub"]);
     let key = DecodingKey::from_secret(secret.as_bytes());
     let ticket = decode::<Ticket>(token, &key, &rules).map_err(|error| match error.kind() {
-        jsonwebtoken::errors::ErrorKind::ExpiredSignature => TicketError::Expired,
-        jsonwebtoken::errors::ErrorKind::ImmatureSignature => TicketError::Early,
-        _ => TicketError::Invalid,
+        ErrorKind::ExpiredSignature => TicketError::Expired,
+        ErrorKind::ImmatureSignature => TicketError::Early,
+        _ => {
+            // For whoever connects a login service: a player can't do anything about it.
+            tracing::info!("a ticket was refused: {error}");
+            TicketError::Invalid
+        }
     })?;
     if ticket.claims.sub.is_empty() {
         return Err(TicketError::Invalid);

@@ -9,6 +9,7 @@ mod event;
 mod input;
 mod map;
 mod movement;
+mod near;
 mod npc;
 mod pellets;
 mod world;

@@ -10,6 +10,9 @@ pub(super) const NAMES: [&str; 12] = [
     "Kepler", "Lise",
 ];
 
+/// Whoever is nearer than this is chased.
+pub(super) const CHASE_RANGE: f32 = BEAM_RANGE * 0.9;
+
 /// What one computer player has in mind.
 #[derive(Clone, Debug)]
 pub(super) struct Mind {
@@ -30,7 +33,7 @@ impl Mind {
         }
     }
 
-    /// The next input of a ship at `x`, `y` (lane units), when the nearest other ship is at `enemy`.
+    /// The next input of a ship at `x`, `y` (lane units), when the nearest other ship within [`CHASE_RANGE`] is at `enemy`.
     pub fn think(&mut self, x: i32, y: i32, enemy: Option<Vec2>, map: &Map) -> ArenaInput {
         let here = in_units(x, y);
         if self.patience == 0 || here.distance(self.goal) < 60.0 {
@@ -39,7 +42,6 @@ impl Mind {
             self.goal = Vec2::new(self.random.f32(), self.random.f32()) * WORLD_SIDE as f32;
         }
         self.patience -= 1;
-        let enemy = enemy.filter(|enemy| enemy.distance(here) < BEAM_RANGE * 0.9);
         // Circles around an enemy rather than ramming it.
         let target = match enemy {
             Some(enemy) => {

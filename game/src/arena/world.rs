@@ -7,6 +7,7 @@ use super::beam::{Beam, Target, cast};
 use super::event::{BEAM, BeamFired, KILL, Kill};
 use super::map::{Map, in_units};
 use super::movement::Movement;
+use super::near::Near;
 use super::npc::{self, Mind};
 use super::pellets::Pellets;
 use super::{
@@ -140,11 +141,7 @@ impl Arena {
     /// Moves every ship by its player's input. Returns who fires.
     fn move_ships(&mut self, step: &Step<'_>) -> Vec<Shot> {
         let mut shots = Vec::new();
-        let places: Vec<(ShipKey, Vec2)> = self
-            .ships
-            .iter()
-            .map(|(key, ship)| (key, ship.position()))
-            .collect();
+        let near = Near::of(self.ships.iter().map(|(key, ship)| (key, ship.position())));
         for player in self.players.values_mut() {
             let Some(key) = player.ship else { continue };
             let Some(ship) = self.ships.get_mut(key) else {
@@ -152,24 +149,10 @@ impl Arena {
             };
             let (input, seq) = match (&mut player.mind, player.session) {
                 (Some(mind), _) => {
-                    let here = ship.position();
-                    let others = places
-                        .iter()
-                        .filter(|(other, _)| *other != key)
-                        .map(|(_, place)| *place);
-                    let nearest = others.min_by(|a, b| {
-                        a.distance_squared(here)
-                            .total_cmp(&b.distance_squared(here))
-                    });
-                    (
-                        mind.think(
-                            ship.lanes[ship_lane::X],
-                            ship.lanes[ship_lane::Y],
-                            nearest,
-                            self.movement.map(),
-                        ),
-                        Some(Seq(0)),
-                    )
+                    let enemy = near.nearest(ship.position(), key, npc::CHASE_RANGE);
+                    let [x, y] = [ship.lanes[ship_lane::X], ship.lanes[ship_lane::Y]];
+                    let input = mind.think(x, y, enemy, self.movement.map());
+                    (input, Some(Seq(0)))
                 }
                 (None, Some(session)) => match step.turns.of(session) {
                     Some(turn) => (ArenaInput::of(turn.rule_input()), turn.fresh_seq()),

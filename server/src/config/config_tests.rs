@@ -82,6 +82,9 @@ fn origins_repeat_and_come_out_in_normal_form() {
         ["https://a.example", "http://b.example:8080"]
     );
     assert!(line(&["--allowed-origin", "game.example"]).starts_with("--allowed-origin game"));
+    let file = TestFile::new("origin.toml", "allowed-origin = \"https://a.example\"\n");
+    let config = load(&["--config", &file.arg()]).unwrap();
+    assert_eq!(config.allowed_origins, ["https://a.example"]);
 }
 
 #[test]

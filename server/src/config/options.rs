@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::BoolishValueParser;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A length of time as a person writes it: `5s`, `250ms`, `1m 30s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -57,6 +57,23 @@ pub enum IoUring {
     Off,
 }
 
+/// A list in a file may be a single word.
+fn one_or_more<'de, D: Deserializer<'de>>(file: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "this takes a word, or a list of them in brackets"
+    )]
+    enum Words {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(Some(match Words::deserialize(file)? {
+        Words::One(word) => word.split(',').map(|word| word.trim().to_owned()).collect(),
+        Words::More(words) => words,
+    }))
+}
+
 macro_rules! options {
     ($(#[doc = $doc:literal] $(#[arg($($arg:tt)*)])? $field:ident: $type:ty, $env:literal;)+) => {
         /// Tickwire's authoritative game-state sync server.
@@ -72,7 +89,7 @@ macro_rules! options {
             /// Origin whose pages may connect, beside the server's own; repeatable, * for any
             /// [default: same origin]
             #[arg(long, env = "TICKWIRE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-            #[serde(default)]
+            #[serde(default, deserialize_with = "one_or_more")]
             pub allowed_origin: Option<Vec<String>>,
             $(
                 #[doc = $doc]
@@ -109,7 +126,7 @@ options! {
     /// Ticks per second, 1 to 240 [default: 60]
     #[arg(value_name = "HZ")]
     tick_rate: u32, "TICKWIRE_TICK_RATE";
-    /// Computer-controlled players per room [default: 8]
+    /// Computer-controlled players per room, 0 to 10000 [default: 8]
     npcs: u32, "TICKWIRE_NPCS";
     /// Rooms at a time; further ones get close 1013 [default: 1000]
     max_rooms: usize, "TICKWIRE_MAX_ROOMS";
@@ -157,16 +174,16 @@ options! {
     /// How long draining waits for connections to end [default: 10s]
     #[arg(value_name = "TIME")]
     drain_timeout: Period, "TICKWIRE_DRAIN_TIMEOUT";
-    /// Redis of the cluster
+    /// Redis of the cluster (not part of this version: refused)
     #[arg(value_name = "URL")]
     redis: String, "TICKWIRE_REDIS";
     /// This node's name in the cluster
     #[arg(value_name = "NAME")]
     node_name: String, "TICKWIRE_NODE_NAME";
-    /// Directory for replay files
+    /// Directory for replay files (not part of this version: refused)
     #[arg(value_name = "DIR")]
     record: PathBuf, "TICKWIRE_RECORD";
-    /// Directory for crash-safe journals
+    /// Directory for crash-safe journals (not part of this version: refused)
     #[arg(value_name = "DIR")]
     journal: PathBuf, "TICKWIRE_JOURNAL";
     /// How log lines on standard error look [default: text]

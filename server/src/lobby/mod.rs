@@ -35,6 +35,9 @@ const LATE_LIMIT: Duration = Duration::from_secs(5);
 /// What `Goodbye` says when the server goes away: another one is usually there at once.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
+/// A secret of HS256 should have as many as its hash (RFC 7518, section 3.2).
+const GOOD_SECRET_BYTES: usize = 32;
+
 /// Makes the game of a new room.
 pub type NewGame = Arc<dyn Fn(&GameSettings) -> Box<dyn Game> + Send + Sync>;
 
@@ -82,6 +85,13 @@ impl Lobby {
         metrics: Arc<Metrics>,
         new_game: NewGame,
     ) -> Result<Arc<Self>, LobbyError> {
+        if let Some(secret) = &config.ticket_secret
+            && secret.as_bytes().len() < GOOD_SECRET_BYTES
+        {
+            tracing::warn!(
+                "the secret of --ticket-secret-file has less than {GOOD_SECRET_BYTES} bytes: it can be guessed"
+            );
+        }
         let game = new_game(&game_settings(&config, 0));
         (game.schema().validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
         let workers = (0..config.workers)
