@@ -12,16 +12,18 @@ mod rules;
 mod step;
 
 pub use game::{Game, GameSettings, Identity, Refusal};
+/// The vectors of places and sights, so that there is one version of them.
+pub use glam;
 pub use messages::{Messages, Recipient};
 pub use rules::{RuleInput, Rules, hash_of_sources};
 pub use step::{PlayerTurn, Shot, ShotOutcome, Shots, Step, Turns};
 
-/// Makes the game of one room.
-pub type NewGame = fn(&GameSettings) -> Box<dyn Game>;
+/// Makes a room of a shipped game.
+pub type NewShipped = fn(&GameSettings) -> Box<dyn Game>;
 
 /// A shipped game by its name. `None`: there is no such game.
 #[must_use]
-pub fn shipped(name: &str) -> Option<NewGame> {
+pub fn shipped(name: &str) -> Option<NewShipped> {
     match name {
         arena::NAME => Some(|settings| Box::new(arena::Arena::new(settings))),
         _ => None,

@@ -23,7 +23,8 @@ mod worker;
 pub use program::{main, main_of};
 
 use config::Config;
-use lobby::{Lobby, LobbyError, NewGame};
+pub use lobby::NewGame;
+use lobby::{Lobby, LobbyError};
 use metrics::{Metrics, MetricsError};
 use serve::StartError;
 use std::sync::Arc;

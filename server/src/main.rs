@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use tickwire_game::SHIPPED;
-use tickwire_server::lobby::NewGame;
+use tickwire_server::NewGame;
 
 fn main() -> ExitCode {
     tickwire_server::main_of(|config| match tickwire_game::shipped(&config.game) {

@@ -4,8 +4,10 @@
 //! 2 for a wrong configuration; with one line on standard error that says why.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -53,9 +55,12 @@ pub fn main_of(choose: impl FnOnce(&Config) -> Result<NewGame, String>) -> ExitC
     }
 }
 
-/// Says why, if anyone hears it.
+/// Says why, if anyone hears it, in this program's name.
 fn fail(why: impl Display, code: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "tickwire-server: {why}");
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let name = program.as_deref().and_then(Path::file_stem);
+    let name = name.unwrap_or_else(|| OsStr::new("tickwire-server"));
+    let _ = writeln!(std::io::stderr(), "{}: {why}", name.display());
     ExitCode::from(code)
 }
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tickwire_game::{Game, GameSettings};
+use tickwire_server::NewGame;
 use tickwire_server::config::Config;
-use tickwire_server::lobby::NewGame;
 use tickwire_server::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
