@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tickwire_client::{Incoming, Options};
 use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Step};
+use tickwire_server::config::Config;
 use tickwire_sync::frame::{Place, Publisher};
 use tickwire_sync::view::Sight;
 use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
@@ -25,11 +26,20 @@ struct Token {
 }
 
 struct Flags {
+    layers: u8,
     tokens: BTreeMap<PlayerId, Token>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Flags {
+    fn boxed(layers: u8, calls: Arc<Mutex<Vec<String>>>) -> Box<dyn Game> {
+        Box::new(Self {
+            layers,
+            tokens: BTreeMap::new(),
+            calls,
+        })
+    }
+
     fn note(&self, call: &str, player: PlayerId) {
         self.calls.lock().unwrap().push(format!("{call} {player}"));
     }
@@ -57,7 +67,7 @@ impl Game for Flags {
             ..Kind::default()
         };
         let grid = Grid {
-            layers: 3,
+            layers: self.layers,
             ..Grid::covering(IVec2::ZERO, IVec2::splat(1000), 250)
         };
         Arc::new(Schema {
@@ -174,12 +184,7 @@ fn flags_seen(player: &Player) -> Vec<u32> {
 async fn a_third_partys_game_gets_all_that_the_trait_promises() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&calls);
-    let new_game = move |_: &GameSettings| -> Box<dyn Game> {
-        Box::new(Flags {
-            tokens: BTreeMap::new(),
-            calls: Arc::clone(&noted),
-        })
-    };
+    let new_game = move |_: &GameSettings| Flags::boxed(3, Arc::clone(&noted));
     let server = TestServer::start_with(&["--resume-window", "1s"], new_game);
     let mut odd = Player::joined(&server.url("a"), "Odd").await;
     let mut even = Player::joined(&server.url("a"), "Even").await;
@@ -257,12 +262,7 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_game_that_panics_ends_its_own_room_and_no_other() {
-    let new_game = |_: &GameSettings| -> Box<dyn Game> {
-        Box::new(Flags {
-            tokens: BTreeMap::new(),
-            calls: Arc::default(),
-        })
-    };
+    let new_game = |_: &GameSettings| Flags::boxed(3, Arc::default());
     let server = TestServer::start_with(&["--workers", "1"], new_game);
     let mut calm = Player::joined(&server.url("calm"), "Ann").await;
     let mut unlucky = Player::joined(&server.url("broken"), "Bob").await;
@@ -288,4 +288,16 @@ async fn a_game_that_panics_ends_its_own_room_and_no_other() {
     })
     .await;
     assert_eq!(calm.client.counters().reconnects, 0);
+}
+
+#[tokio::test]
+async fn a_game_whose_schema_cannot_be_is_not_served() {
+    let config = Config::load(["test", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+    let new_game = |_: &GameSettings| Flags::boxed(0, Arc::default());
+    let error = tickwire_server::start(config.unwrap(), Arc::new(new_game)).err();
+    let sentence = error.unwrap().to_string();
+    assert!(
+        sentence.starts_with("the game flags can't be played: the grid needs"),
+        "{sentence}"
+    );
 }
