@@ -183,6 +183,12 @@ impl Options {
                 anyhow!("--{flag} {}: it cannot be written: {error}", path.display())
             })?;
         }
+        if let (Some(report), Some(page)) = (&self.report, &self.report_html)
+            && std::fs::canonicalize(report)? == std::fs::canonicalize(page)?
+            && report.is_file()
+        {
+            bail!("--report-html: this is the file of --report; name another one");
+        }
         Ok(())
     }
 
@@ -335,6 +341,11 @@ mod tests {
                 "{flags:?} gives {line:?}"
             );
         }
+        let file = std::env::temp_dir().join(format!("tickwire-report-{}", std::process::id()));
+        let name = file.to_str().unwrap();
+        let line = load(&["--report", name, "--report-html", name]).unwrap_err();
+        let _ = std::fs::remove_file(&file);
+        assert!(line.contains("the file of --report"), "{line:?}");
         let line = load(&["--behaviour", "sleep"]).unwrap_err();
         assert!(line.contains("slow-reader"), "{line:?} says what there is");
     }
