@@ -9,12 +9,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_NONE_MATCH, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::connection::{Connection, MAX_PENDING_BYTES};
 use super::echo::{self, Echo};
@@ -280,8 +282,13 @@ fn file(request: &Request<Incoming>) -> Result<Answer, Box<Answer>> {
     http::check_method(request.method(), "GET, HEAD")?;
     let known = request.headers().get_all(IF_NONE_MATCH);
     let unchanged = known.iter().any(|tags| has_tag(tags, asset));
-    let body = if unchanged { &[] } else { asset.bytes };
-    let mut answer = Response::new(bytes::Bytes::from_static(body).into());
+    let takes_gzip = takes_gzip(request.headers());
+    let body = match (unchanged, takes_gzip) {
+        (true, _) => Bytes::new(),
+        (false, true) => asset.gzip.clone(),
+        (false, false) => Bytes::from_static(asset.bytes),
+    };
+    let mut answer = Response::new(body.into());
     if unchanged {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
     }
@@ -289,6 +296,7 @@ fn file(request: &Request<Incoming>) -> Result<Answer, Box<Answer>> {
     for (name, value) in [
         (CONTENT_TYPE, asset.content_type),
         (CACHE_CONTROL, "no-cache"),
+        (VARY, "accept-encoding"),
         (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
@@ -299,10 +307,26 @@ fn file(request: &Request<Incoming>) -> Result<Answer, Box<Answer>> {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
+    // Of the compressed form it is weak: other bytes, the same contents.
+    let weak = if takes_gzip { "W/" } else { "" };
+    if let Ok(etag) = HeaderValue::from_str(&format!("{weak}{}", asset.etag)) {
         headers.insert(ETAG, etag);
     }
+    if takes_gzip && !unchanged {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     Ok(answer)
+}
+
+/// Whether the client names gzip, and not as what it won't have (RFC 9110 section 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    let codings = lines.flat_map(|line| line.as_bytes().split(|&b| b == b','));
+    let mut codings = codings.map(|coding| String::from_utf8_lossy(coding).replace(' ', ""));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(";q=").unwrap_or((&coding, "1"));
+        name.eq_ignore_ascii_case("gzip") && weight.parse().is_ok_and(|weight: f32| weight > 0.0)
+    })
 }
 
 fn has_tag(tags: &HeaderValue, asset: &Asset) -> bool {

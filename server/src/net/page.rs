@@ -1,6 +1,10 @@
 //! The page and its files, embedded in the binary: one file to deploy, no directory to serve.
 
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::hash::{DefaultHasher, Hasher};
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 /// An embedded file.
@@ -12,6 +16,8 @@ pub struct Asset {
     pub content_type: &'static str,
     /// Its contents.
     pub bytes: &'static [u8],
+    /// The same, compressed by gzip.
+    pub gzip: Bytes,
     /// Names these contents: `"HASH"`.
     pub etag: String,
 }
@@ -55,11 +61,19 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
             path,
             content_type,
             bytes,
+            gzip: gzip(bytes),
             etag: format!("\"{:016x}\"", hasher.finish()),
         }
     };
     FILES.iter().map(asset).collect()
 });
+
+fn gzip(bytes: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // Memory takes everything.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default().into()
+}
 
 /// The file that a path asks for.
 pub fn find(path: &str) -> Option<&'static Asset> {

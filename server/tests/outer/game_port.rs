@@ -41,6 +41,24 @@ async fn the_page_comes_with_its_security_headers() {
 }
 
 #[tokio::test]
+async fn the_page_is_compressed_for_those_who_take_that() {
+    let server = TestServer::start(&[]);
+    let ask = async |accepted: &str| {
+        let headers = format!("Connection: close\r\nAccept-Encoding: {accepted}\r\n");
+        let (head, _) = http_with(server.addr, "HEAD", "/tickwire_bg.wasm", &headers, "").await;
+        let is_compressed = head.contains("content-encoding: gzip");
+        assert_eq!(is_compressed, head.contains("etag: W/"), "{head}");
+        assert!(head.contains("vary: accept-encoding"), "{head}");
+        let length = |line: &str| line.strip_prefix("content-length: ")?.parse::<usize>().ok();
+        (is_compressed, head.lines().find_map(length).unwrap())
+    };
+    let (_, whole) = ask("identity").await;
+    let (is_compressed, length) = ask("br, gzip;q=0.5").await;
+    assert!(is_compressed && length < whole / 2, "{length} of {whole}");
+    assert_eq!(ask("gzip;q=0, br").await, (false, whole));
+}
+
+#[tokio::test]
 async fn a_request_names_one_host() {
     let server = TestServer::start(&[]);
     for hosts in ["", "Host: one\r\nHost: two\r\n"] {
