@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { launchBrowser, openPage, startSite, startTag } from "./harness.mjs";
+import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, until } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 
@@ -98,5 +98,25 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
   assert.match(mistakes[1], /no speed among its lanes: x, y, it/);
   assert.match(mistakes[2], /at most 64 bytes/);
   assert.equal(await page.evaluate(() => window.Ann.client.status().viewMismatches + window.Bob.client.status().protocolErrors), 0);
+  assert.deepEqual(problems, []);
+});
+
+test("the arena's page says that another game is played here, leaves, and does not load again", MINUTE, async (t) => {
+  const server = await startTag(t);
+  const context = await launchBrowser(t);
+  let loads = 0;
+  await context.route("**/app.js", (request) => {
+    loads++;
+    return request.continue();
+  });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "meadow" }));
+  await page.waitForFunction(() => document.getElementById("overlay").innerText.includes("This server plays «tag»; this page is for the arena."));
+  // It has gone from the room, and still says so.
+  await until(t, async () => !(await roomState(server, "meadow"))?.entities.length);
+  const frames = await page.evaluate(() => window.tickwire.frames);
+  await page.waitForFunction((frames) => window.tickwire.frames > frames + 10, frames);
+  assert.match(await page.innerText("#overlay"), /«tag»/);
+  assert.ok(!(await page.isVisible("#overlay-again")) && !(await page.isVisible("#join")));
+  assert.equal(loads, 1);
   assert.deepEqual(problems, []);
 });

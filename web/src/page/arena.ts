@@ -106,6 +106,11 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   #joined(client: TickwireClient, arena: Arena, resumed: boolean): void {
+    if (client.game !== Arena.GAME) {
+      this.#overlay.otherGame(client.game);
+      client.leave();
+      return;
+    }
     this.#rocks.rocks = arena.rocks();
     this.#minimap.reset();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
