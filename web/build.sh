@@ -3,6 +3,7 @@
 # a package to be used as it is, which is not committed.
 #
 #   web/build.sh            builds web/dist and web/sdk
+#   web/build.sh --sdk      builds web/sdk alone, and leaves web/dist as it is
 #   web/build.sh --check    builds web/dist into a temporary folder, and fails if web/dist is not what the sources give; builds web/sdk
 #   web/build.sh --ready    builds nothing; exit code 0 if this machine has a Rust toolchain for wasm32
 #
@@ -89,7 +90,7 @@ wasm_cargo() {
 
 mode=${1:-}
 case $mode in
-  "" | --check) ;;
+  "" | --sdk | --check) ;;
   --ready)
     pick_toolchain
     exit
@@ -136,6 +137,8 @@ cp src/sdk/package.json src/wasm/tickwire_bg.wasm "$work/sdk/"
 chmod 644 "$work"/sdk/*
 rm -rf sdk
 cp -R "$work/sdk" sdk
+
+[ "$mode" != --sdk ] || exit 0
 
 if [ "$mode" = --check ]; then
   node stamp.mjs compare dist "$work/dist"
