@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds the page: web/dist, which is committed and embedded in the server.
+# Builds the page: web/dist, which is committed and embedded in the server. And the SDK for pages of one's own: web/sdk,
+# a package to be used as it is, which is not committed.
 #
-#   web/build.sh            builds web/dist
-#   web/build.sh --check    builds into a temporary folder, and fails if web/dist is not what the sources give
+#   web/build.sh            builds web/dist and web/sdk
+#   web/build.sh --sdk      builds web/sdk alone, and leaves web/dist as it is
+#   web/build.sh --check    builds web/dist into a temporary folder, and fails if web/dist is not what the sources give; builds web/sdk
 #   web/build.sh --ready    builds nothing; exit code 0 if this machine has a Rust toolchain for wasm32
 #
 # The result is the same to the byte in any folder on any machine with the same Rust version. Needs: Rust with the
@@ -88,7 +90,7 @@ wasm_cargo() {
 
 mode=${1:-}
 case $mode in
-  "" | --check) ;;
+  "" | --sdk | --check) ;;
   --ready)
     pick_toolchain
     exit
@@ -126,6 +128,17 @@ else
   version=$(rustc --version)
 fi
 node stamp.mjs write "$work/dist" "$version"
+
+echo "-- the SDK: web/sdk"
+mkdir "$work/sdk"
+node_modules/.bin/tsc -p tsconfig.sdk.json --outDir "$work/sdk"
+node_modules/.bin/esbuild src/sdk/index.ts --bundle --format=esm --target=es2022 --log-level=warning --outfile="$work/sdk/index.js"
+cp src/sdk/package.json src/wasm/tickwire_bg.wasm "$work/sdk/"
+chmod 644 "$work"/sdk/*
+rm -rf sdk
+cp -R "$work/sdk" sdk
+
+[ "$mode" != --sdk ] || exit 0
 
 if [ "$mode" = --check ]; then
   node stamp.mjs compare dist "$work/dist"

@@ -3,22 +3,26 @@
 // Everything is tied to one test (`t`, of node's test runner) and ends with it, passed or failed. Nothing here waits for
 // time to pass: it waits for a line of output, for a process to end, or for a condition in the page.
 //
-// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), CHROMIUM (default: /usr/bin/chromium),
+// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another
+// game; default: target/debug/examples/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium),
 // VERBOSE (shows what the programs print).
 
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const release = join(resolve(root, process.env.CARGO_TARGET_DIR ?? "target"), "release");
+const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
+const release = join(target, "release");
 const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
 const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
+const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "examples", "tag");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const START_MS = 20_000;
@@ -96,12 +100,36 @@ async function printed(name, { child, ended, output }, pattern) {
   }
 }
 
-/** A server, on free ports unless `listen` says otherwise. `args`: more of its flags. */
-export async function startServer(t, { listen = "127.0.0.1:0", args = [] } = {}) {
-  const server = start(t, "server", SERVER, ["--listen", listen, "--ops-listen", "127.0.0.1:0", ...args]);
+/** A server, on free ports unless `listen` says otherwise. `args`: more of its flags. `program`: another than the arena's. */
+export async function startServer(t, { listen = "127.0.0.1:0", args = [], program = SERVER } = {}) {
+  const server = start(t, "server", program, ["--listen", listen, "--ops-listen", "127.0.0.1:0", ...args]);
   const [, socket, ops] = await printed("tickwire-server", server, /^tickwire ready (wss?:\/\/\S+) ops (https?:\/\/\S+)$/m);
   const page = socket.replace(/^ws/, "http").replace(/\/ws$/, "/");
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
+}
+
+/** A server of a game that is not the arena: tag (tests/examples/tag.rs). */
+export function startTag(t, options) {
+  return startServer(t, { ...options, program: TAG });
+}
+
+const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };
+
+/** An origin of its own with a page that holds `script`, a module, beside the files of web/sdk. */
+export async function startSite(t, script) {
+  const server = createServer(({ url }, answer) => {
+    if (url === "/") {
+      answer.setHeader("Content-Type", "text/html");
+      answer.end(`<!doctype html><link rel="icon" href="data:," /><script type="module">${script}</script>`);
+      return;
+    }
+    answer.setHeader("Content-Type", MEDIA[extname(url)] ?? "text/plain");
+    answer.end(readFileSync(join(root, "web", "sdk", basename(url))));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(t, () => server.close());
+  return `http://127.0.0.1:${server.address().port}`;
 }
 
 /** What the server says of a room at its newest tick; undefined while there is no such room. */

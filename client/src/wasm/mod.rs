@@ -1,15 +1,15 @@
 //! The browser's shell: what JavaScript sees of the client core.
 //!
-//! In: what happened on the page's WebSockets, the session's clock, keys and mouse. Out: actions for the
-//! sockets, news for the chat and the kill feed, and once a frame a flat list of numbers to draw ([`screen`]). JavaScript
-//! owns sockets and pixels and nothing else: every decision is made here or in the core.
+//! In: what happened on the page's WebSockets, the session's clock, the input of the ticks to come. Out: actions for the
+//! sockets, news (chat, events, messages), and once a frame flat lists of numbers to draw: the [`rows`] of any game, and
+//! what the [`arena`] makes of its own. JavaScript owns sockets and pixels and nothing else: every decision is made here
+//! or in the core.
 
-mod controls;
-mod effects;
+mod arena;
 mod movement_hash;
 mod news;
-mod picture;
-mod screen;
+mod rows;
+mod schema;
 mod session;
 mod status;
 

@@ -1,10 +1,12 @@
-//! News for the page that are text: chat, notices, kills, and having joined.
+//! News for the page: chat, notices, a game's events and messages, and having joined.
 
+use super::session::WasmClient;
 use std::collections::VecDeque;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// News that wait for a page that does not ask; beyond that the oldest are forgotten.
-const CAPACITY: usize = 256;
+/// News that wait for a page that does not ask; beyond that the oldest are forgotten. One that asks after every message
+/// misses nothing.
+const CAPACITY: usize = 1_024;
 
 /// What sort of news.
 #[wasm_bindgen]
@@ -18,8 +20,10 @@ pub enum NewsKind {
     Chat = 2,
     /// A word from the operator: `text`.
     Notice = 3,
-    /// `name` shot down `text`. `number` and `other`: their player slots.
-    Kill = 4,
+    /// An event of the game. `number`: which of the schema's kinds of event; `tick`: when it happened; `payload`.
+    Event = 4,
+    /// A message of the game: `payload`.
+    Message = 5,
 }
 
 /// One piece of news. What the fields mean, [`NewsKind`] says.
@@ -29,7 +33,8 @@ pub(super) struct News {
     pub name: String,
     pub text: String,
     pub number: u32,
-    pub other: u32,
+    pub tick: u32,
+    pub payload: Vec<u8>,
 }
 
 impl News {
@@ -38,7 +43,8 @@ impl News {
         name: String::new(),
         text: String::new(),
         number: 0,
-        other: 0,
+        tick: 0,
+        payload: Vec::new(),
     };
 }
 
@@ -54,7 +60,50 @@ impl NewsQueue {
         self.0.push_back(news);
     }
 
-    pub fn next(&mut self) -> News {
+    fn next(&mut self) -> News {
         self.0.pop_front().unwrap_or(News::NONE)
+    }
+}
+
+/// What came besides the world.
+#[wasm_bindgen]
+impl WasmClient {
+    /// Goes on to the next piece of news; the `news_*` getters belong to it.
+    pub fn next_news(&mut self) -> NewsKind {
+        self.news = self.queue.next();
+        self.news.kind
+    }
+
+    /// See [`NewsKind`].
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn news_name(&self) -> String {
+        self.news.name.clone()
+    }
+
+    /// See [`NewsKind`].
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn news_text(&self) -> String {
+        self.news.text.clone()
+    }
+
+    /// See [`NewsKind`].
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn news_number(&self) -> u32 {
+        self.news.number
+    }
+
+    /// See [`NewsKind`].
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn news_tick(&self) -> u32 {
+        self.news.tick
+    }
+
+    /// See [`NewsKind`]; can be taken once.
+    pub fn take_news_payload(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.news.payload)
     }
 }

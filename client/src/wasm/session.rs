@@ -1,17 +1,14 @@
 //! One session for JavaScript: [`Client`] with numbers and strings for its types.
 //!
-//! In and out as the parent module says. Holds no rule of its own but one: an own shot is drawn at once (see `effects`).
+//! In and out as the parent module says. Knows no game, and holds no rule: the arena's part is in `arena`.
 
-use super::controls::Controls;
-use super::effects::Effects;
+use super::arena::Arena;
 use super::news::{News, NewsKind, NewsQueue};
-use super::screen::Screen;
+use super::rows::Texts;
 use crate::client::{Action, Client, Incoming, Options};
 use crate::link::LinkId;
-use tickwire_game::arena::{self, Beam, BeamFired, Kill, Map, ship_lane, ship_private};
 use tickwire_proto::v1::Encoding;
-use tickwire_sync::Micros;
-use tickwire_sync::replica::ReceivedEvent;
+use tickwire_sync::{Micros, ViewTick};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// What the page has to do with its sockets.
@@ -32,14 +29,15 @@ pub enum ActionKind {
 #[wasm_bindgen]
 pub struct WasmClient {
     pub(super) client: Client,
-    pub(super) map: Option<Map>,
-    controls: Controls,
-    pub(super) screen: Screen,
-    pub(super) effects: Effects,
-    /// When the latest frame was made.
+    /// The input of the ticks to come, where the arena's controls do not make one.
+    payload: Vec<u8>,
+    pub(super) arena: Arena,
+    /// When the latest frame was made, and the moment that it shows.
     pub(super) looked_at: Micros,
-    queue: NewsQueue,
-    news: News,
+    pub(super) view: ViewTick,
+    pub(super) texts: Texts,
+    pub(super) queue: NewsQueue,
+    pub(super) news: News,
     action_link: u32,
     action_message: Vec<u8>,
 }
@@ -67,11 +65,11 @@ impl WasmClient {
         };
         Self {
             client: Client::new(options, micros(now_ms)),
-            map: None,
-            controls: Controls::default(),
-            screen: Screen::default(),
-            effects: Effects::default(),
+            payload: Vec::new(),
+            arena: Arena::default(),
             looked_at: Micros(0),
+            view: ViewTick::default(),
+            texts: Texts::default(),
             queue: NewsQueue::default(),
             news: News::NONE,
             action_link: 0,
@@ -84,46 +82,20 @@ impl WasmClient {
         let now = micros(now_ms);
         self.client.poll(now);
         while self.client.due(now).is_some() {
-            self.input();
+            if self.client.is_spectator() {
+                self.client.input(&[]);
+            } else if self.arena.is_steering(&self.client) {
+                self.arena.input(&mut self.client);
+            } else {
+                self.client.input(&self.payload);
+            }
         }
     }
 
-    fn input(&mut self) {
-        if self.client.is_spectator() {
-            self.client.input(&[]);
-            return;
-        }
-        let before = self.client.own().map(|own| {
-            (
-                own.id,
-                own.lanes[ship_lane::HEADING],
-                cooldown(&own.private_lanes),
-            )
-        });
-        let heading = before.map_or(0, |(_, heading, _)| heading);
-        self.client.input(&self.controls.input(heading));
-        let (Some((ship, _, before)), Some(own), Some(map)) =
-            (before, self.client.own(), &self.map)
-        else {
-            return;
-        };
-        let has_fired =
-            self.controls.is_firing() && own.id == ship && cooldown(&own.private_lanes) > before;
-        if let Some(player) = self
-            .client
-            .entity()
-            .filter(|_| has_fired && self.client.is_predicting())
-        {
-            let [x, y] = [own.lanes[ship_lane::X], own.lanes[ship_lane::Y]];
-            let beam = Beam {
-                x,
-                y,
-                heading: own.lanes[ship_lane::HEADING],
-            };
-            let end = Screen::cast(&self.client, map, ship, beam);
-            self.effects
-                .own_shot(self.client.seq(), [x, y], end, player.slot);
-        }
+    /// The input of every tick from the next one on, in the game's own encoding, until another is set. The server drops what is longer than 64 bytes.
+    pub fn input(&mut self, payload: &[u8]) {
+        payload.clone_into(&mut self.payload);
+        self.arena.let_go();
     }
 
     /// The next thing to do; `action_link` and `action_message` belong to it.
@@ -173,110 +145,44 @@ impl WasmClient {
     }
 
     fn incoming(&mut self, incoming: Incoming) {
-        let simple = |kind, name, text, number| News {
-            kind,
-            name,
-            text,
-            number,
-            other: 0,
-        };
-        match incoming {
-            Incoming::Event(event) => self.event(&event),
-            Incoming::Chat { from, name, text } => {
-                self.queue.push(simple(NewsKind::Chat, name, text, from));
+        let news = match incoming {
+            Incoming::Event(event) => {
+                self.arena.event(&self.client, &event);
+                News {
+                    kind: NewsKind::Event,
+                    number: event.kind,
+                    tick: event.tick.0,
+                    payload: event.payload,
+                    ..News::NONE
+                }
             }
-            Incoming::Notice(text) => {
-                self.queue
-                    .push(simple(NewsKind::Notice, String::new(), text, 0));
-            }
+            Incoming::Game(payload) => News {
+                kind: NewsKind::Message,
+                payload,
+                ..News::NONE
+            },
+            Incoming::Chat { from, name, text } => News {
+                kind: NewsKind::Chat,
+                name,
+                text,
+                number: from,
+                ..News::NONE
+            },
+            Incoming::Notice(text) => News {
+                kind: NewsKind::Notice,
+                text,
+                ..News::NONE
+            },
             Incoming::Joined { resumed } => {
-                self.screen.clear();
-                self.effects.clear();
-                self.map = Map::decode(self.client.map());
-                self.queue.push(simple(
-                    NewsKind::Joined,
-                    String::new(),
-                    String::new(),
-                    u32::from(resumed),
-                ));
+                self.arena.joined(&self.client);
+                News {
+                    kind: NewsKind::Joined,
+                    number: u32::from(resumed),
+                    ..News::NONE
+                }
             }
-            // The arena has no messages of its own.
-            Incoming::Game(_) => {}
-        }
-    }
-
-    fn event(&mut self, event: &ReceivedEvent) {
-        let own_player = self.client.entity().map(|id| id.slot);
-        match event.kind {
-            arena::BEAM => {
-                let Some(beam) = BeamFired::decode(&event.payload) else {
-                    return;
-                };
-                let is_own = self.client.own().is_some_and(|own| own.id == beam.shooter);
-                self.effects
-                    .beam(event.tick, beam, own_player.filter(|_| is_own));
-            }
-            arena::KILL => {
-                let Some(kill) = Kill::decode(&event.payload) else {
-                    return;
-                };
-                self.effects
-                    .kill(event.tick, kill, own_player, &self.screen);
-                let name = |slot| self.player_name(slot).unwrap_or_default();
-                self.queue.push(News {
-                    kind: NewsKind::Kill,
-                    name: name(kill.killer),
-                    text: name(kill.victim),
-                    number: kill.killer,
-                    other: kill.victim,
-                });
-            }
-            _ => {}
-        }
-    }
-
-    /// Goes on to the next piece of news; the `news_*` getters belong to it.
-    pub fn next_news(&mut self) -> NewsKind {
-        self.news = self.queue.next();
-        self.news.kind
-    }
-
-    /// See [`NewsKind`].
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn news_name(&self) -> String {
-        self.news.name.clone()
-    }
-
-    /// See [`NewsKind`].
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn news_text(&self) -> String {
-        self.news.text.clone()
-    }
-
-    /// See [`NewsKind`].
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn news_number(&self) -> u32 {
-        self.news.number
-    }
-
-    /// See [`NewsKind`].
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn news_other(&self) -> u32 {
-        self.news.other
-    }
-
-    /// The buttons that are down: up 1, down 2, left 4, right 8, fire 16.
-    pub fn buttons(&mut self, buttons: u8) {
-        self.controls.set_buttons(buttons);
-    }
-
-    /// Where the mouse is, from the own ship, in units.
-    pub fn aim(&mut self, x: f32, y: f32) {
-        self.controls.aim(x, y);
+        };
+        self.queue.push(news);
     }
 
     /// Says a line to the room.
@@ -308,11 +214,4 @@ impl WasmClient {
 /// A float-to-integer `as` saturates, so every number is a time.
 pub(super) fn micros(ms: f64) -> Micros {
     Micros((ms * 1e3) as u64)
-}
-
-fn cooldown(private: &[i32]) -> i32 {
-    private
-        .get(ship_private::COOLDOWN)
-        .copied()
-        .unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 //
 // In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
 
-import { TickwireClient, type ClientOptions, type Frame, type PlayerRow } from "../sdk/index.js";
+import { Arena, type ArenaFrame, TickwireClient, type ClientOptions, type PlayerRow } from "../sdk/index.js";
 import type { Drawn } from "./automation.js";
 import { Camera } from "./camera.js";
 import { Controls } from "./controls.js";
@@ -56,6 +56,7 @@ export class ArenaPage implements Drawn, Witness {
     KeyN: () => this.#hasJoined && this.#netGraph.toggle(),
     KeyM: () => this.#hasJoined && this.#toggleSound(),
   });
+  #arena: Arena | undefined;
   #hasJoined = false;
   #close = { code: 0, reason: "" };
   #players: PlayerRow[] = [];
@@ -78,12 +79,14 @@ export class ArenaPage implements Drawn, Witness {
   async join(options: ClientOptions): Promise<void> {
     const client = await this.#connect(options);
     if (!client) return;
+    const arena = new Arena(client);
     this.client = client;
+    this.#arena = arena;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
-    client.on("joined", ({ resumed }) => this.#joined(client, resumed));
+    client.on("joined", ({ resumed }) => this.#joined(client, arena, resumed));
     client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
     client.on("notice", ({ text }) => this.#feed.notice(text));
-    client.on("kill", ({ killer, victim, killerSlot, victimSlot }) => {
+    arena.on("kill", ({ killer, victim, killerSlot, victimSlot }) => {
       const own = client.playerSlot;
       this.#feed.kill(killer, victim, killerSlot, victimSlot, killerSlot === own || victimSlot === own);
       if (victimSlot === own) this.#overlay.killedBy(killer);
@@ -102,8 +105,13 @@ export class ArenaPage implements Drawn, Witness {
     }
   }
 
-  #joined(client: TickwireClient, resumed: boolean): void {
-    this.#rocks.rocks = client.rocks();
+  #joined(client: TickwireClient, arena: Arena, resumed: boolean): void {
+    if (client.game !== Arena.GAME) {
+      this.#overlay.otherGame(client.game);
+      client.leave();
+      return;
+    }
+    this.#rocks.rocks = arena.rocks();
     this.#minimap.reset();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
     else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
@@ -140,33 +148,34 @@ export class ArenaPage implements Drawn, Witness {
     this.#frameAt = now;
     this.#camera.pace(elapsedMs);
     this.#camera.fit(this.#canvas);
-    const client = this.client;
-    if (!client || !this.#hasJoined) {
+    const { client } = this;
+    const arena = this.#arena;
+    if (!client || !arena || !this.#hasJoined) {
       this.#camera.drift(elapsedMs);
       this.#space.draw(this.#context, this.#camera);
       if (client) this.#overlay.update(client, this.#close, false, now);
       this.frames++;
       return;
     }
-    this.#control(client);
+    this.#control(arena);
     client.pump();
-    const frame = client.look();
+    const frame = arena.look();
     const own = frame.own;
     this.own = own ? { x: own.x, y: own.y } : null;
     this.#camera.follow(frame.focus, elapsedMs);
     this.#draw(frame, now, elapsedMs);
-    this.#update(client, own !== undefined, now);
+    this.#update(client, arena, own !== undefined, now);
     this.frames++;
   }
 
-  #control(client: TickwireClient): void {
+  #control(arena: Arena): void {
     const { aim, mouse, buttons } = this.#controls;
     const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
     const from = this.own ?? this.#camera;
-    client.control(buttons, aim ?? (at && { x: at.x - from.x, y: at.y - from.y }));
+    arena.control(buttons, aim ?? (at && { x: at.x - from.x, y: at.y - from.y }));
   }
 
-  #draw(frame: Frame, now: number, elapsedMs: number): void {
+  #draw(frame: ArenaFrame, now: number, elapsedMs: number): void {
     const [context, camera] = [this.#context, this.#camera];
     this.#effects.take(frame, this);
     this.#space.draw(context, camera);
@@ -185,12 +194,12 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   /** What needs the core again: the frame is drawn, and not read any more. */
-  #update(client: TickwireClient, hasShip: boolean, now: number): void {
+  #update(client: TickwireClient, arena: Arena, hasShip: boolean, now: number): void {
     this.#netGraph.update(client.status(), now);
     this.#overlay.update(client, this.#close, hasShip || client.isSpectator, now);
     if (now - this.#boardAt < BOARD_MS) return;
     this.#boardAt = now;
-    this.#players = client.players();
+    this.#players = arena.players();
     this.#names = new Map(this.#players.map(({ slot, name }) => [slot, name]));
     this.#board.show(this.#players, client.playerSlot);
   }

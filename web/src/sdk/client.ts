@@ -1,14 +1,15 @@
-// One session: the wasm core, its sockets, and its clock.
+// One session of any game: the wasm core, its sockets, and its clock.
 //
 // The core decides everything; this carries out its actions and passes on what happens. The functions stand in the order
-// of a session: load, join, keep going, leave.
+// of a session: load, join, keep going, leave. What only the arena has is in arena.ts.
 
 import init, { ActionKind, NewsKind, PhaseKind, WasmClient, type InitOutput } from "../wasm/tickwire.js";
 import { SessionClock } from "./clock.js";
 import { Emitter } from "./emitter.js";
-import { Frame } from "./frame.js";
+import { Frame, Texts } from "./frame.js";
+import { NO_SCHEMA, type Schema, schemaOf } from "./schema.js";
 import { Sockets } from "./sockets.js";
-import type { ClientEvents, Phase, PlayerRow, Status } from "./types.js";
+import type { ClientEvents, Phase, Status } from "./types.js";
 
 export interface ClientOptions {
   /** Address of the WebSocket. Default: `ws` beside the page. */
@@ -32,27 +33,49 @@ const PHASES: Record<PhaseKind, Phase> = {
   [PhaseKind.Closed]: "closed",
 };
 
+/** What the server takes of an input. */
+const MAX_INPUT_BYTES = 64;
+
 let core: Promise<InitOutput> | undefined;
 
-/** Loads the wasm core; once, however often it is asked for. */
-export function loadCore(): Promise<InitOutput> {
-  core ??= init();
+/**
+ * Loads the wasm core; once, however often it is asked for. `connect` does so by itself. `from`: where
+ * `tickwire_bg.wasm` is, or its bytes; default: beside the script.
+ */
+export async function loadCore(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<void> {
+  await loaded(from);
+}
+
+function loaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<InitOutput> {
+  core ??= init(from && { module_or_path: from });
   return core;
 }
 
+/** @internal The core behind a session, for the arena's layer. */
+export let insideOf: (client: TickwireClient) => { core: WasmClient; memory: WebAssembly.Memory };
+
+/**
+ * A session of any game. The screen is {@link TickwireClient.look}, a little in the past; the game's own movement is not
+ * predicted, as its rules are not in this core (the arena's are: see `Arena`).
+ */
 export class TickwireClient extends Emitter<ClientEvents> {
+  static {
+    insideOf = (client) => ({ core: client.#core, memory: client.#memory });
+  }
+
   readonly #core: WasmClient;
   readonly #memory: WebAssembly.Memory;
   readonly #sockets: Sockets;
   readonly #clock = new SessionClock();
-  readonly #names = new Map<number, { generation: number; name: string }>();
+  readonly #texts: Texts;
   readonly #ends = new AbortController();
+  #schema = NO_SCHEMA;
   #timer: ReturnType<typeof setInterval> | undefined;
   #phase: Phase = "connecting";
 
   /** Starts a session. Listen to `phase` and `joined`. */
   static async connect(options: ClientOptions = {}): Promise<TickwireClient> {
-    return new TickwireClient(options, (await loadCore()).memory);
+    return new TickwireClient(options, (await loaded()).memory);
   }
 
   private constructor(options: ClientOptions, memory: WebAssembly.Memory) {
@@ -61,6 +84,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const { room = "", name = "", ticket = "", spectate = false } = options;
     this.#core = new WasmClient(room, name, ticket, spectate, seed, this.#clock.now());
+    this.#texts = new Texts(this.#core);
     this.#sockets = new Sockets(options.url ?? addressBesidePage(room), {
       opened: (link) => this.#did(() => this.#core.opened(link, this.#clock.now())),
       received: (link, message) => this.#did(() => this.#core.received(link, message, this.#clock.now())),
@@ -139,38 +163,43 @@ export class TickwireClient extends Emitter<ClientEvents> {
       if (phase === "closed") this.#end();
       this.emit("phase", { phase, closeCode: this.#core.close_code, closeReason: this.#core.close_reason });
     }
+    const core = this.#core;
     for (;;) {
-      const kind = this.#core.next_news();
-      if (kind === NewsKind.None) return;
-      const { news_name: name, news_text: text, news_number: number, news_other: other } = this.#core;
-      switch (kind) {
+      switch (core.next_news()) {
+        case NewsKind.None:
+          return;
         case NewsKind.Joined:
-          this.#names.clear();
-          this.emit("joined", { resumed: number === 1 });
+          this.#schema = schemaOf(core);
+          this.emit("joined", { resumed: core.news_number === 1 });
           break;
         case NewsKind.Chat:
-          this.emit("chat", { session: number, name, text });
+          this.emit("chat", { session: core.news_number, name: core.news_name, text: core.news_text });
           break;
         case NewsKind.Notice:
-          this.emit("notice", { text });
+          this.emit("notice", { text: core.news_text });
           break;
-        case NewsKind.Kill:
-          this.emit("kill", { killer: name, victim: text, killerSlot: number, victimSlot: other });
+        case NewsKind.Event: {
+          const kind = this.#schema.events[core.news_number] ?? "";
+          this.emit("event", { kind, tick: core.news_tick, payload: core.take_news_payload() });
+          break;
+        }
+        case NewsKind.Message:
+          this.emit("message", { payload: core.take_news_payload() });
           break;
       }
     }
   }
 
-  /** The world as it is to be drawn now. Good until the next call of this client. */
-  look(): Frame {
-    this.#core.look(this.#clock.now());
-    return new Frame(this.#core, this.#memory);
+  /** The input of every tick from the next one on, until another is given: at most 64 bytes, in the game's own encoding. */
+  input(payload: Uint8Array): void {
+    if (payload.length > MAX_INPUT_BYTES) throw new RangeError(`an input has at most ${MAX_INPUT_BYTES} bytes, not ${payload.length}`);
+    this.#core.input(payload);
   }
 
-  /** The buttons that are down (`Button`), and what is pointed at, from the own ship in units (or only its direction); undefined: nothing yet. */
-  control(buttons: number, aim: { x: number; y: number } | undefined): void {
-    this.#core.buttons(buttons);
-    if (aim) this.#core.aim(aim.x, aim.y);
+  /** The world as it is to be drawn now. Good until the next look. */
+  look(): Frame {
+    this.#core.look(this.#clock.now());
+    return new Frame(this.#core, this.#schema, this.#texts);
   }
 
   chat(text: string): void {
@@ -200,7 +229,22 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#core.session;
   }
 
-  /** The player's entity as one number; 0: none. */
+  /** The game that the room plays; empty before `joined`. */
+  get game(): string {
+    return this.#core.game;
+  }
+
+  /** The game's kinds of entity and of event; none before `joined`. */
+  get schema(): Schema {
+    return this.#schema;
+  }
+
+  /** The game's map, in its own encoding. */
+  map(): Uint8Array {
+    return this.#core.map();
+  }
+
+  /** The player's entity as one number: its kind in the upper 8 bits, its slot below, as in `Row.id`. 0: none. */
   get playerId(): number {
     return this.#core.player_id;
   }
@@ -225,31 +269,6 @@ export class TickwireClient extends Emitter<ClientEvents> {
   /** Whether the core has the server's rules. If not, the page is older than the server. */
   get isPredicting(): boolean {
     return this.#core.is_predicting;
-  }
-
-  /** x, y and radius of each rock, in units. */
-  rocks(): Float32Array {
-    return this.#core.rocks();
-  }
-
-  /** All players, the best first. */
-  players(): PlayerRow[] {
-    const numbers = this.#core.players();
-    const rows: PlayerRow[] = [];
-    for (let at = 0; at + 6 <= numbers.length; at += 6) {
-      const [slot = 0, generation = 0, score = 0, kills = 0, deaths = 0, session = 0] = numbers.subarray(at, at + 6);
-      rows.push({ slot, name: this.#nameOf(slot, generation), score, kills, deaths, session });
-    }
-    return rows;
-  }
-
-  /** A name is asked for once: strings are the only costly thing to fetch from the core. */
-  #nameOf(slot: number, generation: number): string {
-    const known = this.#names.get(slot);
-    if (known?.generation === generation) return known.name;
-    const name = this.#core.player_name(slot) ?? "";
-    this.#names.set(slot, { generation, name });
-    return name;
   }
 
   status(): Status {

@@ -1,103 +1,127 @@
-// What is drawn in one frame: the core's flat lists of numbers, read in place.
+// What the screen shows of any game at one moment: rows, a little in the past and blended between two snapshots.
 //
-// A view is good until the core is called again: its memory may move when it grows.
+// In: the core's flat list of a kind's rows. Out: one row after the other, through one object.
 
 import type { WasmClient } from "../wasm/tickwire.js";
+import type { Kind, Schema } from "./schema.js";
 
-/** Bits of the buttons that are down. */
-export const Button = { Up: 1, Down: 2, Left: 4, Right: 8, Fire: 16 } as const;
+/** Texts that are remembered by their number; the core forgets as many. */
+const MAX_TEXTS = 4_096;
+/** Slot and generation, before the lanes. */
+const HEAD = 2;
 
-export const EntityKind = { Ship: 0, Pellet: 1 } as const;
+/** @internal The texts that rows have, each fetched from the core once. */
+export class Texts {
+  readonly #core: WasmClient;
+  readonly #texts = new Map<number, string>();
 
-export const EffectKind = { Beam: 0, Hit: 1, Burst: 2 } as const;
-
-export interface Entity {
-  kind: number;
-  slot: number;
-  generation: number;
-  x: number;
-  y: number;
-  /** In radians, clockwise from +x with y pointing down. */
-  heading: number;
-  /** A ship's health, a pellet's worth. */
-  value: number;
-  /** Slot of the player that a ship belongs to; -1: none. */
-  player: number;
-}
-
-export interface Effect {
-  kind: number;
-  x0: number;
-  y0: number;
-  x1: number;
-  y1: number;
-  /** Slot of the player that it belongs to; -1: unknown. */
-  player: number;
-  isOwn: boolean;
-  endsAtShip: boolean;
-  endsAtOwn: boolean;
-}
-
-export class Frame {
-  /** What the camera looks at; undefined: nothing new. */
-  readonly focus: { x: number; y: number } | undefined;
-  /** Which entity is the own ship. */
-  readonly ownIndex: number | undefined;
-  readonly #entities: Float32Array;
-  readonly #effects: Float32Array;
-  readonly #stride: number;
-
-  constructor(core: WasmClient, memory: WebAssembly.Memory) {
-    const [x, y] = [core.focus_x, core.focus_y];
-    this.focus = x !== undefined && y !== undefined ? { x, y } : undefined;
-    this.ownIndex = core.own_index;
-    this.#stride = core.stride;
-    this.#entities = new Float32Array(memory.buffer, core.entities_at, core.entities_len);
-    this.#effects = new Float32Array(memory.buffer, core.effects_at, core.effects_len);
+  constructor(core: WasmClient) {
+    this.#core = core;
   }
 
-  get own(): Entity | undefined {
-    return this.ownIndex === undefined ? undefined : this.#entity(this.ownIndex, { ...EMPTY });
-  }
-
-  /** Calls `draw` for each entity, with one object that is used again and again. */
-  forEachEntity(draw: (entity: Entity, index: number) => void): void {
-    const entity = { ...EMPTY };
-    const count = this.#entities.length / this.#stride;
-    for (let index = 0; index < count; index++) draw(this.#entity(index, entity), index);
-  }
-
-  forEachEffect(show: (effect: Effect) => void): void {
-    const numbers = this.#effects;
-    for (let at = 0; at < numbers.length; at += this.#stride) {
-      const flags = numbers[at + 6] ?? 0;
-      show({
-        kind: numbers[at] ?? 0,
-        x0: numbers[at + 1] ?? 0,
-        y0: numbers[at + 2] ?? 0,
-        x1: numbers[at + 3] ?? 0,
-        y1: numbers[at + 4] ?? 0,
-        player: numbers[at + 5] ?? -1,
-        isOwn: (flags & 1) !== 0,
-        endsAtShip: (flags & 2) !== 0,
-        endsAtOwn: (flags & 4) !== 0,
-      });
+  get(number: number): string {
+    let text = this.#texts.get(number);
+    if (text === undefined) {
+      if (this.#texts.size >= MAX_TEXTS) this.#texts.clear();
+      this.#texts.set(number, (text = this.#core.text(number)));
     }
-  }
-
-  #entity(index: number, into: Entity): Entity {
-    const at = index * this.#stride;
-    const numbers = this.#entities;
-    into.kind = numbers[at] ?? 0;
-    into.slot = numbers[at + 1] ?? 0;
-    into.generation = numbers[at + 2] ?? 0;
-    into.x = numbers[at + 3] ?? 0;
-    into.y = numbers[at + 4] ?? 0;
-    into.heading = numbers[at + 5] ?? 0;
-    into.value = numbers[at + 6] ?? 0;
-    into.player = numbers[at + 7] ?? -1;
-    return into;
+    return text;
   }
 }
 
-const EMPTY: Entity = { kind: 0, slot: 0, generation: 0, x: 0, y: 0, heading: 0, value: 0, player: -1 };
+/** One entity as the screen shows it. {@link Frame.forEachRow} shows all rows through one object: take out of it what is to be kept. */
+export class Row {
+  readonly kind: Kind;
+  readonly #numbers: Int32Array;
+  readonly #texts: Texts;
+  #at = 0;
+
+  /** @internal */
+  constructor(kind: Kind, numbers: Int32Array, texts: Texts) {
+    this.kind = kind;
+    this.#numbers = numbers;
+    this.#texts = texts;
+  }
+
+  /** @internal Goes to the row that begins there. */
+  goTo(at: number): this {
+    this.#at = at;
+    return this;
+  }
+
+  /** Kind and slot as one number, as in `TickwireClient.playerId`. */
+  get id(): number {
+    return ((this.kind.number << 24) | this.slot) >>> 0;
+  }
+
+  get slot(): number {
+    return this.#numbers[this.#at] ?? 0;
+  }
+
+  /** Another one in the same slot is another entity. */
+  get generation(): number {
+    return (this.#numbers[this.#at + 1] ?? 0) >>> 0;
+  }
+
+  /** Of a placed kind, in the game's own units. */
+  get x(): number {
+    return this.kind.isPlaced ? this.lane(0) : NaN;
+  }
+
+  /** Of a placed kind, in the game's own units. */
+  get y(): number {
+    return this.kind.isPlaced ? this.lane(1) : NaN;
+  }
+
+  /** A lane by its place or its name. Continuous lanes are blended, others jump. */
+  lane(lane: number | string): number {
+    return this.#numbers[this.#at + HEAD + place(this.kind, "lanes", lane)] ?? 0;
+  }
+
+  /** A text by its place or its name. Empty in the last moment of an entity: the newest snapshot does not have it, and the screen is not there yet. */
+  text(text: number | string): string {
+    const number = this.#numbers[this.#at + HEAD + this.kind.lanes.length + place(this.kind, "texts", text)] ?? -1;
+    return number < 0 ? "" : this.#texts.get(number);
+  }
+}
+
+/** The screen at one moment. Good until the next `look`. */
+export class Frame {
+  /** The shown moment, in ticks: an event is to be seen when this has come to its `tick`. */
+  readonly tick: number;
+  readonly #core: WasmClient;
+  readonly #schema: Schema;
+  readonly #texts: Texts;
+
+  /** @internal */
+  constructor(core: WasmClient, schema: Schema, texts: Texts) {
+    this.tick = core.shown_ticks;
+    this.#core = core;
+    this.#schema = schema;
+    this.#texts = texts;
+  }
+
+  /**
+   * Calls `show` for each entity of a kind, with one object that is used again and again. Shows nothing
+   * before the session has joined. The own entity is among them, as old as all others: only the arena is predicted.
+   */
+  forEachRow(kind: string, show: (row: Row) => void): void {
+    const { kinds } = this.#schema;
+    const found = kinds.find(({ name }) => name === kind);
+    if (!found) {
+      if (kinds.length === 0) return;
+      throw new RangeError(`this game has no kind ${kind}; it has ${kinds.map(({ name }) => name).join(", ")}`);
+    }
+    const numbers = this.#core.rows(found.number);
+    const row = new Row(found, numbers, this.#texts);
+    const stride = HEAD + found.lanes.length + found.texts.length;
+    for (let at = 0; at < numbers.length; at += stride) show(row.goTo(at));
+  }
+}
+
+function place(kind: Kind, list: "lanes" | "texts", wanted: number | string): number {
+  const names = kind[list];
+  const at = typeof wanted === "string" ? names.indexOf(wanted) : wanted;
+  if (names[at] === undefined) throw new RangeError(`${kind.name} has no ${wanted} among its ${list}: ${names.join(", ")}`);
+  return at;
+}

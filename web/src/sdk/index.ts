@@ -1,5 +1,8 @@
 // @tickwire/client: what an app imports.
 
 export { TickwireClient, loadCore, type ClientOptions } from "./client.js";
-export type { ClientEvents, Phase, PlayerRow, Status } from "./types.js";
-export { Button, EffectKind, EntityKind, Frame } from "./frame.js";
+export type { ClientEvents, Phase, Status } from "./types.js";
+export type { Kind, Schema } from "./schema.js";
+export type { Frame, Row } from "./frame.js";
+export { Arena, Button, EffectKind, EntityKind } from "./arena.js";
+export type { ArenaEvents, ArenaFrame, Effect, Entity, PlayerRow } from "./arena.js";

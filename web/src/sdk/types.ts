@@ -10,7 +10,13 @@ export interface ClientEvents {
   chat: { session: number; name: string; text: string };
   /** A word from the operator. */
   notice: { text: string };
-  kill: { killer: string; victim: string; killerSlot: number; victimSlot: number };
+  /**
+   * Something of the game happened in `tick`. It comes as soon as it is known; the screen gets there a little later
+   * (`Frame.tick`). `kind`: one of the schema's names; `payload`: the game's own encoding.
+   */
+  event: { kind: string; tick: number; payload: Uint8Array };
+  /** A word of the game to this player: in order, and each once. In the game's own encoding. */
+  message: { payload: Uint8Array };
 }
 
 /** How well a session does. */
@@ -29,15 +35,4 @@ export interface Status {
   protocolErrors: number;
   bytesIn: number;
   bytesOut: number;
-}
-
-/** One line of the score board. */
-export interface PlayerRow {
-  slot: number;
-  name: string;
-  score: number;
-  kills: number;
-  deaths: number;
-  /** The session's number; 0: a computer player. */
-  session: number;
 }

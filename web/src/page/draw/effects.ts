@@ -1,6 +1,6 @@
 // What lasts a moment: beams that fade, sparks, bursting ships, hit markers.
 
-import { EffectKind, type Frame } from "../../sdk/index.js";
+import { EffectKind, type ArenaFrame } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
 import { colour, hueOf } from "./palette.js";
 
@@ -55,7 +55,7 @@ export class Effects {
   #rings: Flash[] = [];
   #particles: Particle[] = [];
 
-  take(frame: Frame, witness: Witness): void {
+  take(frame: ArenaFrame, witness: Witness): void {
     frame.forEachEffect((effect) => {
       const hue = hueOf(effect.player);
       switch (effect.kind) {

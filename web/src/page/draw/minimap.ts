@@ -1,6 +1,6 @@
 // The map in the corner: all rocks, the part in sight, and the ships in it.
 
-import { EntityKind, type Frame } from "../../sdk/index.js";
+import { type ArenaFrame, EntityKind } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
 import { OWN_COLOUR, colour, hueOf, sprite } from "./palette.js";
 import type { Rocks } from "./rocks.js";
@@ -19,7 +19,7 @@ export class Minimap {
     this.#ground = undefined;
   }
 
-  draw(context: CanvasRenderingContext2D, camera: Camera, frame: Frame, rocks: Rocks): void {
+  draw(context: CanvasRenderingContext2D, camera: Camera, frame: ArenaFrame, rocks: Rocks): void {
     const side = SIDE * camera.pixelRatio;
     if (!this.#ground || this.#ratio !== camera.pixelRatio) {
       this.#ratio = camera.pixelRatio;

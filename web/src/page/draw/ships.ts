@@ -2,7 +2,7 @@
 //
 // Flames show thrust, which is not replicated: it is read off how a ship's place on the screen changes.
 
-import { type Frame, EntityKind } from "../../sdk/index.js";
+import { type ArenaFrame, EntityKind } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
 import { OWN_COLOUR, colour, hueOf, sprite } from "./palette.js";
 
@@ -35,7 +35,7 @@ export class Ships {
   draw(
     context: CanvasRenderingContext2D,
     camera: Camera,
-    frame: Frame,
+    frame: ArenaFrame,
     now: number,
     elapsedMs: number,
     nameOf: (player: number) => string,
@@ -123,7 +123,7 @@ export class Ships {
     context.restore();
   }
 
-  #labels(context: CanvasRenderingContext2D, camera: Camera, frame: Frame, nameOf: (player: number) => string): void {
+  #labels(context: CanvasRenderingContext2D, camera: Camera, frame: ArenaFrame, nameOf: (player: number) => string): void {
     const pixel = camera.pixelRatio / camera.scale;
     context.font = `600 ${12 * pixel}px system-ui, sans-serif`;
     context.textAlign = "center";

@@ -18,6 +18,7 @@ export class Overlay {
   #killer = "";
   #shipSeenAt = performance.now();
   #hasPlayed = false;
+  #isOtherGame = false;
   #shown = "";
 
   /** `again`: the player wants to join once more after the session ended. `back`: or to choose again, as there is no way in. */
@@ -37,8 +38,15 @@ export class Overlay {
     this.#show("closed", NO_WAY_IN, "The game could not be loaded. Is the server there, and the network?");
   }
 
+  /** For good: no other room and no newer page helps. */
+  otherGame(game: string): void {
+    this.#isOtherGame = true;
+    this.#show("other-game", "No page for this game", `This server plays «${game}»; this page is for the arena.`);
+  }
+
   /** Call it once a frame. `hasShip`: or needs none, as spectators do. */
   update(client: TickwireClient, close: { code: number; reason: string }, hasShip: boolean, now: number): void {
+    if (this.#isOtherGame) return;
     const { phase } = client;
     if (phase === "playing") this.#hasPlayed = true;
     if (hasShip || phase !== "playing") {

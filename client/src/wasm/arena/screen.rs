@@ -4,6 +4,7 @@
 //! where a spectator looks. Remembers where each player's ship was last, for its explosion.
 
 use crate::client::Client;
+use crate::wasm::rows::for_each_shown;
 use std::collections::HashMap;
 use tickwire_game::arena::{self, Beam, BeamEnd, Map, Target, UNIT, kind, player_lane, ship_lane};
 use tickwire_sync::{CellId, EntityId, Micros};
@@ -32,12 +33,13 @@ impl Screen {
         self.ships.clear();
         self.own_index = None;
         let own_player = client.entity().map(|id| id.slot);
-        client.for_each_shown(Some(kind::PELLET), |shown| {
+        let view = client.view();
+        for_each_shown(client, view, kind::PELLET, &mut |shown| {
             if let [x, y, worth] = *shown.lanes {
                 self.push(shown.id, [x, y, 0], worth, None);
             }
         });
-        client.for_each_shown(Some(kind::SHIP), |shown| {
+        for_each_shown(client, view, kind::SHIP, &mut |shown| {
             let player = shown.lanes.get(ship_lane::PLAYER).map(|slot| *slot as u32);
             // The own ship is predicted; its past is of no interest.
             if player.is_some() && player != own_player {
@@ -109,7 +111,7 @@ impl Screen {
     /// Where a beam of the own ship ends, against the map and the ships on the screen.
     pub fn cast(client: &Client, map: &Map, own: EntityId, beam: Beam) -> BeamEnd {
         let mut targets = Vec::new();
-        client.for_each_shown(Some(kind::SHIP), |shown| {
+        for_each_shown(client, client.view(), kind::SHIP, &mut |shown| {
             if shown.id != own && shown.lanes.len() == ship_lane::COUNT {
                 targets.push(Target {
                     id: shown.id,

@@ -1,55 +1,47 @@
-//! What a page draws: entities and effects of a frame, rocks, players.
+//! What a page draws of the arena: entities and effects of a frame, rocks, players.
 
 use super::screen::scores;
-use super::session::{WasmClient, micros};
 use super::{effects, screen};
-use tickwire_game::arena::{self, Map, player_lane};
+use crate::wasm::session::WasmClient;
+use tickwire_game::arena::{Kill, Map, player_lane};
 use tickwire_sync::EntityId;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// What is drawn.
+/// What is drawn of the arena, and what its player steers.
 #[wasm_bindgen]
 impl WasmClient {
-    /// Makes the lists of entities and effects for a frame at `now`. They stand in the module's memory until the next call of anything.
-    pub fn look(&mut self, now_ms: f64) {
-        let now = micros(now_ms);
-        self.looked_at = now;
-        let view = self.client.look(now);
-        if self.client.game() == arena::NAME {
-            // Before the new places are known: a ship bursts where it was last drawn.
-            let own_ship = self.client.own().map(|own| own.id);
-            let own_player = self.client.entity().map(|id| id.slot);
-            self.effects.look(view, own_ship, own_player, &self.screen);
-            self.screen.look(&self.client, now);
-        }
+    /// Makes the lists of entities and effects for the moment of the latest [`Self::look`]. They stand in the module's memory until the
+    /// next call of anything.
+    pub fn look_at_arena(&mut self) {
+        self.arena.look(&self.client, self.view, self.looked_at);
     }
 
     /// Where the entities are, [`Self::stride`] 32-bit floats each; see `screen::STRIDE` for their meaning.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn entities_at(&self) -> *const f32 {
-        self.screen.entities().as_ptr()
+        self.arena.screen.entities().as_ptr()
     }
 
     /// How many floats there are at [`Self::entities_at`].
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn entities_len(&self) -> usize {
-        self.screen.entities().len()
+        self.arena.screen.entities().len()
     }
 
     /// Where the effects are; see `effects::STRIDE` for their meaning.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn effects_at(&self) -> *const f32 {
-        self.effects.frame().as_ptr()
+        self.arena.effects.frame().as_ptr()
     }
 
     /// How many floats there are at [`Self::effects_at`].
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn effects_len(&self) -> usize {
-        self.effects.frame().len()
+        self.arena.effects.frame().len()
     }
 
     /// Floats for each entity, and for each effect.
@@ -64,27 +56,27 @@ impl WasmClient {
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn own_index(&self) -> Option<usize> {
-        self.screen.own_index()
+        self.arena.screen.own_index()
     }
 
     /// What the camera looks at, along x, in units.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn focus_x(&self) -> Option<f32> {
-        self.screen.focus().map(|[x, _]| x)
+        self.arena.screen.focus().map(|[x, _]| x)
     }
 
     /// What the camera looks at, along y, in units.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn focus_y(&self) -> Option<f32> {
-        self.screen.focus().map(|[_, y]| y)
+        self.arena.screen.focus().map(|[_, y]| y)
     }
 
     /// The rocks: x, y and radius of each, in units.
     #[must_use]
     pub fn rocks(&self) -> Vec<f32> {
-        let rocks = self.map.as_ref().map_or(&[][..], Map::rocks);
+        let rocks = self.arena.map.as_ref().map_or(&[][..], Map::rocks);
         rocks
             .iter()
             .flat_map(|rock| [rock.middle.x, rock.middle.y, rock.radius])
@@ -115,5 +107,21 @@ impl WasmClient {
             .texts
             .first()
             .map(ToString::to_string)
+    }
+
+    /// The slots of killer and victim that a `kill` event tells of; empty if it cannot be read.
+    #[must_use]
+    pub fn kill_of(payload: &[u8]) -> Vec<u32> {
+        Kill::decode(payload).map_or_else(Vec::new, |kill| vec![kill.killer, kill.victim])
+    }
+
+    /// The buttons that are down: up 1, down 2, left 4, right 8, fire 16. From now on they make the inputs, until [`Self::input`] does.
+    pub fn buttons(&mut self, buttons: u8) {
+        self.arena.steer().set_buttons(buttons);
+    }
+
+    /// Where the mouse is, from the own ship, in units.
+    pub fn aim(&mut self, x: f32, y: f32) {
+        self.arena.steer().aim(x, y);
     }
 }

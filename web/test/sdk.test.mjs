@@ -1,0 +1,122 @@
+// One test for each promise of the SDK to a game that is not the arena: tag, of tests/examples/tag.rs.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, until } from "./harness.mjs";
+
+const MINUTE = { timeout: 60_000 };
+
+/** Two players in one page. Each remembers what it is told, and what it is shown frame by frame. */
+const SCRIPT = `
+  import { TickwireClient } from "./index.js";
+
+  window.play = async (url, name) => {
+    const client = await TickwireClient.connect({ url, room: "meadow", name });
+    const player = { client, joined: [], events: [], messages: [], rows: [] };
+    client.on("joined", (event) => player.joined.push(event));
+    client.on("event", ({ kind, tick, payload }) => player.events.push({ kind, tick, payload: [...payload] }));
+    client.on("message", ({ payload }) => player.messages.push(new TextDecoder().decode(payload)));
+    const draw = () => {
+      const rows = [];
+      client.look().forEachRow("runner", (row) => {
+        const { id, slot, generation, x, y } = row;
+        rows.push({ id, slot, generation, x, y, lanes: [0, 1, 2].map((lane) => row.lane(lane)), it: row.lane("it"), name: row.text("name"), first: row.text(0) });
+      });
+      player.rows = rows;
+      requestAnimationFrame(draw);
+    };
+    draw();
+    return player;
+  };
+  window.isReady = true;
+`;
+
+test("a page of one's own plays another game: its inputs, rows, texts, events and messages", MINUTE, async (t) => {
+  const site = await startSite(t, SCRIPT);
+  const server = await startTag(t, { args: ["--allowed-origin", site] });
+  const { page, problems } = await openPage(await launchBrowser(t), site);
+  await page.waitForFunction(() => window.isReady);
+  // One after the other: the first one is "it".
+  for (const name of ["Ann", "Bob"]) {
+    await page.evaluate(async ({ url, name }) => (window[name] = await window.play(url, name)), { url: server.socket, name });
+    await page.waitForFunction((name) => window[name].rows.some((row) => row.name === name), name);
+  }
+
+  const said = await page.evaluate(() => {
+    const { client, joined } = window.Bob;
+    return { game: client.game, schema: client.schema, map: new TextDecoder().decode(client.map()), isPredicting: client.isPredicting, joined };
+  });
+  assert.deepEqual(said, {
+    game: "tag",
+    schema: {
+      kinds: [{ name: "runner", number: 0, lanes: ["x", "y", "it"], texts: ["name"], isPlaced: true }],
+      events: ["caught"],
+    },
+    map: "a meadow",
+    isPredicting: false,
+    joined: [{ resumed: false }],
+  });
+  await page.waitForFunction(() => window.Bob.rows.length === 2);
+  const { rows, playerId } = await page.evaluate(() => ({ rows: window.Bob.rows, playerId: window.Bob.client.playerId }));
+  rows.sort((a, b) => a.x - b.x);
+  const row = (slot, name, x, it) => ({ id: slot, slot, generation: 1, x, y: 500, lanes: [x, 500, it], it, name, first: name });
+  assert.deepEqual(rows, [row(rows[0].slot, "Ann", 100, 1), row(playerId, "Bob", 200, 0)]);
+
+  // Ann runs to the right until she catches him.
+  await page.evaluate(() => window.Ann.client.input(Uint8Array.of(1, 0)));
+  await page.waitForFunction(() => window.Bob.messages.length > 0 && window.Ann.events.length > 0 && window.Bob.events.length > 0);
+  await page.waitForFunction(() => window.Ann.rows.some(({ name, it, x, y }) => name === "Bob" && it === 1 && x === 200 && y === 540));
+  const { annTold, bobTold, annSaw, bobSaw } = await page.evaluate(() => ({
+    annTold: window.Ann.messages,
+    bobTold: window.Bob.messages,
+    annSaw: window.Ann.events,
+    bobSaw: window.Bob.events,
+  }));
+  assert.deepEqual([annTold, bobTold], [[], ["you are it"]]);
+  assert.deepEqual(annSaw, bobSaw);
+  assert.deepEqual(annSaw, [{ kind: "caught", tick: annSaw[0].tick, payload: [playerId, 0, 0, 0] }]);
+  assert.ok(annSaw[0].tick > 0);
+
+  // Mistakes are told where they are made.
+  const mistakes = await page.evaluate(() => {
+    const { client } = window.Ann;
+    const told = (call) => {
+      try {
+        call();
+      } catch (error) {
+        return error.message;
+      }
+      return "nothing";
+    };
+    return [
+      told(() => client.look().forEachRow("ship", () => {})),
+      told(() => client.look().forEachRow("runner", (row) => row.lane("speed"))),
+      told(() => client.input(new Uint8Array(65))),
+    ];
+  });
+  assert.match(mistakes[0], /no kind ship; it has runner/);
+  assert.match(mistakes[1], /no speed among its lanes: x, y, it/);
+  assert.match(mistakes[2], /at most 64 bytes/);
+  assert.equal(await page.evaluate(() => window.Ann.client.status().viewMismatches + window.Bob.client.status().protocolErrors), 0);
+  assert.deepEqual(problems, []);
+});
+
+test("the arena's page says that another game is played here, leaves, and does not load again", MINUTE, async (t) => {
+  const server = await startTag(t);
+  const context = await launchBrowser(t);
+  let loads = 0;
+  await context.route("**/app.js", (request) => {
+    loads++;
+    return request.continue();
+  });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "meadow" }));
+  await page.waitForFunction(() => document.getElementById("overlay").innerText.includes("This server plays «tag»; this page is for the arena."));
+  // It has gone from the room, and still says so.
+  await until(t, async () => !(await roomState(server, "meadow"))?.entities.length);
+  const frames = await page.evaluate(() => window.tickwire.frames);
+  await page.waitForFunction((frames) => window.tickwire.frames > frames + 10, frames);
+  assert.match(await page.innerText("#overlay"), /«tag»/);
+  assert.ok(!(await page.isVisible("#overlay-again")) && !(await page.isVisible("#join")));
+  assert.equal(loads, 1);
+  assert.deepEqual(problems, []);
+});
