@@ -4,7 +4,7 @@
 // time to pass: it waits for a line of output, for a process to end, or for a condition in the page.
 //
 // Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another
-// game; default: target/debug/examples/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium),
+// game; default: target/debug/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium),
 // VERBOSE (shows what the programs print).
 
 import { spawn } from "node:child_process";
@@ -22,7 +22,7 @@ const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
 const release = join(target, "release");
 const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
 const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
-const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "examples", "tag");
+const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "tag");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const START_MS = 20_000;
@@ -108,7 +108,7 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [], progra
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
 }
 
-/** A server of a game that is not the arena: tag (tests/examples/tag.rs). */
+/** A server of a game that is not the arena: examples/tag. */
 export function startTag(t, options) {
   return startServer(t, { ...options, program: TAG });
 }

@@ -1,4 +1,4 @@
-// One test for each promise of the SDK to a game that is not the arena: tag, of tests/examples/tag.rs.
+// One test for each promise of the SDK to a game that is not the arena: examples/tag.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,17 +12,19 @@ const SCRIPT = `
 
   window.play = async (url, name) => {
     const client = await TickwireClient.connect({ url, room: "meadow", name });
-    const player = { client, joined: [], events: [], messages: [], rows: [] };
+    const player = { client, joined: [], events: [], messages: [], rows: [], scores: [] };
     client.on("joined", (event) => player.joined.push(event));
     client.on("event", ({ kind, tick, payload }) => player.events.push({ kind, tick, payload: [...payload] }));
     client.on("message", ({ payload }) => player.messages.push(new TextDecoder().decode(payload)));
     const draw = () => {
-      const rows = [];
-      client.look().forEachRow("runner", (row) => {
+      const [rows, scores] = [[], []];
+      const frame = client.look();
+      frame.forEachRow("runner", (row) => {
         const { id, slot, generation, x, y } = row;
-        rows.push({ id, slot, generation, x, y, lanes: [0, 1, 2].map((lane) => row.lane(lane)), it: row.lane("it"), name: row.text("name"), first: row.text(0) });
+        rows.push({ id, slot, generation, x, y, lanes: [0, 1, 2].map((lane) => row.lane(lane)), it: row.lane("it") });
       });
-      player.rows = rows;
+      frame.forEachRow("score", (row) => scores.push({ slot: row.slot, name: row.text("name"), first: row.text(0), touches: row.lane("touches") }));
+      [player.rows, player.scores] = [rows, scores];
       requestAnimationFrame(draw);
     };
     draw();
@@ -39,7 +41,7 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
   // One after the other: the first one is "it".
   for (const name of ["Ann", "Bob"]) {
     await page.evaluate(async ({ url, name }) => (window[name] = await window.play(url, name)), { url: server.socket, name });
-    await page.waitForFunction((name) => window[name].rows.some((row) => row.name === name), name);
+    await page.waitForFunction((name) => window[name].scores.some((row) => row.name === name), name);
   }
 
   const said = await page.evaluate(() => {
@@ -49,23 +51,30 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
   assert.deepEqual(said, {
     game: "tag",
     schema: {
-      kinds: [{ name: "runner", number: 0, lanes: ["x", "y", "it"], texts: ["name"], isPlaced: true }],
-      events: ["caught"],
+      kinds: [
+        { name: "runner", number: 0, lanes: ["x", "y", "it"], texts: [], isPlaced: true },
+        { name: "score", number: 1, lanes: ["touches"], texts: ["name"], isPlaced: false },
+      ],
+      events: ["touched"],
     },
     map: "a meadow",
     isPredicting: false,
     joined: [{ resumed: false }],
   });
   await page.waitForFunction(() => window.Bob.rows.length === 2);
-  const { rows, playerId } = await page.evaluate(() => ({ rows: window.Bob.rows, playerId: window.Bob.client.playerId }));
+  const { rows, scores, playerId } = await page.evaluate(() => ({ rows: window.Bob.rows, scores: window.Bob.scores, playerId: window.Bob.client.playerId }));
   rows.sort((a, b) => a.x - b.x);
-  const row = (slot, name, x, it) => ({ id: slot, slot, generation: 1, x, y: 500, lanes: [x, 500, it], it, name, first: name });
-  assert.deepEqual(rows, [row(rows[0].slot, "Ann", 100, 1), row(playerId, "Bob", 200, 0)]);
+  const ann = rows[0].slot;
+  const row = (slot, x, it) => ({ id: slot, slot, generation: 1, x: x * 16, y: 1024 * 16, lanes: [x * 16, 1024 * 16, it], it });
+  assert.deepEqual(rows, [row(ann, 128, 1), row(playerId, 256, 0)]);
+  const score = (slot, name) => ({ slot, name, first: name, touches: 0 });
+  assert.deepEqual(scores.sort((a, b) => a.slot - b.slot), [score(ann, "Ann"), score(playerId, "Bob")]);
 
-  // Ann runs to the right until she catches him.
-  await page.evaluate(() => window.Ann.client.input(Uint8Array.of(1, 0)));
+  // Ann runs to the right until she touches him.
+  await page.evaluate(() => window.Ann.client.input(Uint8Array.of(1, 0, 2)));
   await page.waitForFunction(() => window.Bob.messages.length > 0 && window.Ann.events.length > 0 && window.Bob.events.length > 0);
-  await page.waitForFunction(() => window.Ann.rows.some(({ name, it, x, y }) => name === "Bob" && it === 1 && x === 200 && y === 540));
+  await page.waitForFunction((bob) => window.Ann.rows.some(({ slot, it, x }) => slot === bob && it === 1 && x === 256 * 16), playerId);
+  await page.waitForFunction((ann) => window.Bob.scores.some(({ slot, touches }) => slot === ann && touches === 1), ann);
   const { annTold, bobTold, annSaw, bobSaw } = await page.evaluate(() => ({
     annTold: window.Ann.messages,
     bobTold: window.Bob.messages,
@@ -74,7 +83,7 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
   }));
   assert.deepEqual([annTold, bobTold], [[], ["you are it"]]);
   assert.deepEqual(annSaw, bobSaw);
-  assert.deepEqual(annSaw, [{ kind: "caught", tick: annSaw[0].tick, payload: [playerId, 0, 0, 0] }]);
+  assert.deepEqual(annSaw, [{ kind: "touched", tick: annSaw[0].tick, payload: [playerId, 0, 0, 0] }]);
   assert.ok(annSaw[0].tick > 0);
 
   // Mistakes are told where they are made.

@@ -1,5 +1,8 @@
 //! Tag: one player is it, and must touch somebody else. A whole game of one's own, with a server's `main`; docs/GAME_GUIDE.md explains it.
 //!
+//! In: three bytes a tick, see `Wish`. Out: runners, and a table of scores; whoever is touched becomes it: an event with the player's number in
+//! 32 bits, little-endian, and a message to the one touched.
+//!
 //! `cargo run -p tag`, and `cargo run -p tickwire-bot -- --bots 20` beside it: bots join any game, and stand still in one that they don't know.
 
 mod movement;
@@ -20,6 +23,8 @@ use tickwire_sync::{
 const UNIT: i32 = 16;
 /// The side of the square field, in units.
 const FIELD: i32 = 2048;
+/// So far from each other runners start, in units.
+const START: i32 = 128;
 /// Who is nearer than this can be touched, in units.
 const REACH: i32 = 60;
 
@@ -107,8 +112,7 @@ impl Game for Tag {
     }
 
     fn map(&self) -> Vec<u8> {
-        // There is nothing but grass.
-        Vec::new()
+        b"a meadow".to_vec()
     }
 
     fn rules_hash(&self) -> u64 {
@@ -119,10 +123,11 @@ impl Game for Tag {
         if identity.is_spectator {
             return Ok(None);
         }
-        let middle = FIELD * UNIT / 2;
+        // Side by side, in as many columns as there are.
+        let column = self.runners.len() as i32 % (FIELD / START - 1);
         let runner = Runner {
             name: Arc::from(&*identity.name),
-            lanes: [middle, middle, 0],
+            lanes: [(1 + column) * START * UNIT, FIELD / 2 * UNIT, 0],
             private: [0],
             touches: 0,
         };
