@@ -48,7 +48,11 @@ fn opens(client: &mut Client) -> Option<LinkId> {
 
 /// In the room since second 0.
 fn in_the_room() -> (Client, LinkId) {
-    let mut client = Client::new(Options::default(), at(0));
+    let options = Options {
+        seed: 1,
+        ..Options::default()
+    };
+    let mut client = Client::new(options, at(0));
     client.poll(at(0));
     let link = opens(&mut client).unwrap();
     client.opened(link, at(0));
@@ -117,6 +121,29 @@ fn sends(client: &mut Client) -> Vec<client_message::Body> {
         _ => None,
     });
     sent.collect()
+}
+
+/// The pause of a client with default options between its first attempt, which fails, and its next.
+fn first_pause() -> Micros {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let link = opens(&mut client).unwrap();
+    client.closed(link, None, "refused", at(0));
+    let mut now = at(0);
+    while opens(&mut client).is_none() {
+        now = now.plus(Micros(1_000));
+        client.poll(now);
+    }
+    now
+}
+
+#[test]
+fn clients_that_lose_their_server_together_do_not_come_back_together() {
+    let mut pauses: Vec<Micros> = (0..16).map(|_| first_pause()).collect();
+    pauses.sort_unstable();
+    pauses.dedup();
+    // Evenly over a second: sixteen that fall on four milliseconds or fewer are no chance.
+    assert!(pauses.len() > 4, "{pauses:?}");
 }
 
 #[test]

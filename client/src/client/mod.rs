@@ -14,6 +14,7 @@ use crate::prediction::Prediction;
 use crate::screen::Tracks;
 use crate::stats::Recent;
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use tickwire_proto::v1::{self, client_message};
 use tickwire_sync::clock::{InputClock, ServerClock, TickClock};
 use tickwire_sync::replica::{ReceivedEvent, Replica};
@@ -34,7 +35,7 @@ const POLL_INTERVAL: Micros = Micros::from_millis(100);
 const MAX_BURST: u32 = 8;
 
 /// How a session is to be.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Room name; empty: the URL's, or the server's default.
     pub room: String,
@@ -46,8 +47,26 @@ pub struct Options {
     pub encoding: v1::Encoding,
     /// Watch without playing.
     pub is_spectator: bool,
-    /// Seed of the reconnection jitter.
+    /// Seed of the reconnection jitter. By default a random one: clients of the same seed would all come back at once. Simulators set it.
     pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            room: String::new(),
+            name: String::new(),
+            ticket: String::new(),
+            encoding: v1::Encoding::default(),
+            is_spectator: false,
+            seed: random_seed(),
+        }
+    }
+}
+
+/// std has no generator, but keys its hashers at random.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// Where a session stands.
