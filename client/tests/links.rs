@@ -1,4 +1,4 @@
-//! A silent link, the newer one beside it, and what the server says to the older of the two; and when the clock is asked for.
+//! A silent link, the newer one beside it, and what the server says to the older of the two; what a client says first, and when it asks for the clock.
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
@@ -144,6 +144,18 @@ fn clients_that_lose_their_server_together_do_not_come_back_together() {
     pauses.dedup();
     // Evenly over a second: sixteen that fall on four milliseconds or fewer are no chance.
     assert!(pauses.len() > 4, "{pauses:?}");
+}
+
+#[test]
+fn by_default_a_client_asks_for_the_packed_encoding() {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let link = opens(&mut client).unwrap();
+    client.opened(link, at(0));
+    let [client_message::Body::Hello(hello)] = &sends(&mut client)[..] else {
+        panic!("no Hello");
+    };
+    assert_eq!(hello.encoding(), v1::Encoding::Packed);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct Options {
     pub name: String,
     /// Signed ticket, where the server demands one.
     pub ticket: String,
-    /// How blocks shall be encoded.
+    /// How blocks shall be encoded; by default packed, which is smaller.
     pub encoding: v1::Encoding,
     /// Watch without playing.
     pub is_spectator: bool,
@@ -57,7 +57,7 @@ impl Default for Options {
             room: String::new(),
             name: String::new(),
             ticket: String::new(),
-            encoding: v1::Encoding::default(),
+            encoding: v1::Encoding::Packed,
             is_spectator: false,
             seed: random_seed(),
         }
