@@ -21,3 +21,4 @@ pub use link::LinkId;
 pub use prediction::{Own, PredictionStats};
 pub use screen::Shown;
 pub use stats::{Percentiles, Recent};
+pub use tickwire_sync::input_buffer::MAX_INPUT_BYTES;

@@ -1,9 +1,10 @@
-//! A silent link, the newer one beside it, and what the server says to the older of the two; what a client says first, and when it asks for the clock.
+//! A silent link, the newer one beside it, and what the server says to the older of the two; what a client says first, when it
+//! asks for the clock, and how long its inputs may be.
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use prost::Message as _;
-use tickwire_client::{Action, Client, LinkId, Options, Phase};
+use tickwire_client::{Action, Client, LinkId, MAX_INPUT_BYTES, Options, Phase};
 use tickwire_game::GameSettings;
 use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_sync::Micros;
@@ -188,4 +189,21 @@ fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
         &sends(&mut client)[..],
         [client_message::Body::Ping(_)]
     ));
+}
+
+#[test]
+fn an_input_of_all_bytes_that_the_server_takes_is_sent() {
+    let (mut client, _) = in_the_room();
+    sends(&mut client);
+    client.input(&[1; MAX_INPUT_BYTES]);
+    let [client_message::Body::Inputs(inputs)] = &sends(&mut client)[..] else {
+        panic!("no input");
+    };
+    assert_eq!(inputs.payload.len(), MAX_INPUT_BYTES);
+}
+
+#[test]
+#[should_panic(expected = "an input of 65 bytes: the server takes at most 64")]
+fn an_input_that_the_server_would_not_take_is_a_mistake_of_the_game() {
+    in_the_room().0.input(&[1; MAX_INPUT_BYTES + 1]);
 }

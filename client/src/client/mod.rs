@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use tickwire_proto::v1::{self, client_message};
 use tickwire_sync::clock::{InputClock, ServerClock, TickClock};
+use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 use tickwire_sync::replica::{ReceivedEvent, Replica};
 use tickwire_sync::snapshot::HeaderState;
 use tickwire_sync::view_clock::ViewClock;
@@ -337,7 +338,16 @@ impl Client {
     }
 
     /// Makes the input for the tick that [`Self::due`] named, predicts it and sends it. Spectators pass nothing.
+    ///
+    /// # Panics
+    /// If `payload` is longer than [`MAX_INPUT_BYTES`]. That is a mistake of the game's encoding: the server takes no such input,
+    /// so what is predicted of it would never come true.
     pub fn input(&mut self, payload: &[u8]) {
+        assert!(
+            payload.len() <= MAX_INPUT_BYTES,
+            "an input of {} bytes: the server takes at most {MAX_INPUT_BYTES}",
+            payload.len()
+        );
         let tick = self.next_input;
         self.next_input = tick.next();
         self.seq = self.seq.wrapping_add(1);
