@@ -25,3 +25,38 @@ async fn a_shell_opens_links_plain_and_over_tls() {
     let tls = TestServer::start(&["--tls-self-signed"]);
     assert_eq!(opened("wss", &tls, true).await, Happened::Opened(LinkId(1)));
 }
+
+/// Why a link could not be opened.
+async fn refusal(scheme: &str, server: &TestServer) -> String {
+    match opened(scheme, server, false).await {
+        Happened::Closed(_, None, reason) => reason,
+        happened => panic!("{happened:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_the_wrong_url_is_told_which_may_be_right() {
+    let plain = TestServer::start(&[]);
+    let reason = refusal("wss", &plain).await;
+    assert!(
+        reason.ends_with("is the URL ws://, not wss://?"),
+        "{reason}"
+    );
+    let tls = TestServer::start(&["--tls-self-signed"]);
+    let reason = refusal("ws", &tls).await;
+    assert!(
+        reason.ends_with("is the URL wss://, not ws://?"),
+        "{reason}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_meets_a_self_signed_certificate_is_told_how_to_take_it() {
+    let tls = TestServer::start(&["--tls-self-signed"]);
+    let reason = refusal("wss", &tls).await;
+    assert!(
+        reason.starts_with("the server's certificate is not trusted")
+            && reason.contains("--insecure"),
+        "{reason}"
+    );
+}
