@@ -15,6 +15,7 @@ use crate::screen::Tracks;
 use crate::stats::Recent;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
+use tickwire_game::Rules;
 use tickwire_proto::v1::{self, client_message};
 use tickwire_sync::clock::{InputClock, ServerClock, TickClock};
 use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
@@ -170,9 +171,13 @@ struct Place {
     encoding: v1::Encoding,
 }
 
+/// Finds the movement rules of a room, as `tickwire_game::rules_for` does. See [`Client::with_rules`].
+type RulesFor = dyn Fn(&str, &[u8], u64) -> Option<Box<dyn Rules>> + Send + Sync;
+
 /// One session. See the module's head.
 pub struct Client {
     options: Options,
+    rules_for: Box<RulesFor>,
     phase: Phase,
     links: Vec<Link>,
     next_link: u32,
@@ -215,12 +220,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A session that has not begun; [`Self::poll`] starts it.
+    /// A session that has not begun; [`Self::poll`] starts it. It predicts the shipped games.
     #[must_use]
     pub fn new(options: Options, now: Micros) -> Self {
         Self {
             backoff: Backoff::new(options.seed),
             options,
+            rules_for: Box::new(tickwire_game::rules_for),
             phase: Phase::Connecting,
             links: Vec::new(),
             next_link: 0,
@@ -255,6 +261,20 @@ impl Client {
             newest_message: 0,
             applied_seq: 0,
         }
+    }
+
+    /// Predicts by other rules than the shipped games': for a game of one's own.
+    ///
+    /// With each `Welcome`, `rules_for` is given what it says of the room: the game's name, its map, and the hash of the server's
+    /// rules ([`tickwire_game::Game::rules_hash`]). `None` plays without prediction. That must be the answer where the hash is
+    /// not that of the rules at hand: other rules than the server's correct themselves with every snapshot.
+    #[must_use]
+    pub fn with_rules(
+        mut self,
+        rules_for: impl Fn(&str, &[u8], u64) -> Option<Box<dyn Rules>> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules_for = Box::new(rules_for);
+        self
     }
 
     /// Does what is due at `now`: connect, ask for the clock, give up a dead link. Call it at least every 100 ms; then carry out [`Self::next_action`].
