@@ -132,7 +132,7 @@ impl Bot {
         };
         let mut bot = Self {
             pilot: Pilot::new(session, mind(behaviour, seed), Micros(0)),
-            shell: Shell::new(target, emulation),
+            shell: Shell::with_emulation(target, emulation),
             random: fastrand::Rng::with_seed(seed),
             start: Instant::now(),
             unacked: VecDeque::new(),

@@ -2,7 +2,8 @@
 //!
 //! [`Client`] holds one session: it says when to connect, joins and resumes, keeps the replica, the clocks, what the screen
 //! shows and the prediction of the player's own entity. It does no IO and reads no clock, so a test or a simulator can run it
-//! as fast as it likes. Its two shells bring sockets and time: `native` (tokio, for bots) and `wasm` (browsers).
+//! as fast as it likes. Its two shells bring sockets and time: `native` (tokio) and `wasm` (browsers). `examples/join.rs` is a
+//! whole native client.
 
 mod backoff;
 mod client;
@@ -21,3 +22,4 @@ pub use link::LinkId;
 pub use prediction::{Own, PredictionStats};
 pub use screen::Shown;
 pub use stats::{Percentiles, Recent};
+pub use tickwire_sync::input_buffer::MAX_INPUT_BYTES;

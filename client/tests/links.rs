@@ -1,9 +1,10 @@
-//! A silent link, the newer one beside it, and what the server says to the older of the two; and when the clock is asked for.
+//! A silent link, the newer one beside it, and what the server says to the older of the two; what a client says first, when it
+//! asks for the clock, and how long its inputs may be.
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use prost::Message as _;
-use tickwire_client::{Action, Client, LinkId, Options, Phase};
+use tickwire_client::{Action, Client, LinkId, MAX_INPUT_BYTES, Options, Phase};
 use tickwire_game::GameSettings;
 use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_sync::Micros;
@@ -48,7 +49,11 @@ fn opens(client: &mut Client) -> Option<LinkId> {
 
 /// In the room since second 0.
 fn in_the_room() -> (Client, LinkId) {
-    let mut client = Client::new(Options::default(), at(0));
+    let options = Options {
+        seed: 1,
+        ..Options::default()
+    };
+    let mut client = Client::new(options, at(0));
     client.poll(at(0));
     let link = opens(&mut client).unwrap();
     client.opened(link, at(0));
@@ -119,6 +124,41 @@ fn sends(client: &mut Client) -> Vec<client_message::Body> {
     sent.collect()
 }
 
+/// The pause of a client with default options between its first attempt, which fails, and its next.
+fn first_pause() -> Micros {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let link = opens(&mut client).unwrap();
+    client.closed(link, None, "refused", at(0));
+    let mut now = at(0);
+    while opens(&mut client).is_none() {
+        now = now.plus(Micros(1_000));
+        client.poll(now);
+    }
+    now
+}
+
+#[test]
+fn clients_that_lose_their_server_together_do_not_come_back_together() {
+    let mut pauses: Vec<Micros> = (0..16).map(|_| first_pause()).collect();
+    pauses.sort_unstable();
+    pauses.dedup();
+    // Evenly over a second: sixteen that fall on four milliseconds or fewer are no chance.
+    assert!(pauses.len() > 4, "{pauses:?}");
+}
+
+#[test]
+fn by_default_a_client_asks_for_the_packed_encoding() {
+    let mut client = Client::new(Options::default(), at(0));
+    client.poll(at(0));
+    let link = opens(&mut client).unwrap();
+    client.opened(link, at(0));
+    let [client_message::Body::Hello(hello)] = &sends(&mut client)[..] else {
+        panic!("no Hello");
+    };
+    assert_eq!(hello.encoding(), v1::Encoding::Packed);
+}
+
 #[test]
 fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
     let (mut client, _) = in_the_room();
@@ -149,4 +189,21 @@ fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
         &sends(&mut client)[..],
         [client_message::Body::Ping(_)]
     ));
+}
+
+#[test]
+fn an_input_of_all_bytes_that_the_server_takes_is_sent() {
+    let (mut client, _) = in_the_room();
+    sends(&mut client);
+    client.input(&[1; MAX_INPUT_BYTES]);
+    let [client_message::Body::Inputs(inputs)] = &sends(&mut client)[..] else {
+        panic!("no input");
+    };
+    assert_eq!(inputs.payload.len(), MAX_INPUT_BYTES);
+}
+
+#[test]
+#[should_panic(expected = "an input of 65 bytes: the server takes at most 64")]
+fn an_input_that_the_server_would_not_take_is_a_mistake_of_the_game() {
+    in_the_room().0.input(&[1; MAX_INPUT_BYTES + 1]);
 }

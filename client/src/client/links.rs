@@ -242,6 +242,14 @@ mod tests {
         v1::ServerMessage { body }.encode_to_vec()
     }
 
+    fn seeded() -> Client {
+        let options = Options {
+            seed: 1,
+            ..Options::default()
+        };
+        Client::new(options, Micros(0))
+    }
+
     fn opened_link(client: &mut Client) -> LinkId {
         while let Some(action) = client.next_action() {
             if let Action::Open(link) = action {
@@ -253,7 +261,7 @@ mod tests {
 
     /// A client that plays since time 0.
     fn joined() -> (Client, LinkId) {
-        let mut client = Client::new(Options::default(), Micros(0));
+        let mut client = seeded();
         client.poll(Micros(0));
         let link = opened_link(&mut client);
         client.opened(link, Micros(0));
@@ -346,7 +354,7 @@ mod tests {
 
     #[test]
     fn why_there_is_no_way_in_is_known_until_there_is_one() {
-        let mut client = Client::new(Options::default(), Micros(0));
+        let mut client = seeded();
         client.poll(Micros(0));
         let link = opened_link(&mut client);
         assert_eq!(client.trouble(), "");

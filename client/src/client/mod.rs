@@ -14,8 +14,11 @@ use crate::prediction::Prediction;
 use crate::screen::Tracks;
 use crate::stats::Recent;
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
+use tickwire_game::Rules;
 use tickwire_proto::v1::{self, client_message};
 use tickwire_sync::clock::{InputClock, ServerClock, TickClock};
+use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 use tickwire_sync::replica::{ReceivedEvent, Replica};
 use tickwire_sync::snapshot::HeaderState;
 use tickwire_sync::view_clock::ViewClock;
@@ -34,7 +37,7 @@ const POLL_INTERVAL: Micros = Micros::from_millis(100);
 const MAX_BURST: u32 = 8;
 
 /// How a session is to be.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Room name; empty: the URL's, or the server's default.
     pub room: String,
@@ -42,12 +45,30 @@ pub struct Options {
     pub name: String,
     /// Signed ticket, where the server demands one.
     pub ticket: String,
-    /// How blocks shall be encoded.
+    /// How blocks shall be encoded; by default packed, which is smaller.
     pub encoding: v1::Encoding,
     /// Watch without playing.
     pub is_spectator: bool,
-    /// Seed of the reconnection jitter.
+    /// Seed of the reconnection jitter. By default a random one: clients of the same seed would all come back at once. Simulators set it.
     pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            room: String::new(),
+            name: String::new(),
+            ticket: String::new(),
+            encoding: v1::Encoding::Packed,
+            is_spectator: false,
+            seed: random_seed(),
+        }
+    }
+}
+
+/// std has no generator, but keys its hashers at random.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// Where a session stands.
@@ -150,9 +171,13 @@ struct Place {
     encoding: v1::Encoding,
 }
 
+/// Finds the movement rules of a room, as `tickwire_game::rules_for` does. See [`Client::with_rules`].
+type RulesFor = dyn Fn(&str, &[u8], u64) -> Option<Box<dyn Rules>> + Send + Sync;
+
 /// One session. See the module's head.
 pub struct Client {
     options: Options,
+    rules_for: Box<RulesFor>,
     phase: Phase,
     links: Vec<Link>,
     next_link: u32,
@@ -195,12 +220,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A session that has not begun; [`Self::poll`] starts it.
+    /// A session that has not begun; [`Self::poll`] starts it. It predicts the shipped games.
     #[must_use]
     pub fn new(options: Options, now: Micros) -> Self {
         Self {
             backoff: Backoff::new(options.seed),
             options,
+            rules_for: Box::new(tickwire_game::rules_for),
             phase: Phase::Connecting,
             links: Vec::new(),
             next_link: 0,
@@ -235,6 +261,20 @@ impl Client {
             newest_message: 0,
             applied_seq: 0,
         }
+    }
+
+    /// Predicts by other rules than the shipped games': for a game of one's own.
+    ///
+    /// With each `Welcome`, `rules_for` is given what it says of the room: the game's name, its map, and the hash of the server's
+    /// rules ([`tickwire_game::Game::rules_hash`]). `None` plays without prediction. That must be the answer where the hash is
+    /// not that of the rules at hand: other rules than the server's correct themselves with every snapshot.
+    #[must_use]
+    pub fn with_rules(
+        mut self,
+        rules_for: impl Fn(&str, &[u8], u64) -> Option<Box<dyn Rules>> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules_for = Box::new(rules_for);
+        self
     }
 
     /// Does what is due at `now`: connect, ask for the clock, give up a dead link. Call it at least every 100 ms; then carry out [`Self::next_action`].
@@ -318,7 +358,16 @@ impl Client {
     }
 
     /// Makes the input for the tick that [`Self::due`] named, predicts it and sends it. Spectators pass nothing.
+    ///
+    /// # Panics
+    /// If `payload` is longer than [`MAX_INPUT_BYTES`]. That is a mistake of the game's encoding: the server takes no such input,
+    /// so what is predicted of it would never come true.
     pub fn input(&mut self, payload: &[u8]) {
+        assert!(
+            payload.len() <= MAX_INPUT_BYTES,
+            "an input of {} bytes: the server takes at most {MAX_INPUT_BYTES}",
+            payload.len()
+        );
         let tick = self.next_input;
         self.next_input = tick.next();
         self.seq = self.seq.wrapping_add(1);

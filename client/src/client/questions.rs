@@ -139,7 +139,7 @@ impl Client {
         Some((newest.id, lanes))
     }
 
-    /// Whether this build's rules are the server's, so that the own entity is predicted. `false` before the first `Welcome`.
+    /// Whether there are rules, the server's, so that the own entity is predicted. `false` before the first `Welcome`.
     #[must_use]
     pub fn is_predicting(&self) -> bool {
         self.prediction.has_rules()

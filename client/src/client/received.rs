@@ -99,7 +99,7 @@ impl Client {
         self.server_clock.sample(since, now, welcome.clock_us);
         let round_trip = now.since(since);
         self.start_clocks(ticks, round_trip, now);
-        let rules = tickwire_game::rules_for(&welcome.game, &welcome.map, welcome.rules_hash);
+        let rules = (self.rules_for)(&welcome.game, &welcome.map, welcome.rules_hash);
         self.prediction.set_rules(rules, welcome.tick_rate);
         self.replica = Some(Replica::new(Arc::new(schema)));
         self.tracks.clear();

@@ -12,7 +12,7 @@ use tickwire_sync::Micros;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// What is emulated.
+/// What is emulated; by default nothing.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Emulation {
     /// The path, each way.

@@ -17,6 +17,7 @@ use tokio_rustls::rustls::{
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
@@ -37,9 +38,32 @@ pub enum ShellError {
     /// TLS cannot be set up.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] TlsError),
+    /// The server does not speak TLS.
+    #[error("the server does not answer in TLS ({0}): is the URL ws://, not wss://?")]
+    NoTls(TlsError),
+    /// The certificate.
+    #[error(
+        "the server's certificate is not trusted ({0}): for a development server, take any certificate \
+         (`insecure` of `Target::new`, `--insecure` of tickwire-bot)"
+    )]
+    Certificate(TlsError),
+    /// The server does not speak HTTP.
+    #[error("the server does not answer in HTTP ({0}): is the URL wss://, not ws://?")]
+    NoHttp(Box<WebSocketError>),
     /// The handshake.
     #[error("the server does not let us in: {0}")]
-    Handshake(#[from] Box<WebSocketError>),
+    Handshake(Box<WebSocketError>),
+}
+
+impl From<WebSocketError> for ShellError {
+    fn from(error: WebSocketError) -> Self {
+        match error {
+            WebSocketError::Protocol(ProtocolError::HttparseError(_)) => {
+                Self::NoHttp(Box::new(error))
+            }
+            _ => Self::Handshake(Box::new(error)),
+        }
+    }
 }
 
 /// Where to connect to.
@@ -101,22 +125,27 @@ pub(super) async fn connect(
     if let Some(config) = &target.tls {
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| ShellError::Url(target.host.clone()))?;
-        io = Box::new(
-            TlsConnector::from(Arc::clone(config))
-                .connect(name, io)
-                .await?,
-        );
+        let connecting = TlsConnector::from(Arc::clone(config)).connect(name, io);
+        io = Box::new(connecting.await.map_err(tls_failure)?);
     }
-    let mut request = target.uri.clone().into_client_request().map_err(Box::new)?;
+    let mut request = target.uri.clone().into_client_request()?;
     request.headers_mut().insert(
         "sec-websocket-protocol",
         HeaderValue::from_static(tickwire_proto::SUBPROTOCOL),
     );
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
-    let (stream, _) = tokio_tungstenite::client_async_with_config(request, io, Some(config))
-        .await
-        .map_err(Box::new)?;
+    let (stream, _) =
+        tokio_tungstenite::client_async_with_config(request, io, Some(config)).await?;
     Ok(stream)
+}
+
+/// What went wrong under TLS: tokio-rustls puts it into an IO error.
+fn tls_failure(error: std::io::Error) -> ShellError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(tls @ TlsError::InvalidCertificate(_)) => ShellError::Certificate(tls.clone()),
+        Some(tls @ TlsError::InvalidMessage(_)) => ShellError::NoTls(tls.clone()),
+        _ => error.into(),
+    }
 }
 
 /// A slow reader's system must not read for it, or the server would never notice.

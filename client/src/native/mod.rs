@@ -59,11 +59,17 @@ struct Socket {
 }
 
 impl Shell {
-    /// A shell without sockets. Must be made inside of a tokio runtime.
+    /// A shell without sockets. Must be made inside of a tokio runtime. Shells of one process can share their target.
     #[must_use]
-    pub fn new(target: Arc<Target>, emulation: Emulation) -> Self {
+    pub fn new(target: impl Into<Arc<Target>>) -> Self {
+        Self::with_emulation(target, Emulation::default())
+    }
+
+    /// The same for bots and tests, on lines that are worse than the true one.
+    #[must_use]
+    pub fn with_emulation(target: impl Into<Arc<Target>>, emulation: Emulation) -> Self {
         Self {
-            target,
+            target: target.into(),
             emulation,
             opening: Vec::new(),
             sockets: Vec::new(),

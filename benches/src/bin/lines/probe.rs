@@ -51,9 +51,13 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
                 read_rate: None,
                 seed: 1,
             };
-            Probe::new(options, Shell::new(target, emulation), zero.parse()?)
-                .play(until)
-                .await
+            Probe::new(
+                options,
+                Shell::with_emulation(target, emulation),
+                zero.parse()?,
+            )
+            .play(until)
+            .await
         })
 }
 
