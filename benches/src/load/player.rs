@@ -7,6 +7,7 @@ use prost::encoding::decode_varint;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 use tickwire_proto::v1::{self, client_message::Body};
 
 const TICK_US: f64 = 1e6 / 60.0;
@@ -23,8 +24,8 @@ pub struct Player {
     pub snapshot_bytes: u64,
     /// Inputs sent.
     pub inputs: u64,
-    /// When the newest came, in microseconds since the players began.
-    newest_us: Option<f64>,
+    /// When the newest came.
+    pub newest: Option<Instant>,
     /// Whether the connection has ended.
     pub is_gone: bool,
     tick: u32,
@@ -42,10 +43,7 @@ pub struct Player {
 /// What came.
 pub enum Heard {
     /// A snapshot.
-    Snapshot {
-        /// How long after the one before, in microseconds; none before: it is the first.
-        gap_us: Option<f64>,
-    },
+    Snapshot,
     /// Something else.
     Other,
 }
@@ -91,14 +89,12 @@ impl Player {
                 None
             }
         };
-        let stream = Stream::new(socket, tls)?;
-        stream.ask_for_stamps()?;
         Ok(Self {
-            stream,
+            stream: Stream::new(socket, tls)?,
             snapshots: 0,
             snapshot_bytes: 0,
             inputs: 0,
-            newest_us: None,
+            newest: None,
             is_gone: false,
             tick: 0,
             tick_arrived: 0,
@@ -110,11 +106,11 @@ impl Player {
         })
     }
 
-    /// Reads until nothing is left, and tells what came. `now` is in microseconds since the players began.
+    /// Reads until nothing is left, and tells what came. `since_began` is the time of now in microseconds.
     pub fn read(
         &mut self,
         buffers: &mut (Vec<u8>, Vec<u8>),
-        now: f64,
+        since_began: f64,
         mut heard: impl FnMut(&mut Self, Heard),
     ) {
         loop {
@@ -122,19 +118,19 @@ impl Player {
             let read = self.stream.socket.read(&mut buffers.0);
             let was_all = !matches!(read, Ok(read) if read == room);
             let read = read.map(|read| &mut buffers.0[..read]);
-            self.take_read(read, &mut buffers.1, now, &mut heard);
+            self.take_read(read, &mut buffers.1, since_began, &mut heard);
             if was_all {
                 return;
             }
         }
     }
 
-    /// Takes what a read of the socket gave, which came at `arrived`, and tells what it was.
+    /// Takes what a read of the socket gave, and tells what came.
     pub fn take_read(
         &mut self,
         read: io::Result<&mut [u8]>,
         plain: &mut Vec<u8>,
-        arrived: f64,
+        since_began: f64,
         heard: &mut impl FnMut(&mut Self, Heard),
     ) {
         let Ok(bytes) = self.stream.open(read, plain) else {
@@ -142,12 +138,12 @@ impl Player {
             return;
         };
         if self.rest.is_empty() {
-            let used = self.take_frames(bytes, arrived, heard);
+            let used = self.take_frames(bytes, since_began, heard);
             self.rest.extend_from_slice(&bytes[used..]);
         } else {
             let mut whole = std::mem::take(&mut self.rest);
             whole.extend_from_slice(bytes);
-            let used = self.take_frames(&whole, arrived, heard);
+            let used = self.take_frames(&whole, since_began, heard);
             whole.drain(..used);
             self.rest = whole;
         }
@@ -156,7 +152,7 @@ impl Player {
     fn take_frames(
         &mut self,
         bytes: &[u8],
-        arrived: f64,
+        since_began: f64,
         heard: &mut impl FnMut(&mut Self, Heard),
     ) -> usize {
         let mut used = 0;
@@ -164,7 +160,7 @@ impl Player {
             used += length;
             match opcode {
                 2 => {
-                    let what = self.take(payload, arrived);
+                    let what = self.take(payload, since_began);
                     heard(self, what);
                 }
                 9 => {
@@ -180,7 +176,7 @@ impl Player {
         used
     }
 
-    fn take(&mut self, payload: &[u8], arrived: f64) -> Heard {
+    fn take(&mut self, payload: &[u8], since_began: f64) -> Heard {
         // ServerMessage.snapshot is field 1; its tick, where it is told, comes first.
         let [0x0a, rest @ ..] = payload else {
             return Heard::Other;
@@ -191,20 +187,19 @@ impl Player {
             [0x08, tick @ ..] => decode_varint(&mut { tick }).unwrap_or_default() as u32,
             _ => self.tick + 1,
         };
-        self.tick_arrived = arrived as u32;
-        self.zero_us = self.zero_us.min(arrived - f64::from(self.tick) * TICK_US);
+        self.tick_arrived = since_began as u32;
+        self.zero_us = self
+            .zero_us
+            .min(since_began - f64::from(self.tick) * TICK_US);
         self.snapshots += 1;
         self.snapshot_bytes += payload.len() as u64;
-        let before = self.newest_us.replace(arrived);
-        Heard::Snapshot {
-            gap_us: before.map(|before| arrived - before),
-        }
+        Heard::Snapshot
     }
 
     /// Adds to `wire` what is to be sent as the input of this tick; nothing before the first snapshot, or after the end.
     /// Then [`Player::took`] must hear what became of it.
     pub fn put_input(&mut self, since_began: f64, wire: &mut Vec<u8>) {
-        if self.newest_us.is_none() || self.is_gone {
+        if self.newest.is_none() || self.is_gone {
             return;
         }
         self.seq += 1;

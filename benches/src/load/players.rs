@@ -1,27 +1,24 @@
-//! All players of a case, in one thread: sends each player's input once a tick (spread over the tick, as players in the world
-//! are), reads what has come for each twice a tick, and counts. When it came says the kernel's stamp, to the microsecond.
-//!
-//! Nobody asks which sockets are ready: over loopback such a question is paid for by whoever sends, in the kernel and on its core,
-//! which no server does for players on other machines.
+//! All players of a case, in one thread: reads what comes, sends each player's input once a tick (spread over the tick, as
+//! players in the world are), and counts.
 
 use super::player::{Heard, Player};
 use hdrhistogram::Histogram;
+use mio::{Events, Interest, Poll, Token};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tickwire_batch::{Batch, MOST, Send};
 
 /// Inputs go out in this many portions a tick.
 const SLICES: u32 = 16;
-/// Each player is read so often a tick. With two, who finds two snapshots in one read, and so has one stamp for both, had a gap of more than a tick and
-/// a half before them in any case.
-const READS: u32 = 2;
 
 /// See the module's head.
 pub struct Players {
+    poll: Poll,
+    events: Events,
     players: Vec<Player>,
     /// So that the players cost less than whom they measure.
     batch: Batch,
@@ -30,8 +27,6 @@ pub struct Players {
     wire: Vec<u8>,
     parts: Vec<(usize, Range<usize>)>,
     began: Instant,
-    /// The same moment by the clock of the stamps, since 1970.
-    began_stamp: Duration,
     slice: u32,
     /// From one snapshot to the player's next, in microseconds.
     gaps: Histogram<u32>,
@@ -58,19 +53,18 @@ impl Players {
     /// Nobody yet.
     ///
     /// # Errors
-    /// If the system has no io_uring.
+    /// If the system has no poll, or no io_uring.
     pub fn new() -> io::Result<Self> {
         let no_batch = || io::Error::other("the players need io_uring, which this system forbids");
         Ok(Self {
             batch: Batch::new().ok_or_else(no_batch)?,
             wire: Vec::new(),
             parts: Vec::with_capacity(MOST),
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
             players: Vec::new(),
             buffers: (vec![0; 64 * 1024], Vec::new()),
             began: Instant::now(),
-            began_stamp: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
             slice: 0,
             gaps: gaps(),
         })
@@ -101,11 +95,23 @@ impl Players {
     ) -> io::Result<()> {
         for _ in 0..count {
             let index = self.players.len();
-            self.players
-                .push(Player::connect(address, &room(index), tls)?);
+            let player = Player::connect(address, &room(index), tls)?;
+            self.add(player)?;
             // The others play on meanwhile.
             self.run_until(Instant::now() + Duration::from_micros(500));
         }
+        Ok(())
+    }
+
+    /// Takes over a player who has said Hello.
+    ///
+    /// # Errors
+    /// If its socket can't be watched.
+    pub fn add(&mut self, mut player: Player) -> io::Result<()> {
+        let token = Token(self.players.len());
+        let registry = self.poll.registry();
+        registry.register(&mut player.stream.socket, token, Interest::READABLE)?;
+        self.players.push(player);
         Ok(())
     }
 
@@ -155,18 +161,19 @@ impl Players {
                 return;
             }
             let due = self.began + slice_time * self.slice;
-            if now < due {
-                std::thread::sleep(due.min(end).saturating_duration_since(now));
+            if now >= due {
+                self.send_slice();
+                // Who is late by more than a tick has missed it, as a player whose machine stalls.
+                let late = now.duration_since(due).as_nanos() / slice_time.as_nanos();
+                if late > u128::from(SLICES) {
+                    self.slice += late as u32 / SLICES * SLICES;
+                }
+                self.read();
                 continue;
             }
-            self.send_slice();
-            self.read_slice();
-            self.slice += 1;
-            // Who is late by more than a tick has missed it, as a player whose machine stalls.
-            let late = now.duration_since(due).as_nanos() / slice_time.as_nanos();
-            if late > u128::from(SLICES) {
-                self.slice += late as u32 / SLICES * SLICES;
-            }
+            // What arrives within a slice is read together: a player's screen would not show it sooner.
+            std::thread::sleep(due.min(end).saturating_duration_since(now));
+            self.read();
         }
     }
 
@@ -184,6 +191,7 @@ impl Players {
             }
         }
         self.send_parts();
+        self.slice += 1;
     }
 
     fn send_parts(&mut self) {
@@ -199,42 +207,48 @@ impl Players {
         self.wire.clear();
     }
 
-    /// Reads those whose turn it is.
-    fn read_slice(&mut self) {
-        let period = SLICES / READS;
-        let first = (self.slice % period) as usize;
-        let indices: Vec<usize> = (first..self.players.len())
-            .step_by(period as usize)
-            .collect();
-        for group in indices.chunks(MOST) {
-            let sockets = group
-                .iter()
-                .map(|index| self.players[*index].stream.socket.as_fd());
-            self.batch.receive(sockets);
-            for (place, index) in group.iter().enumerate() {
-                self.take_received(place, *index);
-            }
-        }
-    }
-
-    fn take_received(&mut self, place: usize, index: usize) {
-        let now = self.since_began();
-        let received = self.batch.received(place);
-        let arrived = match received.stamp {
-            Some(stamp) => (stamp.as_nanos() as f64 - self.began_stamp.as_nanos() as f64) / 1e3,
-            None => now,
-        };
-        let gaps = &mut self.gaps;
-        let mut heard = |_: &mut Player, heard: Heard| {
-            if let Heard::Snapshot { gap_us: Some(gap) } = heard {
-                gaps.saturating_record((gap as u64).max(1));
+    fn read(&mut self) {
+        let Self {
+            poll,
+            events,
+            players,
+            batch,
+            buffers,
+            began,
+            gaps,
+            ..
+        } = self;
+        let mut heard = |player: &mut Player, heard: Heard| {
+            if matches!(heard, Heard::Snapshot) {
+                let now = Instant::now();
+                if let Some(before) = player.newest.replace(now) {
+                    let gap = now.duration_since(before).as_micros() as u64;
+                    gaps.saturating_record(gap.max(1));
+                }
             }
         };
-        let player = &mut self.players[index];
-        let is_full = received.is_full;
-        player.take_read(received.bytes, &mut self.buffers.1, arrived, &mut heard);
-        if is_full {
-            player.read(&mut self.buffers, now, &mut heard);
+        loop {
+            // An interrupted wait is an empty one.
+            let _ = poll.poll(events, Some(Duration::ZERO));
+            let ready: Vec<usize> = events.iter().map(|event| event.token().0).collect();
+            for group in ready.chunks(MOST) {
+                let sockets = group
+                    .iter()
+                    .map(|index| players[*index].stream.socket.as_fd());
+                batch.receive(sockets);
+                let since_began = began.elapsed().as_nanos() as f64 / 1e3;
+                for (place, index) in group.iter().enumerate() {
+                    let (player, received) = (&mut players[*index], batch.received(place));
+                    let is_full = received.is_full;
+                    player.take_read(received.bytes, &mut buffers.1, since_began, &mut heard);
+                    if is_full {
+                        player.read(buffers, since_began, &mut heard);
+                    }
+                }
+            }
+            if ready.len() < 1024 {
+                return;
+            }
         }
     }
 

@@ -70,7 +70,7 @@ pub fn run(size: WorldSize, tls: Option<Arc<rustls::ClientConfig>>) -> io::Resul
             for (mut player, connected) in std::mem::take(&mut waiting) {
                 let mut has_one = false;
                 player.read(&mut buffers, 0.0, |_, heard| {
-                    has_one |= matches!(heard, Heard::Snapshot { .. });
+                    has_one |= matches!(heard, Heard::Snapshot);
                 });
                 if has_one {
                     waits.push(connected.elapsed());

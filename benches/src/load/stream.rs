@@ -1,9 +1,8 @@
 //! A non-blocking stream of bytes, plain or under TLS, for both ends of the bench.
 
-use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
+use mio::net::TcpStream;
 use rustls::Connection as Tls;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
 
 /// See the module's head.
 pub struct Stream {
@@ -19,11 +18,11 @@ impl Stream {
     ///
     /// # Errors
     /// If the socket is broken.
-    pub fn new(socket: TcpStream, tls: Option<Tls>) -> io::Result<Self> {
+    pub fn new(socket: std::net::TcpStream, tls: Option<Tls>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         Ok(Self {
-            socket,
+            socket: TcpStream::from_std(socket),
             tls: tls.map(Box::new),
             unsent: Vec::new(),
         })
@@ -123,14 +122,6 @@ impl Stream {
         };
         self.unsent.extend_from_slice(&wire[written..]);
         Ok(())
-    }
-
-    /// Has the kernel stamp what comes, by the wall's clock.
-    ///
-    /// # Errors
-    /// If it won't.
-    pub fn ask_for_stamps(&self) -> io::Result<()> {
-        setsockopt(&self.socket, ReceiveTimestampns, &true).map_err(io::Error::from)
     }
 
     fn flush(&mut self) -> io::Result<bool> {
