@@ -338,9 +338,9 @@ impl Measured {
         }
     }
 
-    /// Whether it reads and was shown next to nothing, for long enough to tell.
+    /// Whether it reads and was shown nothing after the first moment, for long enough to tell at any tick rate.
     pub fn is_frozen(&self) -> bool {
-        self.behaviour.keeps_reading() && self.seconds > 3.0 && self.rate() < 1.0
+        self.behaviour.keeps_reading() && self.seconds > 5.0 && self.counted_snapshots == 0
     }
 
     /// Whether the bot was in the room at all.

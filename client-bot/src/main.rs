@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Ok(report) => {
             let (connected, bots) = (report.connected, report.bots);
             say(format_args!(
-                "{connected} of {bots} connected, {} of them frozen (less than a snapshot a second), {} mismatches, {} protocol errors",
+                "{connected} of {bots} connected, {} of them frozen (no snapshot after the first), {} mismatches, {} protocol errors",
                 report.frozen, report.view_mismatches, report.protocol_errors
             ));
             ExitCode::FAILURE

@@ -177,7 +177,7 @@ pub struct Report {
     pub forge_view_ms: f64,
     /// Seed of everything random.
     pub seed: u64,
-    /// Bots that read, and were in the room for some seconds with less than a snapshot a second.
+    /// Bots that read, and in more than five seconds were shown nothing after their first snapshot.
     pub frozen: u64,
     /// Each bot.
     pub per_bot: Vec<BotReport>,

@@ -6,17 +6,21 @@
 //! ```
 
 use std::time::{Duration, Instant};
-use tickwire_client::native::{Happened, Shell, ShellError, Target};
+use tickwire_client::native::{Happened, Shell, Target};
 use tickwire_client::{Client, Incoming, Options, Phase};
 use tickwire_game::arena::{ArenaInput, kind};
 use tickwire_sync::Micros;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), ShellError> {
+async fn main() {
     let url = std::env::args().nth(1);
     let url = url.as_deref().unwrap_or("ws://127.0.0.1:7777/ws");
     // `true` takes the certificate of a development server.
-    let mut shell = Shell::new(Target::new(url, false)?);
+    let target = match Target::new(url, false) {
+        Ok(target) => target,
+        Err(error) => return eprintln!("{error}"),
+    };
+    let mut shell = Shell::new(target);
     let options = Options {
         room: "main".to_owned(),
         name: "Ada".to_owned(),
@@ -91,5 +95,4 @@ async fn main() -> Result<(), ShellError> {
     if let Phase::Closed { code, reason } = client.phase() {
         println!("closed with {code}: {reason}");
     }
-    Ok(())
 }

@@ -16,6 +16,8 @@ pub use game::{Game, GameSettings, Identity, Refusal};
 pub use glam;
 pub use messages::{Messages, Recipient};
 pub use rules::{RuleInput, Rules, hash_of_sources};
+/// The keys that [`entity::id`] takes, likewise.
+pub use slotmap;
 pub use step::{PlayerTurn, Shot, ShotOutcome, Shots, Step, Turns};
 
 /// Makes a room of a shipped game.

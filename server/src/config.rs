@@ -96,6 +96,9 @@ pub struct Cluster {
     pub node_name: Option<String>,
 }
 
+/// What `--game` is if nobody says.
+pub const DEFAULT_GAME: &str = "arena";
+
 /// Everything that can be set, in range and ready for use.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -197,7 +200,7 @@ impl TryFrom<Options> for Config {
         let config = Self {
             listen: address("listen", options.listen, "127.0.0.1:7777")?,
             ops_listen: address("ops-listen", options.ops_listen, "127.0.0.1:9777")?,
-            game: options.game.unwrap_or_else(|| "arena".to_owned()),
+            game: options.game.unwrap_or_else(|| DEFAULT_GAME.to_owned()),
             tick_rate: within("tick-rate", options.tick_rate.unwrap_or(60), 1, 240)?,
             npcs: within("npcs", options.npcs.unwrap_or(8), 0, 10_000)?,
             max_rooms: within("max-rooms", options.max_rooms.unwrap_or(1000), 1, 1_000_000)?,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::config::{Config, ConfigError, LogFormat};
+use crate::config::{Config, ConfigError, DEFAULT_GAME, LogFormat};
 use crate::lobby::NewGame;
 use tickwire_game::{Game, GameSettings};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -32,7 +32,10 @@ const LOG_LINES: usize = 8192;
 /// }
 /// ```
 pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> ExitCode {
-    main_of(|_| Ok(Arc::new(new_game)))
+    main_of(|config| match config.game.as_str() {
+        DEFAULT_GAME => Ok(Arc::new(new_game)),
+        _ => Err("--game chooses among games that ship; this plays its own".to_owned()),
+    })
 }
 
 /// The same with a game that the configuration chooses, or a sentence that says why there is none.
@@ -99,10 +102,11 @@ fn log_to_stderr(format: LogFormat) -> WorkerGuard {
         .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+    // Whoever has set up a log before keeps it.
+    let _ = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
     // What a game or a connection does wrong ends it alone, so its panic must not wait for the log's reader either.
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();

@@ -60,7 +60,7 @@ pub fn check(secret: &TicketSecret, token: &str, room: &str) -> Result<Ticket, T
         ErrorKind::ImmatureSignature => TicketError::Early,
         _ => {
             // For whoever connects a login service: a player can't do anything about it.
-            tracing::info!("a ticket was refused: {error}");
+            tracing::debug!("a ticket was refused: {error}");
             TicketError::Invalid
         }
     })?;

@@ -372,7 +372,7 @@ impl Client {
         self.next_input = tick.next();
         self.seq = self.seq.wrapping_add(1);
         self.counters.inputs += 1;
-        if !payload.is_empty() {
+        if !self.is_spectator() {
             self.prediction.input(tick, payload);
         }
         let (received, at) = self.newest_snapshot;

@@ -139,7 +139,7 @@ impl Client {
         Some((newest.id, lanes))
     }
 
-    /// Whether there are rules, the server's, so that the own entity is predicted. `false` before the first `Welcome`.
+    /// Whether the own entity is predicted: by the server's rules, which this client has. `false` before the first `Welcome`.
     #[must_use]
     pub fn is_predicting(&self) -> bool {
         self.prediction.has_rules()

@@ -4,8 +4,7 @@ use super::session::WasmClient;
 use std::collections::VecDeque;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// News that wait for a page that does not ask; beyond that the oldest are forgotten. One that asks after every message
-/// misses nothing.
+/// Events that wait for a page that does not ask, or that came all at once after a gap; beyond that the oldest are forgotten.
 const CAPACITY: usize = 1_024;
 
 /// What sort of news.
@@ -50,18 +49,30 @@ impl News {
 
 /// News that the page has not seen yet.
 #[derive(Debug, Default)]
-pub(super) struct NewsQueue(VecDeque<News>);
+pub(super) struct NewsQueue {
+    news: VecDeque<News>,
+    /// How many of them are events.
+    events: usize,
+}
 
 impl NewsQueue {
     pub fn push(&mut self, news: News) {
-        if self.0.len() == CAPACITY {
-            self.0.pop_front();
+        if news.kind == NewsKind::Event {
+            if self.events == CAPACITY
+                && let Some(oldest) = (self.news.iter()).position(|one| one.kind == NewsKind::Event)
+            {
+                self.news.remove(oldest);
+                self.events -= 1;
+            }
+            self.events += 1;
         }
-        self.0.push_back(news);
+        self.news.push_back(news);
     }
 
     fn next(&mut self) -> News {
-        self.0.pop_front().unwrap_or(News::NONE)
+        let next = self.news.pop_front().unwrap_or(News::NONE);
+        self.events -= usize::from(next.kind == NewsKind::Event);
+        next
     }
 }
 

@@ -12,23 +12,26 @@ use std::sync::Arc;
 use tickwire_sync::{KindId, ViewTick};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Texts that have numbers; beyond that all of them are forgotten and numbered anew with the next frame, so that a game
-/// that writes new texts for ever does not fill the memory.
+/// Texts that have numbers; beyond that, and beyond twice as many as a frame shows, all of them are forgotten and numbered anew with
+/// the next frame, so that a game that writes new texts for ever does not fill the memory.
 const MAX_TEXTS: usize = 4_096;
 /// The number of a text that is not known: that of an entity which the newest snapshot does not have any more.
 const NO_TEXT: i32 = -1;
 
-/// The numbers of the texts that rows have. A number is never used again.
+/// The numbers of the texts that rows have.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     numbers: HashMap<Arc<str>, i32>,
     /// By number, from `first` on.
     texts: Vec<Arc<str>>,
     first: i32,
+    /// How often this frame has asked so far.
+    asked: usize,
 }
 
 impl Texts {
     fn number(&mut self, text: &Arc<str>) -> i32 {
+        self.asked += 1;
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
@@ -45,8 +48,12 @@ impl Texts {
 
     /// A new frame begins: nobody reads the lists of the last one any more.
     fn begin_frame(&mut self) {
-        if self.texts.len() >= MAX_TEXTS {
-            self.first += self.texts.len() as i32;
+        let shown = std::mem::take(&mut self.asked);
+        if self.texts.len() >= MAX_TEXTS.max(2 * shown) {
+            // After so many that it does not matter, numbers begin again.
+            self.first = (self.first.checked_add(self.texts.len() as i32))
+                .filter(|first| *first < i32::MAX / 2)
+                .unwrap_or(0);
             self.texts.clear();
             self.numbers.clear();
         }
@@ -100,6 +107,13 @@ impl WasmClient {
         list
     }
 
+    /// The first number that a text has now: where it changes, all older numbers are void.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn texts_from(&self) -> i32 {
+        self.texts.first
+    }
+
     /// The text with a number of [`Self::rows`]; empty if it is not known.
     #[must_use]
     pub fn text(&self, number: i32) -> String {
@@ -112,15 +126,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_texts_have_one_number_and_no_number_ever_means_another_text() {
+    fn equal_texts_have_one_number_and_a_frame_of_many_keeps_them() {
         let mut texts = Texts::default();
         let ada = texts.number(&Arc::from("Ada"));
         let bob = texts.number(&Arc::from("Bob"));
         assert_eq!((texts.number(&Arc::from("Ada")), ada != bob), (ada, true));
-        for index in 0..MAX_TEXTS {
-            texts.number(&Arc::from(index.to_string()));
+        let many: Vec<Arc<str>> = (0..2 * MAX_TEXTS)
+            .map(|index| Arc::from(index.to_string()))
+            .collect();
+        for _ in 0..3 {
+            texts.begin_frame();
+            many.iter().for_each(|text| {
+                texts.number(text);
+            });
+            assert_eq!((texts.text(ada), texts.first), (Some("Ada"), 0));
         }
-        assert_eq!(texts.text(ada), Some("Ada"));
+        texts.begin_frame();
+        // Now next to nothing is shown.
         texts.begin_frame();
         assert_eq!((texts.text(ada), texts.text(NO_TEXT)), (None, None));
         let again = texts.number(&Arc::from("Bob"));

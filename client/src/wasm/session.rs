@@ -8,6 +8,7 @@ use super::rows::Texts;
 use crate::client::{Action, Client, Incoming, Options};
 use crate::link::LinkId;
 use tickwire_proto::v1::Encoding;
+use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 use tickwire_sync::{Micros, ViewTick};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -92,10 +93,12 @@ impl WasmClient {
         }
     }
 
-    /// The input of every tick from the next one on, in the game's own encoding, until another is set. The server drops what is longer than 64 bytes.
+    /// The input of every tick from the next one on, in the game's own encoding, until another is set. What is longer than [`MAX_INPUT_BYTES`] is not taken.
     pub fn input(&mut self, payload: &[u8]) {
-        payload.clone_into(&mut self.payload);
-        self.arena.let_go();
+        if payload.len() <= MAX_INPUT_BYTES {
+            payload.clone_into(&mut self.payload);
+            self.arena.let_go();
+        }
     }
 
     /// The next thing to do; `action_link` and `action_message` belong to it.

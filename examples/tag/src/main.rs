@@ -15,9 +15,7 @@ use tickwire_game::glam::IVec2;
 use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Rules as _, Step};
 use tickwire_sync::frame::{Place, Publisher};
 use tickwire_sync::view::Sight;
-use tickwire_sync::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema,
-};
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
 
 /// Positions are in 1/16 unit.
 const UNIT: i32 = 16;
@@ -163,9 +161,11 @@ impl Game for Tag {
             if let Some(runner) = self.runners.get_mut(&it) {
                 runner.touches += 1;
             }
-            // Seen and over, by whoever is about; and a word to the one whom it concerns, which always arrives.
-            step.events
-                .emit(TOUCHED, &touched.0.to_le_bytes(), [CellId::GLOBAL]);
+            // Seen and over, by all who see the place; and a word to the one whom it concerns, which always arrives.
+            if let Some(runner) = self.runners.get(&touched) {
+                let here = step.grid().cell_at(place(&runner.lanes), Layer(0));
+                step.events.emit(TOUCHED, &touched.0.to_le_bytes(), [here]);
+            }
             step.messages
                 .send(Recipient::Player(touched), *b"you are it");
         }

@@ -27,6 +27,10 @@ fn what_is_wrong_is_one_line_in_its_own_name() {
     for (flags, sentence) in [
         (["--listen", "7777"], "tag: --listen 7777"),
         (
+            ["--game", "chess"],
+            "tag: --game chooses among games that ship",
+        ),
+        (
             ["--redis", "redis://127.0.0.1"],
             "tag: --redis is not part of this version yet",
         ),

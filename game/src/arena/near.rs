@@ -20,20 +20,34 @@ pub(super) struct Near<K> {
     begins: Vec<u32>,
 }
 
-impl<K: Copy + PartialEq> Near<K> {
-    /// These places; what is beyond the world's edge counts as at its edge.
-    pub fn of(places: impl Iterator<Item = (K, Vec2)>) -> Self {
-        let mut places: Vec<(K, Vec2)> = places.collect();
-        // Stable: among equals the order stays.
-        places.sort_by_key(|(_, place)| index_of(square_of(*place)));
-        let mut begins = vec![0; (SQUARES * SQUARES) as usize + 1];
-        for (_, place) in &places {
-            begins[index_of(square_of(*place)) + 1] += 1;
+impl<K> Default for Near<K> {
+    fn default() -> Self {
+        Self {
+            places: Vec::new(),
+            begins: vec![0; (SQUARES * SQUARES) as usize + 1],
         }
-        for index in 1..begins.len() {
-            begins[index] += begins[index - 1];
+    }
+}
+
+impl<K: Copy + Ord> Near<K> {
+    /// Takes these places and forgets all others; what is beyond the world's edge counts as at its edge.
+    pub fn fill(&mut self, places: impl Iterator<Item = (K, Vec2)>) {
+        self.places.clear();
+        self.places.extend(places);
+        if self.places.is_empty() {
+            self.begins.fill(0);
+            return;
         }
-        Self { places, begins }
+        // By the key too, so that the order is the same everywhere.
+        self.places
+            .sort_unstable_by_key(|(key, place)| (index_of(square_of(*place)), *key));
+        self.begins.fill(0);
+        for (_, place) in &self.places {
+            self.begins[index_of(square_of(*place)) + 1] += 1;
+        }
+        for index in 1..self.begins.len() {
+            self.begins[index] += self.begins[index - 1];
+        }
     }
 
     /// The place nearest to `here`, nearer than `range` and another's than `own`.
@@ -98,7 +112,8 @@ mod tests {
             range in 0.0..2.0 * WORLD_SIDE as f32,
         ) {
             let places: Vec<Vec2> = places.into_iter().map(Vec2::from).collect();
-            let near = Near::of(places.iter().copied().enumerate());
+            let mut near = Near::default();
+            near.fill(places.iter().copied().enumerate());
             for (own, here) in places.iter().enumerate() {
                 let others = places.iter().enumerate().filter(|(other, _)| *other != own);
                 let distances = others.map(|(_, other)| other.distance_squared(*here));

@@ -75,6 +75,8 @@ pub struct Arena {
     spectators: BTreeMap<PlayerId, IVec2>,
     ships: SlotMap<ShipKey, Ship>,
     pellets: Pellets,
+    /// Where the ships were before this tick, for computer players.
+    near: Near<ShipKey>,
 }
 
 impl Arena {
@@ -94,6 +96,7 @@ impl Arena {
             spectators: BTreeMap::new(),
             ships: SlotMap::with_key(),
             pellets,
+            near: Near::default(),
         };
         for number in 0..settings.npcs as usize {
             let round = number / npc::NAMES.len();
@@ -141,7 +144,11 @@ impl Arena {
     /// Moves every ship by its player's input. Returns who fires.
     fn move_ships(&mut self, step: &Step<'_>) -> Vec<Shot> {
         let mut shots = Vec::new();
-        let near = Near::of(self.ships.iter().map(|(key, ship)| (key, ship.position())));
+        // Only computer players ask for it.
+        let has_minds = self.players.values().any(|player| player.mind.is_some());
+        let ships = self.ships.iter().filter(|_| has_minds);
+        self.near
+            .fill(ships.map(|(key, ship)| (key, ship.position())));
         for player in self.players.values_mut() {
             let Some(key) = player.ship else { continue };
             let Some(ship) = self.ships.get_mut(key) else {
@@ -149,7 +156,7 @@ impl Arena {
             };
             let (input, seq) = match (&mut player.mind, player.session) {
                 (Some(mind), _) => {
-                    let enemy = near.nearest(ship.position(), key, npc::CHASE_RANGE);
+                    let enemy = self.near.nearest(ship.position(), key, npc::CHASE_RANGE);
                     let [x, y] = [ship.lanes[ship_lane::X], ship.lanes[ship_lane::Y]];
                     let input = mind.think(x, y, enemy, self.movement.map());
                     (input, Some(Seq(0)))

@@ -91,8 +91,7 @@ impl Guest {
                 tickwire_proto::VERSION
             )));
         }
-        let url_room = self.url_room.as_deref().filter(|room| !room.is_empty());
-        let room = match (url_room, hello.room.as_str()) {
+        let room = match (self.url_room.as_deref(), hello.room.as_str()) {
             (Some(url), "") => url,
             (Some(url), said) if url != said => {
                 return Err(unsupported(

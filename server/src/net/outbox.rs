@@ -45,6 +45,8 @@ pub(super) struct Outbox {
     /// Bytes for the wire; the first `sent` of them the kernel has taken.
     queue: Vec<u8>,
     sent: usize,
+    /// The first bytes of the queue that are the rest of [`Outbox::begin`]'s messages.
+    begun: usize,
     tls: Option<Box<ServerConnection>>,
     pub(super) stage: Stage,
     /// Why the connection ends. The first reason is the true one.
@@ -65,6 +67,7 @@ impl Outbox {
         Self {
             queue: Vec::new(),
             sent: 0,
+            begun: 0,
             tls,
             stage: Stage::Open,
             why: None,
@@ -76,6 +79,11 @@ impl Outbox {
     /// Bytes that wait for the kernel.
     pub(super) fn pending(&self) -> usize {
         self.queue.len() - self.sent
+    }
+
+    /// Those of them that came to wait one by one: not the rest of messages that began at once, of which there is one lot.
+    fn queued(&self) -> usize {
+        self.queue.len() - self.sent.max(self.begun)
     }
 
     /// Why the connection ended, or ends.
@@ -143,6 +151,7 @@ impl Outbox {
         }
         self.sent_bytes += taken as u64;
         self.queue.extend_from_slice(&wire[taken..]);
+        self.begun = self.queue.len();
         SendOutcome::Sent
     }
 
@@ -160,7 +169,7 @@ impl Outbox {
     }
 
     /// Puts one frame on its way that must arrive: to the kernel if nothing is before it, else into the queue. More than `limit`
-    /// bytes waiting end the connection as too slow; one frame always fits, so that the bound is one of waiting, not of size.
+    /// bytes waiting end the connection as too slow; one frame always fits, as does one snapshot, so that the bound is one of waiting, not of size.
     pub(super) fn put(
         &mut self,
         socket: &TcpStream,
@@ -171,7 +180,7 @@ impl Outbox {
         FRAME.with_borrow_mut(|frame| {
             frame.clear();
             build(frame, opcode, parts);
-            if self.pending() > 0 && self.pending() + frame.len() > limit {
+            if self.queued() > 0 && self.queued() + frame.len() > limit {
                 self.fail(socket, Disconnect::TooSlow);
             } else if self.tls.is_some() {
                 self.write_sealed(socket, frame);
@@ -213,6 +222,7 @@ impl Outbox {
         }
         if self.sent > self.queue.len() / 2 {
             self.queue.drain(..self.sent);
+            self.begun = self.begun.saturating_sub(self.sent);
             self.sent = 0;
         }
         self.queue.extend_from_slice(bytes);
@@ -233,7 +243,7 @@ impl Outbox {
             }
             if self.pending() == 0 {
                 self.queue.clear();
-                self.sent = 0;
+                (self.sent, self.begun) = (0, 0);
                 give_back(&mut self.queue);
             }
         }
@@ -289,7 +299,7 @@ impl Outbox {
     pub(super) fn end(&mut self, socket: &TcpStream) {
         self.stage = Stage::Ended;
         self.queue = Vec::new();
-        self.sent = 0;
+        (self.sent, self.begun) = (0, 0);
         self.tls = None;
         // It fails only where the peer has gone already.
         let _ = SockRef::from(socket).shutdown(Shutdown::Both);

@@ -1,14 +1,14 @@
 //! How long a connection that ends may take for it.
 //!
-//! In: how many bytes the peer has yet to take. Out: whether it has had its time. A slow line gets everything that was sent to it, up to the close
-//! frame: it may stall for a while, as lines do. Who has everything must answer at once.
+//! In: how many bytes the peer has yet to take. Out: whether it has had its time. A slow line gets what waits here for it, up to the close
+//! frame: it may stall for a while, as lines do. When all of it has gone to the kernel, the peer must answer soon.
 
 use std::time::{Duration, Instant};
 
-/// How long the peer may take to answer our close frame, or to end its side, once it has everything.
+/// How long the peer may take to answer our close frame, or to end its side, once nothing waits for it here.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long it may take nothing while bytes wait for it.
-const STALL: Duration = Duration::from_secs(10);
+const STALL: Duration = Duration::from_secs(5);
 /// How long it may take altogether.
 const WHOLE: Duration = Duration::from_secs(30);
 
@@ -58,9 +58,9 @@ mod tests {
         assert!(!done.is_over(second(1), 0));
         assert!(done.is_over(second(2), 0));
         let mut stalled = Patience::new(start, 100);
-        assert!(!stalled.is_over(second(9), 100));
-        assert!(!stalled.is_over(second(9), 0));
-        assert!(stalled.is_over(second(11), 0));
+        assert!(!stalled.is_over(second(4), 100));
+        assert!(!stalled.is_over(second(4), 0));
+        assert!(stalled.is_over(second(6), 0));
         let mut slow = Patience::new(start, 1_000);
         for number in 1..30 {
             assert!(!slow.is_over(second(number), 1_000 - number as usize));

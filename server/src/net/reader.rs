@@ -173,6 +173,11 @@ impl<H: Handler> Reader<H> {
             (Stage::Closing, Phase::Open) => {
                 self.phase = Phase::AwaitClose(Patience::new(now, pending));
             }
+            // Who took nothing for so long would not take the end of the stream either.
+            (_, Phase::AwaitClose(_)) if is_over && pending > 0 => {
+                self.connection.abort(Disconnect::Lost);
+                self.phase = Phase::Ended;
+            }
             (_, Phase::AwaitClose(_)) if is_over => self.finish(now),
             (_, Phase::AwaitEnd(_)) if is_over => self.phase = Phase::Ended,
             _ => {}
@@ -351,7 +356,9 @@ impl<H: Handler> Served for Reader<H> {
     fn ready(&mut self, now: Instant, ready: Ready) -> Next {
         self.is_readable |= ready.to_read;
         self.may_have_ended |= ready.may_have_ended;
-        if ready.to_write && self.connection.pending_bytes() > 0 {
+        // Whatever seems to be pending: another thread may be about to find out what the kernel did not take, and there was room
+        // for more before it could say so. It holds the lock meanwhile.
+        if ready.to_write {
             self.connection.flush();
         }
         if self.is_readable {

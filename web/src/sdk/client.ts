@@ -40,14 +40,18 @@ let core: Promise<InitOutput> | undefined;
 
 /**
  * Loads the wasm core; once, however often it is asked for. `connect` does so by itself. `from`: where
- * `tickwire_bg.wasm` is, or its bytes; default: beside the script.
+ * `tickwire_bg.wasm` is, or its bytes; default: beside the script. Later calls change nothing.
  */
 export async function loadCore(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<void> {
   await loaded(from);
 }
 
 function loaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<InitOutput> {
-  core ??= init(from && { module_or_path: from });
+  core ??= init(from && { module_or_path: from }).catch((error: unknown) => {
+    // The next call tries again.
+    core = undefined;
+    throw error;
+  });
   return core;
 }
 
@@ -199,6 +203,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
   /** The world as it is to be drawn now. Good until the next look. */
   look(): Frame {
     this.#core.look(this.#clock.now());
+    this.#texts.begin();
     return new Frame(this.#core, this.#schema, this.#texts);
   }
 
@@ -244,9 +249,9 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#core.map();
   }
 
-  /** The player's entity as one number: its kind in the upper 8 bits, its slot below, as in `Row.id`. 0: none. */
-  get playerId(): number {
-    return this.#core.player_id;
+  /** The player's entity as one number: its kind in the upper 8 bits, its slot below, as in `Row.id`; undefined for spectators. */
+  get playerId(): number | undefined {
+    return this.playerSlot === undefined ? undefined : this.#core.player_id;
   }
 
   /** The player's slot; undefined for spectators. */
@@ -266,7 +271,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#core.is_spectator;
   }
 
-  /** Whether the core has the server's rules. If not, the page is older than the server. */
+  /** Whether the own movement is predicted: in the arena, if the page is of the server's version; never in another game. */
   get isPredicting(): boolean {
     return this.#core.is_predicting;
   }

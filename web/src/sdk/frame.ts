@@ -5,8 +5,6 @@
 import type { WasmClient } from "../wasm/tickwire.js";
 import type { Kind, Schema } from "./schema.js";
 
-/** Texts that are remembered by their number; the core forgets as many. */
-const MAX_TEXTS = 4_096;
 /** Slot and generation, before the lanes. */
 const HEAD = 2;
 
@@ -14,15 +12,23 @@ const HEAD = 2;
 export class Texts {
   readonly #core: WasmClient;
   readonly #texts = new Map<number, string>();
+  #from = 0;
 
   constructor(core: WasmClient) {
     this.#core = core;
   }
 
+  /** Forgets what the core has forgotten; for each new frame. */
+  begin(): void {
+    const from = this.#core.texts_from;
+    if (from === this.#from) return;
+    this.#from = from;
+    this.#texts.clear();
+  }
+
   get(number: number): string {
     let text = this.#texts.get(number);
     if (text === undefined) {
-      if (this.#texts.size >= MAX_TEXTS) this.#texts.clear();
       this.#texts.set(number, (text = this.#core.text(number)));
     }
     return text;
