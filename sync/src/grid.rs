@@ -98,7 +98,8 @@ impl Grid {
     }
 
     pub(crate) fn is_possible(&self) -> bool {
-        let cells = u64::from(self.columns) * u64::from(self.rows) * u64::from(self.layers);
+        let squares = u64::from(self.columns) * u64::from(self.rows);
+        let cells = squares.saturating_mul(u64::from(self.layers));
         (1..=1 << 20).contains(&cells) && self.cell_size >= 1 && (1..=32).contains(&self.layers)
     }
 

@@ -77,6 +77,8 @@ pub struct Window {
     emptied_at: i64,
     empty_at: i64,
     is_emptying: bool,
+    /// Nothing has been named since a whole view was due.
+    is_first: bool,
 }
 
 /// What is believed of a path.
@@ -132,6 +134,7 @@ impl Window {
             emptied_at: micros(now),
             empty_at: micros(now) + EMPTY_SOON,
             is_emptying: false,
+            is_first: true,
         }
     }
 
@@ -171,6 +174,7 @@ impl Window {
         self.in_flight.clear();
         self.bytes = 0;
         self.is_emptying = false;
+        self.is_first = true;
     }
 
     /// Notes an input that arrived at `arrived`: the newest snapshot that the client had when it made it, and when that came
@@ -198,6 +202,7 @@ impl Window {
         {
             self.in_flight.pop_front();
             self.bytes -= first.bytes;
+            self.is_first = false;
             left = self.path.leaves(&first.sent, left);
             if first.tick == newest {
                 self.last_named = heard;
@@ -264,9 +269,11 @@ impl Window {
         }
         // At the beginning a path is watched, but nothing is cut before a queue was seen.
         if !self.path.is_limited() || !self.path.has_queued() {
-            // What all together may be on its way holds on any path.
+            // What all together may be on its way holds on any path; and a whole view comes in parts, the near ones first: while one
+            // message is on its way nothing else is heard of the server.
             let left = MAX_BYTES.saturating_sub(self.bytes);
-            return (left < MAX_BYTES / 2).then_some(left);
+            let is_cut = self.is_first || left < MAX_BYTES / 2;
+            return is_cut.then_some(left.max(LEAST_FILL));
         }
         let carries = self.tick * 1000 / self.path.wire().max(1) - i64::from(OVERHEAD);
         Some((carries.max(0) as usize).max(LEAST_FILL))
@@ -300,7 +307,8 @@ impl Window {
     /// Whether no input has come for so long that nothing is known of the client.
     #[must_use]
     pub fn is_silent(&self, now: Micros) -> bool {
-        micros(now) - self.last_input > micros(SILENCE)
+        // Where ticks are rare, so are inputs.
+        micros(now) - self.last_input > micros(SILENCE).max(3 * self.tick)
     }
 
     /// Bytes on their way.

@@ -133,7 +133,11 @@ pub(super) async fn connect(
         "sec-websocket-protocol",
         HeaderValue::from_static(tickwire_proto::SUBPROTOCOL),
     );
-    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    // The server's messages have no bound.
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(None)
+        .max_frame_size(None);
     let (stream, _) =
         tokio_tungstenite::client_async_with_config(request, io, Some(config)).await?;
     Ok(stream)

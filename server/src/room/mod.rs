@@ -250,7 +250,7 @@ impl<L: Link> Room<L> {
             arrived.clear();
             let session = &mut self.sessions[index];
             session.restart(now);
-            session.follow_round_trip(self.tick);
+            session.follow_link(self.tick);
             session.expire(now, self.settings.resume_window);
             some_end |= session.is_over;
             session.inputs.advance(self.tick);

@@ -4,7 +4,7 @@ use super::{Arrived, Hello, Inbox, InputsArrived, Link, Room, RoomSettings, ToSe
 use crate::close::Close;
 use crate::net::connection::SendOutcome;
 use prost::Message as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tickwire_game::GameSettings;
@@ -22,6 +22,7 @@ const TICK_RATE: u32 = 60;
 #[derive(Default)]
 struct Kept {
     is_blocked: AtomicBool,
+    pending: AtomicUsize,
     packets: Mutex<Vec<Vec<Body>>>,
 }
 
@@ -61,7 +62,7 @@ impl Link for Kept {
     }
 
     fn pending_bytes(&self) -> usize {
-        0
+        self.pending.load(Ordering::Relaxed)
     }
 }
 
@@ -198,6 +199,33 @@ fn who_lost_its_view_gets_a_whole_one_whatever_is_on_its_way_and_one_a_second() 
     let (again, mismatches) = run(61..60 + 10 * TICK_RATE, true);
     assert!((9..=10).contains(&again), "{again}");
     assert!((9..=11).contains(&mismatches), "{mismatches}");
+}
+
+#[test]
+fn messages_wait_for_a_link_that_is_full_and_come_in_their_order() {
+    let mut room = room(0, WindowPolicy::Open);
+    let (slow, _) = join(&mut room, Encoding::Packed);
+    let (_, inbox) = join(&mut room, Encoding::Packed);
+    let numbers = |packets: Vec<Vec<Body>>| -> Vec<u32> {
+        let number = |body| match body {
+            Body::Message(message) => Some(message.number),
+            _ => None,
+        };
+        packets.into_iter().flatten().filter_map(number).collect()
+    };
+    slow.pending.store(1 << 20, Ordering::Relaxed);
+    for number in 1..=20 {
+        if number <= 3 {
+            inbox.put(Arrived::Chat(number.to_string()));
+        }
+        tick(&mut room, Tick(number));
+    }
+    assert!(numbers(slow.take()).is_empty());
+    slow.pending.store(0, Ordering::Relaxed);
+    for number in 21..=40 {
+        tick(&mut room, Tick(number));
+    }
+    assert_eq!(numbers(slow.take()), [1, 2, 3]);
 }
 
 #[test]

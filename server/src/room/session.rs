@@ -25,8 +25,10 @@ use tickwire_sync::view::View;
 use tickwire_sync::window::Window;
 use tickwire_sync::{CellId, EntityId, Micros, PlayerId, Tick};
 
-/// Ticks between two looks at the link's round trip, of which there is a new one every second.
-const ROUND_TRIP_INTERVAL: u32 = 8;
+/// Ticks between two looks at the link.
+const LINK_INTERVAL: u32 = 8;
+/// While more bytes than these wait for a link, messages wait in the session.
+const MOST_WAITING: usize = 64 * 1024;
 /// Reliable messages that are kept to be sent again over a resume.
 const KEPT_MESSAGES: usize = 128;
 
@@ -70,6 +72,8 @@ pub struct Session<L> {
     /// The view hash is due with the next snapshot, whenever that may go.
     owes_view_hash: bool,
     newest_message: u32,
+    /// The newest that was sent over this link: those after it wait in `kept`.
+    sent_message: u32,
     kept: VecDeque<(u32, Vec<u8>)>,
 }
 
@@ -126,6 +130,7 @@ impl<L: Link> Session<L> {
             margin: None,
             owes_view_hash: false,
             newest_message: 0,
+            sent_message: 0,
             kept: VecDeque::new(),
         }
     }
@@ -177,10 +182,11 @@ impl<L: Link> Session<L> {
         self.round_trip
     }
 
-    /// Asks the link for its round trip, now and then: the link's memory is far from the session's.
-    pub(super) fn follow_round_trip(&mut self, tick: Tick) {
-        if self.comes_up(tick, ROUND_TRIP_INTERVAL) {
+    /// Looks after the link, now and then, as its memory is far from the session's: its round trip, and whether messages that wait can go.
+    pub(super) fn follow_link(&mut self, tick: Tick) {
+        if self.comes_up(tick, LINK_INTERVAL) {
             self.round_trip = self.link.as_ref().and_then(|link| link.round_trip());
+            self.send_kept();
         }
     }
 
@@ -305,20 +311,36 @@ impl<L: Link> Session<L> {
             ..message
         };
         let bytes = messages::encode(v1::server_message::Body::Message(message));
-        if let Some(link) = &self.link {
+        if self.kept.len() == KEPT_MESSAGES
+            && let Some((oldest, bytes)) = self.kept.pop_front()
+            && oldest > self.sent_message
+            && let Some(link) = &self.link
+        {
+            // It can't wait any longer.
             link.send(&bytes);
-        }
-        if self.kept.len() == KEPT_MESSAGES {
-            self.kept.pop_front();
+            self.sent_message = oldest;
         }
         self.kept.push_back((self.newest_message, bytes));
+        self.send_kept();
     }
 
-    /// Sends again what came after message `number`.
-    pub(super) fn send_messages_after(&self, number: u32) {
+    /// Sends again what came after message `number`, at once or by and by.
+    pub(super) fn send_messages_after(&mut self, number: u32) {
+        self.sent_message = number.min(self.newest_message);
+        self.send_kept();
+    }
+
+    /// Sends messages in their order, as far as the link takes them: all at once could be more than may wait for it.
+    fn send_kept(&mut self) {
         let Some(link) = &self.link else { return };
-        for (_, bytes) in self.kept.iter().filter(|(kept, _)| *kept > number) {
+        let unsent = (self.newest_message - self.sent_message) as usize;
+        let first = self.kept.len().saturating_sub(unsent);
+        for (number, bytes) in self.kept.iter().skip(first) {
+            if link.pending_bytes() > MOST_WAITING {
+                return;
+            }
             link.send(bytes);
+            self.sent_message = *number;
         }
     }
 

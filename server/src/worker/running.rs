@@ -21,6 +21,17 @@ const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
 /// After a room has failed, its players wait for so long before they come again.
 const RETURN_TO_NEW_ROOM: Duration = Duration::from_millis(500);
 
+/// Making a room's state takes at most one part of so many of its worker's time.
+const STATE_PAUSE: u64 = 20;
+
+/// A room's state as it was at a tick.
+struct State {
+    value: Arc<Value>,
+    tick: Tick,
+    /// Until then it is new enough.
+    good_until: Micros,
+}
+
 /// What a room adds to the gauges that all rooms share.
 #[derive(Clone, Copy, Debug, Default)]
 struct Totals {
@@ -47,8 +58,8 @@ pub(super) struct Running {
     /// For the list: bytes sent in the running second and in the one before.
     bytes: u64,
     bytes_per_second: u64,
-    /// The answer to whoever asked for the room's state since its newest tick.
-    state: Option<Arc<Value>>,
+    /// The latest answer to whoever asked for the room's state.
+    state: Option<State>,
 }
 
 impl Running {
@@ -81,7 +92,6 @@ impl Running {
         next: Option<&Self>,
         metrics: &Metrics,
     ) -> Micros {
-        self.state = None;
         let shows_all = !std::mem::replace(&mut self.was_late, ticks.are_late());
         let ask_for_next = |hops| next.into_iter().for_each(|next| next.prefetch(hops));
         ask_for_next(0);
@@ -207,13 +217,27 @@ impl Running {
             entities: self.totals.entities,
         };
         self.take_over(totals, metrics);
-        self.state = None;
+        // Who has just come is in it.
+        (self.state).take_if(|state| now() >= state.good_until);
     }
 
-    /// The room's state at its newest tick: made once, however many ask for it.
+    /// The room's state at its newest tick: made once, however many ask for it. What takes long is made less often, as the thread's rooms
+    /// stand still meanwhile.
     pub fn state(&mut self) -> Arc<Value> {
-        let made = (self.state).get_or_insert_with(|| Arc::new(self.room.state()));
-        Arc::clone(made)
+        let (tick, began) = (self.room.tick_now(), now());
+        if let Some(state) = &self.state
+            && (state.tick == tick || began < state.good_until)
+        {
+            return Arc::clone(&state.value);
+        }
+        let value = Arc::new(self.room.state());
+        let ended = now();
+        self.state = Some(State {
+            value: Arc::clone(&value),
+            tick,
+            good_until: ended.plus(Micros(ended.since(began).0 * STATE_PAUSE)),
+        });
+        value
     }
 
     /// The room's line in the list of rooms.
