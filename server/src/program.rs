@@ -25,10 +25,10 @@ const LOG_LINES: usize = 8192;
 /// The whole of a program that serves a game of your own: all flags of `tickwire-server` work, but for `--game`.
 ///
 /// ```no_run
-/// # use tickwire_game::{Game, GameSettings};
-/// # fn new_game(_: &GameSettings) -> Box<dyn Game> { unimplemented!() }
+/// use tickwire_game::arena::Arena; // or a game of your own
+///
 /// fn main() -> std::process::ExitCode {
-///     tickwire_server::main(new_game)
+///     tickwire_server::main(|settings| Box::new(Arena::new(settings)))
 /// }
 /// ```
 pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> ExitCode {

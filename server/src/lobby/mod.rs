@@ -38,7 +38,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 /// A secret of HS256 should have as many as its hash (RFC 7518, section 3.2).
 const GOOD_SECRET_BYTES: usize = 32;
 
-/// Makes the game of a new room.
+/// Makes the game of a new room, and one at the start, whose schema is checked.
 pub type NewGame = Arc<dyn Fn(&GameSettings) -> Box<dyn Game> + Send + Sync>;
 
 /// Why there is no lobby.

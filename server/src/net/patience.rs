@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long it may take nothing while bytes wait for it.
 const STALL: Duration = Duration::from_secs(5);
-/// How long it may take altogether.
+/// How long it may take altogether to answer our close frame, and again to end its side.
 const WHOLE: Duration = Duration::from_secs(30);
 
 /// See the module's head.
