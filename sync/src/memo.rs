@@ -87,6 +87,8 @@ pub struct BlockMemo {
     packer: Packer,
     encoded: u64,
     reused: u64,
+    /// Both, when better coding tables were last looked for.
+    looked_at: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -112,6 +114,7 @@ impl BlockMemo {
             packer: Packer::new(Arc::new(Tables::initial(schema)), Tally::new(schema)),
             encoded: 0,
             reused: 0,
+            looked_at: (0, 0),
         }
     }
 
@@ -127,15 +130,27 @@ impl BlockMemo {
         &self.packer.tables
     }
 
-    /// Takes better coding tables into use, if what was encoded since the last call (at least `enough` residuals) shows that they pay. Between two ticks
-    /// only; every client must get [`Self::tables`] before its next snapshot.
-    pub fn improve_tables(&mut self, enough: u64) -> bool {
-        let better = self.packer.tables.improved(&mut self.packer.tally, enough);
-        if let Some(better) = better {
-            self.packer.tables = Arc::new(better);
-            return true;
-        }
-        false
+    /// Which part of what was encoded since the last [`Self::improve_tables`] each of so many clients got, from 0 to 1.
+    #[must_use]
+    pub fn share_of_each(&self, clients: usize) -> f64 {
+        let (encoded, reused) = (
+            self.encoded - self.looked_at.0,
+            self.reused - self.looked_at.1,
+        );
+        let copies = (encoded + reused) as f64 / encoded.max(1) as f64;
+        (copies / clients.max(1) as f64).min(1.0)
+    }
+
+    /// Takes better coding tables into use, if what was encoded since the last call (at least `enough` residuals) shows that they pay: where a client
+    /// gets this `share` of it, it must save what the message takes. Between two ticks only; every client must get what changed, which is
+    /// returned, before its next snapshot.
+    pub fn improve_tables(&mut self, enough: u64, share: f64) -> Option<v1::Tables> {
+        self.looked_at = (self.encoded, self.reused);
+        let Packer { tables, tally, .. } = &mut self.packer;
+        let better = tables.improved(tally, enough, share)?;
+        let changes = better.changes_since(tables);
+        *tables = Arc::new(better);
+        Some(changes)
     }
 
     /// Encodes what those will ask for who were sent the last two frames: the same cells, as far as they changed. Call it

@@ -56,10 +56,15 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
     let (mut bytes, mut rows, mut snapshots, mut blocks) = (0, 0, 0_u64, 0);
     for tick in 1..=TICKS {
         world.step();
-        let has_new_tables = tick % 120 == 0 && memo.improve_tables(2_000);
+        let changes = match tick % 120 {
+            0 => memo.improve_tables(2_000, memo.share_of_each(clients.len())),
+            _ => None,
+        };
         for (index, (view, replica, headers)) in clients.iter_mut().enumerate() {
-            if has_new_tables {
-                replica.set_tables(memo.tables().clone());
+            if let Some(changes) = &changes {
+                replica
+                    .change_tables(changes)
+                    .expect("tables of its own schema");
             }
             let sight = Sight {
                 focus: world.place(index * 17),

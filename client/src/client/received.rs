@@ -9,7 +9,6 @@ use prost::Message as _;
 use std::sync::Arc;
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_sync::clock::{InputClock, TickClock};
-use tickwire_sync::packed::Tables;
 use tickwire_sync::replica::{Applied, Replica};
 use tickwire_sync::view_clock::ViewClock;
 use tickwire_sync::{EntityId, KindId, Micros, Schema, Tick};
@@ -143,9 +142,8 @@ impl Client {
         let Some(replica) = &mut self.replica else {
             return;
         };
-        match Tables::from_proto(tables, replica.schema()) {
-            Ok(tables) => replica.set_tables(tables),
-            Err(_) => self.counters.protocol_errors += 1,
+        if replica.change_tables(tables).is_err() {
+            self.counters.protocol_errors += 1;
         }
     }
 

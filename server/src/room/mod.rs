@@ -215,7 +215,11 @@ impl<L: Link> Room<L> {
     /// Shows the tick to the players: sends their snapshots.
     pub fn show(&mut self, now: Micros, clock: impl Fn() -> Micros) {
         let started = clock();
-        self.tables.improve(&mut self.memo, self.tick);
+        if self.tables.is_due(self.tick) {
+            let reads_packed = |session: &&Session<L>| session.reads_packed();
+            let clients = self.sessions.iter().filter(reads_packed).count();
+            self.tables.improve(&mut self.memo, clients, self.tick);
+        }
         self.memo.encode_ahead(&self.history);
         let encoded = clock();
         self.send_snapshots(now);

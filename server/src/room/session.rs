@@ -261,6 +261,11 @@ impl<L: Link> Session<L> {
         }
     }
 
+    /// Whether snapshots go to it, and packed ones.
+    pub(super) fn reads_packed(&self) -> bool {
+        self.is_connected() && self.encoding == Encoding::Packed
+    }
+
     /// Whether the client cannot read a snapshot without the newest coding tables, which it has not.
     pub(super) fn needs_tables(&self, newest: u32) -> bool {
         self.encoding == Encoding::Packed && self.tables_version != newest

@@ -163,11 +163,13 @@ impl<L: Link> Room<L> {
         // A link goes only between ticks; this keeps messages and what became of them in step whatever happens.
         built.retain(|built| self.sessions[built.session].link.is_some());
         let to_send = built.iter().filter_map(|built| {
-            let tables = built.with_tables.then_some(&*self.tables.message);
+            let session = &self.sessions[built.session];
+            let tables =
+                (built.with_tables).then(|| self.tables.message_after(session.tables_version));
             let beat = built.with_beat.then_some(&**beat);
             let snapshot = &bytes[built.bytes.clone()];
             Some(ToSend {
-                link: &**self.sessions[built.session].link.as_ref()?,
+                link: &**session.link.as_ref()?,
                 messages: (tables.into_iter().chain(beat)).chain([snapshot]).collect(),
                 outcome: SendOutcome::Closed,
             })

@@ -12,7 +12,7 @@ pub use row::{Lanes, Row};
 use crate::grid::CellId;
 use crate::hash;
 use crate::ids::{EntityId, RowKey, Tick};
-use crate::packed::{self, Tables};
+use crate::packed::{self, Tables, TablesError};
 use crate::schema::Schema;
 use crate::sent_ticks::SentTicks;
 use row::key;
@@ -203,8 +203,12 @@ impl Replica {
     }
 
     /// Takes other coding tables, which hold from the next snapshot on.
-    pub fn set_tables(&mut self, tables: Tables) {
-        self.tables = Arc::new(tables);
+    ///
+    /// # Errors
+    /// If they do not fit the schema; those before stay.
+    pub fn change_tables(&mut self, message: &v1::Tables) -> Result<(), TablesError> {
+        self.tables = Arc::new(self.tables.changed_by(message)?);
+        Ok(())
     }
 
     /// Forgets the state and waits for a snapshot that starts over.

@@ -15,7 +15,6 @@ use tickwire_sync::event::Events;
 use tickwire_sync::frame::{Frame, Place};
 use tickwire_sync::history::{History, MIN_FRAMES};
 use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::packed::Tables;
 use tickwire_sync::replica::{Applied, Replica, Row, Watcher};
 use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
 use tickwire_sync::view::{Sight, View};
@@ -107,11 +106,16 @@ fn run(turns: &[Turn], encoding: Encoding) {
         }
         history.publish(tick, &mut events, |out| world.publish(out));
         frames.insert(tick, history.newest().unwrap().clone());
-        if memo.improve_tables(20) {
-            let tables = Tables::from_proto(&memo.tables().to_proto(), &schema).unwrap();
-            clients
+        // As if a client got so much that any gain paid.
+        if let Some(changes) = memo.improve_tables(20, 1e9) {
+            // All of them or what changed: either way the same.
+            let whole = memo.tables().to_proto();
+            for (client, message) in clients
                 .iter_mut()
-                .for_each(|client| client.replica.set_tables(tables.clone()));
+                .zip([&changes, &whole].into_iter().cycle())
+            {
+                client.replica.change_tables(message).unwrap();
+            }
         }
         // Whether blocks are encoded before somebody asks must not show.
         if !tick.0.is_multiple_of(3) {
