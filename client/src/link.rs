@@ -16,6 +16,8 @@ pub(crate) struct Link {
     pub state: LinkState,
     /// When the attempt began, or the last message came.
     pub heard: Micros,
+    /// How many links in a row were given up before this one because they were open and showed nothing.
+    pub slow_before: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

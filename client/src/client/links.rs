@@ -7,7 +7,7 @@ use super::{Action, Client, PING_INTERVAL, Phase};
 use crate::link::{Link, LinkId, LinkState};
 use prost::Message as _;
 use tickwire_proto::v1::{self, client_message};
-use tickwire_sync::Micros;
+use tickwire_sync::{Micros, Tick};
 
 /// A link that says nothing for this long is dead: a page cannot see WebSocket pings, so the server beats once a second.
 const SILENCE: Micros = Micros::from_millis(3_000);
@@ -18,8 +18,12 @@ const ATTEMPT: Micros = Micros::from_millis(8_000);
 const QUICK_ATTEMPT: Micros = Micros::from_millis(1_000);
 const QUICK_ROUND_TRIPS: u64 = 8;
 const QUICK_ATTEMPTS: u32 = 10;
+/// Nothing is heard of a message until all of it is there, and over a thin line a welcome with a large map, or the first view, takes its time: so
+/// each link in a row that shows nothing is waited for twice as long as the one before, so many times.
+const MAX_DOUBLINGS: u32 = 3;
 /// What a person is told where nothing answers. A browser cannot tell a server that is not there from one that refuses the upgrade.
 const NO_ANSWER: &str = "the server cannot be reached, or has no place free";
+const SLOW_ANSWER: &str = "the server, or the way to it, is slow to answer";
 /// Close code: the session goes on over a newer connection.
 const RESUMED_ELSEWHERE: u16 = 4005;
 
@@ -32,6 +36,7 @@ impl Client {
             id,
             state: LinkState::Opening,
             heard: now,
+            slow_before: self.slow_starts,
         });
         self.actions.push_back(Action::Open(id));
     }
@@ -117,7 +122,12 @@ impl Client {
         let is_unanswered = |link: &Link| {
             doubted_at.is_some_and(|asked| link.heard <= asked && now.since(asked) > patience)
         };
-        let is_silent = |link: &Link| now.since(link.heard) > SILENCE || is_unanswered(link);
+        let has_shown = self.newest_snapshot.0 != Tick(0);
+        let silence = |link: &Link| match has_shown {
+            true => SILENCE,
+            false => doubled(SILENCE, link),
+        };
+        let is_silent = |link: &Link| now.since(link.heard) > silence(link) || is_unanswered(link);
         let silent = self
             .links
             .iter()
@@ -135,6 +145,7 @@ impl Client {
             };
             self.phase = Phase::Reconnecting;
             self.retry_at = Some(now.plus(pause));
+            self.slow_starts += u32::from(!has_shown);
         }
         // A silent link that speaks again makes the other one needless; but not once that has said Hello, as the server then
         // moves the session to it, whatever becomes of it here.
@@ -155,12 +166,15 @@ impl Client {
         let is_hopeless = |link: &mut Link| match link.state {
             LinkState::Joined => false,
             LinkState::Opening => now.since(link.heard) > patience,
-            LinkState::Greeting { .. } => now.since(link.heard) > ATTEMPT,
+            LinkState::Greeting { .. } => now.since(link.heard) > doubled(ATTEMPT, link),
         };
         let hopeless: Vec<Link> = self.links.extract_if(.., is_hopeless).collect();
         for link in hopeless {
             self.actions.push_back(Action::Close(link.id));
-            NO_ANSWER.clone_into(&mut self.trouble);
+            let is_slow = is_greeting(&link);
+            let trouble = if is_slow { SLOW_ANSWER } else { NO_ANSWER };
+            trouble.clone_into(&mut self.trouble);
+            self.slow_starts += u32::from(is_slow);
             if self.retry_at.is_none() {
                 // A server that cannot be reached is not spared by waiting.
                 let pause = if patience < ATTEMPT {
@@ -212,6 +226,11 @@ impl Client {
             .find(|link| link.state == LinkState::Joined)
             .map(|link| link.id)
     }
+}
+
+/// For how long an open link that has shown nothing yet may go on like that, where the first one may for `once`.
+fn doubled(once: Micros, link: &Link) -> Micros {
+    Micros(once.0 << link.slow_before.min(MAX_DOUBLINGS))
 }
 
 fn is_greeting(link: &Link) -> bool {
@@ -372,6 +391,41 @@ mod tests {
         client.opened(link, Micros::from_millis(3_000));
         client.received(link, &welcome(), Micros::from_millis(3_000));
         assert_eq!(client.trouble(), "");
+    }
+
+    /// After how many milliseconds each of the first links is followed by another, where all are opened at once and `answer` says more of them.
+    fn patience_with_each(answer: impl Fn(&mut Client, LinkId, Micros)) -> Vec<u64> {
+        let mut client = seeded();
+        let mut opened_at = Vec::new();
+        for now in (0..100_000).step_by(50) {
+            let at = Micros::from_millis(now);
+            client.poll(at);
+            while let Some(action) = client.next_action() {
+                if let Action::Open(link) = action {
+                    opened_at.push(now);
+                    client.opened(link, at);
+                    answer(&mut client, link, at);
+                }
+            }
+        }
+        opened_at.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    #[test]
+    fn what_is_slow_to_come_is_waited_for_longer_each_time() {
+        // Beyond the first four each pause between two attempts may take 5 s.
+        let no_welcome = patience_with_each(|_, _, _| {});
+        assert!(no_welcome[0] < 10_000, "{no_welcome:?}");
+        assert!(
+            no_welcome[1] >= 16_000 && no_welcome[2] >= 32_000,
+            "{no_welcome:?}"
+        );
+        let no_view = patience_with_each(|client, link, at| client.received(link, &welcome(), at));
+        assert!(no_view[0] < 5_000, "{no_view:?}");
+        assert!(
+            no_view[1] >= 6_000 && no_view[2] >= 12_000 && no_view[3] >= 24_000,
+            "{no_view:?}"
+        );
     }
 
     #[test]

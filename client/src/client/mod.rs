@@ -184,6 +184,8 @@ pub struct Client {
     backoff: Backoff,
     /// Attempts in a row that nothing answered.
     unanswered: u32,
+    /// Links in a row that were open, and were given up before they showed anything.
+    slow_starts: u32,
     /// When to open the next link, if none is open.
     retry_at: Option<Micros>,
     /// When the network changed, as far as the device says: what was not heard of since may be dead.
@@ -231,6 +233,7 @@ impl Client {
             links: Vec::new(),
             next_link: 0,
             unanswered: 0,
+            slow_starts: 0,
             retry_at: Some(now),
             doubted_at: None,
             trouble: String::new(),

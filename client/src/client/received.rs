@@ -180,6 +180,7 @@ impl Client {
             }
         }
         self.tracks.applied(tick);
+        self.slow_starts = 0;
         self.counters.snapshots += 1;
         let (previous_tick, previous_at) = self.newest_snapshot;
         if previous_tick != Tick(0) {
