@@ -45,7 +45,7 @@ pub(super) struct Outbox {
     /// Bytes for the wire; the first `sent` of them the kernel has taken.
     queue: Vec<u8>,
     sent: usize,
-    /// The first bytes of the queue that are the rest of [`Outbox::begin`]'s messages.
+    /// The first bytes of the queue that are the rest of what was put here when nothing waited.
     begun: usize,
     tls: Option<Box<ServerConnection>>,
     pub(super) stage: Stage,
@@ -81,7 +81,7 @@ impl Outbox {
         self.queue.len() - self.sent
     }
 
-    /// Those of them that came to wait one by one: not the rest of messages that began at once, of which there is one lot.
+    /// Those of them that came to wait behind others: not the rest of what began at once, as a message may be of any size.
     fn queued(&self) -> usize {
         self.queue.len() - self.sent.max(self.begun)
     }
@@ -169,7 +169,7 @@ impl Outbox {
     }
 
     /// Puts one frame on its way that must arrive: to the kernel if nothing is before it, else into the queue. More than `limit`
-    /// bytes waiting end the connection as too slow; one frame always fits, as does one snapshot, so that the bound is one of waiting, not of size.
+    /// bytes that wait behind others end the connection as too slow; what nothing is before may be of any size, so that the bound is one of waiting.
     pub(super) fn put(
         &mut self,
         socket: &TcpStream,
@@ -216,8 +216,8 @@ impl Outbox {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(_) => return self.fail(socket, Disconnect::Lost),
             }
-        }
-        if bytes.is_empty() {
+            self.queue.extend_from_slice(bytes);
+            self.begun = self.queue.len();
             return;
         }
         if self.sent > self.queue.len() / 2 {
