@@ -160,6 +160,8 @@ struct Thread {
     names: BTreeMap<String, RoomKey>,
     /// When each room's next tick is due.
     deadlines: BinaryHeap<Reverse<(Micros, RoomKey)>>,
+    /// The rooms' costs of a tick, together.
+    tick_cost: Micros,
     late_at: Option<Micros>,
 }
 
@@ -187,6 +189,7 @@ impl Thread {
             rooms: SlotMap::with_key(),
             names: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
+            tick_cost: Micros(0),
             late_at: None,
         }
     }
@@ -244,13 +247,16 @@ impl Thread {
             }
             return;
         }
-        let ticks = DueTicks::at(started, running.room.ticks(), running.room.tick_now());
+        let room = &running.room;
+        let ticks = DueTicks::at(started, room.ticks(), room.tick_now(), self.tick_cost);
+        self.tick_cost = self.tick_cost.since(running.tick_cost);
         // What a game does wrong ends its room alone.
         let make = || running.make(&ticks, started, next, &self.metrics);
         let ended = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
             running.fail(&self.metrics);
             now()
         });
+        self.tick_cost = self.tick_cost.plus(running.tick_cost);
         let is_over = running.is_over(ended);
         let next_due = running.room.ticks().due_us(ticks.newest.next());
         let next_due = Micros(next_due.max(0.0).ceil() as u64);
@@ -280,6 +286,7 @@ impl Thread {
 
     fn end(&mut self, key: RoomKey) {
         if let Some(mut running) = self.rooms.remove(key) {
+            self.tick_cost = self.tick_cost.since(running.tick_cost);
             let (name, tick) = (running.room.name(), running.room.tick_now());
             // Where it has failed, another one may have its name by now.
             if self.names.get(name) == Some(&key) {

@@ -1,7 +1,7 @@
 //! A room that is being ticked, with the connections that are read for it.
 
 use super::counts::count;
-use super::due::DueTicks;
+use super::due::{self, DueTicks};
 use super::{OwnRoom, RoomEntry};
 use crate::clock::now;
 use crate::metrics::Metrics;
@@ -51,6 +51,8 @@ pub(super) struct Running {
     totals: Totals,
     /// Whether there were late ticks to make the last time.
     was_late: bool,
+    /// What a tick takes that is shown to nobody, smoothed.
+    pub tick_cost: Micros,
     /// The game has panicked: nothing is ticked any more, and its players are read until they are gone.
     pub has_failed: bool,
     /// Since when nobody is there.
@@ -72,6 +74,7 @@ impl Running {
             over: Vec::new(),
             totals: Totals::default(),
             was_late: false,
+            tick_cost: Micros(0),
             has_failed: false,
             empty_since: Some(now),
             bytes: 0,
@@ -112,6 +115,9 @@ impl Running {
             }
             ask_for_next(3);
             let mut stats = self.room.take_stats();
+            let phases = &stats.phases;
+            let took = phases.input.plus(phases.step).plus(phases.publish);
+            self.tick_cost = due::smoothed(self.tick_cost, took, self.room.ticks());
             stats.phases.input = stats.phases.input.plus(read.since(began));
             let ended = now();
             metrics.ticks.inc();
