@@ -2,8 +2,8 @@
 
 use super::bits::BitReader;
 use super::tables::Tables;
-use crate::ids::{EntityId, KindId, RowKey, Tick};
-use crate::replica::{BlockSink, Lanes, Row};
+use crate::ids::{EntityId, KindId, Tick};
+use crate::replica::{BlockSink, Lanes, Row, rows};
 use crate::schema::Schema;
 use std::sync::Arc;
 use thiserror::Error;
@@ -78,15 +78,21 @@ fn read(
 }
 
 fn left(bits: &mut BitReader<'_>, rows: &mut Vec<Row>, sink: &mut impl BlockSink) -> Option<()> {
-    let mut position = 0;
-    for _ in 0..bits.count(10)? {
+    let count = bits.count(10)?;
+    let (mut positions, mut towards) = (Vec::new(), Vec::new());
+    let mut next = 0_usize;
+    for _ in 0..count {
         // Those before it have left already, so each step is counted from where the last one was.
-        position += bits.number()? as usize;
-        let to = bits.number()?;
+        let position = next.saturating_add(bits.number()? as usize);
         if position >= rows.len() {
             return None;
         }
-        sink.left(rows.remove(position), to);
+        positions.push(position);
+        towards.push(bits.number()?);
+        next = position + 1;
+    }
+    for (row, to) in rows::take_out(rows, &positions).zip(towards) {
+        sink.left(row, to);
     }
     Some(())
 }
@@ -134,13 +140,8 @@ fn insert(
     tick: Tick,
     sink: &mut impl BlockSink,
 ) -> Option<()> {
-    for row in arriving {
-        let key: RowKey = row.id.key();
-        let position = rows.binary_search_by_key(&key, |row| row.id.key()).err()?;
-        sink.row(&row, tick);
-        rows.insert(position, row);
-    }
-    Some(())
+    arriving.iter().for_each(|row| sink.row(row, tick));
+    rows::put_in(rows, arriving).ok()
 }
 
 fn texts(

@@ -5,6 +5,7 @@
 //! that cannot be right is an error, after which the replica waits for one that starts over.
 
 mod row;
+pub(crate) mod rows;
 mod shown;
 
 pub use row::{Lanes, Row};
@@ -146,7 +147,7 @@ pub struct Replica {
     is_waiting: bool,
     cells: BTreeMap<CellId, Cell>,
     /// Rows that left towards a cell of the view which has not caught up yet: they live on until it does.
-    limbo: Vec<Limbo>,
+    limbo: BTreeMap<EntityId, Limbo>,
     /// Entities known to be gone, while some cell is older than that: they hide its rows.
     gone: BTreeMap<EntityId, Tick>,
     events: Vec<ReceivedEvent>,
@@ -174,7 +175,7 @@ impl Replica {
             tick: Tick(0),
             is_waiting: true,
             cells: BTreeMap::new(),
-            limbo: Vec::new(),
+            limbo: BTreeMap::new(),
             gone: BTreeMap::new(),
             events: Vec::new(),
             seen_events: SeenEvents::default(),
@@ -284,7 +285,7 @@ impl Replica {
                     .values()
                     .flat_map(|cell| cell.rows.iter().map(|row| row.id)),
             );
-            lost.extend(self.limbo.iter().map(|limbo| limbo.row.id));
+            lost.extend(self.limbo.keys());
             self.cells.clear();
             self.limbo.clear();
             self.gone.clear();
@@ -382,9 +383,18 @@ fn apply_block(
     } else if tick.before(block.base_ago) != Some(cell.tick) {
         return Err(ReplicaError::Base(block.cell));
     }
-    for gone in &block.left {
+    let left = block.left.iter().map(|gone| {
         let position = cell.find(gone.kind, gone.slot)?;
-        sink.left(cell.rows.remove(position), gone.to_cell_plus_one);
+        Ok((position, gone))
+    });
+    let mut left = left.collect::<Result<Vec<_>, _>>()?;
+    left.sort_by_key(|(position, _)| *position);
+    if let Some(pair) = left.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(ReplicaError::Row(pair[1].1.kind, pair[1].1.slot));
+    }
+    let positions: Vec<usize> = left.iter().map(|(position, _)| *position).collect();
+    for (row, (_, gone)) in rows::take_out(&mut cell.rows, &positions).zip(&left) {
+        sink.left(row, gone.to_cell_plus_one);
     }
     for change in &block.changed {
         let position = cell.find(change.kind, change.slot)?;
@@ -396,15 +406,12 @@ fn apply_block(
         row.change(kind, change)?;
         sink.row(row, tick);
     }
-    for entered in &block.entered {
-        let row = Row::from_proto(schema, entered, tick)?;
-        let position = match cell.position(row.id.key()) {
-            Err(position) => position,
-            Ok(_) => return Err(ReplicaError::Row(entered.kind, entered.slot)),
-        };
-        sink.row(&row, tick);
-        cell.rows.insert(position, row);
-    }
+    let entered = block.entered.iter();
+    let entered = entered.map(|row| Row::from_proto(schema, row, tick));
+    let entered = entered.collect::<Result<Vec<_>, _>>()?;
+    entered.iter().for_each(|row| sink.row(row, tick));
+    rows::put_in(&mut cell.rows, entered)
+        .map_err(|row| ReplicaError::Row(u32::from(row.kind().0), row.slot()))?;
     for event in &block.events {
         let at = tick.before(event.ticks_ago).unwrap_or_default();
         sink.event(event.number, at, event.kind, event.payload.clone());

@@ -34,7 +34,7 @@ impl Replica {
         }
         let limbo = self
             .limbo
-            .iter()
+            .values()
             .filter_map(|limbo| Some((&limbo.row, limbo.tick, self.cells.get(&limbo.to)?.sent)));
         shown.extend(limbo);
         shown.retain(|(row, tick, _)| self.gone.get(&row.id).is_none_or(|gone| gone <= tick));
@@ -47,29 +47,31 @@ impl Replica {
     /// The row to show of one entity, whatever its generation, and the tick at which it stands.
     #[must_use]
     pub fn find_with_tick(&self, key: RowKey) -> Option<(&Row, Tick)> {
+        let mut in_cells = self.cells.values().filter_map(|cell| {
+            let position = cell.position(key).ok()?;
+            Some((&cell.rows[position], cell.tick))
+        });
         if self.is_even() {
-            return self.find(key).map(|row| (row, self.tick));
+            return in_cells.next();
         }
-        let shown = self
-            .shown()
-            .into_iter()
-            .find(|(row, _, _)| row.id.key() == key);
-        shown.map(|(row, tick, _)| (row, tick))
+        let first = EntityId {
+            kind: key.kind(),
+            slot: key.slot(),
+            generation: 0,
+        };
+        let in_limbo = self.limbo.range(first..);
+        let in_limbo = in_limbo.take_while(|(id, _)| id.key() == key);
+        let in_limbo = in_limbo.map(|(_, limbo)| (&limbo.row, limbo.tick));
+        in_cells
+            .chain(in_limbo)
+            .filter(|(row, tick)| self.gone.get(&row.id).is_none_or(|gone| gone <= tick))
+            .max_by_key(|(row, tick)| (row.id.generation, *tick))
     }
 
     /// The row to show of one entity, whatever its generation.
     #[must_use]
     pub fn find(&self, key: RowKey) -> Option<&Row> {
-        if !self.is_even() {
-            return self
-                .shown()
-                .into_iter()
-                .map(|(row, _, _)| row)
-                .find(|row| row.id.key() == key);
-        }
-        self.cells
-            .values()
-            .find_map(|cell| cell.position(key).ok().map(|position| &cell.rows[position]))
+        self.find_with_tick(key).map(|(row, _)| row)
     }
 
     /// Whether every cell stands at the newest tick.
@@ -94,12 +96,12 @@ impl Replica {
             .map(|(row, _)| row.id)
             .collect();
         // The cell has caught up, or is out of sight: who is not in it by now is nowhere.
-        let settled = self.limbo.extract_if(.., |limbo| {
+        let settled = self.limbo.extract_if(.., |_, limbo| {
             cells
                 .get(&limbo.to)
                 .is_none_or(|cell| cell.tick >= limbo.tick)
         });
-        lost.extend(settled.map(|limbo| limbo.row.id));
+        lost.extend(settled.map(|(id, _)| id));
         if self.is_even() {
             self.gone.clear();
             return lost;
@@ -107,12 +109,12 @@ impl Replica {
         for (row, to) in left {
             match to {
                 None => {
-                    self.limbo.retain(|limbo| limbo.row.id != row.id);
+                    self.limbo.remove(&row.id);
                     self.gone.insert(row.id, now);
                 }
                 Some(to) if self.cells.get(&to).is_some_and(|cell| cell.tick < now) => {
-                    self.limbo.retain(|limbo| limbo.row.id != row.id);
-                    self.limbo.push(Limbo { row, tick: now, to });
+                    let id = row.id;
+                    self.limbo.insert(id, Limbo { row, tick: now, to });
                 }
                 // Into a cell that is up to date, or out of sight.
                 Some(_) => {}
