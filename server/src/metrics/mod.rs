@@ -171,6 +171,8 @@ pub struct Metrics {
     pub snapshot_bytes: IntCounter,
     pub snapshots_deferred: ByLabel<Deferred, IntCounter>,
     pub cells_held: IntCounter,
+    /// Events that a crowded cell had no place for.
+    pub events_dropped: IntCounter,
     pub blocks_encoded: IntCounter,
     pub blocks_reused: IntCounter,
     pub inputs: ByLabel<InputOutcome, IntCounter>,
@@ -222,6 +224,7 @@ impl Metrics {
             snapshots_sent: counter("tickwire_snapshots_sent_total", "Snapshots handed to the kernel.")?,
             snapshot_bytes: counter("tickwire_snapshot_bytes_total", "Bytes of the snapshots sent, without framing.")?,
             snapshots_deferred: counters(r, "tickwire_snapshots_deferred_total", "Snapshots that waited; the next one spans the gap.", "reason")?,
+            events_dropped: counter("tickwire_events_dropped_total", "Events that a cell did not show, as it had more of one tick than it can; the oldest of them.")?,
             cells_held: counter("tickwire_cells_held_total", "Changed cells that snapshots left out, as the line does not carry all; far ones above all.")?,
             blocks_encoded: counter("tickwire_blocks_encoded_total", "Blocks that were encoded.")?,
             blocks_reused: counter("tickwire_blocks_reused_total", "Blocks that were sent again, to a further client, without encoding.")?,

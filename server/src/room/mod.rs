@@ -165,7 +165,10 @@ impl<L: Link> Room<L> {
         let (encoded, reused) = (self.memo.encoded(), self.memo.reused());
         self.stats.blocks_encoded = encoded - self.stats.blocks_encoded_before;
         self.stats.blocks_reused = reused - self.stats.blocks_reused_before;
+        let dropped = self.events.dropped();
+        self.stats.events_dropped = dropped - self.stats.events_dropped_before;
         let next = RoomStats {
+            events_dropped_before: dropped,
             blocks_encoded_before: encoded,
             blocks_reused_before: reused,
             ..RoomStats::default()

@@ -14,7 +14,7 @@ use tickwire_sync::claim::ViewPolicy;
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::memo::Encoding;
 use tickwire_sync::window::WindowPolicy;
-use tickwire_sync::{Micros, Tick};
+use tickwire_sync::{CellId, Micros, Tick};
 
 const TICK_RATE: u32 = 60;
 
@@ -250,4 +250,20 @@ fn a_room_takes_so_many_lines_of_chat_and_says_so_once_a_second() {
     // Sixty at once, and then twenty a second.
     assert!((60 + 9 * 20..=60 + 10 * 20).contains(&heard.0), "{heard:?}");
     assert!((9..=11).contains(&heard.1), "{heard:?}");
+}
+
+#[test]
+fn events_that_a_cell_has_no_place_for_are_counted() {
+    let mut room: Room<Kept> = room(0, WindowPolicy::Open);
+    let dropped_of = |count: usize, room: &mut Room<Kept>| {
+        for _ in 0..count {
+            room.events.emit(0, b"", [CellId::GLOBAL]);
+        }
+        let next = room.tick_now().next();
+        tick(room, next);
+        room.take_stats().events_dropped
+    };
+    assert_eq!(dropped_of(70, &mut room), 6);
+    assert_eq!(dropped_of(64, &mut room), 0);
+    assert_eq!(dropped_of(65, &mut room), 1);
 }

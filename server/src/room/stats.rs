@@ -32,6 +32,8 @@ pub struct RoomStats {
     pub deferred: [u64; Deferred::ALL.len()],
     /// Changed cells that snapshots left out.
     pub cells_held: u64,
+    /// Events that a crowded cell had no place for.
+    pub events_dropped: u64,
     /// Snapshots sent.
     pub snapshots: u64,
     /// Their bytes.
@@ -52,6 +54,7 @@ pub struct RoomStats {
     pub entities: usize,
     pub(super) blocks_encoded_before: u64,
     pub(super) blocks_reused_before: u64,
+    pub(super) events_dropped_before: u64,
 }
 
 impl RoomStats {

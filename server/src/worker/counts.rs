@@ -29,6 +29,7 @@ pub(super) fn count(metrics: &Metrics, stats: &RoomStats, tick_us: f64) {
     add(&metrics.snapshot_bytes, stats.snapshot_bytes);
     add(&metrics.blocks_encoded, stats.blocks_encoded);
     add(&metrics.cells_held, stats.cells_held);
+    add(&metrics.events_dropped, stats.events_dropped);
     add(&metrics.blocks_reused, stats.blocks_reused);
     add(&metrics.view_mismatches, stats.view_mismatches);
     for outcome in InputOutcome::ALL {
