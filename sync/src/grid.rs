@@ -136,7 +136,7 @@ impl Grid {
         cell.0.wrapping_sub(first) < squares
     }
 
-    /// Every cell that a straight line from `from` to `to` touches on a layer, in no particular order and at least one.
+    /// Every cell that a straight line from `from` to `to` touches on a layer, each once. What lies beyond the grid is in the cells at its edge.
     ///
     /// # Panics
     /// If the grid has no such layer.
@@ -148,25 +148,52 @@ impl Grid {
         mut touch: impl FnMut(CellId),
     ) {
         self.assert_has(layer);
+        let (low, high) = if from.y <= to.y {
+            (from, to)
+        } else {
+            (to, from)
+        };
         let squares = self.squares_within(from.min(to), from.max(to));
-        let direction = to.as_i64vec2() - from.as_i64vec2();
-        for square in self.each(squares) {
-            // A square is touched where its corners do not all lie on one side of the line.
-            let low = self.origin.as_i64vec2() + square.as_i64vec2() * i64::from(self.cell_size)
-                - from.as_i64vec2();
-            let high = low + i64::from(self.cell_size);
-            let side = |x: i64, y: i64| {
-                (i128::from(direction.x) * i128::from(y) - i128::from(direction.y) * i128::from(x))
-                    .signum()
+        for y in squares.min.y..=squares.max.y {
+            // The part of the line in this row of squares.
+            let edge =
+                |row: i32| i64::from(self.origin.y) + i64::from(row) * i64::from(self.cell_size);
+            let begin = if y == squares.min.y {
+                low.y.into()
+            } else {
+                edge(y)
             };
-            let sides = side(low.x, low.y)
-                + side(high.x, low.y)
-                + side(low.x, high.y)
-                + side(high.x, high.y);
-            if sides.abs() < 4 {
-                touch(self.cell_of(square, layer));
+            let end = if y == squares.max.y {
+                high.y.into()
+            } else {
+                edge(y + 1)
+            };
+            let columns = if low.y == high.y {
+                squares.min.x..=squares.max.x
+            } else {
+                let (a, b) = (
+                    self.column_at(low, high, begin),
+                    self.column_at(low, high, end),
+                );
+                let clamp =
+                    |column: i128| column.clamp(squares.min.x.into(), squares.max.x.into()) as i32;
+                clamp(a.0.min(b.0))..=clamp(a.1.max(b.1))
+            };
+            for x in columns {
+                touch(self.cell_of(IVec2::new(x, y), layer));
             }
         }
+    }
+
+    /// The columns of squares in which the line from `low` up to `high` crosses `y`: two if it is between them, else one.
+    fn column_at(&self, low: IVec2, high: IVec2, y: i64) -> (i128, i128) {
+        let (low, high) = (low.as_i64vec2(), high.as_i64vec2());
+        let (along, up) = (i128::from(high.x - low.x), i128::from(high.y - low.y));
+        // As a fraction, so that nothing is rounded.
+        let x = i128::from(low.x - i64::from(self.origin.x)) * up + along * i128::from(y - low.y);
+        let column = up * i128::from(self.cell_size);
+        let last = x.div_euclid(column);
+        (last - i128::from(x.rem_euclid(column) == 0), last)
     }
 
     pub(crate) fn square_at(&self, position: IVec2) -> IVec2 {
@@ -285,6 +312,7 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn grid() -> Grid {
         Grid {
@@ -330,6 +358,51 @@ mod tests {
         assert!(nearness(99, 199) < whole);
         assert_eq!(nearness(i32::MAX, i32::MAX), 0);
         assert!(grid.nearness(CellId::GLOBAL, IVec2::ZERO) > whole);
+    }
+
+    /// Whether the square of a cell of layer 0 lies on both sides of an endless line, or touches it.
+    fn is_on_line(grid: &Grid, cell: CellId, from: IVec2, to: IVec2) -> bool {
+        let (column, row) = ((cell.0 - 1) % grid.columns, (cell.0 - 1) / grid.columns);
+        let low = grid.origin + IVec2::new(column as i32, row as i32) * grid.cell_size as i32;
+        let high = low + grid.cell_size as i32;
+        let direction = (to - from).as_i64vec2();
+        let side = |x: i32, y: i32| {
+            let at = (IVec2::new(x, y) - from).as_i64vec2();
+            direction.perp_dot(at).signum()
+        };
+        let corners = [
+            side(low.x, low.y),
+            side(high.x, low.y),
+            side(low.x, high.y),
+            side(high.x, high.y),
+        ];
+        corners.iter().sum::<i64>().abs() < 4
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_touches_what_it_passes_and_nothing_else(
+            from in (-400..700_i32, -300..600_i32),
+            step in (-30..30_i32, -30..30_i32),
+            steps in 0..40,
+        ) {
+            let (grid, from, step) = (grid(), IVec2::from(from), IVec2::from(step));
+            let to = from + step * steps;
+            let mut cells = Vec::new();
+            grid.for_each_on_line(from, to, Layer(0), |cell| cells.push(cell));
+            for count in 0..=steps {
+                let at = from + step * count;
+                prop_assert!(cells.contains(&grid.cell_at(at, Layer(0))), "{at} of {cells:?}");
+            }
+            // Inside of the grid none is another.
+            let is_inside = |at: IVec2| (0..400).contains(&(at.x + 100)) && (0..300).contains(&at.y);
+            if is_inside(from) && is_inside(to) && from != to {
+                let squares = grid.squares_within(from.min(to), from.max(to));
+                let all = grid.each(squares).map(|square| grid.cell_of(square, Layer(0)));
+                let expected: Vec<CellId> = all.filter(|cell| is_on_line(&grid, *cell, from, to)).collect();
+                prop_assert_eq!(cells, expected);
+            }
+        }
     }
 
     #[test]
