@@ -21,7 +21,7 @@ fn welcome(resumed: bool) -> Vec<u8> {
     let settings = GameSettings {
         seed: 1,
         tick_rate: 60,
-        npcs: 0,
+        ..GameSettings::default()
     };
     let game = tickwire_game::shipped(tickwire_game::arena::NAME).unwrap()(&settings);
     message(Body::Welcome(v1::Welcome {

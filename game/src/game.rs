@@ -8,8 +8,10 @@ use tickwire_sync::view::Sight;
 use tickwire_sync::{EntityId, PlayerId, Schema};
 
 /// What a room tells its game at the start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GameSettings {
+    /// The room's name, e.g. to choose a map or a mode by. Empty for the game that is made at the server's start, to look at its schema.
+    pub room: String,
     /// The only source of randomness.
     pub seed: u64,
     /// Ticks per second.
@@ -71,7 +73,14 @@ pub trait Game: Send {
         let _ = player;
     }
 
-    /// A player has left for good.
+    /// A player writes a line to the room; it is cleaned and not empty. Returns whether everybody gets it: one that is a command to the
+    /// game, or not fit to be read, can be held back.
+    fn chat(&mut self, player: PlayerId, line: &str) -> bool {
+        let _ = (player, line);
+        true
+    }
+
+    /// A player has left for good, or was dismissed ([`Step::dismiss`]).
     fn leave(&mut self, player: PlayerId);
 
     /// One tick.

@@ -124,9 +124,18 @@ pub struct Step<'a> {
     pub messages: &'a mut Messages,
     /// Shots, for the operator.
     pub shots: &'a mut Shots,
+    /// Who is put out of the room, and why; see [`Self::dismiss`].
+    pub dismissals: &'a mut Vec<(PlayerId, String)>,
 }
 
 impl Step<'_> {
+    /// Puts a player out of the room once the step is over: the session ends, [`Game::leave`](crate::Game::leave) is called, and the
+    /// connection is closed with 1008 and this reason, which the player reads. Nothing keeps them from joining again but
+    /// [`Game::join`](crate::Game::join).
+    pub fn dismiss(&mut self, player: PlayerId, reason: impl Into<String>) {
+        self.dismissals.push((player, reason.into()));
+    }
+
     /// The interest grid, to say which cells an event touches.
     #[must_use]
     pub fn grid(&self) -> &Grid {

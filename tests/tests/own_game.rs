@@ -28,6 +28,8 @@ struct Token {
 struct Flags {
     layers: u8,
     tokens: BTreeMap<PlayerId, Token>,
+    /// Those who are to go.
+    unwanted: Vec<PlayerId>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
@@ -36,6 +38,7 @@ impl Flags {
         Box::new(Self {
             layers,
             tokens: BTreeMap::new(),
+            unwanted: Vec::new(),
             calls,
         })
     }
@@ -113,12 +116,22 @@ impl Game for Flags {
         self.note("resume", player);
     }
 
+    fn chat(&mut self, player: PlayerId, line: &str) -> bool {
+        if line == "/go" {
+            self.unwanted.push(player);
+        }
+        !line.starts_with('/')
+    }
+
     fn leave(&mut self, player: PlayerId) {
         self.note("leave", player);
         self.tokens.remove(&player);
     }
 
     fn step(&mut self, step: &mut Step<'_>) {
+        for player in self.unwanted.drain(..) {
+            step.dismiss(player, "as you wished");
+        }
         for (player, token) in &mut self.tokens {
             let turn = step.turns.of(*player).unwrap();
             assert!(turn.payload() != b"bug", "as the test wants");
@@ -258,6 +271,51 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
             reason: "not you".into()
         }
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_hears_chat_and_puts_players_out() {
+    let (calls, rooms) = (
+        Arc::new(Mutex::new(Vec::new())),
+        Arc::new(Mutex::new(Vec::new())),
+    );
+    let (noted, names) = (Arc::clone(&calls), Arc::clone(&rooms));
+    let new_game = move |settings: &GameSettings| {
+        names.lock().unwrap().push(settings.room.clone());
+        Flags::boxed(3, Arc::clone(&noted))
+    };
+    let server = TestServer::start_with(&[], new_game);
+    let mut host = Player::joined(&server.url("b"), "Host").await;
+    let mut guest = Player::joined(&server.url("b"), "Guest").await;
+    assert_eq!(*rooms.lock().unwrap(), ["", "b"]);
+    // A command is the game's alone; what is said after it comes.
+    guest.client.chat("/nothing");
+    guest.client.chat("bye");
+    guest.client.chat("/go");
+    guest
+        .until("the end", |guest| {
+            matches!(guest.client.phase(), tickwire_client::Phase::Closed { .. })
+        })
+        .await;
+    assert_eq!(
+        *guest.client.phase(),
+        tickwire_client::Phase::Closed {
+            code: 1008,
+            reason: "as you wished".into()
+        }
+    );
+    host.until("the line", |host| {
+        host.incoming
+            .iter()
+            .any(|came| matches!(came, Incoming::Chat { text, .. } if text == "bye"))
+    })
+    .await;
+    let is_line = |came: &&Incoming| matches!(came, Incoming::Chat { .. });
+    assert_eq!(host.incoming.iter().filter(is_line).count(), 1);
+    assert_eq!(*calls.lock().unwrap(), ["join 1", "join 2", "leave 2"]);
+    // The session is over; who comes again is somebody new.
+    let again = Player::joined(&server.url("b"), "Guest").await;
+    assert_eq!(again.client.counters().resumes, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

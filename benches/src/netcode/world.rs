@@ -83,7 +83,7 @@ impl<'a> World<'a> {
         let game = Arena::new(&GameSettings {
             seed: random.u64(..),
             tick_rate: TICK_RATE,
-            npcs: 0,
+            ..GameSettings::default()
         });
         let map = Map::decode(&game.map()).unwrap_or_else(|| Map::from_seed(0));
         let settings = RoomSettings {

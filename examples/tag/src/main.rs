@@ -220,9 +220,8 @@ mod tests {
     #[test]
     fn the_schema_can_be_played() {
         let settings = GameSettings {
-            seed: 1,
             tick_rate: 60,
-            npcs: 0,
+            ..GameSettings::default()
         };
         assert_eq!(Tag::new(&settings).schema().validate(), Ok(()));
     }

@@ -92,7 +92,7 @@ impl Lobby {
                 "the secret of --ticket-secret-file has less than {GOOD_SECRET_BYTES} bytes: it can be guessed"
             );
         }
-        let game = new_game(&game_settings(&config, 0));
+        let game = new_game(&game_settings(&config, ""));
         (game.schema().validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
         let workers = (0..config.workers)
             .map(|number| Worker::start(number, config.io_uring, Arc::clone(&metrics)))
@@ -158,7 +158,7 @@ impl Lobby {
         let worker = (0..loads.len())
             .min_by_key(|worker| loads[*worker])
             .unwrap_or(0);
-        let game = (self.new_game)(&game_settings(&self.config, seed_of(name)));
+        let game = (self.new_game)(&game_settings(&self.config, name));
         let ticks = ticks_of(directory.made, self.config.tick_rate, now());
         directory.made += 1;
         let room_settings = RoomSettings {
@@ -240,9 +240,10 @@ fn ticks_of(number: u64, tick_rate: u32, now: Micros) -> TickClock {
     }
 }
 
-fn game_settings(config: &Config, seed: u64) -> GameSettings {
+fn game_settings(config: &Config, room: &str) -> GameSettings {
     GameSettings {
-        seed,
+        room: room.to_owned(),
+        seed: seed_of(room),
         tick_rate: config.tick_rate,
         npcs: config.npcs,
     }

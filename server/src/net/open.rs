@@ -67,8 +67,9 @@ impl OpenConnections {
     }
 
     fn changed(&self, count: usize) {
-        self.count.send_replace(count);
+        // Before it is told: who waits for none may look at the gauge.
         self.gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.count.send_replace(count);
     }
 }
 

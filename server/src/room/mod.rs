@@ -80,6 +80,7 @@ pub struct Room<L> {
     events: Events,
     messages: Messages,
     shots: Shots,
+    dismissals: Vec<(PlayerId, String)>,
     /// Ascending by number.
     sessions: Vec<Session<L>>,
     newest_session: u32,
@@ -113,6 +114,7 @@ impl<L: Link> Room<L> {
             events: Events::default(),
             messages: Messages::default(),
             shots: Shots::default(),
+            dismissals: Vec::new(),
             sessions: Vec::new(),
             newest_session: 0,
             random: StdRng::from_seed(secret_seed),
@@ -324,6 +326,7 @@ impl<L: Link> Room<L> {
             events: &mut self.events,
             messages: &mut self.messages,
             shots: &mut self.shots,
+            dismissals: &mut self.dismissals,
         };
         self.game.step(&mut step);
         self.stats.shots.extend(self.shots.drain());
@@ -341,6 +344,25 @@ impl<L: Link> Room<L> {
                 }
             }
         }
+        if !self.dismissals.is_empty() {
+            self.dismiss();
+        }
+    }
+
+    /// Ends the sessions of those whom the game has put out.
+    fn dismiss(&mut self) {
+        for (player, reason) in std::mem::take(&mut self.dismissals) {
+            // It may have left by itself.
+            let Some(index) = self.session_index(player) else {
+                continue;
+            };
+            let session = &mut self.sessions[index];
+            session.is_over = true;
+            if let Some(link) = &session.link {
+                link.close(&Close::new(CloseCode::Policy, reason));
+            }
+        }
+        self.end_sessions();
     }
 
     fn chat(&mut self, index: usize, text: &str, now: Micros) {
@@ -367,6 +389,9 @@ impl<L: Link> Room<L> {
             return;
         }
         let (from, name) = (session.player, session.name.clone());
+        if !self.game.chat(from, &text) {
+            return;
+        }
         for session in &mut self.sessions {
             session.send_message(chat_message(from, &name, &text));
         }

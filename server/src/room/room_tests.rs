@@ -85,6 +85,7 @@ pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> R
         seed: 1,
         tick_rate: TICK_RATE,
         npcs: 60,
+        ..GameSettings::default()
     });
     Room::new("tested", settings, Box::new(game), ticks, [1; 32])
 }
