@@ -17,7 +17,9 @@ pub mod native;
 #[cfg(feature = "wasm")]
 mod wasm;
 
-pub use client::{Action, Client, Counters, Incoming, Options, Phase};
+pub use client::{
+    Action, Client, Counters, Incoming, MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS, Options, Phase,
+};
 pub use link::LinkId;
 pub use prediction::{Own, PredictionStats};
 pub use screen::Shown;

@@ -73,6 +73,12 @@ pub trait Game: Send {
         let _ = player;
     }
 
+    /// A player's client has something to say that is no input of a tick, in the game's own encoding: each once, in order, also over a
+    /// resume. It comes from a stranger: what cannot be read is to be ignored, and every value is possible.
+    fn command(&mut self, player: PlayerId, payload: &[u8]) {
+        let _ = (player, payload);
+    }
+
     /// A player writes a line to the room; it is cleaned and not empty. Returns whether everybody gets it: one that is a command to the
     /// game, or not fit to be read, can be held back.
     fn chat(&mut self, player: PlayerId, line: &str) -> bool {

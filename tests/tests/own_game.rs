@@ -116,6 +116,10 @@ impl Game for Flags {
         self.note("resume", player);
     }
 
+    fn command(&mut self, player: PlayerId, payload: &[u8]) {
+        self.note(std::str::from_utf8(payload).unwrap(), player);
+    }
+
     fn chat(&mut self, player: PlayerId, line: &str) -> bool {
         if line == "/go" {
             self.unwanted.push(player);
@@ -274,6 +278,57 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commands_come_once_and_in_order_whatever_becomes_of_the_link() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    let server = TestServer::start_with(&["--resume-window", "1s"], move |_: &GameSettings| {
+        Flags::boxed(3, Arc::clone(&noted))
+    });
+    let mut player = Player::new(&server.url("c"), Options::default());
+    let mut expected = Vec::new();
+    let mut say = |player: &mut Player| {
+        let word = format!("word{}", expected.len());
+        player.client.command(word.as_bytes());
+        expected.push(format!("{word} 1"));
+    };
+    // Before there is a connection, while there is one, as it is cut, and while there is none.
+    say(&mut player);
+    player
+        .until("the welcome", |player| player.is_playing())
+        .await;
+    for resumes in 1..=3 {
+        say(&mut player);
+        player.for_snapshots(2).await;
+        say(&mut player);
+        player.cut();
+        say(&mut player);
+        player
+            .until("the resume", |player| {
+                player.client.counters().resumes == resumes
+            })
+            .await;
+    }
+    say(&mut player);
+    let came = || {
+        let calls = calls.lock().unwrap();
+        let words = calls.iter().filter(|call| call.starts_with("word"));
+        words.cloned().collect::<Vec<_>>()
+    };
+    player
+        .until("the last word", |_| came().len() >= expected.len())
+        .await;
+    assert_eq!(came(), expected);
+
+    // What was said to a session that is over is not said to the next one.
+    player.client.leave();
+    let mut other = Player::joined(&server.url("c"), "Other").await;
+    other.client.command(b"hello");
+    let has_come = || calls.lock().unwrap().contains(&"hello 2".to_owned());
+    other.until("a word of the next", |_| has_come()).await;
+    assert_eq!(came(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_game_hears_chat_and_puts_players_out() {
     let (calls, rooms) = (
         Arc::new(Mutex::new(Vec::new())),
@@ -312,7 +367,8 @@ async fn a_game_hears_chat_and_puts_players_out() {
     .await;
     let is_line = |came: &&Incoming| matches!(came, Incoming::Chat { .. });
     assert_eq!(host.incoming.iter().filter(is_line).count(), 1);
-    assert_eq!(*calls.lock().unwrap(), ["join 1", "join 2", "leave 2"]);
+    let left = || calls.lock().unwrap().contains(&"leave 2".to_owned());
+    host.until("the session's end", |_| left()).await;
     // The session is over; who comes again is somebody new.
     let again = Player::joined(&server.url("b"), "Guest").await;
     assert_eq!(again.client.counters().resumes, 0);

@@ -4,6 +4,7 @@
 //! everything a screen or a bot wants to know. Here: the session's state, its timers and its inputs. `links` connects and comes
 //! back, `received` takes what the server says, `questions` answers the screen.
 
+mod commands;
 mod links;
 mod questions;
 mod received;
@@ -13,6 +14,8 @@ use crate::link::{Link, LinkId};
 use crate::prediction::Prediction;
 use crate::screen::Tracks;
 use crate::stats::Recent;
+use commands::Commands;
+pub use commands::{MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use tickwire_game::Rules;
@@ -218,6 +221,7 @@ pub struct Client {
     gap_ms: Recent,
     margin_ticks: Recent,
     newest_message: u32,
+    commands: Commands,
     applied_seq: u32,
 }
 
@@ -262,6 +266,7 @@ impl Client {
             gap_ms: Recent::new(512),
             margin_ticks: Recent::new(512),
             newest_message: 0,
+            commands: Commands::default(),
             applied_seq: 0,
         }
     }
@@ -401,6 +406,21 @@ impl Client {
         self.send(client_message::Body::Chat(v1::Chat {
             text: text.to_owned(),
         }));
+    }
+
+    /// Tells the game something that is no input of a tick, in its own encoding. What is said while there is no connection follows when there
+    /// is one; each arrives once and in order, also over a resume (of the latest [`MAX_KEPT_COMMANDS`]), unless the session is over first.
+    ///
+    /// # Panics
+    /// If `payload` is longer than [`MAX_COMMAND_BYTES`].
+    pub fn command(&mut self, payload: &[u8]) {
+        assert!(
+            payload.len() <= MAX_COMMAND_BYTES,
+            "a command of {} bytes: the server takes at most {MAX_COMMAND_BYTES}",
+            payload.len()
+        );
+        let command = self.commands.add(payload);
+        self.send(client_message::Body::Command(command));
     }
 
     /// Leaves for good.

@@ -2,7 +2,7 @@
 //!
 //! In: messages of one link. Out: the replica, the clocks and the prediction brought up to date, and what a screen hears of.
 
-use super::{Action, Client, Incoming, Phase, Place};
+use super::{Action, Client, Commands, Incoming, Phase, Place};
 use crate::link::{LinkId, LinkState};
 use crate::prediction::Own;
 use prost::Message as _;
@@ -83,8 +83,13 @@ impl Client {
         self.trouble.clear();
         self.backoff.reset();
         if welcome.resumed {
+            self.commands.arrived(welcome.last_command);
             self.counters.resumes += 1;
         } else {
+            if self.place.is_some() {
+                // They were for a session that is over.
+                self.commands = Commands::default();
+            }
             self.seq = 0;
             self.starved = 0;
             self.newest_message = 0;
@@ -121,6 +126,9 @@ impl Client {
             ticks,
             is_spectator: welcome.spectator,
         });
+        for command in self.commands.kept() {
+            self.send_on(id, client_message::Body::Command(command));
+        }
         self.phase = Phase::Playing;
         self.incoming.push_back(Incoming::Joined {
             resumed: welcome.resumed,

@@ -5,6 +5,7 @@
 use super::arena::Arena;
 use super::news::{News, NewsKind, NewsQueue};
 use super::rows::Texts;
+use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Incoming, Options};
 use crate::link::LinkId;
 use tickwire_proto::v1::Encoding;
@@ -98,6 +99,13 @@ impl WasmClient {
         if payload.len() <= MAX_INPUT_BYTES {
             payload.clone_into(&mut self.payload);
             self.arena.let_go();
+        }
+    }
+
+    /// Tells the game something that is no input of a tick, in its own encoding. What is longer than [`MAX_COMMAND_BYTES`] is not taken.
+    pub fn command(&mut self, payload: &[u8]) {
+        if payload.len() <= MAX_COMMAND_BYTES {
+            self.client.command(payload);
         }
     }
 

@@ -185,6 +185,10 @@ impl Handler for Guest {
                 true
             }
             Body::Chat(chat) => inside.inbox.put(Arrived::Chat(chat.text)),
+            Body::Command(command) => inside.inbox.put(Arrived::Command {
+                number: command.number,
+                payload: command.payload,
+            }),
             Body::Resync(resync) => inside.inbox.put(Arrived::Resync {
                 view_mismatch: resync.view_mismatch,
             }),

@@ -18,6 +18,13 @@ pub enum Arrived {
     Inputs(InputsArrived),
     /// A line of chat, as it came.
     Chat(String),
+    /// Something for the game.
+    Command {
+        /// Counts up from 1; 0: not numbered.
+        number: u32,
+        /// The game's own encoding.
+        payload: Vec<u8>,
+    },
     /// The replica starts over.
     Resync {
         /// Because its hash did not agree.

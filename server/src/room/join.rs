@@ -172,6 +172,7 @@ impl<L: Link> Room<L> {
             }),
             last_seq: session.inputs.newest_seq().0,
             spectator: session.is_spectator,
+            last_command: session.newest_command,
             tables: (session.encoding == Encoding::Packed).then(|| self.memo.tables().to_proto()),
         }))
     }

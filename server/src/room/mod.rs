@@ -283,6 +283,12 @@ impl<L: Link> Room<L> {
                     .count_input(outcome, u64::from(outcome != InputOutcome::Applied));
             }
             Arrived::Chat(text) => self.chat(index, text, now),
+            Arrived::Command { number, payload } => {
+                let session = &mut self.sessions[index];
+                if session.is_new_command(*number) {
+                    self.game.command(session.player, payload);
+                }
+            }
             Arrived::Resync { view_mismatch } => {
                 let session = &mut self.sessions[index];
                 if session.ask_for_restart() && *view_mismatch {

@@ -75,6 +75,8 @@ pub struct Session<L> {
     /// The newest that was sent over this link: those after it wait in `kept`.
     sent_message: u32,
     kept: VecDeque<(u32, Vec<u8>)>,
+    /// The newest numbered command that the game was given.
+    pub(super) newest_command: u32,
 }
 
 /// What one player may have: lines of chat, answers to those that were too many, and views that start over.
@@ -132,6 +134,7 @@ impl<L: Link> Session<L> {
             newest_message: 0,
             sent_message: 0,
             kept: VecDeque::new(),
+            newest_command: 0,
         }
     }
 
@@ -208,6 +211,13 @@ impl<L: Link> Session<L> {
         self.round_trip = None;
         self.inbox = Some(inbox);
         self.link.replace(link)
+    }
+
+    /// Whether the game has not had the command of this number, and has it from now on.
+    pub(super) fn is_new_command(&mut self, number: u32) -> bool {
+        let is_new = number == 0 || number > self.newest_command;
+        self.newest_command = self.newest_command.max(number);
+        is_new
     }
 
     /// The client's view is wrong or lost. `false`: it said so before, and waits already.

@@ -33,8 +33,9 @@ const PHASES: Record<PhaseKind, Phase> = {
   [PhaseKind.Closed]: "closed",
 };
 
-/** What the server takes of an input. */
+/** What the server takes of an input, and of a command. */
 const MAX_INPUT_BYTES = 64;
+const MAX_COMMAND_BYTES = 4000;
 
 let core: Promise<InitOutput> | undefined;
 
@@ -198,6 +199,15 @@ export class TickwireClient extends Emitter<ClientEvents> {
   input(payload: Uint8Array): void {
     if (payload.length > MAX_INPUT_BYTES) throw new RangeError(`an input has at most ${MAX_INPUT_BYTES} bytes, not ${payload.length}`);
     this.#core.input(payload);
+  }
+
+  /**
+   * Tells the game something that is no input of a tick (a purchase, a choice of team): at most 4,000 bytes, in the game's own encoding. It
+   * arrives once and in order; what is said without a connection follows as soon as there is one, unless the session is over by then.
+   */
+  command(payload: Uint8Array): void {
+    if (payload.length > MAX_COMMAND_BYTES) throw new RangeError(`a command has at most ${MAX_COMMAND_BYTES} bytes, not ${payload.length}`);
+    this.#did(() => this.#core.command(payload));
   }
 
   /** The world as it is to be drawn now. Good until the next look. */
