@@ -32,8 +32,11 @@ const EMPTY_INTERVAL: i64 = 10_000_000;
 const EMPTY_SOON: i64 = 500_000;
 /// The same where it seems to have become longer, since the time before.
 const EMPTY_AGAIN: i64 = 2_000_000;
-/// Snapshots that may be on their way before any was named, and how many more each one named allows.
+/// Snapshots that may be on their way before any was named, and how many more each one named allows, where they are large together.
 const FIRST_SNAPSHOTS: usize = 4;
+/// So many bytes are not much for any line that a game is played over: a far client, of whom nothing is heard for half a second, does not
+/// stand still at the beginning for it.
+const FIRST_BYTES: usize = 4 * 1024;
 const MORE_PER_NAMED: usize = 2;
 /// A window that opens fully after this many were named.
 const WARM: u32 = 32;
@@ -320,7 +323,9 @@ impl Window {
     /// At the beginning nothing is known, so what may be on its way grows with what has arrived.
     fn is_cold(&self) -> bool {
         let named = self.path.arrived_count();
-        named < WARM && self.in_flight.len() >= FIRST_SNAPSHOTS + MORE_PER_NAMED * named as usize
+        named < WARM
+            && self.bytes >= FIRST_BYTES
+            && self.in_flight.len() >= FIRST_SNAPSHOTS + MORE_PER_NAMED * named as usize
     }
 
     /// Whether the oldest snapshot on its way should have been named long since.

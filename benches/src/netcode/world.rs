@@ -363,7 +363,9 @@ impl<'a> World<'a> {
                     &v1::ServerMessage { body }.encode_to_vec(),
                 );
             }
-            client_message::Body::Chat(_) | client_message::Body::Leave(_) => {}
+            client_message::Body::Chat(_)
+            | client_message::Body::Command(_)
+            | client_message::Body::Leave(_) => {}
         }
         self.send_down(bot);
     }
