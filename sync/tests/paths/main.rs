@@ -221,24 +221,47 @@ fn jitter_is_no_queue() {
 }
 
 /// Small snapshots over a long line, as a duel between continents has them. Who takes the scatter of the first few for a queue
-/// holds such a line for thin, for half a minute.
+/// holds such a line for thin, for half a minute. Of many lines that scatter by chance a few do look like one.
 #[test]
 fn on_a_long_fast_line_jitter_each_way_defers_nothing() {
-    for (round_trip, millis, most_deferred) in [(80, 5, 0), (200, 20, 1), (120, 30, 2)] {
+    const LINES: u64 = 200;
+    for (round_trip, millis, most_deferred, may_be_more) in
+        [(80, 5, 0, 0), (200, 20, 1, 3), (120, 30, 2, 12)]
+    {
         let line = Line {
             wants: 120,
             varies: 40,
             ..jitter(Line::new("", 100_000, round_trip), millis)
         };
-        for seed in 1..60 {
+        let (mut rates, mut more) = (Vec::new(), 0);
+        for seed in 1..=LINES {
             let outcome = model(&line, seed);
-            let rate = outcome.rate(2.0, line.seconds as f64);
-            let deferred = outcome.most_deferred(2.0);
-            assert!(
-                rate >= 59.85 && deferred <= most_deferred,
-                "RTT {round_trip} ± {millis}, seed {seed}: {rate}/s, {deferred} in a row deferred"
-            );
+            rates.push(outcome.rate(2.0, line.seconds as f64));
+            more += u32::from(outcome.most_deferred(2.0) > most_deferred);
         }
+        rates.sort_by(f64::total_cmp);
+        assert!(
+            rates[LINES as usize / 20] >= 59.85 && more <= may_be_more,
+            "RTT {round_trip} ± {millis}: slowest {:?}/s, {more} with more than {most_deferred} in a row deferred",
+            &rates[..10]
+        );
+    }
+}
+
+/// An ocean away nothing is heard for a fifth of a second: a client does not stand still at the beginning for that.
+#[test]
+fn a_far_client_sees_all_from_the_start() {
+    for round_trip in [100, 200, 400] {
+        let line = Line {
+            wants: 80,
+            ..Line::new("", 100_000, round_trip)
+        };
+        let first = round_trip as f64 / 2e3;
+        let rate = model(&line, 1).rate(first, first + 2.0);
+        assert!(
+            rate >= 59.0,
+            "RTT {round_trip}: {rate}/s in the first two seconds"
+        );
     }
 }
 
