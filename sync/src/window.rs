@@ -331,7 +331,7 @@ impl Window {
     /// Whether the oldest snapshot on its way should have been named long since.
     fn is_overdue(&self, oldest: &Sent, now: i64) -> bool {
         if self.path.arrived_count() == 0 {
-            return now - oldest.at > 2 * UNHEARD;
+            return now - oldest.at > 4 * UNHEARD;
         }
         let expected = self.path.leaves(oldest, self.path.left()) + self.turn.least().unwrap_or(0);
         let spread = 4 * self.late;
