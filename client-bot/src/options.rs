@@ -180,9 +180,13 @@ impl Options {
             bail!("--report-html: this is the file of --report; name another one");
         }
         for (flag, path) in [("report", &self.report), ("report-html", &self.report_html)] {
-            // Before the run, not after it.
+            // Before the run, not after it; what is there stays until there is something new.
             let Some(path) = path else { continue };
-            std::fs::File::create(path).map_err(|error| {
+            let file = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path);
+            file.map_err(|error| {
                 anyhow!("--{flag} {}: it cannot be written: {error}", path.display())
             })?;
         }

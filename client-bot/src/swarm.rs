@@ -64,10 +64,15 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
 /// Waits until somebody wants the swarm to end early.
 async fn interrupted() {
     #[cfg(unix)]
-    if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+    if let (Ok(mut terminated), Ok(mut hung_up)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminated.recv() => {}
+            // The terminal was closed.
+            _ = hung_up.recv() => {}
         }
         return;
     }

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod close;
 pub mod config;
+mod files;
 mod http;
 pub mod lobby;
 pub mod metrics;

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use crate::http::{Answer, answer, check_method, json, not_found, text};
 use crate::metrics::Metrics;
 use crate::net::handler::Rooms;
+use crate::net::listener::AcceptTrouble;
 use crate::shutdown::Shutdown;
 
 /// What a body may have.
@@ -40,12 +41,14 @@ pub struct Operations<R> {
 
 /// Serves the operations port for as long as the process lives.
 pub async fn serve<R: Rooms>(listener: TcpListener, operations: Arc<Operations<R>>) {
+    let mut trouble = AcceptTrouble::default();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!("the operations port can't accept: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                trouble
+                    .wait("a connection to the operations port", &error)
+                    .await;
                 continue;
             }
         };
@@ -135,7 +138,9 @@ impl<R: Rooms> Operations<R> {
             Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the body is incomplete"),
             Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
         };
-        let notice = match serde_json::from_slice::<Notice>(&body) {
+        // By way of a map, as a list of the two would do as well otherwise.
+        let map = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body);
+        let notice = match map.and_then(|map| serde_json::from_value::<Notice>(map.into())) {
             Ok(notice) => notice,
             Err(error) => {
                 let expected = r#"expected {"text": "...", "room": optional}"#;

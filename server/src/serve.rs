@@ -7,7 +7,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -72,7 +72,6 @@ pub fn start<R: Rooms>(
     rooms: Arc<R>,
     metrics: Arc<Metrics>,
 ) -> Result<Server<R>, StartError> {
-    make_room_for_sockets(config.max_connections);
     let tls = config.tls.clone().map(Tls::load).transpose()?;
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
     let (game, game_addr) = listen("listen", config.listen)?;
@@ -92,34 +91,6 @@ pub fn start<R: Rooms>(
         operating: tokio::spawn(ops::serve(ops, operations)),
         port,
     })
-}
-
-/// Raises the process's limit of open files as far as the system lets it, and says so if that is too little: every
-/// connection is one, and shells give 1024.
-fn make_room_for_sockets(max_connections: usize) {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        /// Files that are no connections: ports, polls, logs, and what is being accepted.
-        const OTHERS: u64 = 256;
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        let raised = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: maximum,
-                maximum,
-            },
-        );
-        let is_enough = maximum.is_none_or(|maximum| maximum >= max_connections as u64 + OTHERS);
-        if raised.is_err() || !is_enough {
-            tracing::warn!(
-                "the limit of open files (ulimit -n) is {}: less than --max-connections {max_connections} needs",
-                maximum.map_or_else(|| "unknown".to_owned(), |maximum| maximum.to_string())
-            );
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = max_connections;
 }
 
 fn listen(
@@ -172,7 +143,7 @@ impl<R: Rooms> Server<R> {
         format!("tickwire ready {ws}://{game_addr}/ws ops http://{ops_addr}")
     }
 
-    /// Says that it is ready, serves until SIGTERM, SIGINT or `POST /drain`, and drains.
+    /// Says that it is ready, serves until SIGTERM, SIGINT or `POST /drain`, and drains; a second signal ends that at once.
     ///
     /// # Errors
     /// If signals can't be heard, or the ready line not be printed.
@@ -189,8 +160,16 @@ impl<R: Rooms> Server<R> {
                 },
             }
         }
-        self.drain().await;
-        Ok(())
+        let mut drained = std::pin::pin!(self.drain());
+        loop {
+            tokio::select! {
+                () = &mut drained => return Ok(()),
+                signal = signals.next() => if let Signal::Terminate = signal {
+                    tracing::warn!("asked again: leaving at once");
+                    return Ok(());
+                },
+            }
+        }
     }
 
     fn reload(&self) {
@@ -205,17 +184,19 @@ impl<R: Rooms> Server<R> {
     pub async fn drain(self) {
         let patience = self.port.config.drain_timeout;
         tracing::info!("draining, for at most {patience:?}");
+        let began = Instant::now();
         self.port.draining.ask();
         let open = &self.port.open;
-        let in_order = timeout(patience, async {
+        // However little patience there is, the players hear the rooms' Goodbye before the close.
+        let said = timeout(patience.max(LAST_WORDS), async {
             let _ = self.accepting.await;
             self.port.rooms.drain().await;
-            open.close_all(&going_away());
-            open.none_left().await;
         });
+        let _ = said.await;
+        open.close_all(&going_away());
+        let in_order = timeout(patience.saturating_sub(began.elapsed()), open.none_left());
         if in_order.await.is_err() {
             tracing::warn!("connections are still open after --drain-timeout: leaving them");
-            open.close_all(&going_away());
             let _ = timeout(LAST_WORDS, open.none_left()).await;
         }
         self.operating.abort();

@@ -64,7 +64,8 @@ pub fn check(secret: &TicketSecret, token: &str, room: &str) -> Result<Ticket, T
             TicketError::Invalid
         }
     })?;
-    if ticket.claims.sub.is_empty() {
+    // RFC 7515 section 4.1.11: what the signer holds for critical must be understood, and nothing is here.
+    if ticket.claims.sub.is_empty() || ticket.header.crit.is_some() {
         return Err(TicketError::Invalid);
     }
     match &ticket.claims.room {

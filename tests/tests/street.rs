@@ -26,6 +26,36 @@ async fn where_sockets_are_served_one_by_one_it_is_the_same() {
     plays(&["--npcs", "4", "--io-uring", "off"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_in_which_nobody_is_stands_still_until_somebody_comes() {
+    let server = TestServer::start(&["--npcs", "4", "--workers", "1"]);
+    let mut first = Player::joined(&server.url("a"), "Ada").await;
+    first.for_snapshots(10).await;
+    first.client.leave();
+    // It must give the leave a way out.
+    first.step().await;
+    tickwire_tests::within("rest", async {
+        let mut ticks = -1.0;
+        loop {
+            let now = server.metric("tickwire_ticks_total").await;
+            if std::mem::replace(&mut ticks, now) == now {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    })
+    .await;
+    let skipped = server.metric("tickwire_ticks_skipped_total").await;
+    let stood_at = first.client.newest_snapshot().0;
+    let mut second = Player::joined(&server.url("a"), "Bob").await;
+    second.for_snapshots(10).await;
+    // The ticks' numbers have gone on with the time, and none of those between counts as late.
+    assert!(second.client.newest_snapshot().0.0 > stood_at.0 + 10);
+    assert_eq!(second.client.counters().view_mismatches, 0);
+    assert!(server.metric("tickwire_ticks_skipped_total").await - skipped < 30.0);
+    assert_eq!(http_get(server.ops, "/readyz").await.0, 200);
+}
+
 async fn plays(flags: &[&str]) {
     let server = TestServer::start(flags);
     let mut player = Player::joined(&server.url("a"), "Ada").await;

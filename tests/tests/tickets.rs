@@ -59,6 +59,23 @@ async fn only_a_good_ticket_lets_in() {
         client.send(client_message::Body::Hello(hello)).await;
         assert_eq!(client.end().await.code, Some(1008), "{bad}");
     }
+    // What the signer holds for critical, and nobody here knows.
+    let mut header = Header::default();
+    header.crit = Some(vec!["exp2".to_owned()]);
+    let strange = encode(
+        &header,
+        &claims("vip", now + 60),
+        &EncodingKey::from_secret(SECRET),
+    );
+    let mut client = RawClient::connect(server.addr, "/ws?room=vip").await;
+    let hello = v1::Hello {
+        version: 1,
+        ticket: strange.unwrap(),
+        ..v1::Hello::default()
+    };
+    client.send(client_message::Body::Hello(hello)).await;
+    assert_eq!(client.end().await.code, Some(1008));
+
     let mut client = RawClient::connect(server.addr, "/ws?room=vip").await;
     let good = ticket(&claims("vip", now + 60), SECRET);
     let welcome = client

@@ -26,6 +26,8 @@ const NO_ANSWER: &str = "the server cannot be reached, or has no place free";
 const SLOW_ANSWER: &str = "the server, or the way to it, is slow to answer";
 /// Close code: the session goes on over a newer connection.
 const RESUMED_ELSEWHERE: u16 = 4005;
+/// Close code: a message was too big.
+const TOO_BIG: u16 = 1009;
 
 impl Client {
     pub(super) fn open(&mut self, now: Micros) {
@@ -75,6 +77,11 @@ impl Client {
         if matches!(self.phase, Phase::Closed { .. }) {
             return;
         }
+        // What does not fit into a message is too large the next time as well.
+        if code == Some(TOO_BIG) && is_greeting(&link) {
+            self.finish(TOO_BIG, reason);
+            return;
+        }
         // The server tells the old link of the resume, and the new one gets its Welcome: in any order, as they are two sockets.
         if code == Some(RESUMED_ELSEWHERE) && self.links.iter().any(is_greeting) {
             self.lost(link, now);
@@ -96,7 +103,6 @@ impl Client {
 
     fn lost(&mut self, link: Link, now: Micros) {
         if link.state == LinkState::Joined {
-            self.counters.reconnects += 1;
             self.phase = Phase::Reconnecting;
         }
         if self.links.is_empty() && self.retry_at.is_none() {
@@ -461,6 +467,22 @@ mod tests {
         client.closed(old, Some(RESUMED_ELSEWHERE), "", now);
         client.received(new, &welcome(), now);
         assert_eq!(client.phase(), &Phase::Playing);
+    }
+
+    #[test]
+    fn a_hello_that_is_too_big_is_not_said_again() {
+        let mut client = seeded();
+        client.poll(Micros(0));
+        let link = opened_link(&mut client);
+        client.opened(link, Micros(0));
+        client.closed(link, Some(TOO_BIG), "at most 4096 bytes", Micros(0));
+        assert!(matches!(
+            client.phase(),
+            Phase::Closed { code: TOO_BIG, .. }
+        ));
+        let (mut client, link) = joined();
+        client.closed(link, Some(TOO_BIG), "at most 4096 bytes", Micros(0));
+        assert_eq!(client.phase(), &Phase::Reconnecting);
     }
 
     #[test]

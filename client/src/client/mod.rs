@@ -143,7 +143,7 @@ pub struct Counters {
     pub view_mismatches: u64,
     /// Messages that could not be read or applied.
     pub protocol_errors: u64,
-    /// Links lost after having been in the room.
+    /// How often it came in again, after its link was lost.
     pub reconnects: u64,
     /// Returns as the same session.
     pub resumes: u64,

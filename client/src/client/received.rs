@@ -72,10 +72,9 @@ impl Client {
         };
         // This link speaks; whatever there was before is not needed any more.
         for link in self.links.extract_if(.., |link| link.id != id) {
-            // It had fallen silent, and is lost only now.
-            self.counters.reconnects += u64::from(link.state == LinkState::Joined);
             self.actions.push_back(Action::Close(link.id));
         }
+        self.counters.reconnects += u64::from(self.place.is_some());
         for link in &mut self.links {
             link.state = LinkState::Joined;
         }

@@ -84,10 +84,19 @@ impl Target {
         let wrong = || ShellError::Url(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let is_tls = match uri.scheme_str() {
-            Some("ws") => false,
-            Some("wss") => true,
+            Some(scheme) if scheme.eq_ignore_ascii_case("ws") => false,
+            Some(scheme) if scheme.eq_ignore_ascii_case("wss") => true,
             _ => return Err(wrong()),
         };
+        // What stands behind the colon and is no port must not become the default one.
+        let authority = uri.authority().ok_or_else(wrong)?.as_str();
+        let has_port = authority
+            .rsplit(']')
+            .next()
+            .is_some_and(|end| end.contains(':'));
+        if has_port && uri.port_u16().is_none() {
+            return Err(wrong());
+        }
         let host = uri
             .host()
             .ok_or_else(wrong)?

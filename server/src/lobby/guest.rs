@@ -192,7 +192,11 @@ impl Handler for Guest {
             Body::Resync(resync) => inside.inbox.put(Arrived::Resync {
                 view_mismatch: resync.view_mismatch,
             }),
-            Body::Leave(_) => inside.inbox.put(Arrived::Leave),
+            Body::Leave(_) => {
+                // Many end the stream right behind it, without the closing handshake.
+                self.connection.will_end(Disconnect::Left);
+                inside.inbox.put(Arrived::Leave)
+            }
             Body::Ping(_) if is_excess => true,
             Body::Ping(ping) => {
                 self.pong(inside, &ping, arrived);
@@ -235,12 +239,7 @@ impl Handler for Guest {
 
     fn closed(&mut self, why: Disconnect) {
         if let Some(inside) = self.inside.take() {
-            tracing::debug!(
-                connection = self.connection.id().0,
-                ?why,
-                "connection ended"
-            );
-            inside.inbox.put(Arrived::Gone);
+            inside.inbox.put(Arrived::Gone(why));
         }
     }
 }

@@ -249,6 +249,11 @@ impl Connection {
         });
     }
 
+    /// Whenever the connection ends from now on, this is why, unless a reason is known already.
+    pub fn will_end(&self, why: Disconnect) {
+        self.with_outbox(|outbox, _| outbox.because(why));
+    }
+
     /// Ends the connection at once, without a word: what is pending is thrown away.
     pub fn abort(&self, why: Disconnect) {
         self.with_outbox(|outbox, socket| outbox.fail(socket, why));

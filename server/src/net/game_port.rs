@@ -17,6 +17,7 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 
 use super::connection::{Connection, MAX_PENDING_BYTES};
 use super::echo::{self, Echo};
@@ -33,6 +34,7 @@ use super::slots::{Slot, Slots};
 use super::upgrade::{self, Upgraded};
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
+use crate::files::Places;
 use crate::http::{self, Answer};
 use crate::metrics::{ConnectionOutcome, Metrics};
 use crate::shutdown::Shutdown;
@@ -50,6 +52,8 @@ pub struct GamePort<R> {
     pub(crate) slots: Arc<Slots>,
     pub(crate) open: Arc<OpenConnections>,
     pollers: Pollers,
+    /// Connections that may be told at a time that there is no place.
+    pub(super) refusals: Semaphore,
 }
 
 /// What a request's connection brings along.
@@ -72,10 +76,13 @@ impl<R: Rooms> GamePort<R> {
         metrics: Arc<Metrics>,
         draining: Shutdown,
     ) -> io::Result<Arc<Self>> {
+        // Reading and decoding cost a fraction of what ticking and sending do.
+        let pollers = Pollers::start(config.workers.div_ceil(2))?;
+        let places = Places::of_process(config.max_connections);
         Ok(Arc::new(Self {
-            // Reading and decoding cost a fraction of what ticking and sending do.
-            pollers: Pollers::start(config.workers.div_ceil(2))?,
-            slots: Slots::new(config.max_connections, config.max_connections_per_ip),
+            pollers,
+            slots: Slots::new(places.connections, config.max_connections_per_ip),
+            refusals: Semaphore::new(places.refusals),
             open: OpenConnections::new(metrics.connections.clone()),
             config,
             rooms,

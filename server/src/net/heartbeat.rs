@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Pings that are remembered while no pong comes; older ones are forgotten.
 const MAX_OUTSTANDING: usize = 64;
 
+/// By how much later than asked for a poll shows that this process stood still.
+const STOOD_STILL: Duration = Duration::from_secs(1);
+
 /// The rhythms.
 #[derive(Clone, Copy, Debug)]
 pub struct HeartbeatTimes {
@@ -72,6 +75,11 @@ impl Heartbeat {
 
     /// What is due at `now`.
     pub fn poll(&mut self, now: Instant) -> Beat {
+        // Where this was not asked in time we have stood still ourselves (a machine that slept, say), and the peer's answers may lie
+        // unread: it has the whole time again.
+        if now >= self.due() + STOOD_STILL {
+            self.last_pong = now;
+        }
         if now >= self.dies() {
             return Beat::Dead;
         }
@@ -175,6 +183,20 @@ mod tests {
         assert_eq!(now, start + Duration::from_secs(40));
         assert_eq!(heartbeat.poll(now), Beat::Dead);
         assert_eq!(pings, 40);
+    }
+
+    #[test]
+    fn a_server_that_stood_still_gives_everybody_the_whole_time_again() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(TIMES, start);
+        ping(heartbeat.poll(start));
+        let later = start + Duration::from_secs(300);
+        ping(heartbeat.poll(later));
+        let mut now = later;
+        while heartbeat.poll(now) != Beat::Dead {
+            now = heartbeat.due();
+        }
+        assert_eq!(now, later + Duration::from_secs(40));
     }
 
     #[test]

@@ -17,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
@@ -28,8 +27,6 @@ use crate::metrics::ConnectionOutcome;
 
 /// Connections that wait to be accepted, for when thousands come at once.
 const BACKLOG: u32 = 4096;
-/// Connections that are being refused at a time.
-const MAX_REFUSALS: usize = 256;
 /// How long plain HTTP (the page and its files) may keep a connection.
 const MAX_HTTP_LIFE: Duration = Duration::from_secs(120);
 /// What a request's head may have.
@@ -55,8 +52,8 @@ pub async fn serve<R: Rooms>(
     tls: Option<TlsAcceptor>,
     port: Arc<GamePort<R>>,
 ) {
-    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
     let draining = port.draining.clone();
+    let mut trouble = AcceptTrouble::default();
     let mut asked = std::pin::pin!(draining.asked());
     loop {
         let accepted = tokio::select! {
@@ -65,21 +62,36 @@ pub async fn serve<R: Rooms>(
         };
         match accepted {
             Ok((socket, peer)) => {
-                let (port, tls, refusals) = (Arc::clone(&port), tls.clone(), refusals.clone());
-                tokio::spawn(async move { serve_tcp(socket, peer, tls, port, &refusals).await });
+                let (port, tls) = (Arc::clone(&port), tls.clone());
+                tokio::spawn(async move { serve_tcp(socket, peer, tls, port).await });
             }
-            Err(error) => accept_failed(&error).await,
+            Err(error) => trouble.wait("a connection", &error).await,
         }
     }
 }
 
-/// Out of file descriptors, or a connection that broke before we took it: neither is the end.
-async fn accept_failed(error: &io::Error) {
-    if !matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-    ) {
-        tracing::warn!("a connection can't be accepted: {error}");
+/// What keeps a port from accepting: out of file descriptors, or a connection that broke before we took it. Neither is the end.
+#[derive(Debug, Default)]
+pub(crate) struct AcceptTrouble {
+    /// When the log heard of it; once a second is enough.
+    said: Option<Instant>,
+}
+
+impl AcceptTrouble {
+    /// Says what could not be accepted, and waits a little where that may help.
+    pub async fn wait(&mut self, what: &str, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset};
+        if matches!(error.kind(), ConnectionAborted | ConnectionReset) {
+            return;
+        }
+        let now = Instant::now();
+        if self
+            .said
+            .is_none_or(|said| now - said >= Duration::from_secs(1))
+        {
+            self.said = Some(now);
+            tracing::warn!("{what} can't be accepted: {error}");
+        }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -89,7 +101,6 @@ async fn serve_tcp<R: Rooms>(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     port: Arc<GamePort<R>>,
-    refusals: &Semaphore,
 ) {
     let deadline = Instant::now() + port.config.handshake_timeout;
     let slot = port.slots.take(peer.ip());
@@ -101,7 +112,7 @@ async fn serve_tcp<R: Rooms>(
                 Refusal::PerIp => ConnectionOutcome::PerIp,
             };
             port.metrics.connections_total.get(outcome).inc();
-            match refusals.try_acquire() {
+            match port.refusals.try_acquire() {
                 Ok(permit) => Some(permit),
                 Err(_) => return,
             }

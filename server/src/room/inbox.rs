@@ -3,6 +3,7 @@
 //! In: validated messages, from the connection's reading side. Out: the same, to the room, once a tick. The lock is
 //! held for a move or two, never over anything else, and nothing is allocated in the steady state.
 
+use crate::close::Disconnect;
 use std::sync::{Mutex, PoisonError};
 use tickwire_sync::claim::{Claim, Seen};
 use tickwire_sync::input_buffer::{Input, MAX_INPUT_BYTES};
@@ -32,8 +33,8 @@ pub enum Arrived {
     },
     /// The player leaves for good.
     Leave,
-    /// The connection is gone.
-    Gone,
+    /// The connection is gone, for this reason.
+    Gone(Disconnect),
 }
 
 /// One `Inputs` message.
@@ -202,7 +203,7 @@ impl Inbox {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // The end must always find its place.
         let count = usize::from(waiting.first.is_some()) + waiting.others.len();
-        if count >= MAX_WAITING && message != Arrived::Gone {
+        if count >= MAX_WAITING && !matches!(message, Arrived::Gone(_)) {
             return false;
         }
         if waiting.first.is_none() {
@@ -236,10 +237,13 @@ mod tests {
             assert!(inbox.put(line(number)));
         }
         assert!(!inbox.put(line(MAX_WAITING)));
-        assert!(inbox.put(Arrived::Gone));
+        assert!(inbox.put(Arrived::Gone(Disconnect::Lost)));
         let mut taken = Vec::new();
         inbox.take(&mut taken);
-        let expected: Vec<_> = (0..MAX_WAITING).map(line).chain([Arrived::Gone]).collect();
+        let expected: Vec<_> = (0..MAX_WAITING)
+            .map(line)
+            .chain([Arrived::Gone(Disconnect::Lost)])
+            .collect();
         assert_eq!(taken, expected);
         inbox.take(&mut taken);
         assert_eq!(taken.len(), MAX_WAITING + 1);

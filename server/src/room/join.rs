@@ -3,7 +3,8 @@
 use super::inbox::Inbox;
 use super::link::Link;
 use super::messages;
-use super::session::Session;
+use super::session::{ResumeToken, Session};
+use super::text;
 use super::{Close, CloseCode, Room};
 use crate::metrics::ResumeOutcome;
 use rand::RngExt as _;
@@ -108,10 +109,12 @@ impl<L: Link> Room<L> {
             .filter(|index| is_equal(&self.sessions[*index].token, token))
             // Another one's ticket does not open it, whoever has the token.
             .filter(|index| self.sessions[*index].subject == hello.subject);
+        let is_ours = token.get(4..12) == Some(&self.epoch.to_le_bytes());
         self.stats.count_resume(match index {
             Some(_) => ResumeOutcome::Resumed,
-            // Numbers are given out in order, so this one was somebody's.
-            None if (1..=self.newest_session).contains(&number.0) => ResumeOutcome::Expired,
+            // It is there, and somebody else's.
+            None if self.session_index(number).is_some() => ResumeOutcome::Unknown,
+            None if is_ours => ResumeOutcome::Expired,
             None => ResumeOutcome::Unknown,
         });
         index
@@ -130,9 +133,10 @@ impl<L: Link> Room<L> {
         };
         let entity = self.game.join(player, &identity)?;
         self.newest_session = player.0;
-        let mut token = [0; 20];
+        let mut token = ResumeToken::default();
         token[..4].copy_from_slice(&player.0.to_le_bytes());
-        token[4..].copy_from_slice(&self.random.random::<u128>().to_le_bytes());
+        token[4..12].copy_from_slice(&self.epoch.to_le_bytes());
+        token[12..].copy_from_slice(&self.random.random::<u128>().to_le_bytes());
         let mut session = Session::new(player, identity, token, self.tick, &self.settings, now);
         session.entity = entity;
         self.sessions.push(session);
@@ -188,15 +192,11 @@ fn is_equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 fn clean_name(name: &str, player: PlayerId) -> String {
-    let name: String = name
-        .trim()
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(MAX_NAME_CHARACTERS)
-        .collect();
-    if name.trim().is_empty() {
-        format!("Player {player}")
-    } else {
-        name
+    let visible = text::cleaned(name, usize::MAX);
+    let short: String = visible.trim().chars().take(MAX_NAME_CHARACTERS).collect();
+    let name = short.trim_end().to_owned();
+    match text::is_blank(&name) {
+        true => format!("Player {player}"),
+        false => name,
     }
 }

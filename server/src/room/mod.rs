@@ -14,6 +14,7 @@ mod snapshots;
 mod state;
 mod stats;
 mod tables;
+mod text;
 
 pub use inbox::{Arrived, Inbox, InputsArrived};
 pub use join::{Hello, JoinRefused, Joined};
@@ -26,8 +27,8 @@ use crate::metrics::InputOutcome;
 use allowance::Allowance;
 use messages::{chat_message, game_message};
 use prost::Message as _;
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use session::SessionTurns;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,8 @@ pub struct Room<L> {
     newest_session: u32,
     /// Secrets of resume tokens.
     random: StdRng,
+    /// No other room has this number, one of the same name before or after it included.
+    epoch: u64,
     /// Parts of welcomes that are the same for all.
     schema_proto: v1::Schema,
     map: Vec<u8>,
@@ -107,6 +110,8 @@ impl<L: Link> Room<L> {
         secret_seed: [u8; 32],
     ) -> Self {
         let schema = game.schema();
+        let mut random = StdRng::from_seed(secret_seed);
+        let epoch = random.random();
         Self {
             name: name.to_owned(),
             history: History::new(Arc::clone(&schema), MIN_FRAMES),
@@ -117,7 +122,8 @@ impl<L: Link> Room<L> {
             dismissals: Vec::new(),
             sessions: Vec::new(),
             newest_session: 0,
-            random: StdRng::from_seed(secret_seed),
+            random,
+            epoch,
             schema_proto: schema.to_proto(),
             map: game.map(),
             tables: CodingTables::new(settings.tick_rate),
@@ -198,6 +204,11 @@ impl<L: Link> Room<L> {
         }
     }
 
+    /// Nothing has happened up to this tick, as nobody is there: the next one follows it.
+    pub fn rest_until(&mut self, tick: Tick) {
+        self.tick = self.tick.max(tick);
+    }
+
     /// Makes one tick at `now`: then it is to be shown, or not. `clock` gives times for the phases' durations, and nothing else.
     pub fn tick(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
         self.tick = tick;
@@ -260,7 +271,10 @@ impl<L: Link> Room<L> {
             let session = &mut self.sessions[index];
             session.restart(now);
             session.follow_link(self.tick);
-            session.expire(now, self.settings.resume_window);
+            if session.expire(now, self.settings.resume_window) {
+                let session = session.player.0;
+                tracing::info!(room = self.name, session, "did not come back");
+            }
             some_end |= session.is_over;
             session.inputs.advance(self.tick);
             match session.inputs.current() {
@@ -303,11 +317,17 @@ impl<L: Link> Room<L> {
                     }
                 }
             }
-            Arrived::Leave => self.sessions[index].is_over = true,
-            Arrived::Gone => {
+            Arrived::Leave => {
+                let session = &mut self.sessions[index];
+                session.is_over = true;
+                tracing::info!(room = self.name, session = session.player.0, "left");
+            }
+            Arrived::Gone(why) => {
                 let session = &mut self.sessions[index];
                 session.lose_link(now);
                 let player = session.player;
+                let why = why.as_str();
+                tracing::info!(room = self.name, session = player.0, why, "away");
                 self.game.away(player);
             }
         }
@@ -364,6 +384,12 @@ impl<L: Link> Room<L> {
             };
             let session = &mut self.sessions[index];
             session.is_over = true;
+            tracing::info!(
+                room = self.name,
+                session = player.0,
+                reason,
+                "put out by the game"
+            );
             if let Some(link) = &session.link {
                 link.close(&Close::new(CloseCode::Policy, reason));
             }
@@ -373,12 +399,8 @@ impl<L: Link> Room<L> {
 
     fn chat(&mut self, index: usize, text: &str, now: Micros) {
         let session = &mut self.sessions[index];
-        let text: String = text
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(messages::MAX_CHAT_CHARACTERS)
-            .collect();
-        if text.trim().is_empty() {
+        let text = text::cleaned(text, messages::MAX_CHAT_CHARACTERS);
+        if text::is_blank(&text) {
             return;
         }
         let refusal = if !session.allowances.lines.take(now) {

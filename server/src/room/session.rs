@@ -32,6 +32,9 @@ const MOST_WAITING: usize = 64 * 1024;
 /// Reliable messages that are kept to be sent again over a resume.
 const KEPT_MESSAGES: usize = 128;
 
+/// By what a client proves whose session it resumes: the session's number, the room's own number, and a secret of 16 bytes.
+pub(super) type ResumeToken = [u8; 28];
+
 /// See the module's head.
 pub struct Session<L> {
     /// The session's number, which is the player's.
@@ -44,7 +47,7 @@ pub struct Session<L> {
     pub is_spectator: bool,
     /// Whose it is beyond this server, if tickets say so.
     pub(super) subject: Option<String>,
-    pub(super) token: [u8; 20],
+    pub(super) token: ResumeToken,
     pub(super) link: Option<Arc<L>>,
     pub(super) inbox: Option<Arc<Inbox>>,
     /// Since when there is no link.
@@ -101,7 +104,7 @@ impl<L: Link> Session<L> {
     pub(super) fn new(
         player: PlayerId,
         identity: Identity,
-        token: [u8; 20],
+        token: ResumeToken,
         tick: Tick,
         settings: &RoomSettings,
         now: Micros,
@@ -235,14 +238,13 @@ impl<L: Link> Session<L> {
     }
 
     /// Ends the session if it has had no link for longer than it is kept without one.
-    pub(super) fn expire(&mut self, now: Micros, resume_window: Duration) {
+    /// Whether its player did not come back in time: then it is over.
+    pub(super) fn expire(&mut self, now: Micros, resume_window: Duration) -> bool {
         let window = Micros(resume_window.as_micros() as u64);
-        if self
-            .away_since
-            .is_some_and(|since| now.since(since) >= window)
-        {
-            self.is_over = true;
-        }
+        let is_late = |since: Micros| now.since(since) >= window;
+        let expires = !self.is_over && self.away_since.is_some_and(is_late);
+        self.is_over |= expires;
+        expires
     }
 
     pub(super) fn lose_link(&mut self, now: Micros) {

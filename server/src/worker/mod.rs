@@ -36,6 +36,8 @@ const LATE_MEMORY: Micros = Micros::from_millis(1_000);
 
 /// How often a room that has failed is read, until all of its players are gone.
 const CLOSING: Micros = Micros::from_millis(20);
+/// How often a room in which nobody is is asked whether it is over.
+const RESTING: Micros = Micros::from_millis(500);
 
 /// The room of a worker.
 type OwnRoom = Room<Connection>;
@@ -234,17 +236,22 @@ impl Thread {
         let Some(Reverse((due, key))) = self.deadlines.pop() else {
             return;
         };
-        // Each deadline has its room.
+        // Each deadline has its room, unless there is an earlier one by now.
         let next = self.deadlines.peek().map(|Reverse((_, next))| *next);
         let Some((running, next)) = room_and_next(&mut self.rooms, key, next) else {
             return;
         };
-        if running.has_failed {
+        if running.due != due {
+            return;
+        }
+        if running.has_failed || running.rests(started) {
             running.read();
+            let pause = if running.has_failed { CLOSING } else { RESTING };
             match running.is_over(started) {
                 true => self.end(key),
-                false => self.deadlines.push(Reverse((started.plus(CLOSING), key))),
+                false => self.schedule(key, started.plus(pause)),
             }
+            self.note_lateness(started);
             return;
         }
         let room = &running.room;
@@ -258,8 +265,7 @@ impl Thread {
         });
         self.tick_cost = self.tick_cost.plus(running.tick_cost);
         let is_over = running.is_over(ended);
-        let next_due = running.room.ticks().due_us(ticks.newest.next());
-        let next_due = Micros(next_due.max(0.0).ceil() as u64);
+        let next_due = running.next_due();
         self.metrics.ticks_skipped.inc_by(u64::from(ticks.skipped));
         let lateness = started.since(due).0 as f64 / 1e6;
         self.metrics.tick_lateness.observe(lateness);
@@ -270,7 +276,15 @@ impl Thread {
         if is_over {
             self.end(key);
         } else {
-            self.deadlines.push(Reverse((next_due, key)));
+            self.schedule(key, next_due);
+        }
+    }
+
+    /// It is the room's turn then, and not before.
+    fn schedule(&mut self, key: RoomKey, due: Micros) {
+        if let Some(running) = self.rooms.get_mut(key) {
+            running.due = due;
+            self.deadlines.push(Reverse((due, key)));
         }
     }
 
@@ -303,12 +317,12 @@ impl Thread {
         match command {
             Command::Open(room, entry) => {
                 tracing::info!(room = room.name(), "room opened");
-                let next =
-                    Micros(room.ticks().due_us(room.tick_now().next()).max(0.0).ceil() as u64);
                 let name = room.name().to_owned();
-                let key = self.rooms.insert(Running::new(*room, entry, now()));
+                let running = Running::new(*room, entry, now());
+                let next = running.next_due();
+                let key = self.rooms.insert(running);
                 self.names.insert(name, key);
-                self.deadlines.push(Reverse((next, key)));
+                self.schedule(key, next);
                 self.metrics.rooms.inc();
             }
             Command::Join {
@@ -363,8 +377,13 @@ impl Thread {
     }
 
     fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
-        let key = self.names.get(room);
-        let running = key.and_then(|key| self.rooms.get_mut(*key));
+        let key = self.names.get(room).copied();
+        if let Some(key) = key
+            && let Some(due) = self.rooms.get_mut(key).and_then(|room| room.wake(now()))
+        {
+            self.schedule(key, due);
+        }
+        let running = key.and_then(|key| self.rooms.get_mut(key));
         let Some(running) = running.filter(|running| !running.has_failed) else {
             // The lobby keeps a room from ending while somebody is on the way: it has failed, which is not the player's fault.
             connection.close(&Close::new(

@@ -18,6 +18,10 @@ use tickwire_sync::{Micros, Tick};
 /// A room that has been empty for this long ends.
 const EMPTY_ROOM_LIFE: Micros = Micros::from_millis(60_000);
 
+/// A room that has been empty for this long stands still: nobody sees it, and whoever opens rooms one after the other must not take the
+/// others' time.
+const REST_AFTER: Micros = Micros::from_millis(1_000);
+
 /// After a room has failed, its players wait for so long before they come again.
 const RETURN_TO_NEW_ROOM: Duration = Duration::from_millis(500);
 
@@ -53,6 +57,8 @@ pub(super) struct Running {
     was_late: bool,
     /// What a tick takes that is shown to nobody, smoothed.
     pub tick_cost: Micros,
+    /// When it is its turn next.
+    pub due: Micros,
     /// The game has panicked: nothing is ticked any more, and its players are read until they are gone.
     pub has_failed: bool,
     /// Since when nobody is there.
@@ -75,6 +81,7 @@ impl Running {
             totals: Totals::default(),
             was_late: false,
             tick_cost: Micros(0),
+            due: Micros(0),
             has_failed: false,
             empty_since: Some(now),
             bytes: 0,
@@ -174,6 +181,30 @@ impl Running {
         metrics.sessions.add(totals.sessions - self.totals.sessions);
         metrics.entities.add(totals.entities - self.totals.entities);
         self.totals = totals;
+    }
+
+    /// Whether there is nothing to do but to wait for somebody, or for its end.
+    pub fn rests(&self, now: Micros) -> bool {
+        let has_waited = |since: Micros| now.since(since) >= REST_AFTER;
+        self.empty_since.is_some_and(has_waited)
+            && self.room.sessions().is_empty()
+            && self.readers.is_empty()
+    }
+
+    /// Somebody is about to come to a room that rests: ticks follow the time again, and those that were not made meanwhile are not late. Returns when
+    /// the next one is due.
+    pub fn wake(&mut self, now: Micros) -> Option<Micros> {
+        self.rests(now).then(|| {
+            let tick = self.room.ticks().ticks_at(now.0 as f64).max(0.0) as u32;
+            self.room.rest_until(Tick(tick));
+            self.next_due()
+        })
+    }
+
+    /// When the next tick is due.
+    pub fn next_due(&self) -> Micros {
+        let due = self.room.ticks().due_us(self.room.tick_now().next());
+        Micros(due.max(0.0).ceil() as u64)
     }
 
     /// Whether the room has been empty for long. If so, the lobby hears of it before anyone else can join.
