@@ -60,6 +60,8 @@ pub(crate) struct Measured {
     pub seconds: f64,
     pub connect_failures: u64,
     pub refusal: Option<String>,
+    /// At the end it had been in a room, and was in none.
+    pub is_offline: bool,
 }
 
 pub(crate) struct Bot {
@@ -129,6 +131,7 @@ impl Bot {
             seconds: 0.0,
             connect_failures: 0,
             refusal: None,
+            is_offline: false,
         };
         let mut bot = Self {
             pilot: Pilot::new(session, mind(behaviour, seed), Micros(0)),
@@ -165,11 +168,25 @@ impl Bot {
             }
         }
         self.stop_counting();
+        self.come_back().await;
+        self.stop_counting();
         self.remember();
         self.pilot.client.leave();
         self.act();
         self.shell.goodbye(Instant::now() + GOODBYE).await;
         self.measured
+    }
+
+    /// Who has just lost its connection, a flapper above all, comes back first: only then can it leave in good order.
+    async fn come_back(&mut self) {
+        let until = Instant::now() + GOODBYE;
+        while *self.pilot.client.phase() == Phase::Reconnecting && Instant::now() < until {
+            let wake = self.start + Duration::from_micros(self.pilot.client.wake_at(self.now()).0);
+            let happened = self.shell.next(wake.min(until)).await;
+            self.step(happened);
+        }
+        self.measured.is_offline =
+            self.has_joined && *self.pilot.client.phase() == Phase::Reconnecting;
     }
 
     fn now(&self) -> Micros {

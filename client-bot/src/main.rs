@@ -62,6 +62,12 @@ fn run(options: &Options) -> anyhow::Result<Report> {
     }
     // Who does not listen misses it; the exit code and the report say the same.
     let _ = std::io::stdout().write_all(summary(&report).as_bytes());
+    if report.offline > 0 {
+        say(format_args!(
+            "{} of {} had no connection when the run ended",
+            report.offline, report.bots
+        ));
+    }
     let refused = |bot: &tickwire_bot::BotReport| Some((bot.name.clone(), bot.refusal.clone()?));
     let mut refused = report.per_bot.iter().filter_map(refused);
     if let Some((name, refusal)) = refused.next() {

@@ -179,6 +179,8 @@ pub struct Report {
     pub seed: u64,
     /// Bots that read, and in more than five seconds were shown nothing after their first snapshot.
     pub frozen: u64,
+    /// Bots that had been in a room, and were in none when the run ended.
+    pub offline: u64,
     /// Each bot.
     pub per_bot: Vec<BotReport>,
     /// Gaps in steps of a millisecond, for the plot.
@@ -259,6 +261,7 @@ impl Report {
             forge_view_ms: options.forge_view.as_secs_f64() * 1e3,
             seed: options.seed,
             encoding: format!("{:?}", options.encoding).to_lowercase(),
+            offline: bots.iter().filter(|bot| bot.is_offline).count() as u64,
             frozen: readers().filter(|bot| bot.is_frozen()).count() as u64,
             per_bot: bots.iter().map(BotReport::of).collect(),
             gap_histogram_ms: gaps.steps(1.0, 101),

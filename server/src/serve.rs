@@ -143,7 +143,7 @@ impl<R: Rooms> Server<R> {
         format!("tickwire ready {ws}://{game_addr}/ws ops http://{ops_addr}")
     }
 
-    /// Says that it is ready, serves until SIGTERM, SIGINT or `POST /drain`, and drains; a second signal ends that at once.
+    /// Says that it is ready, serves until SIGTERM, SIGINT or `POST /drain`, and drains.
     ///
     /// # Errors
     /// If signals can't be heard, or the ready line not be printed.
@@ -160,16 +160,8 @@ impl<R: Rooms> Server<R> {
                 },
             }
         }
-        let mut drained = std::pin::pin!(self.drain());
-        loop {
-            tokio::select! {
-                () = &mut drained => return Ok(()),
-                signal = signals.next() => if let Signal::Terminate = signal {
-                    tracing::warn!("asked again: leaving at once");
-                    return Ok(());
-                },
-            }
-        }
+        self.drain().await;
+        Ok(())
     }
 
     fn reload(&self) {

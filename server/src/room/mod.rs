@@ -326,8 +326,10 @@ impl<L: Link> Room<L> {
                 let session = &mut self.sessions[index];
                 session.lose_link(now);
                 let player = session.player;
-                let why = why.as_str();
-                tracing::info!(room = self.name, session = player.0, why, "away");
+                if !session.is_over {
+                    let why = why.as_str();
+                    tracing::info!(room = self.name, session = player.0, why, "away");
+                }
                 self.game.away(player);
             }
         }

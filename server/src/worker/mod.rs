@@ -236,12 +236,13 @@ impl Thread {
         let Some(Reverse((due, key))) = self.deadlines.pop() else {
             return;
         };
-        // Each deadline has its room, unless there is an earlier one by now.
         let next = self.deadlines.peek().map(|Reverse((_, next))| *next);
+        let next = next.filter(|next| *next != key);
         let Some((running, next)) = room_and_next(&mut self.rooms, key, next) else {
             return;
         };
         if running.due != due {
+            // It was woken meanwhile, or has ended.
             return;
         }
         if running.has_failed || running.rests(started) {
