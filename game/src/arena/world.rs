@@ -31,6 +31,12 @@ const RESPAWN_SECONDS: u32 = 2;
 const KILL_SCORE: i32 = 10;
 /// Health that a pellet point gives.
 const PELLET_HEALTH: i32 = 2;
+/// A person's ship begins about so far from another one, in units: in sight of it, so that nobody is alone, and not in its lap.
+const COMPANY: f32 = 330.0;
+/// Places that are looked at for it.
+const PLACES: usize = 16;
+/// Spectators go on looking at whom they look at until another one leads by so much.
+const CLEAR_LEAD: i32 = KILL_SCORE;
 
 new_key_type! { struct PlayerKey; struct ShipKey; }
 
@@ -73,6 +79,8 @@ pub struct Arena {
     players: SlotMap<PlayerKey, Player>,
     by_session: BTreeMap<PlayerId, PlayerKey>,
     spectators: BTreeMap<PlayerId, IVec2>,
+    /// Whom those without a wish look at.
+    leader: Option<PlayerKey>,
     ships: SlotMap<ShipKey, Ship>,
     pellets: Pellets,
     /// Where the ships were before this tick, for computer players.
@@ -94,6 +102,7 @@ impl Arena {
             players: SlotMap::with_key(),
             by_session: BTreeMap::new(),
             spectators: BTreeMap::new(),
+            leader: None,
             ships: SlotMap::with_key(),
             pellets,
             near: Near::default(),
@@ -125,9 +134,8 @@ impl Arena {
                 player.respawn_in -= 1;
                 continue;
             }
-            let place = free_place(self.movement.map(), &mut self.random, SHIP_RADIUS + 4.0)
-                .as_ivec2()
-                * UNIT;
+            let is_person = player.session.is_some();
+            let place = self.place_for_ship(is_person).as_ivec2() * UNIT;
             let slot = entity::id(kind::PLAYER, key).slot as i32;
             let heading = self.random.i32(0..super::TURN as i32);
             let lanes = [place.x, place.y, heading, FULL_HEALTH, slot];
@@ -136,9 +144,26 @@ impl Arena {
                 lanes,
                 private: [0; ship_private::COUNT],
             });
+            let player = &mut self.players[key];
             player.ship = Some(ship);
             player.last_seen = place;
         }
+    }
+
+    /// A place where a ship can begin: anywhere for a computer player, in somebody's sight for a person.
+    fn place_for_ship(&mut self, is_person: bool) -> Vec2 {
+        let places = if is_person { PLACES } else { 1 };
+        let mut best = (f32::INFINITY, Vec2::ZERO);
+        for _ in 0..places {
+            let place = free_place(self.movement.map(), &mut self.random, SHIP_RADIUS + 4.0);
+            let nearest = self.near.nearest(place, ShipKey::default(), 2.0 * COMPANY);
+            let distance = nearest.map_or(f32::MAX, |other| other.distance(place));
+            let is_off = (distance - COMPANY).abs();
+            if is_off < best.0 {
+                best = (is_off, place);
+            }
+        }
+        best.1
     }
 
     /// Moves every ship by its player's input. Returns who fires.
@@ -328,9 +353,22 @@ impl Arena {
         }
     }
 
-    /// Where a spectator without a wish looks: at whoever leads.
-    fn leader(&self) -> IVec2 {
-        let leader = self.players.values().max_by_key(|player| player.score);
+    /// Where a spectator without a wish looks: at whoever leads clearly, and at the place of their last ship while they have none.
+    fn look_at_leader(&mut self) -> IVec2 {
+        let score_of = |key: PlayerKey| self.players.get(key).map(|player| player.score);
+        let looked_at = self.leader.and_then(score_of);
+        // Of equals the one who came first.
+        let best = self
+            .players
+            .iter()
+            .min_by_key(|(_, player)| std::cmp::Reverse(player.score));
+        let best = best.map(|(key, player)| (key, player.score));
+        if best
+            .is_some_and(|(_, score)| looked_at.is_none_or(|before| score >= before + CLEAR_LEAD))
+        {
+            self.leader = best.map(|(key, _)| key);
+        }
+        let leader = self.leader.and_then(|key| self.players.get(key));
         leader.map_or(IVec2::splat(WORLD_SIDE * UNIT / 2), |player| {
             player.last_seen
         })
@@ -360,7 +398,8 @@ impl Game for Arena {
         identity: &Identity,
     ) -> Result<Option<EntityId>, Refusal> {
         if identity.is_spectator {
-            self.spectators.insert(session, self.leader());
+            let focus = self.look_at_leader();
+            self.spectators.insert(session, focus);
             return Ok(None);
         }
         let key = self
@@ -389,7 +428,7 @@ impl Game for Arena {
         self.bury();
         self.pick_up();
         if !self.spectators.is_empty() {
-            let leader = self.leader();
+            let leader = self.look_at_leader();
             self.spectators
                 .values_mut()
                 .for_each(|focus| *focus = leader);
@@ -473,4 +512,80 @@ pub(super) fn free_place(map: &Map, random: &mut fastrand::Rng, radius: f32) -> 
         }
     }
     place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Messages, Shots};
+    use tickwire_sync::Tick;
+    use tickwire_sync::event::Events;
+    use tickwire_sync::history::{History, MIN_FRAMES};
+
+    fn arena(seed: u64, npcs: u32) -> Arena {
+        Arena::new(&GameSettings {
+            seed,
+            tick_rate: 60,
+            npcs,
+            ..GameSettings::default()
+        })
+    }
+
+    fn step(arena: &mut Arena, tick: u32) {
+        let history = History::new(arena.schema(), MIN_FRAMES);
+        arena.step(&mut Step {
+            tick: Tick(tick),
+            tick_rate: 60,
+            turns: &(),
+            history: &history,
+            events: &mut Events::default(),
+            messages: &mut Messages::default(),
+            shots: &mut Shots::default(),
+            dismissals: &mut Vec::new(),
+        });
+    }
+
+    fn join(arena: &mut Arena, player: u32, is_spectator: bool) {
+        let identity = Identity {
+            name: format!("P{player}"),
+            subject: None,
+            is_spectator,
+        };
+        arena.join(PlayerId(player), &identity).unwrap();
+    }
+
+    #[test]
+    fn whoever_comes_sees_somebody() {
+        for seed in 0..50 {
+            let mut arena = arena(seed, 8);
+            (1..3).for_each(|tick| step(&mut arena, tick));
+            join(&mut arena, 1, false);
+            step(&mut arena, 3);
+            let own = arena.players[arena.by_session[&PlayerId(1)]].ship.unwrap();
+            let here = arena.ships[own].position();
+            let others = arena.ships.iter().filter(|(key, _)| *key != own);
+            let distances = others.map(|(_, ship)| ship.position().distance(here));
+            let nearest = distances.fold(f32::INFINITY, f32::min);
+            assert!(nearest < HALF_SCREEN.x as f32, "seed {seed}: {nearest}");
+        }
+    }
+
+    #[test]
+    fn spectators_stay_with_whom_they_look_at_until_another_leads_clearly() {
+        let mut arena = arena(1, 3);
+        step(&mut arena, 1);
+        join(&mut arena, 1, true);
+        let players: Vec<PlayerKey> = arena.players.keys().collect();
+        let mut looked_at = |scores: [i32; 3]| {
+            for (key, score) in players.iter().zip(scores) {
+                arena.players[*key].score = score;
+            }
+            arena.look_at_leader();
+            players.iter().position(|key| Some(*key) == arena.leader)
+        };
+        assert_eq!(looked_at([0, 0, 0]), Some(0));
+        assert_eq!(looked_at([0, CLEAR_LEAD, 0]), Some(1));
+        assert_eq!(looked_at([2 * CLEAR_LEAD - 1, CLEAR_LEAD, 0]), Some(1));
+        assert_eq!(looked_at([2 * CLEAR_LEAD, CLEAR_LEAD, 0]), Some(0));
+    }
 }
