@@ -60,8 +60,10 @@ async fn only_a_good_ticket_lets_in() {
         assert_eq!(client.end().await.code, Some(1008), "{bad}");
     }
     // What the signer holds for critical, and nobody here knows.
-    let mut header = Header::default();
-    header.crit = Some(vec!["exp2".to_owned()]);
+    let header = Header {
+        crit: Some(vec!["exp2".to_owned()]),
+        ..Header::default()
+    };
     let strange = encode(
         &header,
         &claims("vip", now + 60),
