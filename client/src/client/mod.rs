@@ -423,6 +423,11 @@ impl Client {
         self.send(client_message::Body::Command(command));
     }
 
+    /// Another ticket, for the links to come: where one has run out, the way back needs a new one.
+    pub fn set_ticket(&mut self, ticket: &str) {
+        ticket.clone_into(&mut self.options.ticket);
+    }
+
     /// Leaves for good.
     pub fn leave(&mut self) {
         self.send(client_message::Body::Leave(v1::Leave {}));

@@ -33,6 +33,9 @@ impl Arena {
     pub fn joined(&mut self, client: &Client) {
         self.screen.clear();
         self.effects.clear();
+        if let Some(controls) = &mut self.controls {
+            controls.forget_presses();
+        }
         self.map = is_arena(client)
             .then(|| Map::decode(client.map()))
             .flatten();
@@ -55,7 +58,11 @@ impl Arena {
 
     /// Makes the input that is due.
     pub fn input(&mut self, client: &mut Client) {
-        let controls = self.controls.unwrap_or_default();
+        let controls = self
+            .controls
+            .as_mut()
+            .map(Controls::take)
+            .unwrap_or_default();
         let before = own_ship(client).map(|own| {
             (
                 own.id,
