@@ -371,6 +371,15 @@ mod tests {
     }
 
     #[test]
+    fn of_inputs_that_were_held_up_the_newest_carries_the_click() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(FIRE);
+        page.client.buttons(0);
+        page.now_ms += 3.0 * TICK_MS;
+        assert_eq!(page.fires(5), [false, false, false, true, false]);
+    }
+
+    #[test]
     fn a_click_goes_along_with_what_is_held() {
         let mut page = Page::in_the_room();
         page.client.buttons(UP | FIRE);

@@ -7,7 +7,7 @@ use tickwire_game::arena::{ArenaInput, heading_to};
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Controls {
     buttons: u8,
-    /// Those that went down since the latest input was made: a click may be over before the next tick.
+    /// Those that went down since the newest input was made: a click may be over before the next tick.
     pressed: u8,
     /// From the own ship to what is pointed at, in units, or only the direction; `None`: nothing yet.
     aim: Option<Vec2>,
@@ -24,8 +24,8 @@ impl Controls {
         self.aim = Some(Vec2::new(x, y));
     }
 
-    /// The state that the next input carries, with what was pressed and let go of since the latest one. That counts once.
-    pub fn take(&mut self) -> Self {
+    /// The same with what was pressed and is let go of since the latest call; that counts once.
+    pub fn with_presses(&mut self) -> Self {
         let pressed = std::mem::take(&mut self.pressed);
         Self {
             buttons: self.buttons | pressed,

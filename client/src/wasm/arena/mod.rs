@@ -58,11 +58,11 @@ impl Arena {
 
     /// Makes the input that is due.
     pub fn input(&mut self, client: &mut Client) {
-        let controls = self
-            .controls
-            .as_mut()
-            .map(Controls::take)
-            .unwrap_or_default();
+        let controls = match &mut self.controls {
+            // Of several inputs at once the newest carries a click: it is the least likely to be too late.
+            Some(controls) if client.is_newest_due() => controls.with_presses(),
+            controls => controls.unwrap_or_default(),
+        };
         let before = own_ship(client).map(|own| {
             (
                 own.id,
