@@ -396,7 +396,7 @@ for (const [width, height] of [
   [320, 568],
   [640, 360],
 ]) {
-  test(`the net graph leaves the chat and its button free in a window of ${width} by ${height}`, MINUTE, async (t) => {
+  test(`the net graph leaves the chat, its button and the ship free in a window of ${width} by ${height}`, MINUTE, async (t) => {
     const server = await startServer(t);
     const context = await launchBrowser(t, { viewport: { width, height }, hasTouch: true, isMobile: true });
     const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
@@ -404,6 +404,7 @@ for (const [width, height] of [
     await page.tap("#readout");
     const graph = await page.locator("#netgraph").boundingBox();
     assert.ok(graph.x >= 0 && graph.y >= 0 && graph.x + graph.width <= width && graph.y + graph.height <= height, JSON.stringify(graph));
+    assert.ok(graph.y + graph.height < height / 2, JSON.stringify(graph));
     await page.tap("#tap-chat");
     for (const id of ["#chat-input", "#tap-chat", "#tap-sound"]) {
       const box = await page.locator(id).boundingBox();
