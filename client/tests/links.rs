@@ -160,6 +160,20 @@ fn by_default_a_client_asks_for_the_packed_encoding() {
 }
 
 #[test]
+fn a_new_ticket_is_shown_with_the_next_hello() {
+    let (mut client, link) = in_the_room();
+    client.set_ticket("another");
+    client.closed(link, None, "reset", at(1));
+    client.poll(at(5));
+    let newer = opens(&mut client).unwrap();
+    client.opened(newer, at(5));
+    let [client_message::Body::Hello(hello)] = &sends(&mut client)[..] else {
+        panic!("no Hello");
+    };
+    assert_eq!(hello.ticket, "another");
+}
+
+#[test]
 fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
     let (mut client, _) = in_the_room();
     sends(&mut client);

@@ -67,6 +67,98 @@ test("the player's own ship moves while W is pressed", MINUTE, async (t) => {
   assert.deepEqual(problems, []);
 });
 
+/** Waits until so many more ticks have come. */
+async function ticks(page, count) {
+  const { tick } = await automation(page);
+  await page.waitForFunction((tick) => window.tickwire.tick >= tick, tick + count);
+}
+
+/** Longer than a ship takes to be ready for the next shot. */
+const COOLED = 40;
+
+test("a click, a tap and a key that are over within one frame shoot once each", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "alone" }));
+  await playing(page);
+  await page.waitForFunction(() => window.tickwire.own);
+  const presses = {
+    mouse: () => {
+      const at = { bubbles: true, pointerType: "mouse", clientX: 700, clientY: 300 };
+      const canvas = document.getElementById("arena");
+      canvas.dispatchEvent(new PointerEvent("pointerdown", { ...at, buttons: 1 }));
+      canvas.dispatchEvent(new PointerEvent("pointerup", at));
+    },
+    touch: () => {
+      const at = { bubbles: true, pointerType: "touch", pointerId: 7, clientX: 1000, clientY: 300 };
+      const canvas = document.getElementById("arena");
+      canvas.dispatchEvent(new PointerEvent("pointerdown", { ...at, buttons: 1 }));
+      canvas.dispatchEvent(new PointerEvent("pointerup", at));
+    },
+    key: () => {
+      dispatchEvent(new KeyboardEvent("keydown", { code: "Space" }));
+      dispatchEvent(new KeyboardEvent("keyup", { code: "Space" }));
+    },
+  };
+  for (const [count, press] of Object.values(presses).entries()) {
+    await page.evaluate(press);
+    await page.waitForFunction((count) => window.tickwire.shots > count, count);
+    await ticks(page, COOLED);
+    assert.equal((await automation(page)).shots, count + 1);
+  }
+  assert.deepEqual(problems, []);
+});
+
+test("with two mouse buttons the left one shoots as long as it is down, whichever was first", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "alone" }));
+  await playing(page);
+  await page.waitForFunction(() => window.tickwire.own);
+  await page.mouse.move(700, 300);
+  const shoots = async () => {
+    const { shots } = await automation(page);
+    await ticks(page, COOLED);
+    return (await automation(page)).shots > shots;
+  };
+  const [left, right] = [{ button: "left" }, { button: "right" }];
+  // The only events of the left button are moves here.
+  await page.mouse.down(right);
+  assert.ok(!(await shoots()));
+  await page.mouse.down(left);
+  assert.ok(await shoots());
+  await page.mouse.up(left);
+  await ticks(page, 10);
+  assert.ok(!(await shoots()));
+  await page.mouse.up(right);
+  // And here nothing but a move tells of its end.
+  await page.mouse.down(left);
+  await page.mouse.down(right);
+  assert.ok(await shoots());
+  await page.mouse.up(left);
+  await ticks(page, 10);
+  assert.ok(!(await shoots()));
+  await page.mouse.up(right);
+  assert.deepEqual(problems, []);
+});
+
+test("a button that has the focus takes the keys that press it, and no others", MINUTE, async (t) => {
+  const server = await startServer(t, { args: ["--npcs", "0"] });
+  const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "alone" }));
+  await playing(page);
+  await page.waitForFunction(() => window.tickwire.own);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "readout");
+
+  const { own: start } = await automation(page);
+  await page.keyboard.down("d");
+  await page.waitForFunction((x) => window.tickwire.own.x > x + 2, start.x);
+  await page.keyboard.up("d");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#netgraph", { state: "visible" });
+  assert.ok(!(await page.isVisible("#chat-form")));
+  assert.equal((await automation(page)).shots, 0);
+  assert.deepEqual(problems, []);
+});
+
 test("two thumbs on a phone fly and shoot at once, until they are lifted", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const context = await launchBrowser(t, { viewport: { width: 844, height: 390 }, hasTouch: true, isMobile: true });
@@ -211,6 +303,25 @@ test("a server that demands tickets lets in who brings one behind the #, and say
   assert.deepEqual(problems, []);
 });
 
+test("whoever joins by the form comes back to the same room by loading the page again", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const { page, problems } = await openPage(await launchBrowser(t), `${server.page}?theirs=kept&spectate=1#mark=kept`);
+  await page.fill("#join-name", "Ann");
+  await page.fill("#join-room", "den");
+  await page.uncheck("#join-spectate");
+  await page.click("#join button");
+  await playing(page);
+  const url = new URL(page.url());
+  assert.deepEqual(Object.fromEntries(url.searchParams), { theirs: "kept", name: "Ann", room: "den", autojoin: "1" });
+  assert.equal(url.hash, "#mark=kept");
+
+  await page.reload();
+  await playing(page);
+  assert.ok(!(await page.isVisible("#join")));
+  assert.match(JSON.stringify((await roomState(server, "den")).players), /Ann/);
+  assert.deepEqual(problems, []);
+});
+
 test("who watches on a phone has no sticks, and is told whom", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
@@ -230,6 +341,22 @@ test("who cannot load the game is told so", MINUTE, async (t) => {
   const { page } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
   await page.waitForFunction(() => /could not be loaded/.test(document.getElementById("overlay").innerText));
   assert.ok(await page.isVisible("#overlay-again"));
+  assert.equal((await automation(page)).state, "closed");
+});
+
+test("a page whose script does not come says so instead of staying dark", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t);
+  await context.route("**/app.js", (request) => request.abort());
+  await context.route("**/style.css", (request) => request.abort());
+  const { page } = await openPage(context, server.page);
+  await page.waitForSelector("#loading", { state: "visible" });
+  assert.match(await page.innerText("#loading"), /could not be loaded/);
+
+  await context.unrouteAll();
+  await page.reload();
+  await page.waitForSelector("#join", { state: "visible" });
+  assert.equal(await page.locator("#loading").count(), 0);
 });
 
 test("a browser that remembers nothing plays all the same", MINUTE, async (t) => {
@@ -264,6 +391,42 @@ test("the net graph comes and goes with its key, and by a tap on the figures", M
   assert.deepEqual(problems, []);
 });
 
+for (const [width, height] of [
+  [390, 844],
+  [320, 568],
+  [640, 360],
+]) {
+  test(`the net graph leaves the chat, its button and the ship free in a window of ${width} by ${height}`, MINUTE, async (t) => {
+    const server = await startServer(t);
+    const context = await launchBrowser(t, { viewport: { width, height }, hasTouch: true, isMobile: true });
+    const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
+    await playing(page);
+    await page.tap("#readout");
+    const graph = await page.locator("#netgraph").boundingBox();
+    assert.ok(graph.x >= 0 && graph.y >= 0 && graph.x + graph.width <= width && graph.y + graph.height <= height, JSON.stringify(graph));
+    assert.ok(graph.y + graph.height < height / 2, JSON.stringify(graph));
+    await page.tap("#tap-chat");
+    for (const id of ["#chat-input", "#tap-chat", "#tap-sound"]) {
+      const box = await page.locator(id).boundingBox();
+      const isFree = box.x >= graph.x + graph.width || box.x + box.width <= graph.x || box.y >= graph.y + graph.height || box.y + box.height <= graph.y;
+      assert.ok(isFree && box.y >= 0 && box.y + box.height <= height, `${id} at ${JSON.stringify(box)}, the graph at ${JSON.stringify(graph)}`);
+    }
+    assert.deepEqual(problems, []);
+  });
+}
+
+test("the form can be used in a window that is smaller than it", MINUTE, async (t) => {
+  const server = await startServer(t);
+  const context = await launchBrowser(t, { viewport: { width: 240, height: 180 } });
+  const { page, problems } = await openPage(context, server.page);
+  await page.locator("#join button").scrollIntoViewIfNeeded();
+  const { y, height } = await page.locator("#join button").boundingBox();
+  assert.ok(y >= 0 && y + height <= 180, `${y}, ${height}`);
+  await page.click("#join button");
+  await playing(page);
+  assert.deepEqual(problems, []);
+});
+
 test("chat reaches the others as text, and its keys steer nothing", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const context = await launchBrowser(t);
@@ -284,5 +447,18 @@ test("chat reaches the others as text, and its keys steer nothing", MINUTE, asyn
   await ann.page.waitForFunction(() => document.getElementById("chat-form").hidden);
 
   assert.deepEqual((await automation(ann.page)).own, before.own);
+
+  // A line that one has left is there again; one that was given up is not.
+  const line = () => ann.page.inputValue("#chat-input");
+  await ann.page.keyboard.press("Enter");
+  assert.equal(await line(), "");
+  await ann.page.keyboard.type("a draft");
+  await ann.page.mouse.click(640, 200);
+  await ann.page.waitForSelector("#chat-form", { state: "hidden" });
+  await ann.page.keyboard.press("Enter");
+  assert.equal(await line(), "a draft");
+  await ann.page.keyboard.press("Escape");
+  await ann.page.keyboard.press("Enter");
+  assert.equal(await line(), "");
   assert.deepEqual([...ann.problems, ...bob.problems], []);
 });

@@ -101,13 +101,79 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
       told(() => client.look().forEachRow("ship", () => {})),
       told(() => client.look().forEachRow("runner", (row) => row.lane("speed"))),
       told(() => client.input(new Uint8Array(65))),
+      told(() => {
+        for (let count = 0; count <= 64; count++) client.inputOnce(Uint8Array.of(0, 0, 0));
+      }),
     ];
   });
   assert.match(mistakes[0], /no kind ship; it has runner/);
   assert.match(mistakes[1], /no speed among its lanes: x, y, it/);
   assert.match(mistakes[2], /at most 64 bytes/);
+  assert.match(mistakes[3], /too many inputs/);
   assert.equal(await page.evaluate(() => window.Ann.client.status().viewMismatches + window.Bob.client.status().protocolErrors), 0);
   assert.deepEqual(problems, []);
+});
+
+test("an input of one tick is a step and no run", MINUTE, async (t) => {
+  const site = await startSite(t, SCRIPT);
+  const server = await startTag(t, { args: ["--allowed-origin", site] });
+  const { page, problems } = await openPage(await launchBrowser(t), site);
+  await page.waitForFunction(() => window.isReady);
+  await page.evaluate(async (url) => (window.Ann = await window.play(url, "Ann")), server.socket);
+  await page.waitForFunction(() => window.Ann.rows.length === 1);
+  const start = await page.evaluate(() => {
+    window.Ann.client.inputOnce(Uint8Array.of(1, 0, 0));
+    return window.Ann.rows[0].x;
+  });
+  await page.waitForFunction((x) => window.Ann.rows[0].x > x, start);
+  const tick = await page.evaluate(() => window.Ann.client.status().tick);
+  await page.waitForFunction((tick) => window.Ann.client.status().tick >= tick + 60, tick);
+  // A server that waits in vain for the next input takes the last one for up to 15 ticks more.
+  const steps = (await page.evaluate(() => window.Ann.rows[0].x) - start) / 48;
+  assert.ok(Number.isInteger(steps) && steps <= 16, `${steps} steps`);
+  assert.deepEqual(problems, []);
+});
+
+test("whatever a script gives for a text is one, and an address that is none is refused at once", MINUTE, async (t) => {
+  const site = await startSite(t, SCRIPT.replace("window.isReady", "window.TickwireClient = TickwireClient; window.isReady"));
+  const server = await startTag(t, { args: ["--allowed-origin", site] });
+  const { page, problems } = await openPage(await launchBrowser(t), site);
+  await page.waitForFunction(() => window.isReady);
+  const named = (name) => page.evaluate(async ({ url, name }) => {
+    const client = await window.TickwireClient.connect({ url, room: "meadow", name, ticket: null });
+    await new Promise((joined) => client.on("joined", joined));
+    return client.name;
+  }, { url: server.socket.replace("ws:", "http:"), name });
+  assert.equal(await named(5), "5");
+  assert.match(await named(null), /^Player /);
+
+  const refused = (url) => page.evaluate(async (url) => {
+    try {
+      await window.TickwireClient.connect({ url });
+    } catch (error) {
+      return `${error.name}: ${error.message}`;
+    }
+    return "taken";
+  }, url);
+  for (const url of ["not a url ::", "", "ftp://127.0.0.1/ws", "game.example/ws"]) assert.match(await refused(url), /^TypeError: .*no address/, url);
+  assert.deepEqual(problems, []);
+});
+
+test("a listener that throws keeps nothing from the others", MINUTE, async (t) => {
+  const site = await startSite(t, SCRIPT);
+  const server = await startTag(t, { args: ["--allowed-origin", site] });
+  const { page, problems } = await openPage(await launchBrowser(t), site);
+  await page.waitForFunction(() => window.isReady);
+  await page.evaluate(async (url) => {
+    window.Ann = await window.play(url, "Ann");
+    window.Ann.client.on("joined", () => {
+      throw new Error("a mistake of the app");
+    });
+    window.Ann.client.on("joined", () => (window.isTold = true));
+  }, server.socket);
+  await page.waitForFunction(() => window.isTold);
+  assert.equal(problems.length, 1);
+  assert.match(problems[0], /a mistake of the app/);
 });
 
 test("the arena's page says that another game is played here, leaves, and does not load again", MINUTE, async (t) => {

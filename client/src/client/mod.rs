@@ -365,6 +365,13 @@ impl Client {
         Some(self.next_input)
     }
 
+    /// Whether the tick that [`Self::due`] named is the newest that is due. Older ones have been held up, and their inputs may come too late.
+    #[must_use]
+    pub fn is_newest_due(&self) -> bool {
+        let clock = self.input_clock.as_ref();
+        clock.is_some_and(|clock| clock.ticks() < f64::from(self.next_input.next().0))
+    }
+
     /// Makes the input for the tick that [`Self::due`] named, predicts it and sends it. Spectators pass nothing.
     ///
     /// # Panics
@@ -421,6 +428,11 @@ impl Client {
         );
         let command = self.commands.add(payload);
         self.send(client_message::Body::Command(command));
+    }
+
+    /// Another ticket, for the links to come: where one has run out, the way back needs a new one.
+    pub fn set_ticket(&mut self, ticket: &str) {
+        ticket.clone_into(&mut self.options.ticket);
     }
 
     /// Leaves for good.

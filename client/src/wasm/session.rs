@@ -8,10 +8,14 @@ use super::rows::Texts;
 use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Incoming, Options};
 use crate::link::LinkId;
+use std::collections::VecDeque;
 use tickwire_proto::v1::Encoding;
 use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 use tickwire_sync::{Micros, ViewTick};
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// As many inputs of one tick each may wait for theirs.
+const MAX_WAITING_INPUTS: usize = 64;
 
 /// What the page has to do with its sockets.
 #[wasm_bindgen]
@@ -33,6 +37,8 @@ pub struct WasmClient {
     pub(super) client: Client,
     /// The input of the ticks to come, where the arena's controls do not make one.
     payload: Vec<u8>,
+    /// Inputs of one tick each that go before it, oldest first.
+    once: VecDeque<Vec<u8>>,
     pub(super) arena: Arena,
     /// When the latest frame was made, and the moment that it shows.
     pub(super) looked_at: Micros,
@@ -68,6 +74,7 @@ impl WasmClient {
         Self {
             client: Client::new(options, micros(now_ms)),
             payload: Vec::new(),
+            once: VecDeque::new(),
             arena: Arena::default(),
             looked_at: Micros(0),
             view: ViewTick::default(),
@@ -84,8 +91,11 @@ impl WasmClient {
         let now = micros(now_ms);
         self.client.poll(now);
         while self.client.due(now).is_some() {
+            let once = self.once.pop_front();
             if self.client.is_spectator() {
                 self.client.input(&[]);
+            } else if let Some(payload) = once {
+                self.client.input(&payload);
             } else if self.arena.is_steering(&self.client) {
                 self.arena.input(&mut self.client);
             } else {
@@ -100,6 +110,17 @@ impl WasmClient {
             payload.clone_into(&mut self.payload);
             self.arena.let_go();
         }
+    }
+
+    /// The input of one tick, the next one; then what [`Self::input`] or the buttons said goes on. Several wait for one tick each, in order.
+    /// What is longer than [`MAX_INPUT_BYTES`], or one too many (64 wait at most), is not taken: then `false`. What has found no tick when the
+    /// session joins, for the first time or again, is dropped.
+    pub fn input_once(&mut self, payload: &[u8]) -> bool {
+        let is_taken = payload.len() <= MAX_INPUT_BYTES && self.once.len() < MAX_WAITING_INPUTS;
+        if is_taken {
+            self.once.push_back(payload.to_vec());
+        }
+        is_taken
     }
 
     /// Tells the game something that is no input of a tick, in its own encoding. What is longer than [`MAX_COMMAND_BYTES`] is not taken.
@@ -185,6 +206,7 @@ impl WasmClient {
                 ..News::NONE
             },
             Incoming::Joined { resumed } => {
+                self.once.clear();
                 self.arena.joined(&self.client);
                 News {
                     kind: NewsKind::Joined,
@@ -199,6 +221,12 @@ impl WasmClient {
     /// Says a line to the room.
     pub fn chat(&mut self, text: &str) {
         self.client.chat(text);
+    }
+
+    /// Another ticket, for the connections to come.
+    #[wasm_bindgen(setter)]
+    pub fn set_ticket(&mut self, ticket: &str) {
+        self.client.set_ticket(ticket);
     }
 
     /// Leaves for good.
@@ -225,4 +253,182 @@ impl WasmClient {
 /// A float-to-integer `as` saturates, so every number is a time.
 pub(super) fn micros(ms: f64) -> Micros {
     Micros((ms * 1e3) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message as _;
+    use tickwire_game::{GameSettings, arena::ArenaInput};
+    use tickwire_proto::v1::{self, client_message, server_message};
+
+    const TICK_MS: f64 = 1000.0 / 60.0;
+    const FIRE: u8 = 16;
+    const UP: u8 = 1;
+
+    fn welcome() -> Vec<u8> {
+        let settings = GameSettings {
+            seed: 1,
+            tick_rate: 60,
+            ..GameSettings::default()
+        };
+        let game = tickwire_game::shipped("arena").unwrap()(&settings);
+        let welcome = v1::Welcome {
+            session: 7,
+            tick_rate: 60,
+            schema: Some(game.schema().to_proto()),
+            game: game.name().to_owned(),
+            map: game.map(),
+            rules_hash: game.rules_hash(),
+            ..v1::Welcome::default()
+        };
+        let body = Some(server_message::Body::Welcome(welcome));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    /// A session in the arena, and the time.
+    struct Page {
+        client: WasmClient,
+        now_ms: f64,
+    }
+
+    impl Page {
+        fn in_the_room() -> Self {
+            let nothing = String::new;
+            let client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
+            let mut page = Self {
+                client,
+                now_ms: 0.0,
+            };
+            page.client.pump(0.0);
+            page.join();
+            page.ticks(1);
+            page
+        }
+
+        /// On the link that the core wants next.
+        fn join(&mut self) {
+            while self.client.next_action() != ActionKind::Open {}
+            let link = self.client.action_link();
+            self.client.opened(link, self.now_ms);
+            self.client.received(link, &welcome(), self.now_ms);
+        }
+
+        /// The inputs of so many ticks more.
+        fn ticks(&mut self, count: usize) -> Vec<Vec<u8>> {
+            let mut inputs = Vec::new();
+            while inputs.len() < count {
+                self.now_ms += TICK_MS;
+                self.client.pump(self.now_ms);
+                inputs.extend(self.sent().into_iter().filter_map(|body| match body {
+                    client_message::Body::Inputs(inputs) => Some(inputs.payload),
+                    _ => None,
+                }));
+            }
+            inputs
+        }
+
+        fn sent(&mut self) -> Vec<client_message::Body> {
+            let mut sent = Vec::new();
+            loop {
+                match self.client.next_action() {
+                    ActionKind::None => return sent,
+                    ActionKind::Send => {
+                        let message = self.client.take_message();
+                        sent.extend(v1::ClientMessage::decode(&message[..]).unwrap().body);
+                    }
+                    _ => {}
+                }
+            }
+        }
+
+        /// Which of so many ticks more fire.
+        fn fires(&mut self, count: usize) -> Vec<bool> {
+            let inputs = self.ticks(count);
+            inputs
+                .iter()
+                .map(|input| ArenaInput::decode(input).fire)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn a_click_that_is_over_before_a_tick_comes_fires_in_one_input() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(FIRE);
+        page.client.buttons(0);
+        assert_eq!(page.fires(3), [true, false, false]);
+    }
+
+    #[test]
+    fn a_click_that_a_tick_has_seen_fires_no_longer_than_it_is_held() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(FIRE);
+        assert_eq!(page.fires(2), [true, true]);
+        page.client.buttons(FIRE);
+        page.client.buttons(0);
+        assert_eq!(page.fires(2), [false, false]);
+    }
+
+    #[test]
+    fn of_inputs_that_were_held_up_the_newest_carries_the_click() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(FIRE);
+        page.client.buttons(0);
+        page.now_ms += 3.0 * TICK_MS;
+        assert_eq!(page.fires(5), [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_click_goes_along_with_what_is_held() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(UP | FIRE);
+        page.client.buttons(UP);
+        let inputs: Vec<_> = page.ticks(2);
+        assert_eq!([inputs[0][0], inputs[1][0]], [UP | FIRE, UP]);
+    }
+
+    #[test]
+    fn a_click_without_a_connection_does_not_fire_when_the_session_is_back() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(0);
+        let link = page.client.action_link();
+        page.client.closed(link, None, "lost", page.now_ms);
+        page.client.buttons(FIRE);
+        page.client.buttons(0);
+        page.client.input_once(&[FIRE, 0, 0]);
+        page.now_ms += 10_000.0;
+        page.client.pump(page.now_ms);
+        page.join();
+        assert_eq!(page.fires(2), [false, false]);
+    }
+
+    #[test]
+    fn an_input_of_one_tick_goes_before_the_lasting_one_and_each_has_a_tick_of_its_own() {
+        let mut page = Page::in_the_room();
+        page.client.input(&[1]);
+        assert!(page.client.input_once(&[2]));
+        assert!(page.client.input_once(&[3]));
+        assert_eq!(page.ticks(4), [[2], [3], [1], [1]]);
+    }
+
+    #[test]
+    fn the_buttons_go_on_after_an_input_of_one_tick_and_lose_no_click_by_it() {
+        let mut page = Page::in_the_room();
+        page.client.buttons(FIRE);
+        page.client.buttons(0);
+        assert!(page.client.input_once(&[UP, 0, 0]));
+        assert_eq!(page.fires(3), [false, true, false]);
+    }
+
+    #[test]
+    fn an_input_of_one_tick_that_is_too_long_or_one_too_many_is_not_taken() {
+        let mut page = Page::in_the_room();
+        assert!(!page.client.input_once(&[0; MAX_INPUT_BYTES + 1]));
+        let taken = (0..100).filter(|_| page.client.input_once(&[2]));
+        assert_eq!(taken.count(), MAX_WAITING_INPUTS);
+        page.client.input(&[1]);
+        let inputs = page.ticks(MAX_WAITING_INPUTS + 1);
+        assert_eq!(inputs[MAX_WAITING_INPUTS - 1..], [[2], [1]]);
+    }
 }

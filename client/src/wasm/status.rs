@@ -158,11 +158,11 @@ impl WasmClient {
         self.client.interpolation_delay_ms().unwrap_or_default()
     }
 
-    /// The newest snapshot's arrival minus its tick's due time.
+    /// The newest snapshot's arrival minus its tick's due time; never below 0, although the two clocks agree only nearly.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn snapshot_age_ms(&self) -> f64 {
-        self.client.age_ms().newest().unwrap_or_default()
+        self.client.age_ms().newest().unwrap_or_default().max(0.0)
     }
 
     /// The newest gap between two snapshots; in a stall, the one that has not ended yet.

@@ -18,6 +18,7 @@ import { Feed } from "./hud/feed.js";
 import { NetGraph } from "./hud/netgraph.js";
 import { Overlay } from "./hud/overlay.js";
 import { recall, remember } from "./memory.js";
+import { isMotionReduced } from "./motion.js";
 import { Sound } from "./sound.js";
 
 /** The score board is read so often. */
@@ -30,6 +31,7 @@ const RELOADED = "tickwire.reloaded";
 
 export class ArenaPage implements Drawn, Witness {
   client: TickwireClient | undefined;
+  hasGivenUp = false;
   own: { x: number; y: number } | null = null;
   frames = 0;
   shots = 0;
@@ -100,6 +102,7 @@ export class ArenaPage implements Drawn, Witness {
       return await TickwireClient.connect(options);
     } catch (error) {
       console.error(error);
+      this.hasGivenUp = true;
       this.#overlay.notLoaded();
       return undefined;
     }
@@ -115,6 +118,8 @@ export class ArenaPage implements Drawn, Witness {
     this.#minimap.reset();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
     else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
+    // What was pressed before is not for this ship.
+    this.#controls.takePressed();
     this.#hasJoined = true;
     this.#hud.hidden = false;
     this.#hud.classList.toggle("watching", client.isSpectator);
@@ -169,10 +174,13 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   #control(arena: Arena): void {
-    const { aim, mouse, buttons } = this.#controls;
+    const { aim, mouse, held } = this.#controls;
     const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
     const from = this.own ?? this.#camera;
-    arena.control(buttons, aim ?? (at && { x: at.x - from.x, y: at.y - from.y }));
+    const direction = aim ?? (at && { x: at.x - from.x, y: at.y - from.y });
+    // First what went down, or else a click between two frames would never have been.
+    arena.control(held | this.#controls.takePressed(), direction);
+    arena.control(held, direction);
   }
 
   #draw(frame: ArenaFrame, now: number, elapsedMs: number): void {
@@ -217,6 +225,7 @@ export class ArenaPage implements Drawn, Witness {
   wounded(): void {
     this.#sound.wounded();
     this.#camera.shake(9);
+    if (isMotionReduced()) return;
     this.#hurt.getAnimations().forEach((animation) => animation.cancel());
     this.#hurt.animate([{ opacity: 0.9 }, { opacity: 0 }], { duration: 420, easing: "ease-out" });
   }

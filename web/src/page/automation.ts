@@ -39,6 +39,8 @@ declare global {
 /** What the page knows and the session does not. */
 export interface Drawn {
   client: TickwireClient | undefined;
+  /** Whether there will be no client: the game could not be loaded. */
+  hasGivenUp: boolean;
   own: { x: number; y: number } | null;
   frames: number;
   shots: number;
@@ -48,7 +50,7 @@ export function automationOf(drawn: Drawn): Automation {
   const status = () => drawn.client?.status();
   return {
     get state() {
-      return drawn.client?.phase ?? "connecting";
+      return drawn.client?.phase ?? (drawn.hasGivenUp ? "closed" : "connecting");
     },
     get tick() {
       return status()?.tick ?? 0;

@@ -1,5 +1,7 @@
 // Which part of the world the canvas shows. It never shows more than the server replicates around a ship.
 
+import { isMotionReduced } from "./motion.js";
+
 /** What a screen shows of the world at most, in units; `HALF_SCREEN` of the arena, doubled. */
 const VIEW_WIDTH = 1280;
 const VIEW_HEIGHT = 720;
@@ -63,7 +65,7 @@ export class Camera {
   }
 
   shake(units: number): void {
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.#shake = Math.max(this.#shake, units);
+    if (!isMotionReduced()) this.#shake = Math.max(this.#shake, units);
   }
 
   /** Sets the context to world units. */

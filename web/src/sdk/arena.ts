@@ -82,7 +82,10 @@ export class Arena extends Emitter<ArenaEvents> {
     this.emit("kill", { killer: nameOf(killerSlot), victim: nameOf(victimSlot), killerSlot, victimSlot });
   }
 
-  /** The buttons that are down (`Button`), and what is pointed at, from the own ship in units (or only its direction); undefined: nothing yet. */
+  /**
+   * The buttons that are down (`Button`), and what is pointed at, from the own ship in units (or only its direction); undefined: nothing yet.
+   * A button that is up again before a tick has come is in one input all the same.
+   */
   control(buttons: number, aim: { x: number; y: number } | undefined): void {
     this.#core.buttons(buttons);
     if (aim) this.#core.aim(aim.x, aim.y);

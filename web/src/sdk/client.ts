@@ -12,12 +12,12 @@ import { Sockets } from "./sockets.js";
 import type { ClientEvents, Phase, Status } from "./types.js";
 
 export interface ClientOptions {
-  /** Address of the WebSocket. Default: `ws` beside the page. */
+  /** Address of the WebSocket: ws or wss (http and https mean the same), or a path beginning with / on the page's server. Default: `ws` beside the page. */
   url?: string;
   /** Default: the server's. */
   room?: string;
   name?: string;
-  /** Where the server demands one. */
+  /** Where the server demands one. One that runs out before the game does is renewed by {@link TickwireClient.ticket}. */
   ticket?: string;
   /** Watch without playing. */
   spectate?: boolean;
@@ -36,6 +36,7 @@ const PHASES: Record<PhaseKind, Phase> = {
 /** What the server takes of an input, and of a command. */
 const MAX_INPUT_BYTES = 64;
 const MAX_COMMAND_BYTES = 4000;
+const PROTOCOLS = new Set(["ws:", "wss:"]);
 
 let core: Promise<InitOutput> | undefined;
 
@@ -78,19 +79,21 @@ export class TickwireClient extends Emitter<ClientEvents> {
   #timer: ReturnType<typeof setInterval> | undefined;
   #phase: Phase = "connecting";
 
-  /** Starts a session. Listen to `phase` and `joined`. */
+  /** Starts a session. Listen to `phase` and `joined`. Rejects with a TypeError if `url` is no address of a WebSocket. */
   static async connect(options: ClientOptions = {}): Promise<TickwireClient> {
-    return new TickwireClient(options, (await loaded()).memory);
+    const { url, room } = options;
+    const address = url === undefined || url === null ? addressBesidePage(text(room)) : checkedAddress(String(url));
+    return new TickwireClient(address, options, (await loaded()).memory);
   }
 
-  private constructor(options: ClientOptions, memory: WebAssembly.Memory) {
+  private constructor(address: string, options: ClientOptions, memory: WebAssembly.Memory) {
     super();
     this.#memory = memory;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    const { room = "", name = "", ticket = "", spectate = false } = options;
-    this.#core = new WasmClient(room, name, ticket, spectate, seed, this.#clock.now());
+    const { room, name, ticket, spectate = false } = options;
+    this.#core = new WasmClient(text(room), text(name), text(ticket), spectate, seed, this.#clock.now());
     this.#texts = new Texts(this.#core);
-    this.#sockets = new Sockets(options.url ?? addressBesidePage(room), {
+    this.#sockets = new Sockets(address, {
       opened: (link) => this.#did(() => this.#core.opened(link, this.#clock.now())),
       received: (link, message) => this.#did(() => this.#core.received(link, message, this.#clock.now())),
       closed: (link, code, reason) => this.#did(() => this.#core.closed(link, code, reason, this.#clock.now())),
@@ -197,8 +200,18 @@ export class TickwireClient extends Emitter<ClientEvents> {
 
   /** The input of every tick from the next one on, until another is given: at most 64 bytes, in the game's own encoding. */
   input(payload: Uint8Array): void {
-    if (payload.length > MAX_INPUT_BYTES) throw new RangeError(`an input has at most ${MAX_INPUT_BYTES} bytes, not ${payload.length}`);
+    checkInput(payload);
     this.#core.input(payload);
+  }
+
+  /**
+   * The input of one tick, the next one: a jump, a shot. Then what {@link input} said goes on. Called several times, each has a tick of its own,
+   * in order; when 64 wait already (no ticks come, in a hidden tab for instance), one more is a RangeError. What has found no tick when
+   * the session joins, for the first time or again, is dropped: what must arrive is a {@link command}.
+   */
+  inputOnce(payload: Uint8Array): void {
+    checkInput(payload);
+    if (!this.#core.input_once(payload)) throw new RangeError("too many inputs of one tick wait for theirs");
   }
 
   /**
@@ -217,8 +230,13 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return new Frame(this.#core, this.#schema, this.#texts);
   }
 
-  chat(text: string): void {
-    this.#did(() => this.#core.chat(text));
+  chat(line: string): void {
+    this.#did(() => this.#core.chat(text(line)));
+  }
+
+  /** Another ticket, for the connections to come: one that has run out lets nobody come back. */
+  set ticket(ticket: string) {
+    this.#core.ticket = text(ticket);
   }
 
   /** Leaves the room for good. */
@@ -305,6 +323,31 @@ export class TickwireClient extends Emitter<ClientEvents> {
       bytesOut: core.bytes_out,
     };
   }
+}
+
+/** What the core takes for a text; scripts without types give anything. Empty: none. */
+function text(given: string | null | undefined): string {
+  return String(given ?? "");
+}
+
+function checkInput({ length }: Uint8Array): void {
+  if (length > MAX_INPUT_BYTES) throw new RangeError(`an input has at most ${MAX_INPUT_BYTES} bytes, not ${length}`);
+}
+
+/** The address in the form that every browser takes. One that is none would be tried for ever. */
+function checkedAddress(given: string): string {
+  let url: URL | undefined;
+  try {
+    url = new URL(given, given.startsWith("/") ? document.baseURI : undefined);
+    url.protocol = url.protocol.replace(/^http/, "ws");
+    url.hash = "";
+  } catch {
+    // Not even an address.
+  }
+  if (!url || !PROTOCOLS.has(url.protocol)) {
+    throw new TypeError(`"${given}" is no address of a WebSocket: it has to look like wss://game.example/ws`);
+  }
+  return url.href;
 }
 
 /** `ws` beside the page, over TLS if the page came so. */

@@ -3,7 +3,7 @@
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
-  /** Calls `listener` with every such event. Returns what ends that. */
+  /** Calls `listener` with every such event. Returns what ends that. One that throws is reported as an error of the page, and keeps none from the others. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
     let listeners = this.#listeners.get(name);
     if (!listeners) this.#listeners.set(name, (listeners = new Set()));
@@ -13,7 +13,11 @@ export class Emitter<Events extends object> {
 
   protected emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
-      (listener as (event: Events[Name]) => void)(event);
+      try {
+        (listener as (event: Events[Name]) => void)(event);
+      } catch (error) {
+        reportError(error);
+      }
     }
   }
 }

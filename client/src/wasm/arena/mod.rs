@@ -33,6 +33,9 @@ impl Arena {
     pub fn joined(&mut self, client: &Client) {
         self.screen.clear();
         self.effects.clear();
+        if let Some(controls) = &mut self.controls {
+            controls.forget_presses();
+        }
         self.map = is_arena(client)
             .then(|| Map::decode(client.map()))
             .flatten();
@@ -55,7 +58,11 @@ impl Arena {
 
     /// Makes the input that is due.
     pub fn input(&mut self, client: &mut Client) {
-        let controls = self.controls.unwrap_or_default();
+        let controls = match &mut self.controls {
+            // Of several inputs at once the newest carries a click: it is the least likely to be too late.
+            Some(controls) if client.is_newest_due() => controls.with_presses(),
+            controls => controls.unwrap_or_default(),
+        };
         let before = own_ship(client).map(|own| {
             (
                 own.id,

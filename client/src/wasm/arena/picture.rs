@@ -116,6 +116,7 @@ impl WasmClient {
     }
 
     /// The buttons that are down: up 1, down 2, left 4, right 8, fire 16. From now on they make the inputs, until [`Self::input`] does.
+    /// One that is let go of before a tick has come is in the next input all the same.
     pub fn buttons(&mut self, buttons: u8) {
         self.arena.steer().set_buttons(buttons);
     }

@@ -1,4 +1,4 @@
-// The line to type in: Enter opens it and sends it, Escape gives it up.
+// The line to type in: Enter opens it and sends it, Escape gives it up. Whoever leaves it otherwise finds it again as it was.
 
 import { byId } from "./dom.js";
 
@@ -12,11 +12,11 @@ export class ChatBox {
       event.preventDefault();
       const text = this.#input.value.trim();
       if (text) say(text);
-      this.close();
+      this.#empty();
     });
     this.#input.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "Escape") this.close();
+      if (event.key === "Escape") this.#empty();
     });
     this.#input.addEventListener("blur", () => this.close());
   }
@@ -27,9 +27,13 @@ export class ChatBox {
     this.#input.focus();
   }
 
+  #empty(): void {
+    this.#input.value = "";
+    this.close();
+  }
+
   close(): void {
     if (this.#form.hidden) return;
-    this.#input.value = "";
     this.#form.hidden = true;
     this.#panel.classList.remove("open");
     this.#input.blur();

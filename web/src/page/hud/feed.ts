@@ -25,7 +25,8 @@ export class Feed {
   /** `slot`: whose colour; -1: nobody's. */
   chat(name: string, text: string, slot: number): void {
     const line = element("div", "line");
-    line.append(element("b", "", `${name || "server"} `, colour(hueOf(slot), 1, 76)), element("span", "", text));
+    // The space is neither's: in a name from right to left it would be at the wrong end.
+    line.append(element("b", "", name || "server", colour(hueOf(slot), 1, 76)), " ", element("span", "", text));
     add(this.#lines, line, LINES, LINE_MS);
   }
 
