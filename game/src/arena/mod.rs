@@ -50,6 +50,8 @@ pub const FULL_HEALTH: i32 = 100;
 const BEAM_DAMAGE: i32 = 25;
 /// How far a beam reaches, in units.
 pub const BEAM_RANGE: f32 = 600.0;
+/// Spectators go on looking at whom they look at until another one leads by so many points.
+pub const CLEAR_LEAD: i32 = 10;
 
 /// The kinds, as the schema numbers them.
 pub mod kind {

@@ -11,8 +11,8 @@ use super::near::Near;
 use super::npc::{self, Mind};
 use super::pellets::Pellets;
 use super::{
-    ArenaInput, BEAM_DAMAGE, FULL_HEALTH, HALF_SCREEN, NAME, RULES_HASH, SHIP_RADIUS, SIGHT_MARGIN,
-    UNIT, WORLD_SIDE, kind, ship_lane, ship_private,
+    ArenaInput, BEAM_DAMAGE, CLEAR_LEAD, FULL_HEALTH, HALF_SCREEN, NAME, RULES_HASH, SHIP_RADIUS,
+    SIGHT_MARGIN, UNIT, WORLD_SIDE, kind, ship_lane, ship_private,
 };
 use crate::entity;
 use crate::game::{Game, GameSettings, Identity, Refusal};
@@ -35,8 +35,6 @@ const PELLET_HEALTH: i32 = 2;
 const COMPANY: f32 = 330.0;
 /// Places that are looked at for it.
 const PLACES: usize = 16;
-/// Spectators go on looking at whom they look at until another one leads by so much.
-const CLEAR_LEAD: i32 = KILL_SCORE;
 
 new_key_type! { struct PlayerKey; struct ShipKey; }
 

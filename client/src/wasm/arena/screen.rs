@@ -6,7 +6,9 @@
 use crate::client::Client;
 use crate::wasm::rows::for_each_shown;
 use std::collections::HashMap;
-use tickwire_game::arena::{self, Beam, BeamEnd, Map, Target, UNIT, kind, player_lane, ship_lane};
+use tickwire_game::arena::{
+    self, Beam, BeamEnd, CLEAR_LEAD, Map, Target, UNIT, kind, player_lane, ship_lane,
+};
 use tickwire_sync::{CellId, EntityId, Micros};
 
 /// Numbers per entity: kind, slot, generation, x, y (units), heading (radians), health or worth, player slot (-1: none).
@@ -23,8 +25,20 @@ pub(super) struct Screen {
     /// Where each player's ship was last seen, in lane units.
     places: HashMap<u32, [i32; 2]>,
     /// The player whom a spectator follows.
-    followed: Option<u32>,
+    followed: Option<Followed>,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    player: u32,
+    ship: EntityId,
+    /// How often that player had died when the ship was first seen.
+    deaths: i32,
+    seen_at: Micros,
+}
+
+/// So long a spectator waits for a ship that was shot down: a little longer than it takes to come again.
+const MOURNING: Micros = Micros::from_millis(3_000);
 
 impl Screen {
     /// Makes the list for `now`. The client's shown moment must have been moved there.
@@ -50,7 +64,7 @@ impl Screen {
             self.own_index = Some(self.entities.len() / STRIDE);
             self.push_ship(id, &lanes);
         }
-        self.follow(client);
+        self.follow(client, now);
     }
 
     fn push_ship(&mut self, id: EntityId, lanes: &[i32]) {
@@ -82,30 +96,48 @@ impl Screen {
         ]);
     }
 
-    /// A spectator follows whoever leads of those in sight, as the server moves the view with the leader of all.
-    fn follow(&mut self, client: &Client) {
+    /// A spectator follows whoever leads clearly of those in sight, as the server moves the view with the leader of all, and waits
+    /// where that one was shot down.
+    fn follow(&mut self, client: &Client, now: Micros) {
         if !client.is_spectator() {
             return;
         }
-        let score = |player: u32| {
-            scores(client)
-                .find(|row| row.id.slot == player)
-                .map(|row| row.lanes[player_lane::SCORE])
+        let lane = |player: u32, lane: usize| {
+            let mut rows = scores(client);
+            rows.find(|row| row.id.slot == player)
+                .map_or(0, |row| row.lanes[lane])
         };
-        let is_seen = |player: u32| self.ships.iter().any(|(_, of)| *of == player);
+        let score = |player: u32| lane(player, player_lane::SCORE);
         let best = self
             .ships
             .iter()
-            .map(|(_, player)| *player)
-            .max_by_key(|player| score(*player));
-        let is_behind = |followed: u32| best.is_some_and(|best| score(best) > score(followed));
-        if self
-            .followed
-            .is_none_or(|followed| !is_seen(followed) || is_behind(followed))
-            && best.is_some()
-        {
-            self.followed = best;
+            .copied()
+            .max_by_key(|(_, player)| score(*player));
+        if let Some(followed) = &mut self.followed {
+            let deaths = lane(followed.player, player_lane::DEATHS);
+            let ship = self.ships.iter().find(|(_, of)| *of == followed.player);
+            if let Some((ship, _)) = ship {
+                followed.seen_at = now;
+                // The points are newer than what the screen shows: of a death one knows before the ship is gone.
+                if *ship != followed.ship {
+                    (followed.ship, followed.deaths) = (*ship, deaths);
+                }
+            }
+            let has_died = deaths != followed.deaths;
+            let waits = has_died && now.since(followed.seen_at) < MOURNING;
+            let lead = best.map_or(0, |(_, best)| score(best) - score(followed.player));
+            if lead < CLEAR_LEAD && (ship.is_some() || waits) {
+                return;
+            }
         }
+        self.followed = best.map_or(self.followed, |(ship, player)| {
+            Some(Followed {
+                player,
+                ship,
+                deaths: lane(player, player_lane::DEATHS),
+                seen_at: now,
+            })
+        });
     }
 
     /// Where a beam of the own ship ends, against the map and the ships on the screen.
@@ -141,7 +173,7 @@ impl Screen {
         if let Some(&[x, y]) = of_own {
             return Some([x, y]);
         }
-        let followed = self.followed.and_then(|player| self.places.get(&player))?;
+        let followed = self.places.get(&self.followed?.player)?;
         Some(followed.map(|value| value as f32 / UNIT as f32))
     }
 
