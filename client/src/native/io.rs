@@ -50,6 +50,9 @@ pub enum ShellError {
     /// The server does not speak HTTP.
     #[error("the server does not answer in HTTP ({0}): is the URL wss://, not ws://?")]
     NoHttp(Box<WebSocketError>),
+    /// Another path than that of the game.
+    #[error("there is no game at this path (HTTP {0}): is it /ws?")]
+    Path(u16),
     /// The handshake.
     #[error("the server does not let us in: {0}")]
     Handshake(Box<WebSocketError>),
@@ -60,6 +63,9 @@ impl From<WebSocketError> for ShellError {
         match error {
             WebSocketError::Protocol(ProtocolError::HttparseError(_)) => {
                 Self::NoHttp(Box::new(error))
+            }
+            WebSocketError::Http(answer) if matches!(answer.status().as_u16(), 200..=299 | 404) => {
+                Self::Path(answer.status().as_u16())
             }
             _ => Self::Handshake(Box::new(error)),
         }
@@ -82,12 +88,14 @@ impl Target {
     /// If it is no such URL, or TLS cannot be set up.
     pub fn new(url: &str, insecure: bool) -> Result<Self, ShellError> {
         let wrong = || ShellError::Url(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let is_tls = match uri.scheme_str() {
-            Some(scheme) if scheme.eq_ignore_ascii_case("ws") => false,
-            Some(scheme) if scheme.eq_ignore_ascii_case("wss") => true,
+        let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let is_tls = match scheme.as_str() {
+            "ws" => false,
+            "wss" => true,
             _ => return Err(wrong()),
         };
+        let uri: Uri = format!("{scheme}://{rest}").parse().map_err(|_| wrong())?;
         // What stands behind the colon and is no port must not become the default one.
         let authority = uri.authority().ok_or_else(wrong)?.as_str();
         let has_port = authority
@@ -252,5 +260,27 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_port_does_not_become_the_usual_one() {
+        let port = |url: &str| Target::new(url, false).map(|target| target.port).ok();
+        assert_eq!(port("ws://localhost:7777/ws"), Some(7777));
+        assert_eq!(port("WSS://[::1]/ws"), Some(443));
+        assert_eq!(port("ws://[::1]:81/ws"), Some(81));
+        for wrong in [
+            "ws://localhost:99999/ws",
+            "ws://localhost:/ws",
+            "ws://localhost:-1/ws",
+            "http://localhost/ws",
+            "localhost:7777",
+        ] {
+            assert_eq!(port(wrong), None, "{wrong}");
+        }
     }
 }
