@@ -34,7 +34,7 @@ impl Places {
         };
         if (1..wanted).contains(&places.connections) {
             tracing::warn!(
-                "the limit of open files (ulimit -n) leaves {} connections, less than --max-connections {max_connections} says",
+                "the limit of open files (ulimit -n) leaves {} connections; --max-connections is {max_connections}",
                 places.connections
             );
         }
