@@ -21,10 +21,10 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// The places of this process, which has nearly all files open that it needs for itself. Says so if they are too few.
-    pub fn of_process(max_connections: usize) -> Self {
+    /// The places of this process, which may open so many files more for itself. Says so if they are too few.
+    pub fn of_process(max_connections: usize, more: usize) -> Self {
         let places = match limit() {
-            Some(limit) => Self::within(limit, open_files(), max_connections),
+            Some(limit) => Self::within(limit, open_files() + more, max_connections),
             None => Self::within(usize::MAX, 0, max_connections),
         };
         let wanted = if max_connections == 0 {

@@ -172,7 +172,11 @@ impl Client {
         let is_hopeless = |link: &mut Link| match link.state {
             LinkState::Joined => false,
             LinkState::Opening => now.since(link.heard) > patience,
-            LinkState::Greeting { .. } => now.since(link.heard) > doubled(ATTEMPT, link),
+            LinkState::Greeting { .. } => {
+                let is_doubted = doubted_at
+                    .is_some_and(|asked| link.heard <= asked && now.since(asked) > ATTEMPT);
+                is_doubted || now.since(link.heard) > doubled(ATTEMPT, link)
+            }
         };
         let hopeless: Vec<Link> = self.links.extract_if(.., is_hopeless).collect();
         for link in hopeless {

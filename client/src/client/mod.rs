@@ -222,6 +222,8 @@ pub struct Client {
     margin_ticks: Recent,
     newest_message: u32,
     commands: Commands,
+    /// What the server takes, as far as that is known.
+    max_message_bytes: u32,
     applied_seq: u32,
 }
 
@@ -267,6 +269,7 @@ impl Client {
             margin_ticks: Recent::new(512),
             newest_message: 0,
             commands: Commands::default(),
+            max_message_bytes: u32::MAX,
             applied_seq: 0,
         }
     }
@@ -416,7 +419,8 @@ impl Client {
     }
 
     /// Tells the game something that is no input of a tick, in its own encoding. What is said while there is no connection follows when there
-    /// is one; each arrives once and in order, also over a resume (of the latest [`MAX_KEPT_COMMANDS`]), unless the session is over first.
+    /// is one; each arrives once and in order, also over a resume (of the latest [`MAX_KEPT_COMMANDS`]), unless the session is over first. A server with a
+    /// lower `--max-message-bytes` gets only what fits into it.
     ///
     /// # Panics
     /// If `payload` is longer than [`MAX_COMMAND_BYTES`].
@@ -427,7 +431,10 @@ impl Client {
             payload.len()
         );
         let command = self.commands.add(payload);
-        self.send(client_message::Body::Command(command));
+        self.commands.fit(self.max_message_bytes);
+        if self.commands.has(command.number) {
+            self.send(client_message::Body::Command(command));
+        }
     }
 
     /// Another ticket, for the links to come: where one has run out, the way back needs a new one.

@@ -125,6 +125,10 @@ impl Client {
             ticks,
             is_spectator: welcome.spectator,
         });
+        if let Some(limits) = welcome.limits.filter(|limits| limits.max_message_bytes > 0) {
+            self.commands.fit(limits.max_message_bytes);
+            self.max_message_bytes = limits.max_message_bytes;
+        }
         for command in self.commands.kept() {
             self.send_on(id, client_message::Body::Command(command));
         }

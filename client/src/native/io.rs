@@ -98,6 +98,7 @@ impl Target {
         let uri: Uri = format!("{scheme}://{rest}").parse().map_err(|_| wrong())?;
         // What stands behind the colon and is no port must not become the default one.
         let authority = uri.authority().ok_or_else(wrong)?.as_str();
+        let authority = authority.rsplit('@').next().unwrap_or(authority);
         let has_port = authority
             .rsplit(']')
             .next()
@@ -273,6 +274,7 @@ mod tests {
         assert_eq!(port("ws://localhost:7777/ws"), Some(7777));
         assert_eq!(port("WSS://[::1]/ws"), Some(443));
         assert_eq!(port("ws://[::1]:81/ws"), Some(81));
+        assert_eq!(port("ws://user:word@localhost/ws"), Some(80));
         for wrong in [
             "ws://localhost:99999/ws",
             "ws://localhost:/ws",

@@ -185,10 +185,17 @@ impl Handler for Guest {
                 true
             }
             Body::Chat(chat) => inside.inbox.put(Arrived::Chat(chat.text)),
-            Body::Command(command) => inside.inbox.put(Arrived::Command {
-                number: command.number,
-                payload: command.payload,
-            }),
+            Body::Command(command) => {
+                let (number, payload) = (command.number, command.payload);
+                if !inside.inbox.put(Arrived::Command { number, payload }) {
+                    // It comes again over the next connection; what follows it must not come before it.
+                    return Err(Close::new(
+                        CloseCode::Full,
+                        "more messages than a tick can take; connect again",
+                    ));
+                }
+                true
+            }
             Body::Resync(resync) => inside.inbox.put(Arrived::Resync {
                 view_mismatch: resync.view_mismatch,
             }),

@@ -78,7 +78,8 @@ impl<R: Rooms> GamePort<R> {
     ) -> io::Result<Arc<Self>> {
         // Reading and decoding cost a fraction of what ticking and sending do.
         let pollers = Pollers::start(config.workers.div_ceil(2))?;
-        let places = Places::of_process(config.max_connections);
+        // Workers that have just begun may not have opened theirs yet.
+        let places = Places::of_process(config.max_connections, 2 * config.workers);
         Ok(Arc::new(Self {
             pollers,
             slots: Slots::new(places.connections, config.max_connections_per_ip),

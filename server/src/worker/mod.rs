@@ -162,7 +162,7 @@ struct Thread {
     names: BTreeMap<String, RoomKey>,
     /// When each room's next tick is due.
     deadlines: BinaryHeap<Reverse<(Micros, RoomKey)>>,
-    /// The rooms' costs of a tick, together.
+    /// The rooms' costs of a tick, together; see [`Running::shared_cost`].
     tick_cost: Micros,
     late_at: Option<Micros>,
 }
@@ -173,7 +173,8 @@ fn room_and_next(
     room: RoomKey,
     next: Option<RoomKey>,
 ) -> Option<(&mut Running, Option<&Running>)> {
-    match next {
+    // The next deadline may be of the same room, or of one that has ended: whoever is woken has an old one left.
+    match next.filter(|next| *next != room && rooms.contains_key(*next)) {
         Some(next) => {
             let [room, next] = rooms.get_disjoint_mut([room, next])?;
             Some((room, Some(next)))
@@ -231,13 +232,13 @@ impl Thread {
         let started = now();
         let is_due = |Reverse((due, _)): &Reverse<(Micros, RoomKey)>| *due <= started;
         if !self.deadlines.peek().is_some_and(is_due) {
+            self.note_lateness(started);
             return;
         }
         let Some(Reverse((due, key))) = self.deadlines.pop() else {
             return;
         };
         let next = self.deadlines.peek().map(|Reverse((_, next))| *next);
-        let next = next.filter(|next| *next != key);
         let Some((running, next)) = room_and_next(&mut self.rooms, key, next) else {
             return;
         };
@@ -245,8 +246,10 @@ impl Thread {
             // It was woken meanwhile, or has ended.
             return;
         }
-        if running.has_failed || running.rests(started) {
+        if running.has_failed || running.may_rest(started) {
             running.read();
+            running.is_resting = !running.has_failed;
+            self.tick_cost = self.tick_cost.since(running.take_cost());
             let pause = if running.has_failed { CLOSING } else { RESTING };
             match running.is_over(started) {
                 true => self.end(key),
@@ -256,15 +259,16 @@ impl Thread {
             return;
         }
         let room = &running.room;
-        let ticks = DueTicks::at(started, room.ticks(), room.tick_now(), self.tick_cost);
-        self.tick_cost = self.tick_cost.since(running.tick_cost);
+        let cost = self.tick_cost.max(running.tick_cost);
+        let ticks = DueTicks::at(started, room.ticks(), room.tick_now(), cost);
+        self.tick_cost = self.tick_cost.since(running.shared_cost());
         // What a game does wrong ends its room alone.
         let make = || running.make(&ticks, started, next, &self.metrics);
         let ended = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
             running.fail(&self.metrics);
             now()
         });
-        self.tick_cost = self.tick_cost.plus(running.tick_cost);
+        self.tick_cost = self.tick_cost.plus(running.shared_cost());
         let is_over = running.is_over(ended);
         let next_due = running.next_due();
         self.metrics.ticks_skipped.inc_by(u64::from(ticks.skipped));
@@ -301,7 +305,7 @@ impl Thread {
 
     fn end(&mut self, key: RoomKey) {
         if let Some(mut running) = self.rooms.remove(key) {
-            self.tick_cost = self.tick_cost.since(running.tick_cost);
+            self.tick_cost = self.tick_cost.since(running.take_cost());
             let (name, tick) = (running.room.name(), running.room.tick_now());
             // Where it has failed, another one may have its name by now.
             if self.names.get(name) == Some(&key) {
@@ -332,11 +336,14 @@ impl Thread {
                 connection,
                 inbox,
             } => self.join(&room, &hello, &connection, inbox),
-            Command::Read { room, reader } => match self.room_mut(&room) {
-                Some(running) => running.readers.push(reader),
-                // Its join was refused a moment ago.
-                None => served::end(reader),
-            },
+            Command::Read { room, reader } => {
+                self.wake(&room);
+                match self.room_mut(&room) {
+                    Some(running) => running.readers.push(reader),
+                    // Its join was refused a moment ago.
+                    None => served::end(reader),
+                }
+            }
             Command::Notice { text, room, answer } => {
                 let told = match &room {
                     Some(room) => self.room(room).map(|running| running.room.notice(&text)),
@@ -377,14 +384,21 @@ impl Thread {
         self.rooms.get_mut(*self.names.get(name)?)
     }
 
-    fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
-        let key = self.names.get(room).copied();
-        if let Some(key) = key
-            && let Some(due) = self.rooms.get_mut(key).and_then(|room| room.wake(now()))
-        {
+    /// Somebody comes to a room: if it rests, its ticks follow the time again.
+    fn wake(&mut self, room: &str) {
+        let Some(key) = self.names.get(room).copied() else {
+            return;
+        };
+        let due = self.rooms.get_mut(key).and_then(|room| room.wake(now()));
+        if let Some(due) = due {
             self.schedule(key, due);
         }
-        let running = key.and_then(|key| self.rooms.get_mut(key));
+    }
+
+    fn join(&mut self, room: &str, hello: &Hello, connection: &Arc<Connection>, inbox: Arc<Inbox>) {
+        self.wake(room);
+        let key = self.names.get(room);
+        let running = key.and_then(|key| self.rooms.get_mut(*key));
         let Some(running) = running.filter(|running| !running.has_failed) else {
             // The lobby keeps a room from ending while somebody is on the way: it has failed, which is not the player's fault.
             connection.close(&Close::new(
@@ -393,7 +407,11 @@ impl Thread {
             ));
             return;
         };
-        running.entry.joining.fetch_sub(1, Ordering::AcqRel);
+        // A join that was for a room of this name that has failed is not counted here.
+        let _ =
+            (running.entry.joining).fetch_update(Ordering::AcqRel, Ordering::Acquire, |joining| {
+                joining.checked_sub(1)
+            });
         let join = || {
             let connection = Arc::clone(connection);
             running.room.join(hello, connection, inbox, now())

@@ -57,8 +57,10 @@ pub(super) struct Running {
     was_late: bool,
     /// What a tick takes that is shown to nobody, smoothed.
     pub tick_cost: Micros,
-    /// When it is its turn next.
+    /// When it is its turn next. Other deadlines that it had are void.
     pub due: Micros,
+    /// No ticks are made, as nobody is there.
+    pub is_resting: bool,
     /// The game has panicked: nothing is ticked any more, and its players are read until they are gone.
     pub has_failed: bool,
     /// Since when nobody is there.
@@ -82,6 +84,7 @@ impl Running {
             was_late: false,
             tick_cost: Micros(0),
             due: Micros(0),
+            is_resting: false,
             has_failed: false,
             empty_since: Some(now),
             bytes: 0,
@@ -184,21 +187,36 @@ impl Running {
     }
 
     /// Whether there is nothing to do but to wait for somebody, or for its end.
-    pub fn rests(&self, now: Micros) -> bool {
+    pub fn may_rest(&self, now: Micros) -> bool {
         let has_waited = |since: Micros| now.since(since) >= REST_AFTER;
         self.empty_since.is_some_and(has_waited)
             && self.room.sessions().is_empty()
             && self.readers.is_empty()
     }
 
-    /// Somebody is about to come to a room that rests: ticks follow the time again, and those that were not made meanwhile are not late. Returns when
-    /// the next one is due.
+    /// If it rests, ticks follow the time again, and those that were not made meanwhile are not late. Returns when the next one is due then.
     pub fn wake(&mut self, now: Micros) -> Option<Micros> {
-        self.rests(now).then(|| {
+        std::mem::take(&mut self.is_resting).then(|| {
             let tick = self.room.ticks().ticks_at(now.0 as f64).max(0.0) as u32;
             self.room.rest_until(Tick(tick));
             self.next_due()
         })
+    }
+
+    /// What it takes of the time that all rooms have. One that needs more than there is by itself is late for itself alone: that the others
+    /// could not catch up is not said by it.
+    pub fn shared_cost(&self) -> Micros {
+        match self.tick_cost.0 as f64 >= self.room.ticks().tick_us() {
+            true => Micros(0),
+            false => self.tick_cost,
+        }
+    }
+
+    /// The same; from now on it takes nothing.
+    pub fn take_cost(&mut self) -> Micros {
+        let shared = self.shared_cost();
+        self.tick_cost = Micros(0);
+        shared
     }
 
     /// When the next tick is due.
