@@ -81,6 +81,13 @@ pub struct Publisher<'a> {
     pub(crate) schema: &'a Schema,
 }
 
+/// By value: what a message borrows has to lie in memory, for each row that is put.
+#[cold]
+#[inline(never)]
+fn unknown_kind(kind: KindId) -> ! {
+    panic!("the schema has no kind {}", kind.0);
+}
+
 impl Draft {
     /// Asks for what lies so many pointers away; see `tickwire_prefetch`.
     pub fn prefetch(&self, hops: u8) {
@@ -117,7 +124,7 @@ impl Publisher<'_> {
     #[inline]
     pub fn put(&mut self, id: EntityId, place: Place, lanes: &[i32], texts: &[Arc<str>]) {
         let Some(table) = self.draft.tables.get_mut(id.kind.index()) else {
-            panic!("the schema has no kind {}", id.kind.0);
+            unknown_kind(id.kind);
         };
         let has_its_numbers = lanes.len() == table.lane_count && texts.len() == table.text_count;
         if has_its_numbers && table.is_as_before(&self.schema.grid, id, place, lanes, texts) {

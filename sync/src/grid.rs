@@ -238,12 +238,9 @@ impl Grid {
     }
 
     fn assert_has(&self, layer: Layer) {
-        assert!(
-            layer.0 < self.layers,
-            "there is no layer {}: the schema's grid has {}, from 0 on",
-            layer.0,
-            self.layers
-        );
+        if layer.0 >= self.layers {
+            no_such_layer(layer, self.layers);
+        }
     }
 
     /// The cell of a square on a layer that the grid has.
@@ -307,6 +304,16 @@ impl Grid {
             layers: u8::try_from(grid.layers).unwrap_or(u8::MAX),
         }
     }
+}
+
+/// By value: what a message borrows has to lie in memory, for each position that is looked up.
+#[cold]
+#[inline(never)]
+fn no_such_layer(layer: Layer, layers: u8) -> ! {
+    panic!(
+        "there is no layer {}: the schema's grid has {layers}, from 0 on",
+        layer.0
+    );
 }
 
 #[cfg(test)]
