@@ -16,13 +16,18 @@ pub const MAX_KEPT_COMMANDS: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     newest: u32,
+    /// The longest message that the server takes, once it has said so.
+    most_bytes: Option<usize>,
     /// The latest ones that the server may not have, ascending.
     kept: VecDeque<v1::Command>,
 }
 
 impl Commands {
-    /// The next one.
-    pub fn add(&mut self, payload: &[u8]) -> v1::Command {
+    /// The next one. `None`: the server does not take it.
+    pub fn add(&mut self, payload: &[u8]) -> Option<v1::Command> {
+        if !fits(payload, self.most_bytes) {
+            return None;
+        }
         self.newest += 1;
         let command = v1::Command {
             number: self.newest,
@@ -32,14 +37,7 @@ impl Commands {
             self.kept.pop_front();
         }
         self.kept.push_back(command.clone());
-        command
-    }
-
-    /// Whether it is kept.
-    pub fn has(&self, number: u32) -> bool {
-        self.kept
-            .back()
-            .is_some_and(|command| command.number == number)
+        Some(command)
     }
 
     /// The server has all up to this number.
@@ -47,17 +45,22 @@ impl Commands {
         self.kept.retain(|command| command.number > newest);
     }
 
-    /// The server takes no longer messages: what would not fit is never said, or it would end one connection after the other.
-    pub fn fit(&mut self, max_message_bytes: u32) {
-        let most = max_message_bytes as usize;
+    /// The server takes no longer messages: what does not fit is never said, or it would end one connection after the other.
+    pub fn fit(&mut self, most_bytes: usize) {
+        let most_bytes = Some(most_bytes);
+        self.most_bytes = most_bytes;
         self.kept
-            .retain(|command| command.payload.len() + HEAD_BYTES <= most);
+            .retain(|command| fits(&command.payload, most_bytes));
     }
 
     /// Those that it may not have, oldest first.
     pub fn kept(&self) -> Vec<v1::Command> {
         self.kept.iter().cloned().collect()
     }
+}
+
+fn fits(payload: &[u8], most_bytes: Option<usize>) -> bool {
+    most_bytes.is_none_or(|most| payload.len() + HEAD_BYTES <= most)
 }
 
 #[cfg(test)]
@@ -73,12 +76,12 @@ mod tests {
     fn what_has_arrived_or_can_never_arrive_is_not_said_again() {
         let mut commands = Commands::default();
         for length in [10, 2_000, 10, 10] {
-            commands.add(&vec![1; length]);
+            assert!(commands.add(&vec![1; length]).is_some());
         }
         commands.arrived(1);
         commands.fit(1_024);
         assert_eq!(numbers(&commands), [3, 4]);
-        assert!(commands.has(4) && !commands.has(3));
+        assert_eq!(commands.add(&[1; 2_000]), None);
         (0..2 * MAX_KEPT_COMMANDS).for_each(|_| drop(commands.add(&[1])));
         assert_eq!(commands.kept().len(), MAX_KEPT_COMMANDS);
         assert_eq!(

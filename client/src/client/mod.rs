@@ -222,8 +222,6 @@ pub struct Client {
     margin_ticks: Recent,
     newest_message: u32,
     commands: Commands,
-    /// What the server takes, as far as that is known.
-    max_message_bytes: u32,
     applied_seq: u32,
 }
 
@@ -269,7 +267,6 @@ impl Client {
             margin_ticks: Recent::new(512),
             newest_message: 0,
             commands: Commands::default(),
-            max_message_bytes: u32::MAX,
             applied_seq: 0,
         }
     }
@@ -430,9 +427,7 @@ impl Client {
             "a command of {} bytes: the server takes at most {MAX_COMMAND_BYTES}",
             payload.len()
         );
-        let command = self.commands.add(payload);
-        self.commands.fit(self.max_message_bytes);
-        if self.commands.has(command.number) {
+        if let Some(command) = self.commands.add(payload) {
             self.send(client_message::Body::Command(command));
         }
     }

@@ -126,8 +126,7 @@ impl Client {
             is_spectator: welcome.spectator,
         });
         if let Some(limits) = welcome.limits.filter(|limits| limits.max_message_bytes > 0) {
-            self.commands.fit(limits.max_message_bytes);
-            self.max_message_bytes = limits.max_message_bytes;
+            self.commands.fit(limits.max_message_bytes as usize);
         }
         for command in self.commands.kept() {
             self.send_on(id, client_message::Body::Command(command));

@@ -2,7 +2,7 @@
 //!
 //! In: the time, the room's ticks, the newest one made, and what a tick costs. Out: mostly one tick. A late one is caught up with,
 //! up to [`MAX_CATCH_UP`]; beyond that ticks are skipped, and the numbers go on with the time. They are skipped at once where
-//! a tick of all rooms takes the thread about as long as a tick is, as nothing would be gained by making them.
+//! a tick of the room, or of all rooms of its thread, takes about as long as a tick is, as nothing would be gained by making them.
 
 use tickwire_sync::clock::TickClock;
 use tickwire_sync::{Micros, Tick};
@@ -26,8 +26,8 @@ pub(super) struct DueTicks {
 }
 
 impl DueTicks {
-    /// What is due at `now` where `made` is the newest tick made: at the least the one after that. `cost` is what it takes the
-    /// thread to make a tick of each of its rooms and show none.
+    /// What is due at `now` where `made` is the newest tick made: at the least the one after that. `cost` is what it takes to
+    /// make a tick and show it to nobody, of this room or of all that share its thread, whichever is more.
     pub fn at(now: Micros, ticks: TickClock, made: Tick, cost: Micros) -> Self {
         let newest = Tick(ticks.ticks_at(now.0 as f64).max(0.0) as u32).max(made.next());
         let late = newest.since(made) - 1;
