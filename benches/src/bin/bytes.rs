@@ -1,5 +1,5 @@
 //! Bytes per row update in a world of 800 turning ships (x, y and heading change every tick; 1/16 unit, 1/1024 turn), everything
-//! in the payload counted, for several sizes of view and cell; the first two are those of the load bench: `cargo run --release -p tickwire-benches --bin bytes`. Counts, no times: the same on every machine.
+//! in the payload counted, and an FNV-1a hash of all snapshots, for several sizes of view and cell; the first two are those of the load bench: `cargo run --release -p tickwire-benches --bin bytes`. Counts, no times: the same on every machine.
 
 use glam::IVec2;
 use prost::Message as _;
@@ -19,8 +19,8 @@ const SETTLED: u32 = 600;
 
 fn main() {
     println!(
-        "{:>10} {:>9} {:>10} {:>12} {:>14} {:>14}",
-        "encoding", "cell", "rows seen", "bytes each", "bytes/row", "blocks/view"
+        "{:>10} {:>9} {:>10} {:>12} {:>14} {:>14} {:>18}",
+        "encoding", "cell", "rows seen", "bytes each", "bytes/row", "blocks/view", "wire hash"
     );
     for (half_units, cell_units) in [
         (220, 384),
@@ -54,6 +54,7 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
         })
         .collect();
     let (mut bytes, mut rows, mut snapshots, mut blocks) = (0, 0, 0_u64, 0);
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for tick in 1..=TICKS {
         world.step();
         let changes = match tick % 120 {
@@ -80,6 +81,9 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
             snapshot.build(view, &world.history, &mut memo, encoding, header, |_| false);
             view.sent(&world.history);
             let message = snapshot.message(&memo);
+            for byte in &message[..] {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
             let before = replica.row_updates();
             let Ok(v1::ServerMessage {
                 body: Some(v1::server_message::Body::Snapshot(mut decoded)),
@@ -105,7 +109,7 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
     }
     let each = |count: u64| count as f64 / snapshots as f64;
     println!(
-        "{:>10} {cell_units:>9} {:>10.1} {:>12.1} {:>14.2} {:>14.1}",
+        "{:>10} {cell_units:>9} {:>10.1} {:>12.1} {:>14.2} {:>14.1} {hash:>18x}",
         format!("{encoding:?}").to_lowercase(),
         each(rows),
         each(bytes),

@@ -7,6 +7,8 @@
 
 use glam::IVec2;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,9 +48,8 @@ impl Watcher for Heard {
     }
 }
 
-fn wire_snapshot(snapshot: &Snapshot, memo: &BlockMemo) -> v1::Snapshot {
-    let bytes = snapshot.message(memo);
-    match v1::ServerMessage::decode(&bytes[..]).unwrap().body.unwrap() {
+fn decode_snapshot(bytes: &[u8]) -> v1::Snapshot {
+    match v1::ServerMessage::decode(bytes).unwrap().body.unwrap() {
         v1::server_message::Body::Snapshot(snapshot) => snapshot,
         other => panic!("not a snapshot: {other:?}"),
     }
@@ -77,7 +78,8 @@ fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
     }
 }
 
-fn run(turns: &[Turn], encoding: Encoding) {
+/// Plays the turns with three clients, checks every replica against its view, and passes each snapshot's bytes to `on_bytes`.
+fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
     let mut memo = BlockMemo::new(&schema);
@@ -158,7 +160,9 @@ fn run(turns: &[Turn], encoding: Encoding) {
                 header,
                 hold,
             );
-            let mut message = wire_snapshot(&snapshot, &memo);
+            let bytes = snapshot.message(&memo);
+            on_bytes(&bytes);
+            let mut message = decode_snapshot(&bytes);
             if encoding == Encoding::Packed {
                 client.headers.fill_in(&mut message);
             }
@@ -262,8 +266,8 @@ proptest! {
 
     #[test]
     fn the_replica_equals_the_view_after_every_snapshot(turns in prop::collection::vec(turn(), 1..60)) {
-        run(&turns, Encoding::Plain);
-        run(&turns, Encoding::Packed);
+        run(&turns, Encoding::Plain, &mut |_| ());
+        run(&turns, Encoding::Packed, &mut |_| ());
     }
 
     #[test]
@@ -325,6 +329,37 @@ proptest! {
             }
         }
     }
+}
+
+/// The 64-bit FNV-1a hash of every snapshot of 48 seeded worlds, in both encodings.
+///
+/// A change of this number is a change of the wire: clients in the field would no longer understand the server.
+#[test]
+fn seeded_worlds_give_the_recorded_wire_bytes() {
+    let mut runner = TestRunner::new_with_rng(
+        ProptestConfig::default(),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    );
+    let (mut hash, mut total_bytes) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    for _ in 0..48 {
+        let turns = prop::collection::vec(turn(), 40..60)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        for encoding in [Encoding::Plain, Encoding::Packed] {
+            run(&turns, encoding, &mut |bytes| {
+                total_bytes += bytes.len();
+                for byte in bytes {
+                    hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+                }
+            });
+        }
+    }
+    println!("wire hash of the seeded worlds: {hash:016x} over {total_bytes} bytes");
+    assert_eq!(
+        format!("{hash:016x} {total_bytes}"),
+        include_str!("wire_hash.txt").trim()
+    );
 }
 
 #[test]
@@ -444,7 +479,7 @@ fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
             );
             view.sent(&history);
             replica
-                .apply(&wire_snapshot(&snapshot, &memo), &mut ())
+                .apply(&decode_snapshot(&snapshot.message(&memo)), &mut ())
                 .unwrap();
         }
     }
