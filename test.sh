@@ -90,6 +90,14 @@ cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 heading "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
 
+# Licences, banned crates and sources of all dependencies. Where cargo-deny is not installed, the step says so.
+heading "cargo deny"
+if command -v cargo-deny >/dev/null; then
+  cargo deny --locked --all-features check bans licenses sources
+else
+  echo "skipped: cargo-deny is not installed (cargo install cargo-deny --locked)"
+fi
+
 heading "tests"
 cargo test --locked --workspace --all-features
 

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Builds the page: web/dist, which is committed and embedded in the server. And the SDK for pages of one's own: web/sdk,
-# a package to be used as it is, which is not committed.
+# Builds web/dist, the page, which is committed and embedded in the server, and web/sdk, the npm package for custom pages, which
+# is not committed.
 #
 #   web/build.sh            builds web/dist and web/sdk
-#   web/build.sh --sdk      builds web/sdk alone, and leaves web/dist as it is
-#   web/build.sh --check    builds web/dist into a temporary folder, and fails if web/dist is not what the sources give; builds web/sdk
+#   web/build.sh --sdk      builds only web/sdk
+#   web/build.sh --check    fails if web/dist differs from a fresh build; builds web/sdk
 #   web/build.sh --ready    builds nothing; exit code 0 if this machine has a Rust toolchain for wasm32
 #
-# The result is the same to the byte in any folder on any machine with the same Rust version. Needs: Rust with the
-# target wasm32-unknown-unknown (rustup, or else Debian's rustc-web, cargo-web, rust-web-src and lld-19, with which the
-# standard library is built too), and Node 18 or later with npm.
-# TICKWIRE_WASM_TOOLCHAIN=rustup or =debian picks one where both are there.
+# The result is identical to the byte in any folder on any machine with the same Rust version. Needs Rust with the target
+# wasm32-unknown-unknown (rustup, or Debian's rustc-web, cargo-web, rust-web-src and lld-19, with which the standard library
+# is built too), and Node 18 or later with npm. TICKWIRE_WASM_TOOLCHAIN=rustup or =debian picks one where both exist.
 set -euo pipefail
 
 web=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -59,8 +58,8 @@ pick_toolchain() {
   fi
 }
 
-# Cargo, for the page's own crates, with the flags that keep this machine's folders out of the module. They replace
-# whatever RUSTFLAGS the caller has: those would change the bytes.
+# Runs cargo with flags that keep this machine's paths out of the module. They replace the caller's RUSTFLAGS, which would
+# change the bytes.
 wasm_cargo() {
   local rustc=rustc cargo=cargo sysroot flags separator=$'\x1f'
   if [ "$toolchain" = debian ]; then
@@ -81,7 +80,7 @@ wasm_cargo() {
   local -a environment=(CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="$flags")
   local -a std=()
   if [ "$toolchain" = debian ]; then
-    # -Zbuild-std is a nightly option; Debian's stable compiler has to be told that it may.
+    # -Zbuild-std is a nightly option; RUSTC_BOOTSTRAP allows it in Debian's stable compiler.
     environment+=(RUSTC="$rustc" RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19)
     std=(-Zbuild-std=std,panic_abort)
   fi
@@ -105,7 +104,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/dist"
 
 echo "-- the core as WebAssembly ($toolchain)"
-# cdylib only here: as a crate-type in Cargo.toml every native build would link one too.
+# cdylib only here: as a crate-type in Cargo.toml, every native build would link one too.
 cargo fetch --locked --quiet
 wasm_cargo rustc -p tickwire-client --no-default-features --features wasm --profile wasm --lib --crate-type cdylib
 CARGO_TARGET_DIR=$target/bindgen cargo run --quiet --locked --manifest-path web/bindgen/Cargo.toml -- \
@@ -145,7 +144,7 @@ if [ "$mode" = --check ]; then
   exit
 fi
 
-# Only what changed is written, so that the server that embeds it is not compiled again for nothing.
+# Writes only files that changed, so that the server, which embeds them, is not recompiled in vain.
 mkdir -p dist
 for file in dist/*; do
   [ -e "$work/$file" ] || rm -rf "$file"

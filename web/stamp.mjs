@@ -1,10 +1,10 @@
-// The stamp of a built page: which sources and which toolchain gave it, and the hash of each file.
+// The stamp of a built page: a hash of its sources, its toolchain, and the hash of each file.
 //
 //   node stamp.mjs write DIST TOOLCHAIN     writes DIST/BUILD.json
-//   node stamp.mjs compare DIST FRESH       exit 1 and a reason unless DIST is what the sources give
+//   node stamp.mjs compare DIST FRESH       exits with 1 and the reasons if DIST differs from the fresh build
 //
-// The sources are only what flows into the page: of Cargo.lock the packages that the client crate reaches, and of the
-// workspace's Cargo.toml the profile and these packages' lines. A new dependency of the server alone changes nothing.
+// Only what affects the page counts as a source: of Cargo.lock the packages that the client crate depends on, and of the
+// workspace's Cargo.toml the profiles and the lines of these packages. A new dependency of the server alone changes nothing.
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,14 +15,14 @@ const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
 const STAMP = "BUILD.json";
 
-const CRATES = ["prefetch", "proto", "sync", "game", "client"];
+const CRATES = ["proto", "sync", "game", "client"];
 const NOT_IN_A_CRATE = new Set(["tests", "benches", "examples", "target"]);
 const WEB_FILES = ["build.sh", "stamp.mjs", "package.json", "package-lock.json", "tsconfig.json"];
 const GENERATED = join(web, "src", "wasm");
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
-/** Every file under `folder`, sorted by path, hidden ones and `skip` left out. */
+/** All files under `folder`, sorted by path, without hidden and skipped ones. */
 function filesUnder(folder, skip = () => false) {
   const found = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -34,7 +34,7 @@ function filesUnder(folder, skip = () => false) {
   return found.sort();
 }
 
-/** Cargo.lock's entries of the client crate and of all that it can reach: name, version and checksum. */
+/** The entries of Cargo.lock that the client crate depends on, directly or not. */
 function lockedPackages() {
   const entries = readFileSync(join(root, "Cargo.lock"), "utf8")
     .split("[[package]]")
@@ -43,7 +43,7 @@ function lockedPackages() {
       text: text.trim(),
       name: /^name = "(.+)"$/m.exec(text)[1],
       version: /^version = "(.+)"$/m.exec(text)[1],
-      // "name", or "name version" where the lock file has several
+      // "name", or "name version" where the lock file has several versions
       dependencies: [...(/^dependencies = \[([^\]]*)\]/m.exec(text)?.[1] ?? "").matchAll(/"([^" ]+)(?: ([^" ]+))?/g)],
     }));
   const reached = new Set();
@@ -58,7 +58,7 @@ function lockedPackages() {
   return entries.filter((entry) => reached.has(entry));
 }
 
-/** The workspace's Cargo.toml without the dependencies that only others use, and without comments. */
+/** The workspace's Cargo.toml without comments and without dependencies of other crates. */
 function workspaceManifest(names) {
   let section = "";
   let kept = true;
@@ -78,7 +78,7 @@ function workspaceManifest(names) {
   return lines.join("\n");
 }
 
-/** One hash over all that flows into the page. */
+/** One hash over all sources. */
 function sourcesHash() {
   const hash = createHash("sha256");
   const add = (name, data) => hash.update(`${name} ${sha256(data)}\n`);
@@ -109,7 +109,7 @@ function write(dist, toolchain) {
   writeFileSync(join(dist, STAMP), `${JSON.stringify(stamp, null, 2)}\n`);
 }
 
-/** What is wrong with `dist`, one line each; nothing if it is what the sources give. */
+/** The differences between `dist` and the fresh build, one line each. */
 function faults(dist, fresh) {
   const stampOf = (folder) => JSON.parse(readFileSync(join(folder, STAMP), "utf8"));
   let committed;
@@ -124,11 +124,11 @@ function faults(dist, fresh) {
 
   const lines = differing(committed.files, hashesOf(dist)).map((name) => `${name} was changed after it was built`);
   if (committed.sources !== built.sources) {
-    lines.push("the sources changed since it was built");
+    lines.push("the sources have changed since it was built");
   }
   if (committed.toolchain === built.toolchain) {
     const names = differing(built.files, committed.files);
-    lines.push(...names.map((name) => `${name} is not the file that the sources give`));
+    lines.push(...names.map((name) => `${name} differs from the fresh build`));
     console.log(`compared byte by byte (${built.toolchain})`);
   } else {
     console.log(`compared by the hash of the sources: built with ${committed.toolchain}, this is ${built.toolchain}`);
@@ -143,10 +143,10 @@ if (command === "write" && other) {
   const lines = faults(dist, other);
   for (const line of lines) console.error(`web/dist: ${line}`);
   if (lines.length > 0) {
-    console.error("web/dist is not what the sources give. Run web/build.sh and commit web/dist.");
+    console.error("web/dist is out of date. Run web/build.sh and commit web/dist.");
     process.exit(1);
   }
-  console.log("web/dist is what the sources give");
+  console.log("web/dist is up to date");
 } else {
   console.error("usage: node stamp.mjs write DIST TOOLCHAIN | compare DIST FRESH");
   process.exit(2);

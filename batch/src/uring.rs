@@ -1,6 +1,6 @@
-//! See the crate's head.
+//! The [`Batch`] of Linux: entries go to the kernel through one io_uring, and come back before the call returns.
 
-use crate::{MOST, Received, Send};
+use crate::{MAX_ENTRIES, Received, Send};
 use arrayvec::ArrayVec;
 use io_uring::{IoUring, opcode, squeue, types};
 use libc::{c_int, iovec, msghdr, timespec};
@@ -8,165 +8,167 @@ use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::time::Duration;
 
-/// Space for what one socket has received: a player's inputs are some dozens of bytes a tick.
-const SPACE: usize = 2048;
-/// Space for a stamp and its header, and for more that a socket may have been asked to tell.
-const CONTROL: usize = 128;
-/// Never wait, and no signal where the peer has gone.
+/// Space for the bytes of one socket. A player's inputs are some dozens of bytes a tick.
+const RECEIVE_BYTES: usize = 2048;
+/// Space for control messages of one socket: a stamp with its header, and others that a socket may be set up to send.
+const CONTROL_BYTES: usize = 128;
+/// Never wait, and raise no signal if the peer has gone.
 const FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
-/// See the crate's head. Belongs to the thread that made it: on another one it serves socket by socket.
+/// Sends and receives on many sockets with one system call. A batch belongs to the thread that made it; on another thread it
+/// serves socket by socket.
 pub struct Batch {
-    /// `None`: the kernel has refused it once, and is not asked again.
+    /// `None`: the kernel has refused the ring once, and is not asked again.
     ring: Option<IoUring>,
-    /// What became of each entry, as the kernel says it; `None`: it did not take the entry.
-    results: [Option<i32>; MOST],
-    spaces: Box<[Space; MOST]>,
-    /// When what is in each space came.
-    stamps: [Option<Duration>; MOST],
+    /// The kernel's result of each entry; `None`: the kernel did not take the entry.
+    results: [Option<i32>; MAX_ENTRIES],
+    slots: Box<[ReceiveSlot; MAX_ENTRIES]>,
+    /// When the bytes in each slot arrived.
+    stamps: [Option<Duration>; MAX_ENTRIES],
 }
 
-/// Where the kernel puts what one socket has received.
+/// Where the kernel puts the bytes of one socket.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Space {
-    /// First, to be aligned as headers must be.
-    control: [u8; CONTROL],
+struct ReceiveSlot {
+    /// Comes first, to be aligned as control headers must be.
+    control: [u8; CONTROL_BYTES],
     message: msghdr,
     vector: iovec,
-    bytes: [u8; SPACE],
+    bytes: [u8; RECEIVE_BYTES],
 }
 
-impl Space {
+impl ReceiveSlot {
     const EMPTY: Self = Self {
-        control: [0; CONTROL],
-        // SAFETY: all bits 0 are a value: null pointers and lengths of 0.
+        control: [0; CONTROL_BYTES],
+        // SAFETY: all zeros are a valid value: null pointers and lengths of 0.
         message: unsafe { std::mem::zeroed() },
-        // SAFETY: the same.
+        // SAFETY: all zeros are a valid value: a null pointer and a length of 0.
         vector: unsafe { std::mem::zeroed() },
-        bytes: [0; SPACE],
+        bytes: [0; RECEIVE_BYTES],
     };
 
-    /// Sets up the message that asks the kernel to fill this space.
+    /// Sets up the message that asks the kernel to fill this slot.
     ///
     /// # Safety
-    /// The space must be nobody else's.
-    unsafe fn message(space: *mut Self) -> *mut msghdr {
-        // SAFETY: as the caller promises; only addresses within the space are taken.
+    /// Nobody else may use the slot.
+    unsafe fn message(slot: *mut Self) -> *mut msghdr {
+        // SAFETY: the caller promises that the slot is unused, and only addresses within it are taken.
         unsafe {
-            (*space).vector.iov_base = (&raw mut (*space).bytes).cast();
-            (*space).vector.iov_len = SPACE;
-            let message = &raw mut (*space).message;
+            (*slot).vector.iov_base = (&raw mut (*slot).bytes).cast();
+            (*slot).vector.iov_len = RECEIVE_BYTES;
+            let message = &raw mut (*slot).message;
             message.write(std::mem::zeroed());
-            (*message).msg_iov = &raw mut (*space).vector;
+            (*message).msg_iov = &raw mut (*slot).vector;
             (*message).msg_iovlen = 1;
-            (*message).msg_control = (&raw mut (*space).control).cast();
-            (*message).msg_controllen = CONTROL as _;
+            (*message).msg_control = (&raw mut (*slot).control).cast();
+            (*message).msg_controllen = CONTROL_BYTES as _;
             message
         }
     }
 }
 
 impl Batch {
-    /// `None`: this system has no io_uring, or forbids it.
+    /// A batch for this thread; `None`: this system has no io_uring, or forbids it.
     #[must_use]
     pub fn new() -> Option<Self> {
-        // What is queued runs when this thread asks for it, and one bad entry does not hold up the others (Linux 6.1).
+        // Entries run when this thread asks for them, and a bad one does not hold up the others (Linux 6.1).
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_submit_all()
-            .build(MOST as u32)
-            .or_else(|_| IoUring::new(MOST as u32))
+            .build(MAX_ENTRIES as u32)
+            .or_else(|_| IoUring::new(MAX_ENTRIES as u32))
             .ok()?;
         let mut probe = io_uring::Probe::new();
         ring.submitter().register_probe(&mut probe).ok()?;
-        let is_able =
+        let is_supported =
             probe.is_supported(opcode::Send::CODE) && probe.is_supported(opcode::RecvMsg::CODE);
-        is_able.then(|| Self {
+        is_supported.then(|| Self {
             ring: Some(ring),
-            results: [None; MOST],
-            spaces: Box::new([Space::EMPTY; MOST]),
-            stamps: [None; MOST],
+            results: [None; MAX_ENTRIES],
+            slots: Box::new([ReceiveSlot::EMPTY; MAX_ENTRIES]),
+            stamps: [None; MAX_ENTRIES],
         })
     }
 
-    /// Sends as `send(2)` does, without waiting: says for each, by its index, how many bytes the kernel took, or why none. The first
-    /// [`MOST`] are sent.
+    /// Sends as `send(2)` does, without waiting. Calls `sent` with each index and how many bytes the kernel took, or why none.
+    /// Only the first [`MAX_ENTRIES`] are sent.
     pub fn send<'a>(
         &mut self,
         sends: impl IntoIterator<Item = Send<'a>>,
-        mut took: impl FnMut(usize, io::Result<usize>),
+        mut sent: impl FnMut(usize, io::Result<usize>),
     ) {
-        // Filled where it is: a collected one is moved, with all its vacant places.
-        let mut asked = ArrayVec::<Send<'_>, MOST>::new();
-        asked.extend(sends.into_iter().take(MOST));
+        // Extended in place: a collected `ArrayVec` would be moved with all its vacant places.
+        let mut accepted = ArrayVec::<Send<'_>, MAX_ENTRIES>::new();
+        accepted.extend(sends.into_iter().take(MAX_ENTRIES));
         let entry = |send: &Send<'_>| {
             let socket = types::Fd(send.socket.as_raw_fd());
-            // A length beyond 32 bits is cut, as a short send would be.
+            // A length beyond 32 bits is cut, which looks like a short send.
             let length = u32::try_from(send.bytes.len()).unwrap_or(u32::MAX);
             opcode::Send::new(socket, send.bytes.as_ptr(), length)
                 .flags(FLAGS)
                 .build()
         };
         // SAFETY: sockets and bytes are borrowed until this function returns, and no entry waits.
-        unsafe { self.run(asked.iter().map(entry)) };
-        for (index, (send, result)) in asked.iter().zip(&self.results).enumerate() {
+        unsafe { self.run(accepted.iter().map(entry)) };
+        for (index, (send, result)) in accepted.iter().zip(&self.results).enumerate() {
             let result = result.map_or_else(|| send_alone(send), to_result);
-            took(index, result);
+            sent(index, result);
         }
     }
 
-    /// Receives as `recvmsg(2)` does, without waiting; [`Batch::received`] has what came. The first [`MOST`] are asked.
+    /// Receives as `recvmsg(2)` does, without waiting; [`Batch::received`] returns the results. Only the first [`MAX_ENTRIES`]
+    /// sockets are read.
     pub fn receive<'a>(&mut self, sockets: impl IntoIterator<Item = BorrowedFd<'a>>) {
-        let mut asked = ArrayVec::<BorrowedFd<'_>, MOST>::new();
-        asked.extend(sockets.into_iter().take(MOST));
-        // The only way to the spaces in here, so that the kernel's pointers stay good.
-        let spaces = self.spaces.as_mut_ptr();
-        let entries = asked.iter().enumerate().map(|(index, socket)| {
-            // SAFETY: there are as many spaces as sockets, and they are ours.
-            let message = unsafe { Space::message(spaces.add(index)) };
+        let mut accepted = ArrayVec::<BorrowedFd<'_>, MAX_ENTRIES>::new();
+        accepted.extend(sockets.into_iter().take(MAX_ENTRIES));
+        // The only way to the slots in this function, so that the kernel's pointers stay valid.
+        let slots = self.slots.as_mut_ptr();
+        let entries = accepted.iter().enumerate().map(|(index, socket)| {
+            // SAFETY: there are at least as many slots as sockets, and nobody else uses them.
+            let message = unsafe { ReceiveSlot::message(slots.add(index)) };
             opcode::RecvMsg::new(types::Fd(socket.as_raw_fd()), message)
                 .flags(FLAGS as u32)
                 .build()
         });
-        // SAFETY: the sockets are borrowed and the spaces live in `self` until this function returns, and no entry waits.
+        // SAFETY: the sockets are borrowed and the slots live in `self` until this function returns, and no entry waits.
         unsafe { self.run(entries) };
-        for (index, socket) in asked.iter().enumerate() {
+        for (index, socket) in accepted.iter().enumerate() {
             let result = *self.results[index].get_or_insert_with(|| {
-                // SAFETY: as above.
-                unsafe { receive_alone(socket.as_raw_fd(), Space::message(spaces.add(index))) }
+                // SAFETY: the slot of this index exists, and the kernel did not take its entry.
+                unsafe { receive_alone(socket.as_raw_fd(), ReceiveSlot::message(slots.add(index))) }
             });
             // SAFETY: the kernel has filled in the message, or left it as it was set up.
-            let stamp = || unsafe { stamp(&(*spaces.add(index)).message) };
+            let stamp = || unsafe { stamp(&(*slots.add(index)).message) };
             self.stamps[index] = (result >= 0).then(stamp).flatten();
         }
     }
 
-    /// What the last [`Batch::receive`] gave on the socket of this index.
+    /// The result of the last [`Batch::receive`] for the socket of this index.
     pub fn received(&mut self, index: usize) -> Received<'_> {
         let nothing = Err(io::ErrorKind::WouldBlock.into());
         let result = self.results.get(index).copied().flatten();
         let length = result.map_or(nothing, to_result);
         Received {
-            is_full: matches!(length, Ok(SPACE)),
+            is_full: matches!(length, Ok(RECEIVE_BYTES)),
             stamp: self.stamps.get(index).copied().flatten(),
-            bytes: length.map(|length| &mut self.spaces[index].bytes[..length.min(SPACE)]),
+            bytes: length.map(|length| &mut self.slots[index].bytes[..length.min(RECEIVE_BYTES)]),
         }
     }
 
-    /// Has the kernel work through entries, at most [`MOST`], and notes what became of each.
+    /// Submits at most [`MAX_ENTRIES`] entries to the kernel, waits for all of them, and records the result of each.
     ///
     /// # Safety
-    /// What the entries point to must stay in place until this returns, and none of them may wait for anything: only then has the
-    /// kernel let go of all of them even if it fails midway.
+    /// The memory that the entries point to must stay in place until this returns, and no entry may wait for anything: only then
+    /// has the kernel let go of all of them even if it fails midway.
     unsafe fn run(&mut self, entries: impl Iterator<Item = squeue::Entry>) {
-        self.results = [None; MOST];
+        self.results = [None; MAX_ENTRIES];
         let Some(ring) = &mut self.ring else { return };
         let mut count = 0;
         let mut queue = ring.submission();
-        for entry in entries.take(MOST) {
-            // SAFETY: as the caller promises.
+        for entry in entries.take(MAX_ENTRIES) {
+            // SAFETY: the caller promises that the entry's memory stays in place.
             let is_queued = unsafe { queue.push(&entry.user_data(count as u64)) };
             if is_queued.is_err() {
                 break;
@@ -174,20 +176,20 @@ impl Batch {
             count += 1;
         }
         drop(queue);
-        let mut left = count;
-        while left > 0 {
-            let submitted = ring.submit_and_wait(left);
+        let mut unfinished = count;
+        while unfinished > 0 {
+            let submitted = ring.submit_and_wait(unfinished);
             for done in ring.completion() {
                 if let Some(result) = self.results.get_mut(done.user_data() as usize) {
                     *result = Some(done.result());
-                    left -= 1;
+                    unfinished -= 1;
                 }
             }
             match submitted {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
-                    // Entries that it did not take go with the ring, and so never come to the kernel.
+                    // Entries that the kernel did not take are dropped with the ring, and so never reach it.
                     self.ring = None;
                     return;
                 }
@@ -204,23 +206,25 @@ impl std::fmt::Debug for Batch {
     }
 }
 
+/// The kernel's result: a count, or an error's number, negative.
 fn to_result(result: i32) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
 }
 
+/// Sends on one socket, without the ring.
 fn send_alone(send: &Send<'_>) -> io::Result<usize> {
     let (start, length) = (send.bytes.as_ptr().cast(), send.bytes.len());
     // SAFETY: the bytes are borrowed, and the kernel only reads them.
-    let took = unsafe { libc::send(send.socket.as_raw_fd(), start, length, FLAGS) };
-    usize::try_from(took).map_err(|_| io::Error::last_os_error())
+    let sent = unsafe { libc::send(send.socket.as_raw_fd(), start, length, FLAGS) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// The kernel's word: how many bytes, or an error's number, negative.
+/// Receives on one socket, without the ring. Returns the number of bytes, or an error's number, negative.
 ///
 /// # Safety
-/// The message must be set up, and be nobody else's with all that it points to.
+/// The message must be set up, and nobody else may use it or the memory that it points to.
 unsafe fn receive_alone(socket: RawFd, message: *mut msghdr) -> i32 {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises a message that is set up and unused.
     let read = unsafe { libc::recvmsg(socket, message, FLAGS) };
     match i32::try_from(read) {
         Ok(read @ 0..) => read,
@@ -230,24 +234,24 @@ unsafe fn receive_alone(socket: RawFd, message: *mut msghdr) -> i32 {
     }
 }
 
-/// When a message's newest bytes came, since 1970.
+/// When a message's newest bytes arrived, since 1970.
 ///
 /// # Safety
 /// The message's control space must be as the kernel left it.
 unsafe fn stamp(message: &msghdr) -> Option<Duration> {
-    // SAFETY: as the caller promises; these walk the headers that the kernel wrote, within the length that it wrote.
+    // SAFETY: the control space is as the kernel left it; the walk stays within the length that the kernel wrote.
     let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !header.is_null() {
-        // SAFETY: not null, and so within the control space.
+        // SAFETY: the header is not null, so it is within the control space.
         let (level, kind) = unsafe { ((*header).cmsg_level, (*header).cmsg_type) };
         if (level, kind) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-            // SAFETY: a header of this kind is followed by a `timespec`; how it is aligned does not matter.
+            // SAFETY: a header of this kind is followed by a `timespec`, which an unaligned read may take from anywhere.
             let stamp: timespec =
                 unsafe { libc::CMSG_DATA(header).cast::<timespec>().read_unaligned() };
             let seconds = u64::try_from(stamp.tv_sec).ok()?;
             return Some(Duration::new(seconds, u32::try_from(stamp.tv_nsec).ok()?));
         }
-        // SAFETY: both are as the kernel left them.
+        // SAFETY: message and header are as the kernel left them.
         header = unsafe { libc::CMSG_NXTHDR(message, header) };
     }
     None
@@ -268,13 +272,13 @@ mod tests {
         (near, far)
     }
 
-    /// One with the ring, where this machine permits it, and one that the kernel has refused.
+    /// A batch with a ring, where this machine permits it, and one whose ring the kernel has refused.
     fn batches() -> Vec<Batch> {
         let refused = Batch {
             ring: None,
-            results: [None; MOST],
-            spaces: Box::new([Space::EMPTY; MOST]),
-            stamps: [None; MOST],
+            results: [None; MAX_ENTRIES],
+            slots: Box::new([ReceiveSlot::EMPTY; MAX_ENTRIES]),
+            stamps: [None; MAX_ENTRIES],
         };
         Batch::new().into_iter().chain([refused]).collect()
     }
@@ -282,18 +286,20 @@ mod tests {
     #[test]
     fn each_socket_gets_its_own_bytes() {
         for mut batch in batches() {
-            let pairs: Vec<_> = (0..MOST).map(|_| pair()).collect();
-            let texts: Vec<_> = (0..MOST).map(|number| format!("number {number}")).collect();
+            let pairs: Vec<_> = (0..MAX_ENTRIES).map(|_| pair()).collect();
+            let texts: Vec<_> = (0..MAX_ENTRIES)
+                .map(|number| format!("number {number}"))
+                .collect();
             let sends = pairs.iter().zip(&texts).map(|((near, _), text)| Send {
                 socket: near.as_fd(),
                 bytes: text.as_bytes(),
             });
             let mut count = 0;
-            batch.send(sends, |index, took| {
-                assert_eq!((index, took.unwrap()), (count, texts[count].len()));
+            batch.send(sends, |index, sent| {
+                assert_eq!((index, sent.unwrap()), (count, texts[count].len()));
                 count += 1;
             });
-            assert_eq!(count, MOST);
+            assert_eq!(count, MAX_ENTRIES);
             for ((_, far), text) in pairs.iter().zip(&texts) {
                 let mut read = vec![0; text.len()];
                 (&*far).read_exact(&mut read).unwrap();
@@ -303,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_and_one_that_fails_does_not_stop_the_others() {
+    fn a_full_or_broken_socket_does_not_stop_the_others() {
         for mut batch in batches() {
             let (full, _reads_nothing) = pair();
             let (good, mut far) = pair();
@@ -317,8 +323,8 @@ mod tests {
                 bytes,
             });
             let mut kinds = Vec::new();
-            batch.send(sends, |_, took| {
-                kinds.push(took.map_err(|error| error.kind()))
+            batch.send(sends, |_, sent| {
+                kinds.push(sent.map_err(|error| error.kind()))
             });
             assert_eq!(
                 kinds,
@@ -335,14 +341,14 @@ mod tests {
     }
 
     #[test]
-    fn what_came_is_received_with_its_stamp_and_without_waiting() {
+    fn bytes_are_received_with_their_stamp_without_waiting() {
         for mut batch in batches() {
             let (near, mut far) = pair();
             let (silent, _open) = pair();
             let (ended, end) = pair();
             drop(end);
             let on: c_int = 1;
-            // SAFETY: the option is an int, which is lent for the call.
+            // SAFETY: the option is an int, which is borrowed for the call.
             let set = unsafe {
                 let length = size_of::<c_int>() as u32;
                 let (level, name) = (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS);
@@ -355,7 +361,7 @@ mod tests {
                 )
             };
             assert_eq!(set, 0);
-            // The kernel begins to stamp a moment after it was first asked, and the end must have come.
+            // The kernel begins to stamp a moment after it was first asked, and the end of the stream may still be on its way.
             let mut is_stamped = false;
             while !is_stamped {
                 far.write_all(b"inputs").unwrap();
@@ -372,17 +378,17 @@ mod tests {
                 assert_eq!(seen[1], Err(ErrorKind::WouldBlock));
                 is_stamped &= seen[2] == Ok(Vec::new());
             }
-            far.write_all(&[7; SPACE + 1]).unwrap();
+            far.write_all(&[7; RECEIVE_BYTES + 1]).unwrap();
             let mut lengths = Vec::new();
-            while lengths.iter().sum::<usize>() < SPACE + 1 {
+            while lengths.iter().sum::<usize>() < RECEIVE_BYTES + 1 {
                 batch.receive([near.as_fd()]);
                 let received = batch.received(0);
                 if let Ok(bytes) = received.bytes {
-                    assert_eq!(received.is_full, bytes.len() == SPACE);
+                    assert_eq!(received.is_full, bytes.len() == RECEIVE_BYTES);
                     lengths.push(bytes.len());
                 }
             }
-            assert_eq!(lengths.iter().sum::<usize>(), SPACE + 1);
+            assert_eq!(lengths.iter().sum::<usize>(), RECEIVE_BYTES + 1);
         }
     }
 }

@@ -9,17 +9,17 @@ use std::hint::black_box;
 use std::time::Duration;
 use tickwire_benches::World;
 use tickwire_proto::v1;
-use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::replica::Replica;
-use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
-use tickwire_sync::view::{Sight, View};
-use tickwire_sync::window::{Window, WindowPolicy};
+use tickwire_sync::client::Replica;
+use tickwire_sync::congestion::CongestionWindow;
+use tickwire_sync::encode::{BlockCache, Encoding, Header, HeaderDecoder};
+use tickwire_sync::interest::{ClientView, InterestArea};
+use tickwire_sync::snapshot::SnapshotBuilder;
 use tickwire_sync::{Grid, LayerSet, Micros, Tick};
 
-fn look_at(view: &mut View, grid: &Grid, focus: IVec2) {
-    view.aim(
+fn look_at(view: &mut ClientView, grid: &Grid, focus: IVec2) {
+    view.update_interest(
         grid,
-        Sight {
+        InterestArea {
             focus,
             half_extent: IVec2::splat(400 * 16),
             layers: LayerSet::default(),
@@ -27,11 +27,11 @@ fn look_at(view: &mut View, grid: &Grid, focus: IVec2) {
     );
 }
 
-fn whole_world(grid: &Grid) -> View {
-    let mut view = View::default();
-    view.aim(
+fn whole_world(grid: &Grid) -> ClientView {
+    let mut view = ClientView::default();
+    view.update_interest(
         grid,
-        Sight {
+        InterestArea {
             focus: IVec2::splat(2048 * 16),
             half_extent: IVec2::splat(2048 * 16),
             layers: LayerSet::default(),
@@ -45,7 +45,10 @@ fn publish_diff_encode(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1000));
     let mut world = World::new(1000, 0, 512);
     group.bench_function("step and publish", |b| b.iter(|| world.step()));
-    let (mut memo, mut snapshot) = (BlockMemo::new(world.history.schema()), Snapshot::default());
+    let (mut block_cache, mut snapshot) = (
+        BlockCache::new(world.history.schema()),
+        SnapshotBuilder::default(),
+    );
     let mut view = whole_world(&world.history.schema().grid);
     let mut message = Vec::new();
     let mut tick = |world: &mut World| {
@@ -53,14 +56,14 @@ fn publish_diff_encode(c: &mut Criterion) {
         snapshot.build(
             &mut view,
             &world.history,
-            &mut memo,
+            &mut block_cache,
             Encoding::Packed,
             Header::default(),
             |_| false,
         );
-        view.sent(&world.history);
+        view.mark_sent(&world.history);
         message.clear();
-        snapshot.append_to(&memo, &mut message);
+        snapshot.append_to(&block_cache, &mut message);
         message.len()
     };
     tick(&mut world);
@@ -83,30 +86,33 @@ fn assembly(c: &mut Criterion) {
     let mut group = c.benchmark_group("snapshots of 1,000 clients");
     group.throughput(Throughput::Elements(1000));
     let mut world = World::new(1000, 0, 512);
-    let (mut memo, mut snapshot) = (BlockMemo::new(world.history.schema()), Snapshot::default());
+    let (mut block_cache, mut snapshot) = (
+        BlockCache::new(world.history.schema()),
+        SnapshotBuilder::default(),
+    );
     let grid = world.history.schema().grid;
-    let mut views = vec![View::default(); 1000];
+    let mut views = vec![ClientView::default(); 1000];
     let mut messages = Vec::new();
     let mut all = |world: &World| {
         messages.clear();
         for (index, view) in views.iter_mut().enumerate() {
-            look_at(view, &grid, world.place(index));
+            look_at(view, &grid, world.position(index));
             snapshot.build(
                 view,
                 &world.history,
-                &mut memo,
+                &mut block_cache,
                 Encoding::Packed,
                 Header::default(),
                 |_| false,
             );
-            view.sent(&world.history);
-            snapshot.append_to(&memo, &mut messages);
+            view.mark_sent(&world.history);
+            snapshot.append_to(&block_cache, &mut messages);
         }
         messages.len()
     };
     world.step();
     all(&world);
-    group.bench_function("aim, build and note as sent", |b| {
+    group.bench_function("update interest, build and mark sent", |b| {
         b.iter_custom(|rounds| {
             let mut spent = Duration::ZERO;
             for _ in 0..rounds {
@@ -123,40 +129,40 @@ fn assembly(c: &mut Criterion) {
 
 fn replica_apply(c: &mut Criterion) {
     let mut world = World::new(1000, 0, 512);
-    let (mut memo, mut snapshot, mut view) = (
-        BlockMemo::new(world.history.schema()),
-        Snapshot::default(),
-        View::default(),
+    let (mut block_cache, mut snapshot, mut view) = (
+        BlockCache::new(world.history.schema()),
+        SnapshotBuilder::default(),
+        ClientView::default(),
     );
     let mut next = |world: &mut World| {
         world.step();
-        look_at(&mut view, &world.history.schema().grid, world.place(500));
+        look_at(&mut view, &world.history.schema().grid, world.position(500));
         snapshot.build(
             &mut view,
             &world.history,
-            &mut memo,
+            &mut block_cache,
             Encoding::Packed,
             Header::default(),
             |_| false,
         );
-        view.sent(&world.history);
-        snapshot.message(&memo)
+        view.mark_sent(&world.history);
+        snapshot.message(&block_cache)
     };
     let mut replica = Replica::new(world.history.schema().clone());
-    let mut headers = HeaderState::default();
+    let mut headers = HeaderDecoder::default();
     for _ in 0..3 {
         let first = next(&mut world);
         let mut message = decode(&first);
-        headers.fill_in(&mut message);
+        headers.decode(&mut message);
         replica.apply(&message, &mut ()).unwrap();
     }
     let bytes = next(&mut world);
     let mut group = c.benchmark_group("replica");
-    let updates = |replica: &mut Replica, headers: HeaderState| {
+    let updates = |replica: &mut Replica, headers: HeaderDecoder| {
         let before = replica.row_updates();
         let mut message = decode(&bytes);
         let mut headers = headers;
-        headers.fill_in(&mut message);
+        headers.decode(&mut message);
         replica.apply(&message, &mut ()).unwrap();
         replica.row_updates() - before
     };
@@ -171,11 +177,11 @@ fn replica_apply(c: &mut Criterion) {
     group.finish();
 }
 
-/// What the window costs on a path that carries everything: an input that names a snapshot, and a snapshot, per client and tick.
+/// The congestion window on a path that carries everything: one ack and one snapshot per client and tick.
 fn windows(c: &mut Criterion) {
     const CLIENTS: usize = 1000;
-    let mut windows: Vec<Window> = (0..CLIENTS)
-        .map(|_| Window::new(Micros(0), 60, WindowPolicy::FollowsThePath))
+    let mut windows: Vec<CongestionWindow> = (0..CLIENTS)
+        .map(|_| CongestionWindow::new(Micros(0), 60))
         .collect();
     let mut tick = 0_u32;
     let mut one_tick = || {
@@ -183,14 +189,14 @@ fn windows(c: &mut Criterion) {
         let now = Micros(u64::from(tick) * 16_667);
         let named = tick.saturating_sub(3);
         for window in &mut windows {
-            window.received(Tick(named), named.wrapping_mul(16_667), now);
-            if window.may_send(now) {
-                black_box(window.fill());
-                window.sent(Tick(tick), 300, now);
+            window.on_ack(Tick(named), named.wrapping_mul(16_667), now);
+            if window.request_send(now) {
+                black_box(window.byte_budget());
+                window.on_sent(Tick(tick), 300, now);
             }
         }
     };
-    // Until the paths are known to be free.
+    // Until the paths count as unlimited.
     (0..600).for_each(|_| one_tick());
     let mut group = c.benchmark_group("windows of 1,000 clients");
     group.throughput(Throughput::Elements(CLIENTS as u64));
@@ -221,14 +227,16 @@ fn input_decode(c: &mut Criterion) {
     .encode_to_vec();
     let mut group = c.benchmark_group("input");
     group.bench_function("read and validate", |b| {
-        b.iter(|| tickwire_server::room::InputsArrived::read(black_box(&message), Micros(5)));
+        b.iter(|| {
+            tickwire_server::internals::ReceivedInput::decode(black_box(&message), Micros(5))
+        });
     });
     group.bench_function("decode whole and validate (the control)", |b| {
         b.iter(|| {
             let message = v1::ClientMessage::decode(black_box(&message[..])).unwrap();
             match message.body {
                 Some(v1::client_message::Body::Inputs(inputs)) => {
-                    tickwire_server::room::InputsArrived::new(&inputs, Micros(5))
+                    tickwire_server::internals::ReceivedInput::new(&inputs, Micros(5))
                 }
                 _ => None,
             }
@@ -238,7 +246,7 @@ fn input_decode(c: &mut Criterion) {
 }
 
 fn short() -> Criterion {
-    // All of them together take less than two minutes.
+    // Together they take less than two minutes.
     Criterion::default()
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(4))

@@ -1,4 +1,5 @@
-//! A world for the benches of the core: ships that turn and move every tick, in a grid. The load bench is in [`load`].
+//! A world for the benches of the core: ships that turn and move every tick. The load bench is in [`load`], the netcode
+//! simulator in [`netcode`].
 
 pub mod load;
 
@@ -6,12 +7,10 @@ pub mod netcode;
 
 use glam::IVec2;
 use std::sync::Arc;
-use tickwire_sync::event::Events;
-use tickwire_sync::frame::Place;
-use tickwire_sync::history::{History, MIN_FRAMES};
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Tick};
+use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Scope, Tick};
 
-/// Side of the world, in 1/16 unit.
+/// The side of the world, in 1/16 unit.
 const SIDE: i32 = 4096 * 16;
 
 /// Ships in motion, and the history that they are published to.
@@ -26,7 +25,7 @@ pub struct World {
 }
 
 impl World {
-    /// `moving` ships that move every tick, and `resting` ones that never do, in cells of `cell_units` units.
+    /// A world of `moving` ships that move every tick and `resting` ships that never do, in cells of `cell_units` units.
     #[must_use]
     pub fn new(moving: usize, resting: usize, cell_units: u32) -> Self {
         let ship = Kind {
@@ -45,7 +44,7 @@ impl World {
             events: Vec::new(),
             grid,
         });
-        // A fixed sequence (Knuth's multiplicative one) spreads the ships evenly, the same way in every run.
+        // A fixed sequence (Knuth's multiplicative hash) spreads the ships evenly, the same way in every run.
         let spread = |index: usize, salt: u32| {
             ((index as u32)
                 .wrapping_mul(2_654_435_761)
@@ -62,7 +61,7 @@ impl World {
                 ]
             })
             .collect();
-        let history = History::new(schema, MIN_FRAMES);
+        let history = History::new(schema, MIN_HISTORY_FRAMES);
         Self {
             history,
             ships,
@@ -93,14 +92,14 @@ impl World {
                     slot: slot as u32,
                     generation: 1,
                 };
-                out.put(id, Place::Layer(Layer(0)), &ship[..3], &[]);
+                out.put(id, Scope::Layer(Layer(0)), &ship[..3], &[]);
             }
         });
     }
 
     /// Where a ship is, in 1/16 unit.
     #[must_use]
-    pub fn place(&self, index: usize) -> IVec2 {
+    pub fn position(&self, index: usize) -> IVec2 {
         let ship = self.ships[index % self.ships.len()];
         IVec2::new(ship[0], ship[1])
     }

@@ -1,7 +1,7 @@
-//! In the steady state a tick allocates nothing: not in reading, not in the step, not in encoding, not in sending.
+//! In the steady state a tick allocates nothing: neither in reading nor in the step, in encoding or in sending.
 //!
-//! A server in a process of its own counts every allocation of all its threads from one step of the game to the next, while
-//! players in this process (the load bench's) play over real sockets.
+//! A server in a process of its own counts the allocations of all its threads from one step of the game to the next, while the
+//! load bench's players in this process play over real sockets.
 
 #![allow(clippy::expect_used)] // a test that can't do this has failed
 
@@ -18,20 +18,20 @@ use tickwire_benches::load::players::Players;
 use tickwire_game::{Game, Identity, Refusal, Step};
 use tickwire_server::config::Config;
 use tickwire_sync::frame::Publisher;
-use tickwire_sync::view::Sight;
+use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Set for the process that serves.
+/// The environment variable that makes this binary the server.
 const SERVES: &str = "TICKWIRE_TEST_SERVES";
 const PLAYERS: usize = 40;
-/// So many ticks in a row must do without. Everything that is done once a second, for every player, is among them; only the
-/// coding tables, which the room renews every two seconds, are not.
+/// How many ticks in a row must not allocate. They include everything that is done once a second for every player, but not the
+/// codebooks, which the room tunes every two seconds.
 const IN_A_ROW: usize = 110;
-/// Ticks within which that must come. Until everything has found its size (inputs that wait in a stall of a busy machine,
-/// views, cells) a tick now and then allocates.
+/// Within how many ticks that must come. A tick now and then allocates until every buffer has found its size: inputs that wait in
+/// a stall of a busy machine, views, cells.
 const PATIENCE: usize = 6_000;
 
 fn main() {
@@ -39,7 +39,7 @@ fn main() {
         serve();
         return;
     }
-    // Like any test, it can be listed and left out by name.
+    // Like any test, it can be listed and filtered by name.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let name = "a_tick_allocates_nothing_in_the_steady_state";
     if arguments.iter().any(|argument| argument == "--list") {
@@ -61,7 +61,7 @@ fn a_tick_allocates_nothing_in_the_steady_state() {
     players
         .join(PLAYERS, server.address, None, |_| "room".to_owned())
         .expect("the players join");
-    // Once they all fall silent and then say everything at once, so that what waits for a tick has found its size.
+    // All players fall silent once and then send everything at once, so that the buffers of waiting inputs find their size.
     for _ in 0..10 {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -152,12 +152,12 @@ fn serve() {
         .expect("the server runs");
 }
 
-/// The game of the load bench, and the count of allocations from step to step.
+/// The game of the load bench, which counts allocations from step to step.
 struct Counting {
     game: Turning,
     players: usize,
     before: usize,
-    /// Since the last one that allocated.
+    /// Ticks since the last one that allocated.
     row: usize,
     counts: Vec<usize>,
     is_over: bool,
@@ -233,7 +233,7 @@ impl Game for Counting {
         self.game.publish(out);
     }
 
-    fn sight(&self, player: PlayerId) -> Sight {
-        self.game.sight(player)
+    fn interest_area(&self, player: PlayerId) -> InterestArea {
+        self.game.interest_area(player)
     }
 }

@@ -1,10 +1,10 @@
-//! What the simulator shows in short runs. The full matrix is `--bin netcode`.
+//! The promises of the netcode, in short runs of the simulator. The full matrix is `--bin netcode`.
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use tickwire_benches::netcode::{Cell, FORGED_TICKS, Forgery, LINES, Line, Outcome, World};
 use tickwire_sync::Micros;
-use tickwire_sync::claim::ViewPolicy;
+use tickwire_sync::bench_policies::ViewPolicy;
 
 fn cell(line: Line, seed: u64) -> Cell {
     Cell {
@@ -32,7 +32,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn a_calm_line_has_no_corrections_and_every_hit_on_the_screen_is_honoured() {
+fn a_calm_line_honours_every_hit_without_corrections() {
     for line in [LINES[0], LINES[1]] {
         let outcome = run(&cell(line, 1));
         assert!(outcome.all.hits_on_screen > 50);
@@ -44,7 +44,7 @@ fn a_calm_line_has_no_corrections_and_every_hit_on_the_screen_is_honoured() {
 }
 
 #[test]
-fn a_server_that_is_late_all_the_time_is_in_sync_and_still_honours_hits() {
+fn an_overloaded_server_is_in_sync_and_honours_hits() {
     for ticks_together in [2, 3] {
         let outcome = run(&Cell {
             ticks_together,
@@ -57,8 +57,8 @@ fn a_server_that_is_late_all_the_time_is_in_sync_and_still_honours_hits() {
 }
 
 #[test]
-fn exactly_the_shots_inside_the_window_are_honoured_as_the_screen_showed_them() {
-    // With both ways, the input's lead and the interpolation the limit lies at about 119 ms one way.
+fn exactly_the_shots_within_the_rewind_are_honoured() {
+    // With the round trip, the input's lead and the interpolation, the limit is at about 119 ms one way.
     let mut sides = [0, 0];
     for latency_ms in [110, 116, 119, 122, 130] {
         let line = Line {
@@ -74,7 +74,7 @@ fn exactly_the_shots_inside_the_window_are_honoured_as_the_screen_showed_them() 
             "{latency_ms} ms: {within:?}"
         );
         assert_eq!(within.false_hits, 0, "{latency_ms} ms");
-        // Each claim beyond it is clamped, and no other is; a few shots are on their way when counting begins and ends.
+        // Exactly the claims beyond it are clamped. A few shots are in flight when counting begins and ends.
         let clamped = outcome.clamped.abs_diff(beyond.shots);
         assert!(clamped <= 15, "{} clamped, {beyond:?}", outcome.clamped);
         let most = outcome.rewind.iter().copied().fold(0.0, f64::max);
@@ -85,7 +85,7 @@ fn exactly_the_shots_inside_the_window_are_honoured_as_the_screen_showed_them() 
 }
 
 #[test]
-fn in_stalls_nobody_snaps_by_a_ship_and_outside_of_them_hits_are_honoured() {
+fn stalls_move_no_ship_by_its_length() {
     let outcome = run(&cell(LINES[4], 2));
     assert!(outcome.calm.hits_on_screen > 50);
     assert!(
@@ -98,7 +98,7 @@ fn in_stalls_nobody_snaps_by_a_ship_and_outside_of_them_hits_are_honoured() {
 }
 
 #[test]
-fn a_forger_hits_nobody_who_has_been_in_cover_for_longer_than_the_window() {
+fn a_forger_hits_nobody_long_in_cover() {
     let hindsight = |policy| {
         run(&Cell {
             policy,

@@ -1,37 +1,37 @@
-//! What bots do: from what a bot's screen shows to the input of one tick.
+//! What bots do: from what a bot's screen shows to the input of a tick.
 //!
-//! In: the client core, which knows what is on the screen. Out: an input. Nothing else: no sockets, no clock, and all
-//! randomness from the bot's seed.
+//! In: the client core, which knows what is on the screen. Out: an input. Never uses sockets or a clock; all randomness comes from
+//! the bot's seed.
 
 use crate::options::BehaviourName;
 use glam::Vec2;
 use std::sync::Arc;
-use tickwire_client::{Client, Own};
+use tickwire_client::{Client, PredictedState};
 use tickwire_game::arena::{
     ArenaInput, BEAM_RANGE, Beam, Map, Movement, SHIP_RADIUS, TURN, Target, UNIT, cast, heading_to,
     kind, ship_lane, ship_private,
 };
 use tickwire_sync::ViewTick;
 
-/// A bot's mind.
+/// Decides a bot's inputs.
 pub trait Behaviour: Send {
-    /// The bot is (again) in a room.
+    /// Reports that the bot has joined a room, for the first time or again.
     fn joined(&mut self, client: &Client) {
         let _ = client;
     }
 
     /// The input of the next tick.
-    fn think(&mut self, client: &Client) -> ArenaInput;
+    fn input(&mut self, client: &Client) -> ArenaInput;
 
-    /// Cheats: by how many ticks the screen that the latest input claims is older than the true one. `None`: the bot has no wish.
-    fn claims_older(&self) -> Option<f64> {
+    /// Cheat: by how many ticks the latest input's claimed view tick is older than the true one. `None` leaves the bot's setting.
+    fn view_forgery_ticks(&self) -> Option<f64> {
         None
     }
 }
 
-/// The mind for a behaviour.
+/// Creates the behaviour with this name.
 #[must_use]
-pub fn mind(name: BehaviourName, seed: u64) -> Box<dyn Behaviour> {
+pub fn behaviour_named(name: BehaviourName, seed: u64) -> Box<dyn Behaviour> {
     match name {
         BehaviourName::Duel => Box::new(Duel::new(seed)),
         BehaviourName::Idle | BehaviourName::Spectate => Box::new(Idle),
@@ -46,10 +46,10 @@ pub fn mind(name: BehaviourName, seed: u64) -> Box<dyn Behaviour> {
 #[derive(Clone, Debug)]
 pub struct Wander {
     random: fastrand::Rng,
-    /// Which of the four thrusters burn.
+    /// The thrusters that burn.
     thrust: ArenaInput,
     heading: i32,
-    turn: i32,
+    turn_per_tick: i32,
     ticks_left: u32,
 }
 
@@ -59,7 +59,7 @@ impl Wander {
             random: fastrand::Rng::with_seed(seed),
             thrust: ArenaInput::default(),
             heading: 0,
-            turn: 0,
+            turn_per_tick: 0,
             ticks_left: 0,
         }
     }
@@ -75,10 +75,10 @@ impl Wander {
                 right: horizontal == 2,
                 ..ArenaInput::default()
             };
-            self.turn = self.random.i32(-6..=6);
+            self.turn_per_tick = self.random.i32(-6..=6);
         }
         self.ticks_left -= 1;
-        self.heading = (self.heading + self.turn).rem_euclid(TURN as i32);
+        self.heading = (self.heading + self.turn_per_tick).rem_euclid(TURN as i32);
         ArenaInput {
             heading: Some(self.heading),
             ..self.thrust
@@ -87,38 +87,38 @@ impl Wander {
 }
 
 impl Behaviour for Wander {
-    fn think(&mut self, _: &Client) -> ArenaInput {
+    fn input(&mut self, _: &Client) -> ArenaInput {
         self.fly()
     }
 }
 
-/// Chases the nearest ship on its screen and shoots at it; every fourth shot or so passes it by on purpose, so that wrong
-/// hits would show as well as lost ones.
+/// Chases the nearest ship on its screen and shoots at it. About every fourth shot misses on purpose, so that false hits would show
+/// as well as lost ones.
 #[derive(Debug)]
 pub struct Duel {
     wander: Wander,
     movement: Option<Movement>,
-    /// Ships on the screen when it looked last, the own one left out.
+    /// Other ships on the screen, as of the latest scan.
     ships: Vec<Target>,
-    ticks_since_look: u32,
-    /// By how much the next shot is to miss, in headings.
-    miss_by: i32,
-    /// Cheats: how many ticks back it looks for a moment at which a shot would have hit, when none does now.
-    hindsight: u32,
-    claims_older: u32,
+    ticks_since_scan: u32,
+    /// By how much the next shot misses on purpose, in units of heading.
+    aim_error: i32,
+    /// Cheat: how many ticks to search back for a moment at which a shot would have hit, when none hits now.
+    hindsight_ticks: u32,
+    forgery_ticks: u32,
 }
 
 impl Duel {
-    /// Between two shots the screen is looked at this often: it costs more than all the rest, and only steers.
-    const LOOK_INTERVAL: u32 = 6;
+    /// Ticks between two scans of the screen while the beam is not ready: a scan costs more than all the rest, and then only steers.
+    const SCAN_INTERVAL_TICKS: u32 = 6;
 
-    /// One that plays fair.
+    /// Creates a bot that plays fair.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self::with_hindsight(seed, 0)
     }
 
-    /// One that cheats as far as claims go: when no shot hits now, it takes one that would have hit up to so many ticks ago, and
+    /// Creates a bot that cheats with its claims: when no shot hits now, it fires one that would have hit up to `ticks` ticks ago, and
     /// claims that its screen showed that moment.
     #[must_use]
     pub fn with_hindsight(seed: u64, ticks: u32) -> Self {
@@ -126,19 +126,19 @@ impl Duel {
             wander: Wander::new(seed),
             movement: None,
             ships: Vec::new(),
-            ticks_since_look: Self::LOOK_INTERVAL,
-            miss_by: 0,
-            hindsight: ticks,
-            claims_older: 0,
+            ticks_since_scan: Self::SCAN_INTERVAL_TICKS,
+            aim_error: 0,
+            hindsight_ticks: ticks,
+            forgery_ticks: 0,
         }
     }
 
-    fn look(&mut self, client: &Client, own: &Own) {
-        self.ticks_since_look = 0;
-        self.look_at(client, own, client.view());
+    fn scan(&mut self, client: &Client, own: &PredictedState) {
+        self.ticks_since_scan = 0;
+        self.scan_at(client, own, client.view_tick());
     }
 
-    fn look_at(&mut self, client: &Client, own: &Own, view: ViewTick) {
+    fn scan_at(&mut self, client: &Client, own: &PredictedState, view: ViewTick) {
         self.ships.clear();
         let ships = &mut self.ships;
         client.for_each_shown_at(view, Some(kind::SHIP), |shown| {
@@ -152,7 +152,7 @@ impl Duel {
         });
     }
 
-    fn fight(&mut self, own: &Own, fly: ArenaInput, is_ready: bool) -> ArenaInput {
+    fn fight(&mut self, own: &PredictedState, fly: ArenaInput, is_ready: bool) -> ArenaInput {
         let Some(movement) = &self.movement else {
             return fly;
         };
@@ -167,7 +167,7 @@ impl Duel {
         };
         let there = in_units(nearest.x, nearest.y);
         let towards = there - here;
-        // Closes in from afar, and keeps moving about when near.
+        // Approaches a distant ship, and keeps wandering near a close one.
         let mut input = if towards.length() > BEAM_RANGE * 0.7 {
             ArenaInput {
                 up: towards.y < 0.0,
@@ -179,7 +179,7 @@ impl Duel {
         } else {
             fly
         };
-        // The beam leaves from where the ship is after this very tick, so it aims from there.
+        // The beam starts where the ship is after this tick, so the aim is computed from there.
         let (mut lanes, mut private) = (own.lanes.clone(), own.private_lanes.clone());
         movement.ship(&mut lanes, &mut private, input);
         let (x, y) = (lanes[ship_lane::X], lanes[ship_lane::Y]);
@@ -188,16 +188,16 @@ impl Duel {
             let beam = Beam { x, y, heading };
             cast(movement.map(), beam, self.ships.iter().copied()).hit == Some(nearest.id)
         };
-        input.heading = Some((aim + self.miss_by).rem_euclid(TURN as i32));
-        // With the deliberate error left out: a shot that could not hit anyway shows nothing.
+        input.heading = Some((aim + self.aim_error).rem_euclid(TURN as i32));
+        // Judged without the deliberate error: a shot that cannot hit anyway would prove nothing.
         if is_ready && hits(aim) {
             input.fire = true;
             let range = in_units(x, y).distance(there).max(SHIP_RADIUS);
             let random = &mut self.wander.random;
-            // From just inside of the ship's edge to well past it.
+            // From just inside the ship's edge to well outside it.
             let edge = (SHIP_RADIUS / range).atan() * (TURN as f32 / std::f32::consts::TAU);
             let side = if random.bool() { 1.0 } else { -1.0 };
-            self.miss_by = match random.u8(0..4) {
+            self.aim_error = match random.u8(0..4) {
                 0 => (edge * (0.8 + 1.2 * random.f32()) * side) as i32,
                 _ => 0,
             };
@@ -211,42 +211,42 @@ impl Behaviour for Duel {
         self.movement = Map::decode(client.map()).map(|map| Movement::new(Arc::new(map)));
     }
 
-    fn think(&mut self, client: &Client) -> ArenaInput {
+    fn input(&mut self, client: &Client) -> ArenaInput {
         let fly = self.wander.fly();
-        let is_ship = |own: &&Own| own.private_lanes.len() == ship_private::COUNT;
-        let Some(own) = client.own().filter(is_ship) else {
+        let is_ship = |own: &&PredictedState| own.private_lanes.len() == ship_private::COUNT;
+        let Some(own) = client.predicted().filter(is_ship) else {
             return fly;
         };
-        self.ticks_since_look += 1;
-        // The cool-down is counted down before it is asked.
+        self.ticks_since_scan += 1;
+        // The rules count the cool-down down before they test it.
         let is_ready = own.private_lanes[ship_private::COOLDOWN] <= 1;
-        if is_ready || self.ticks_since_look >= Self::LOOK_INTERVAL {
-            self.look(client, own);
+        if is_ready || self.ticks_since_scan >= Self::SCAN_INTERVAL_TICKS {
+            self.scan(client, own);
         }
-        self.claims_older = 0;
+        self.forgery_ticks = 0;
         let input = self.fight(own, fly, is_ready);
-        if is_ready && !input.fire && self.hindsight > 0 {
-            for older in 1..=self.hindsight {
+        if is_ready && !input.fire && self.hindsight_ticks > 0 {
+            for ticks_ago in 1..=self.hindsight_ticks {
                 let view = ViewTick(
                     client
-                        .view()
+                        .view_tick()
                         .0
-                        .saturating_sub(u64::from(older) * ViewTick::FRACTIONS),
+                        .saturating_sub(u64::from(ticks_ago) * ViewTick::FRACTIONS),
                 );
-                self.look_at(client, own, view);
+                self.scan_at(client, own, view);
                 let late = self.fight(own, fly, true);
                 if late.fire {
-                    self.claims_older = older;
+                    self.forgery_ticks = ticks_ago;
                     return late;
                 }
             }
-            self.look(client, own);
+            self.scan(client, own);
         }
         input
     }
 
-    fn claims_older(&self) -> Option<f64> {
-        (self.hindsight > 0).then(|| f64::from(self.claims_older))
+    fn view_forgery_ticks(&self) -> Option<f64> {
+        (self.hindsight_ticks > 0).then(|| f64::from(self.forgery_ticks))
     }
 }
 
@@ -255,10 +255,10 @@ impl Behaviour for Duel {
 pub struct Idle;
 
 impl Behaviour for Idle {
-    fn think(&mut self, client: &Client) -> ArenaInput {
-        // Without a heading the input would be none at all, and nothing would be predicted.
+    fn input(&mut self, client: &Client) -> ArenaInput {
+        // An input without a heading would be empty, and nothing would be predicted.
         let heading = client
-            .own()
+            .predicted()
             .and_then(|own| own.lanes.get(ship_lane::HEADING).copied());
         ArenaInput {
             heading: Some(heading.unwrap_or(0)),
@@ -285,8 +285,8 @@ mod tests {
         Target { id, x, y }
     }
 
-    fn own(x: i32, y: i32) -> Own {
-        Own {
+    fn own(x: i32, y: i32) -> PredictedState {
+        PredictedState {
             id: ship(0, 0, 0).id,
             tick: Tick(100),
             lanes: vec![x, y, 0, 100, 0],
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn every_input_survives_the_wire_and_equal_seeds_give_equal_inputs() {
+    fn inputs_survive_the_wire_and_repeat_with_their_seed() {
         let client = Client::new(tickwire_client::Options::default(), Micros(0));
         for name in [
             BehaviourName::Wander,
@@ -304,21 +304,25 @@ mod tests {
             BehaviourName::SlowReader,
             BehaviourName::Flapper,
         ] {
-            let (mut one, mut same, mut other) = (mind(name, 7), mind(name, 7), mind(name, 8));
+            let (mut one, mut same, mut other) = (
+                behaviour_named(name, 7),
+                behaviour_named(name, 7),
+                behaviour_named(name, 8),
+            );
             let mut differ = 0;
             for _ in 0..2000 {
-                let input = one.think(&client);
+                let input = one.input(&client);
                 assert_eq!(ArenaInput::decode(&input.encode()), input);
                 assert!(!(input.up && input.down || input.left && input.right));
-                assert_eq!(same.think(&client), input);
-                differ += usize::from(other.think(&client) != input);
+                assert_eq!(same.input(&client), input);
+                differ += usize::from(other.input(&client) != input);
             }
             assert_eq!(differ > 1000, name != BehaviourName::Idle, "{name:?}");
         }
     }
 
     #[test]
-    fn a_duel_hits_what_it_sees_most_of_the_time_and_sometimes_misses() {
+    fn a_duel_mostly_hits_what_it_sees() {
         let mut duel = Duel::new(3);
         let map = Map::decode(&[]).unwrap();
         duel.movement = Some(Movement::new(Arc::new(map.clone())));
@@ -345,7 +349,7 @@ mod tests {
             }
         }
         assert!(hits > 700 && misses > 50, "{hits} hits, {misses} misses");
-        // Out of range there is nothing to shoot at.
+        // A ship out of range is no target.
         duel.ships = vec![ship(2, 60_000, 60_000)];
         let fly = duel.wander.fly();
         assert!(!duel.fight(&own(16_000, 16_000), fly, true).fire);

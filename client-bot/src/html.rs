@@ -1,6 +1,6 @@
-//! The report as a page: one file, no scripts, plots as inline SVG.
+//! The report as an HTML page: one file, no scripts, plots as inline SVG.
 
-use crate::report::Report;
+use crate::report::{PercentilesMs, Report};
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2330}\
@@ -8,13 +8,13 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;mar
     td,th{padding:.2rem .6rem;border-bottom:1px solid #dde3ea;text-align:right}td:first-child,th:first-child{text-align:left}\
     svg{width:100%;height:160px;background:#f4f6f9}rect{fill:#2f6fde}.bad{color:#b00020;font-weight:bold}";
 
-/// The report as HTML.
+/// Renders the report as an HTML page.
 #[must_use]
-pub fn page(report: &Report) -> String {
+pub fn html_page(report: &Report) -> String {
     let verdict = if report.is_good() {
-        "<p>All in, in sync, no errors.</p>"
+        "<p>Every bot joined and stayed in sync, without errors.</p>"
     } else {
-        "<p class=\"bad\">Not every bot got in, or something was wrong.</p>"
+        "<p class=\"bad\">Not every bot joined and stayed in sync without errors.</p>"
     };
     let rates: Vec<f64> = report
         .per_bot
@@ -55,8 +55,11 @@ pub fn page(report: &Report) -> String {
 }
 
 fn figures(report: &Report) -> String {
-    let spread = |spread: crate::report::Spread| {
-        format!("{:.2} / {:.2} / {:.2}", spread.p50, spread.p99, spread.max)
+    let percentiles = |latency: PercentilesMs| {
+        format!(
+            "{:.2} / {:.2} / {:.2}",
+            latency.p50, latency.p99, latency.max
+        )
     };
     let rows = [
         (
@@ -73,24 +76,24 @@ fn figures(report: &Report) -> String {
             ),
         ),
         (
-            "a bare timer beside them, per second",
+            "a bare timer for comparison, per second",
             format!("{:.2}", report.timer_control.per_second),
         ),
         (
             "snapshot gap ms, p50 / p99 / max",
-            spread(report.snapshot_gap_ms),
+            percentiles(report.snapshot_gap_ms),
         ),
         (
             "snapshot age ms, p50 / p99 / max",
-            spread(report.snapshot_age_ms),
+            percentiles(report.snapshot_age_ms),
         ),
         (
             "input to acknowledgement ms, p50 / p99 / max",
-            spread(report.input_to_ack_ms),
+            percentiles(report.input_to_ack_ms),
         ),
         (
             "interpolation delay ms, p50 / p99 / max",
-            spread(report.interpolation_delay_ms),
+            percentiles(report.interpolation_delay_ms),
         ),
         (
             "bytes per second and bot",
@@ -132,10 +135,10 @@ fn figures(report: &Report) -> String {
         .collect()
 }
 
-/// Bars over the whole width; `top` 0: as high as the highest.
-fn bars(values: &[f64], top: f64) -> String {
-    let top = if top > 0.0 {
-        top
+/// Draws bars over the whole width. The scale ends at `max`, or with 0 at the largest value.
+fn bars(values: &[f64], max: f64) -> String {
+    let max = if max > 0.0 {
+        max
     } else {
         values.iter().copied().fold(1.0, f64::max)
     };
@@ -143,7 +146,7 @@ fn bars(values: &[f64], top: f64) -> String {
     let mut svg =
         "<svg viewBox=\"0 0 1000 160\" preserveAspectRatio=\"none\" role=\"img\">".to_owned();
     for (index, value) in values.iter().enumerate() {
-        let height = (value / top * 150.0).clamp(0.0, 150.0);
+        let height = (value / max * 150.0).clamp(0.0, 150.0);
         let _ = write!(
             svg,
             "<rect x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{height:.2}\"/>",

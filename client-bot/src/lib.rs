@@ -1,22 +1,23 @@
-//! Headless bots: a swarm of players for playtests and load.
+//! Headless bots: a swarm of players for load tests and playtests.
 //!
-//! In: [`Options`]. Out: a [`Report`]. Each bot is one task with the client core and its native shell; what it does is a
-//! [`behaviour`]. Every bot checks every view hash, so a swarm is also the proof that a server keeps its clients in sync.
+//! In: [`Options`]. Out: a [`Report`]. Each bot is one task with the client core and its native shell; a [`behaviour`] plays. Every
+//! bot checks every view hash, so a swarm also proves that a server keeps its clients in sync.
 
 pub mod behaviour;
 mod bot;
 mod html;
+mod latency;
+mod measurements;
 mod options;
 mod pilot;
 mod progress;
 mod report;
-mod samples;
 mod shots;
 mod swarm;
 
-pub use html::page;
-pub use options::{BehaviourName, EncodingName, Options, one_line};
-pub use pilot::{Pilot, Stepped};
-pub use report::{BotReport, Report, Spread};
-pub use shots::{ShotCounts, ShotEnd, ShotRecord};
+pub use html::html_page;
+pub use options::{BehaviourName, EncodingName, Options, one_line_error};
+pub use pilot::{Pilot, StepOutcome};
+pub use report::{BotReport, PercentilesMs, Report};
+pub use shots::{ShotCounts, ShotRecord, ShotVerdict};
 pub use swarm::run;

@@ -1,26 +1,26 @@
-//! The binary: reads the flags, runs a swarm, writes the reports, and says by its exit code whether all was well.
+//! The binary: parses the flags, runs a swarm, writes the reports, and exits with 0 if nothing was wrong.
 
 use anyhow::Context as _;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
-use tickwire_bot::{Options, Report, Spread};
+use tickwire_bot::{BotReport, Options, PercentilesMs, Report};
 
-/// Exit code for flags that cannot be.
+/// Exit code for invalid flags.
 const BAD_FLAGS: u8 = 2;
 
 fn main() -> ExitCode {
     let options = match Options::load(std::env::args_os()) {
         Ok(options) => options,
         Err(error) => {
-            // Help and version are no errors, and go to standard output.
-            if let Some(asked) = error
+            // Help and version are not errors, and go to standard output.
+            if let Some(help) = error
                 .downcast_ref::<clap::Error>()
                 .filter(|error| !error.use_stderr())
             {
-                asked.exit();
+                help.exit();
             }
-            say(tickwire_bot::one_line(&error));
+            complain(tickwire_bot::one_line_error(&error));
             return ExitCode::from(BAD_FLAGS);
         }
     };
@@ -28,22 +28,22 @@ fn main() -> ExitCode {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(report) => {
             let (connected, bots) = (report.connected, report.bots);
-            say(format_args!(
-                "{connected} of {bots} connected, {} of them frozen (no snapshot after the first), {} mismatches, {} protocol errors",
+            complain(format_args!(
+                "{connected} of {bots} connected, {} frozen (no snapshot, or none after the first), {} mismatches, {} protocol errors",
                 report.frozen, report.view_mismatches, report.protocol_errors
             ));
             ExitCode::FAILURE
         }
         Err(error) => {
-            say(format_args!("{error:#}"));
+            complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says something to standard error, if anyone hears it.
-fn say(what: impl Display) {
-    let _ = writeln!(std::io::stderr(), "tickwire-bot: {what}");
+/// Prints a line to standard error. A closed standard error is ignored.
+fn complain(message: impl Display) {
+    let _ = writeln!(std::io::stderr(), "tickwire-bot: {message}");
 }
 
 fn run(options: &Options) -> anyhow::Result<Report> {
@@ -57,24 +57,24 @@ fn run(options: &Options) -> anyhow::Result<Report> {
             .with_context(|| format!("--report {}", path.display()))?;
     }
     if let Some(path) = &options.report_html {
-        std::fs::write(path, tickwire_bot::page(&report))
+        std::fs::write(path, tickwire_bot::html_page(&report))
             .with_context(|| format!("--report-html {}", path.display()))?;
     }
-    // Who does not listen misses it; the exit code and the report say the same.
+    // A closed standard output is no error: the exit code and the report say the same.
     let _ = std::io::stdout().write_all(summary(&report).as_bytes());
     if report.offline > 0 {
-        say(format_args!(
-            "{} of {} had no connection when the run ended",
+        complain(format_args!(
+            "{} of {} bots had no connection when the run ended",
             report.offline, report.bots
         ));
     }
-    let refused = |bot: &tickwire_bot::BotReport| Some((bot.name.clone(), bot.refusal.clone()?));
+    let refused = |bot: &BotReport| Some((bot.name.clone(), bot.refusal.clone()?));
     let mut refused = report.per_bot.iter().filter_map(refused);
     if let Some((name, refusal)) = refused.next() {
-        say(format_args!("{name}: {refusal}"));
+        complain(format_args!("{name}: {refusal}"));
         match refused.count() {
             0 => {}
-            more => say(format_args!("and {more} more of them")),
+            more => complain(format_args!("{more} more bots were refused")),
         }
     }
     Ok(report)
@@ -98,8 +98,8 @@ fn summary(report: &Report) -> String {
         "snapshots/s          min {:.2}  p50 {:.2}  max {:.2}  (a bare timer: {:.2})",
         rate.min, rate.p50, rate.max, report.timer_control.per_second
     );
-    let _ = writeln!(text, "snapshot gap ms      {}", spread(gap));
-    let _ = writeln!(text, "snapshot age ms      {}", spread(age));
+    let _ = writeln!(text, "snapshot gap ms      {}", percentiles(gap));
+    let _ = writeln!(text, "snapshot age ms      {}", percentiles(age));
     let _ = writeln!(
         text,
         "bytes                {:.0} per second and bot, {:.2} per row update",
@@ -108,12 +108,12 @@ fn summary(report: &Report) -> String {
     let _ = writeln!(
         text,
         "input to ack ms      {}",
-        spread(report.input_to_ack_ms)
+        percentiles(report.input_to_ack_ms)
     );
     let _ = writeln!(
         text,
         "interpolation ms     {}",
-        spread(report.interpolation_delay_ms)
+        percentiles(report.interpolation_delay_ms)
     );
     let _ = writeln!(
         text,
@@ -140,9 +140,9 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// A line's figures; a dash where there was nothing to measure.
-fn spread(spread: Spread) -> String {
-    let Spread { p50, p99, max } = spread;
+/// The percentiles of a line; a dash where nothing was measured.
+fn percentiles(latency: PercentilesMs) -> String {
+    let PercentilesMs { p50, p99, max } = latency;
     if max == 0.0 {
         return "-".to_owned();
     }

@@ -1,7 +1,7 @@
-//! The flags of the bots: flags before environment before file before default, checked once.
+//! The options of a swarm: flags override the environment, which overrides the file, which overrides defaults.
 //!
-//! [`Options`] that were loaded are right: the URL can be used, the rooms' names are valid, the reports can be written. What is
-//! wrong becomes one line that names the flag.
+//! In: arguments. Out: valid [`Options`] (the URL can be used, the room names are valid, the reports can be written), or an error of
+//! one line that names the flag. Nothing behind this module checks them again.
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::error::ErrorKind;
@@ -11,42 +11,40 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tickwire_client::native::{PathSettings, Target};
+use tickwire_proto::{MAX_ROOM_NAME_BYTES, is_room_name};
 
-/// Longest name of a room.
-const MAX_ROOM: usize = 32;
-
-/// Headless players for a Tickwire server.
+/// Headless bots that play on a Tickwire server.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tickwire-bot", version, args_override_self = true)]
 pub struct Options {
-    /// TOML file with flags as keys, e.g. bots = 200.
+    /// TOML file with flags as keys, e.g. bots = 200
     #[arg(long, env = "TICKWIRE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Where to connect to: ws://HOST:PORT/ws or wss://...
+    /// Server address: ws://HOST:PORT/ws or wss://HOST:PORT/ws
     #[arg(long, env = "TICKWIRE_URL", default_value = "ws://127.0.0.1:7777/ws")]
     pub url: String,
-    /// Take any certificate (for self-signed development servers).
+    /// Accept any certificate (for development servers with a self-signed one)
     #[arg(long, env = "TICKWIRE_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
     pub insecure: bool,
-    /// How the server shall encode blocks.
+    /// Encoding of blocks to request from the server
     #[arg(long, env = "TICKWIRE_ENCODING", value_enum, default_value_t = EncodingName::Packed)]
     pub encoding: EncodingName,
-    /// How many bots.
+    /// Number of bots
     #[arg(long, env = "TICKWIRE_BOTS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub bots: u32,
-    /// Connections started per second.
+    /// Bots started per second
     #[arg(long, env = "TICKWIRE_RAMP", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub ramp: u32,
-    /// How long they play, from when the last one was started; then they leave politely.
+    /// How long all bots play, counted from the start of the last one; then they leave
     #[arg(long, env = "TICKWIRE_DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub duration: Duration,
-    /// Room to join; with --rooms the prefix of their names. Empty: the URL's.
+    /// Room to join, or with --rooms the prefix of the room names; empty: the URL's room
     #[arg(long, env = "TICKWIRE_ROOM", default_value = "")]
     pub room: String,
-    /// Prefix of the bots' names.
+    /// Prefix of the bots' names
     #[arg(long, env = "TICKWIRE_NAME", default_value = "bot")]
     pub name: String,
-    /// Signed ticket, where the server demands one.
+    /// Signed ticket, where the server demands one
     #[arg(
         long,
         env = "TICKWIRE_TICKET",
@@ -54,31 +52,31 @@ pub struct Options {
         default_value = ""
     )]
     pub ticket: String,
-    /// Spread the bots evenly over this many rooms, ROOM-0, ROOM-1 ...
+    /// Spread the bots evenly over this many rooms: ROOM-0, ROOM-1, ...
     #[arg(long, env = "TICKWIRE_ROOMS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rooms: u32,
-    /// Cheat: claim in every input a screen older than the true one by this much.
+    /// Cheat: claim in every input a view that is older than the true one by this time
     #[arg(long, env = "TICKWIRE_FORGE_VIEW", default_value = "0ms", value_parser = humantime::parse_duration)]
     pub forge_view: Duration,
-    /// What the bots do. mixed: of ten, five wander, three duel, one idles, one spectates.
+    /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates
     #[arg(long, env = "TICKWIRE_BEHAVIOUR", value_enum, default_value_t = BehaviourName::Mixed)]
     pub behaviour: BehaviourName,
-    /// Emulated delay of the line, each way.
+    /// Emulated network delay, each way
     #[arg(long, env = "TICKWIRE_LATENCY", default_value = "0ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Spread of that delay: up to this much more or less.
+    /// Largest random deviation from that delay
     #[arg(long, env = "TICKWIRE_JITTER", default_value = "0ms", value_parser = humantime::parse_duration)]
     pub jitter: Duration,
-    /// Chance per second of a head-of-line stall of 200 ms, each way.
-    #[arg(long, env = "TICKWIRE_STALL", default_value_t = 0.0, value_parser = chance)]
+    /// Probability per second of an emulated head-of-line stall of 200 ms, each way
+    #[arg(long, env = "TICKWIRE_STALL", default_value_t = 0.0, value_parser = probability)]
     pub stall: f64,
-    /// Seed of everything random.
+    /// Seed of all randomness
     #[arg(long, env = "TICKWIRE_SEED", default_value_t = 1)]
     pub seed: u64,
-    /// Write the report as JSON to this file.
+    /// Write the report to this file, as JSON
     #[arg(long, env = "TICKWIRE_REPORT")]
     pub report: Option<PathBuf>,
-    /// Write the report as a page with plots to this file.
+    /// Write the report to this file, as an HTML page with plots
     #[arg(long, env = "TICKWIRE_REPORT_HTML")]
     pub report_html: Option<PathBuf>,
 }
@@ -86,17 +84,17 @@ pub struct Options {
 /// Names of the behaviours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum BehaviourName {
-    /// Flies about.
+    /// Flies around at random.
     Wander,
-    /// Aims and shoots at what its screen shows.
+    /// Chases and shoots ships on its screen.
     Duel,
-    /// Joins, and does nothing.
+    /// Joins and does nothing.
     Idle,
-    /// Watches.
+    /// Watches without playing.
     Spectate,
-    /// Wanders, and reads its socket slowly.
+    /// Wanders and reads its socket slowly.
     SlowReader,
-    /// Wanders, drops its connection every few seconds, and comes back.
+    /// Wanders, drops its connection every few seconds, and reconnects.
     Flapper,
     /// Of ten bots: five wander, three duel, one idles, one spectates.
     Mixed,
@@ -105,17 +103,17 @@ pub enum BehaviourName {
 /// Names of the encodings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum EncodingName {
-    /// The packed one, where the server has it.
+    /// The packed encoding, where the server has it.
     Packed,
-    /// Protobuf all the way down.
+    /// Blocks as plain protobuf.
     Plain,
 }
 
 impl BehaviourName {
-    /// The behaviour at this place of a row of bots: itself, unless it is a mix.
+    /// The behaviour of bot number `index`: of a mix the one in turn, else itself.
     #[must_use]
-    pub fn at(self, place: u32) -> Self {
-        match (self, place % 10) {
+    pub fn of_bot(self, index: u32) -> Self {
+        match (self, index % 10) {
             (Self::Mixed, 0..5) => Self::Wander,
             (Self::Mixed, 5..8) => Self::Duel,
             (Self::Mixed, 8) => Self::Idle,
@@ -124,13 +122,13 @@ impl BehaviourName {
         }
     }
 
-    /// Whether the bot takes every snapshot that it can get, so that its rate says something about the server.
+    /// Whether the bot reads every snapshot at once, so that its rate measures the server.
     #[must_use]
     pub fn keeps_reading(self) -> bool {
         !matches!(self, Self::SlowReader | Self::Flapper)
     }
 
-    /// The name as on the command line.
+    /// The name on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,10 +144,10 @@ impl BehaviourName {
 }
 
 impl Options {
-    /// Reads arguments (the program's name first), the environment, and the file they name, and checks them.
+    /// Reads the arguments (the program's name first), the environment and the configuration file, and checks them.
     ///
     /// # Errors
-    /// One line that names the flag; or a [`clap::Error`], which may also be a request for help.
+    /// If an option is invalid; [`one_line_error`] formats the error. A [`clap::Error`] may also be a request for help.
     pub fn load<I, T>(arguments: I) -> anyhow::Result<Self>
     where
         I: IntoIterator<Item = T>,
@@ -159,7 +157,7 @@ impl Options {
         let mut matches = command().try_get_matches_from(&arguments)?;
         if let Some(path) = matches.get_one::<PathBuf>("config") {
             let command =
-                with_defaults_of(path).with_context(|| format!("--config {}", path.display()))?;
+                command_with_file(path).with_context(|| format!("--config {}", path.display()))?;
             matches = command.try_get_matches_from(&arguments)?;
         }
         let options = Self::from_arg_matches(&matches)?;
@@ -170,24 +168,24 @@ impl Options {
     fn check(&self) -> anyhow::Result<()> {
         Target::new(&self.url, self.insecure).map_err(|error| anyhow!("--url: {error}"))?;
         let last = self.room_of(self.rooms - 1);
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if last.len() > MAX_ROOM || !last.bytes().all(is_name) {
+        // Without a name the server chooses the room.
+        if !last.is_empty() && !is_room_name(&last) {
             bail!(
-                "--room: {last:?} is no name of a room; it takes up to {MAX_ROOM} of A-Z a-z 0-9 _ -"
+                "--room: {last:?} is not a room name: use up to {MAX_ROOM_NAME_BYTES} of A-Z a-z 0-9 _ -"
             );
         }
         if self.report.is_some() && self.report == self.report_html {
-            bail!("--report-html: this is the file of --report; name another one");
+            bail!("--report-html: this is the file of --report; choose another one");
         }
         for (flag, path) in [("report", &self.report), ("report-html", &self.report_html)] {
-            // Before the run, not after it; what is there stays until there is something new.
+            // Tested before the run, not after it. An existing report stays until there is a new one.
             let Some(path) = path else { continue };
             let file = std::fs::OpenOptions::new()
                 .append(true)
                 .create(true)
                 .open(path);
             file.map_err(|error| {
-                anyhow!("--{flag} {}: it cannot be written: {error}", path.display())
+                anyhow!("--{flag} {}: cannot be written: {error}", path.display())
             })?;
         }
         Ok(())
@@ -203,13 +201,14 @@ impl Options {
         }
     }
 
-    /// What bot number `index` does. Every room gets the whole mix, and small rooms differ.
+    /// The behaviour of bot number `index`. Every large room gets the whole mix, and small rooms differ.
     #[must_use]
     pub fn behaviour_of(&self, index: u32) -> BehaviourName {
-        self.behaviour.at(index / self.rooms + index % self.rooms)
+        self.behaviour
+            .of_bot(index / self.rooms + index % self.rooms)
     }
 
-    /// The emulated line.
+    /// The emulated path.
     #[must_use]
     pub fn path(&self) -> PathSettings {
         PathSettings {
@@ -220,7 +219,8 @@ impl Options {
     }
 }
 
-/// The flags. A number or a time may begin with a dash, so that one hears what is wrong with it, and not that there is no such flag.
+/// The flags. Numbers and times may begin with a dash, so that the error says what is wrong with `-5s` instead of that there is no
+/// such flag.
 fn command() -> clap::Command {
     let quantities = [
         TypeId::of::<u32>(),
@@ -235,11 +235,11 @@ fn command() -> clap::Command {
     })
 }
 
-/// The flags with what the file says in the place of their defaults.
-fn with_defaults_of(path: &Path) -> anyhow::Result<clap::Command> {
+/// The flags, with the file's values as their defaults.
+fn command_with_file(path: &Path) -> anyhow::Result<clap::Command> {
     let text = std::fs::read_to_string(path)?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        // The message alone: the whole error would be a drawing of several lines.
+        // The message alone: the whole error has several lines.
         anyhow!("{}", error.message().replace('\n', "; "))
     })?;
     let mut command = command();
@@ -250,7 +250,7 @@ fn with_defaults_of(path: &Path) -> anyhow::Result<clap::Command> {
             .find(|arg| is_flag(arg))
             .map(|arg| arg.get_id().clone())
         else {
-            bail!("there is no flag {key}");
+            bail!("there is no flag --{key}");
         };
         let value = match value {
             toml::Value::String(text) => text,
@@ -261,9 +261,9 @@ fn with_defaults_of(path: &Path) -> anyhow::Result<clap::Command> {
     Ok(command)
 }
 
-/// What went wrong in one line; what clap adds below its first lines is advice.
+/// Formats an error in one line. Of clap's errors the advice below the first lines is left out.
 #[must_use]
-pub fn one_line(error: &anyhow::Error) -> String {
+pub fn one_line_error(error: &anyhow::Error) -> String {
     let Some(flags) = error.downcast_ref::<clap::Error>() else {
         return format!("{error:#}");
     };
@@ -271,7 +271,7 @@ pub fn one_line(error: &anyhow::Error) -> String {
     let mut lines = text.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    // The second line of these says what would be right.
+    // The second line of these lists the valid values.
     let is_continued = matches!(
         flags.kind(),
         ErrorKind::InvalidValue | ErrorKind::MissingRequiredArgument
@@ -282,10 +282,10 @@ pub fn one_line(error: &anyhow::Error) -> String {
     }
 }
 
-fn chance(text: &str) -> Result<f64, String> {
-    let chance: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
-    if (0.0..=1.0).contains(&chance) {
-        Ok(chance)
+fn probability(text: &str) -> Result<f64, String> {
+    let probability: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&probability) {
+        Ok(probability)
     } else {
         Err("must be from 0 to 1".to_owned())
     }
@@ -296,11 +296,11 @@ mod tests {
     use super::*;
 
     fn load(flags: &[&str]) -> Result<Options, String> {
-        Options::load(["tickwire-bot"].iter().chain(flags)).map_err(|error| one_line(&error))
+        Options::load(["tickwire-bot"].iter().chain(flags)).map_err(|error| one_line_error(&error))
     }
 
     #[test]
-    fn defaults_are_those_of_the_contract() {
+    fn defaults_are_as_documented() {
         let options = load(&[]).unwrap();
         assert_eq!(options.url, "ws://127.0.0.1:7777/ws");
         assert_eq!(
@@ -317,9 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_one_line_that_names_the_flag() {
+    fn an_error_is_one_line_that_names_the_flag() {
         let long = "x".repeat(32);
-        let wrong: [(&[&str], &str); 14] = [
+        let bad: [(&[&str], &str); 14] = [
             (&["--bots", "0"], "--bots"),
             (&["--bots", "-1"], "--bots"),
             (&["--duration", "-5s"], "--duration"),
@@ -335,7 +335,7 @@ mod tests {
             (&["--report", "/no/such/directory/report.json"], "--report"),
             (&["--no-such-flag"], "--no-such-flag"),
         ];
-        for (flags, flag) in wrong {
+        for (flags, flag) in bad {
             let line = load(flags).unwrap_err();
             assert!(
                 line.contains(flag) && line.lines().count() == 1,
@@ -345,11 +345,14 @@ mod tests {
         let line = load(&["--report", "one", "--report-html", "one"]).unwrap_err();
         assert!(line.contains("the file of --report"), "{line:?}");
         let line = load(&["--behaviour", "sleep"]).unwrap_err();
-        assert!(line.contains("slow-reader"), "{line:?} says what there is");
+        assert!(
+            line.contains("slow-reader"),
+            "{line:?} lists the behaviours"
+        );
     }
 
     #[test]
-    fn a_file_gives_defaults_and_flags_beat_it() {
+    fn flags_override_the_file() {
         let path = std::env::temp_dir().join(format!("tickwire-bot-{}.toml", std::process::id()));
         std::fs::write(
             &path,
@@ -372,10 +375,15 @@ mod tests {
     }
 
     #[test]
-    fn mixed_bots_are_what_help_says_and_rooms_get_even_shares() {
+    fn mixed_bots_have_the_documented_shares_in_every_room() {
         let options = load(&["--rooms", "4", "--room", "arena"]).unwrap();
-        let kinds: Vec<_> = (0..200).map(|index| options.behaviour_of(index)).collect();
-        let count = |name| kinds.iter().filter(|kind| **kind == name).count();
+        let behaviours: Vec<_> = (0..200).map(|index| options.behaviour_of(index)).collect();
+        let count = |name| {
+            behaviours
+                .iter()
+                .filter(|behaviour| **behaviour == name)
+                .count()
+        };
         assert_eq!(
             [
                 BehaviourName::Wander,
@@ -395,6 +403,10 @@ mod tests {
             options.room_of(*index) == "room-42"
                 && options.behaviour_of(*index) == BehaviourName::Spectate
         });
-        assert_eq!(spectators.count(), 1, "a room of ten has the whole mix");
+        assert_eq!(
+            spectators.count(),
+            1,
+            "a room of ten bots has the whole mix"
+        );
     }
 }

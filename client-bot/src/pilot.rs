@@ -1,81 +1,85 @@
-//! A bot without its socket: the client core, a mind, and a book of shots.
+//! A bot without sockets: the client core, a behaviour, and a tracker of its shots.
 //!
-//! In: what came on the bot's links, and the time. Out: the core's actions, and counts. Pure, so that the swarm runs it on real
-//! sockets and a simulator under a seeded network, and both judge shots by the same book.
+//! In: the time, and what the client core received. Out: the core's actions, and counts. Does no IO, so that the swarm can run it on
+//! real sockets and a simulator over a seeded network, and both judge shots alike.
 
 use crate::behaviour::Behaviour;
-use crate::shots::{ShotBook, ShotCounts, ShotRecord};
-use tickwire_client::{Client, Incoming};
+use crate::shots::{ShotCounts, ShotRecord, ShotTracker};
+use tickwire_client::{Client, SessionEvent};
 use tickwire_game::arena::{self, BeamFired, Kill, ship_private};
 use tickwire_sync::Micros;
 
-/// See the module's head.
+/// A bot without sockets.
 pub struct Pilot {
-    /// The core.
+    /// The client core.
     pub client: Client,
-    mind: Box<dyn Behaviour>,
-    shots: ShotBook,
-    /// Beams that the shot book has not judged yet.
-    beams: Vec<BeamFired>,
+    behaviour: Box<dyn Behaviour>,
+    shots: ShotTracker,
+    /// Beams that the tracker has not been given yet.
+    pending_beams: Vec<BeamFired>,
 }
 
-/// What happened in a step, beyond the world.
+/// What happened in a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stepped {
-    /// The session has (again) a place in a room: whether it is the same session as before.
+pub struct StepOutcome {
+    /// Set if the session joined the room, for the first time or again: whether it is the same session as before.
     pub joined: Option<bool>,
-    /// Inputs made for a mind's wishes.
-    pub inputs: u32,
+    /// Inputs that the behaviour made.
+    pub input_count: u32,
 }
 
 impl Pilot {
-    /// A bot that has not begun.
+    /// Creates a bot that connects with the first [`Self::step`].
     #[must_use]
-    pub fn new(options: tickwire_client::Options, mind: Box<dyn Behaviour>, now: Micros) -> Self {
+    pub fn new(
+        options: tickwire_client::Options,
+        behaviour: Box<dyn Behaviour>,
+        now: Micros,
+    ) -> Self {
         Self {
             client: Client::new(options, now),
-            mind,
-            shots: ShotBook::default(),
-            beams: Vec::new(),
+            behaviour,
+            shots: ShotTracker::default(),
+            pending_beams: Vec::new(),
         }
     }
 
-    /// Keeps what becomes of each shot for [`Self::take_shots`].
-    pub fn keep_shots(&mut self) {
+    /// Keeps a record of each shot for [`Self::take_shot_records`].
+    pub fn record_shots(&mut self) {
         self.shots.keep_records();
     }
 
-    /// What became of the shots that were settled since the last call, if they are kept.
-    pub fn take_shots(&mut self) -> Vec<ShotRecord> {
+    /// The records of the shots settled since the last call, if [`Self::record_shots`] was called.
+    pub fn take_shot_records(&mut self) -> Vec<ShotRecord> {
         self.shots.take_records()
     }
 
-    /// Does what is due at `now`: timers, inputs, and what was heard. Then carry out the client's actions.
-    pub fn step(&mut self, now: Micros) -> Stepped {
-        let mut stepped = Stepped::default();
+    /// Runs what is due at `now`: timers, inputs, and the session's events. Carry out the client's actions afterwards.
+    pub fn step(&mut self, now: Micros) -> StepOutcome {
+        let mut outcome = StepOutcome::default();
         self.client.poll(now);
-        while self.client.due(now).is_some() {
-            stepped.inputs += u32::from(self.input());
+        while self.client.next_due_tick(now).is_some() {
+            outcome.input_count += u32::from(self.input());
         }
-        while let Some(incoming) = self.client.next_incoming() {
-            if let Incoming::Joined { resumed } = incoming {
-                stepped.joined = Some(resumed);
+        while let Some(event) = self.client.next_event() {
+            if let SessionEvent::Joined { resumed } = event {
+                outcome.joined = Some(resumed);
             }
-            self.hear(incoming);
+            self.handle_event(event);
         }
-        // After all kills: in a snapshot that spans several ticks they may stand behind the beams.
-        for beam in self.beams.drain(..) {
-            self.shots.judged(&self.client, &beam);
+        // After all kills: in a snapshot that spans several ticks, kills may come after beams.
+        for beam in self.pending_beams.drain(..) {
+            self.shots.beam_reported(&self.client, &beam);
         }
-        stepped
+        outcome
     }
 
-    /// The counts at the end.
-    pub fn take_counts(&mut self) -> ShotCounts {
+    /// Takes the counts of shots, at the end of the run.
+    pub fn take_shot_counts(&mut self) -> ShotCounts {
         std::mem::take(&mut self.shots).counts(self.client.newest_snapshot().0)
     }
 
-    /// Makes one input. `false`: there is nothing to wish for.
+    /// Makes one input. `false`: it is empty, as the behaviour does not play here.
     fn input(&mut self) -> bool {
         if self.client.is_spectator() || self.client.game() != arena::NAME {
             self.client.input(&[]);
@@ -83,38 +87,38 @@ impl Pilot {
         }
         let cooldown = self
             .client
-            .own()
+            .predicted()
             .and_then(|own| Some((own.id, *own.private_lanes.get(ship_private::COOLDOWN)?)));
-        let input = self.mind.think(&self.client);
-        if let Some(older) = self.mind.claims_older() {
-            self.client.forge_view(older);
+        let input = self.behaviour.input(&self.client);
+        let forgery_ticks = self.behaviour.view_forgery_ticks();
+        if let Some(ticks) = forgery_ticks {
+            self.client.forge_view(ticks);
         }
         self.client.input(&input.encode());
-        self.shots
-            .note(&self.client, cooldown, self.mind.claims_older());
+        self.shots.input_made(&self.client, cooldown, forgery_ticks);
         true
     }
 
-    fn hear(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Joined { resumed } => {
+    fn handle_event(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Joined { resumed } => {
                 self.shots.joined(&self.client, resumed);
-                self.mind.joined(&self.client);
+                self.behaviour.joined(&self.client);
             }
-            Incoming::Event(event) if event.kind == arena::BEAM => {
+            SessionEvent::GameEvent(event) if event.kind == arena::BEAM => {
                 if let Some(beam) = BeamFired::decode(&event.payload) {
-                    self.beams.push(beam);
+                    self.pending_beams.push(beam);
                 }
             }
-            Incoming::Event(event) if event.kind == arena::KILL => {
+            SessionEvent::GameEvent(event) if event.kind == arena::KILL => {
                 if let Some(kill) = Kill::decode(&event.payload) {
                     self.shots.killed(&kill, event.tick);
                 }
             }
-            Incoming::Event(_)
-            | Incoming::Chat { .. }
-            | Incoming::Game(_)
-            | Incoming::Notice(_) => {}
+            SessionEvent::GameEvent(_)
+            | SessionEvent::Chat { .. }
+            | SessionEvent::GameMessage(_)
+            | SessionEvent::Notice(_) => {}
         }
     }
 }

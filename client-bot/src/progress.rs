@@ -1,15 +1,15 @@
-//! Live progress: one line that is written over on a terminal, a line every second elsewhere.
+//! Live progress on standard error: one line that is rewritten every second on a terminal, a new line every second elsewhere.
 
-use crate::bot::Tally;
+use crate::measurements::SwarmTotals;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Shows progress until `stop` is set.
+/// Prints progress until `stop` is set.
 pub(crate) async fn show(
-    tally: Arc<Tally>,
+    totals: Arc<SwarmTotals>,
     bots: u32,
     duration: Duration,
     mut stop: watch::Receiver<bool>,
@@ -25,22 +25,22 @@ pub(crate) async fn show(
             _ = stop.changed() => break,
         }
         let (snapshots, bytes) = (
-            tally.snapshots.load(Ordering::Relaxed),
-            tally.bytes.load(Ordering::Relaxed),
+            totals.snapshots.load(Ordering::Relaxed),
+            totals.bytes.load(Ordering::Relaxed),
         );
         let line = format!(
             "{:>3} s of {} s   {} of {bots} in   {} snapshots/s   {:.1} kB/s   {} mismatches   {} errors",
             start.elapsed().as_secs(),
             duration.as_secs(),
-            tally.connected.load(Ordering::Relaxed),
+            totals.connected.load(Ordering::Relaxed),
             snapshots - snapshots_before,
             (bytes - bytes_before) as f64 / 1e3,
-            tally.mismatches.load(Ordering::Relaxed),
-            tally.errors.load(Ordering::Relaxed),
+            totals.mismatches.load(Ordering::Relaxed),
+            totals.errors.load(Ordering::Relaxed),
         );
         (snapshots_before, bytes_before) = (snapshots, bytes);
         let mut out = std::io::stderr().lock();
-        // Progress that nobody can see is no reason to stop.
+        // A closed standard error does not stop the run.
         let _ = if is_terminal {
             write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush())
         } else {

@@ -1,199 +1,199 @@
-//! The report of a swarm: what users, operators and checks rely on. Field names are those of the contract; more may be added.
+//! The report of a swarm, for users, operators and scripts. Fields are never renamed or removed; new ones may be added.
 
-use crate::bot::Measured;
+use crate::latency::LatencyHistogram;
+use crate::measurements::BotMeasurements;
 use crate::options::Options;
-use crate::samples::Samples;
 use crate::shots::ShotCounts;
 use serde::Serialize;
 use tickwire_game::arena::UNIT;
 use tickwire_sync::EntityId;
 
-/// Percentiles of a time, in milliseconds.
+/// Percentiles of a latency, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
-pub struct Spread {
-    /// Half are at most this.
+pub struct PercentilesMs {
+    /// The median.
     pub p50: f64,
-    /// 99 % are at most this.
+    /// The 99th percentile.
     pub p99: f64,
     /// The largest.
     pub max: f64,
 }
 
-/// Rates over the bots that keep reading.
+/// Snapshot rates over the bots that keep reading.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 pub struct Rates {
     /// The slowest bot's.
     pub min: f64,
-    /// Half of the bots have at most this.
+    /// The median bot's.
     pub p50: f64,
     /// The fastest bot's.
     pub max: f64,
 }
 
-/// How well prediction does.
+/// How accurate prediction is.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 pub struct Prediction {
     /// Inputs predicted.
     pub inputs: u64,
-    /// Snapshots that differed from what was predicted.
+    /// Snapshots that differed from the prediction.
     pub corrections: u64,
-    /// The largest difference of a position, in world units.
+    /// The largest error of a predicted position, in world units.
     pub max_error_units: f64,
 }
 
-/// A bare timer at the tick rate beside the bots: what the machine itself could hold.
+/// A bare 60 Hz timer beside the bots, as a control: how well the machine itself kept time.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 pub struct TimerControl {
     /// Wake-ups per second.
     pub per_second: f64,
     /// How late the wake-ups were.
-    pub lateness_ms: Spread,
+    pub lateness_ms: PercentilesMs,
 }
 
-/// An entity's name, as in the server's `/rooms/NAME/state`.
+/// An entity's id, as in the server's `/rooms/NAME/state`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub struct EntityName {
+pub struct EntityIdReport {
     /// Position in the schema's list of kinds.
     pub kind: u8,
-    /// Compact number within the kind.
+    /// Small number within the kind, reused after the entity is gone.
     pub slot: u32,
     /// Counts the uses of the slot, from 1.
     pub generation: u32,
 }
 
-/// One bot.
+/// The figures of one bot.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct BotReport {
     /// Name as the server has it.
     pub name: String,
     /// Room.
     pub room: String,
-    /// What it did.
+    /// Its behaviour.
     pub behaviour: &'static str,
-    /// Session; 0: it never got in.
+    /// Session; 0 if the bot never joined.
     pub session: u32,
-    /// The entity that stands for the player; a spectator has none.
-    pub entity: Option<EntityName>,
+    /// The player's entity; a spectator has none.
+    pub entity: Option<EntityIdReport>,
     /// Score at the end.
     pub score: i32,
-    /// Whether its figures count among those of the swarm: it takes every snapshot that it can get.
+    /// Whether the bot reads every snapshot at once, so that its rates and gaps count in the swarm's.
     pub keeps_reading: bool,
-    /// Snapshots per second from its first one to its end, outages included; a flapper's only while connected.
+    /// Snapshots per second after the first one, outages included; a flapper's only while connected.
     pub snapshots_per_second: f64,
     /// Gaps between snapshots.
-    pub snapshot_gap_ms: Spread,
+    pub snapshot_gap_ms: PercentilesMs,
     /// Ages of snapshots.
-    pub snapshot_age_ms: Spread,
+    pub snapshot_age_ms: PercentilesMs,
     /// Connections lost.
     pub reconnects: u64,
-    /// Returns as the same session.
+    /// Reconnects as the same session.
     pub resumes: u64,
-    /// Round trips of its clock questions.
-    pub rtt_ms: Spread,
+    /// Round trips of clock pings.
+    pub rtt_ms: PercentilesMs,
     /// From making an input to the snapshot that says it was applied.
-    pub input_to_ack_ms: Spread,
-    /// How far in the past its screen was.
-    pub interpolation_delay_ms: Spread,
-    /// Payload received.
+    pub input_to_ack_ms: PercentilesMs,
+    /// How far its screen was behind the newest snapshots.
+    pub interpolation_delay_ms: PercentilesMs,
+    /// Payload bytes received.
     pub bytes_in: u64,
-    /// Inputs that the server had to do without.
+    /// Ticks for which the server had no input.
     pub starved_inputs: u64,
-    /// Snapshots that differed from what was predicted.
+    /// Snapshots that differed from the prediction.
     pub corrections: u64,
-    /// What became of its shots.
+    /// Outcomes of its shots.
     pub shots: ShotCounts,
-    /// View hashes that did not agree.
+    /// View hashes that differed from the server's.
     pub view_mismatches: u64,
-    /// Messages that could not be read or applied.
+    /// Messages that could not be decoded or applied.
     pub protocol_errors: u64,
-    /// Why it could not get in, or the session ended early.
+    /// Why the bot could not join, or why its session ended early.
     pub refusal: Option<String>,
 }
 
-/// See the module's head.
+/// The report of a swarm.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Report {
     /// Bots started.
     pub bots: u32,
-    /// Bots that got into a room.
+    /// Bots that joined a room.
     pub connected: u64,
-    /// Attempts to connect that failed before a bot was in a room.
+    /// Connection attempts that failed before their bot had joined a room.
     pub connect_failures: u64,
     /// Connections lost.
     pub reconnects: u64,
-    /// Returns as the same session.
+    /// Reconnects as the same session.
     pub resumes: u64,
-    /// Over the bots that keep reading (all but slow-reader and flapper); where there are only those, over them.
+    /// Snapshot rates of the bots that keep reading (all but slow-reader and flapper), or of all if there are no others.
     pub snapshots_per_second: Rates,
-    /// Of the same bots, outages included.
-    pub snapshot_gap_ms: Spread,
-    /// Of the same bots: arrival minus the tick's due time, on the server's clock.
-    pub snapshot_age_ms: Spread,
-    /// Payload received, per bot.
+    /// Gaps between snapshots of the same bots, outages included.
+    pub snapshot_gap_ms: PercentilesMs,
+    /// Ages of snapshots of the same bots: arrival minus the tick's due time, on the server's clock.
+    pub snapshot_age_ms: PercentilesMs,
+    /// Payload bytes received, per second and bot.
     pub bytes_per_second_per_bot: f64,
-    /// All payload received over all rows that changed or entered.
+    /// Payload bytes received divided by rows that were added or changed.
     pub bytes_per_row_update: f64,
-    /// Rows that changed or entered, per second and bot.
+    /// Rows that were added or changed, per second and bot.
     pub row_updates_per_second_per_bot: f64,
-    /// Round trips of clock questions.
-    pub rtt_ms: Spread,
+    /// Round trips of clock pings.
+    pub rtt_ms: PercentilesMs,
     /// From making an input to the snapshot that says it was applied.
-    pub input_to_ack_ms: Spread,
+    pub input_to_ack_ms: PercentilesMs,
     /// View hashes compared.
     pub view_checks: u64,
-    /// View hashes that did not agree.
+    /// View hashes that differed from the server's.
     pub view_mismatches: u64,
-    /// What became of the shots.
+    /// Outcomes of all shots.
     pub shots: ShotCounts,
-    /// How well prediction does.
+    /// How accurate prediction is.
     pub prediction: Prediction,
-    /// How far in the past the screens were.
-    pub interpolation_delay_ms: Spread,
-    /// Inputs that the server had to do without.
+    /// How far the screens were behind the newest snapshots.
+    pub interpolation_delay_ms: PercentilesMs,
+    /// Ticks for which the server had no input.
     pub starved_inputs: u64,
     /// Notices received.
     pub notices: u64,
-    /// Messages that could not be read or applied.
+    /// Messages that could not be decoded or applied.
     pub protocol_errors: u64,
-    /// CPU time of this process, user and system.
+    /// CPU time of the bots' process, user and system, in seconds.
     pub cpu_seconds: f64,
-    /// How long the swarm ran.
+    /// How long the swarm ran, in seconds.
     pub seconds: f64,
-    /// The machine's own share.
+    /// How well the machine kept time.
     pub timer_control: TimerControl,
-    /// The server.
+    /// The server's URL.
     pub url: String,
-    /// What the bots did, as asked.
+    /// The requested behaviour.
     pub behaviour: &'static str,
-    /// How the blocks were to be encoded, as asked.
+    /// The requested encoding of blocks.
     pub encoding: String,
-    /// Emulated delay of the line, each way.
+    /// Emulated delay, each way.
     pub latency_ms: f64,
-    /// Spread of that delay.
+    /// Largest deviation from that delay.
     pub jitter_ms: f64,
-    /// Chance per second of a stall, each way.
+    /// Probability of an emulated stall per second, each way.
     pub stall: f64,
-    /// By how much the bots lied about their screens.
+    /// By how much the claimed view ticks were older than the true ones.
     pub forge_view_ms: f64,
     /// Seed of everything random.
     pub seed: u64,
-    /// Bots that read, and in more than five seconds were shown nothing after their first snapshot.
+    /// Bots that keep reading but got no snapshot within a second of joining, or none within five seconds of their first one.
     pub frozen: u64,
-    /// Bots that had been in a room, and were in none when the run ended.
+    /// Bots that had joined a room and were in none when the run ended.
     pub offline: u64,
-    /// Each bot.
+    /// The figures of each bot.
     pub per_bot: Vec<BotReport>,
-    /// Gaps in steps of a millisecond, for the plot.
+    /// Number of gaps by milliseconds, for the plot.
     pub gap_histogram_ms: Vec<u64>,
-    /// Ages in steps of a millisecond, for the plot.
+    /// Number of ages by milliseconds, for the plot.
     pub age_histogram_ms: Vec<u64>,
 }
 
 impl Report {
-    /// Puts the bots' measurements together.
+    /// Merges the bots' measurements.
     pub(crate) fn new(
         options: &Options,
-        bots: &[Measured],
+        bots: &[BotMeasurements],
         timer_control: TimerControl,
         seconds: f64,
         cpu_seconds: f64,
@@ -201,15 +201,16 @@ impl Report {
         let connected = || bots.iter().filter(|bot| bot.has_connected());
         let has_readers = connected().any(|bot| bot.behaviour.keeps_reading());
         let readers = || connected().filter(|bot| bot.behaviour.keeps_reading() || !has_readers);
-        let merged = |of: fn(&Measured) -> &Samples, bots: &mut dyn Iterator<Item = &Measured>| {
-            bots.fold(Samples::new(), |mut all, bot| {
-                all.add(of(bot));
+        let merged = |of: fn(&BotMeasurements) -> &LatencyHistogram,
+                      bots: &mut dyn Iterator<Item = &BotMeasurements>| {
+            bots.fold(LatencyHistogram::new(), |mut all, bot| {
+                all.merge(of(bot));
                 all
             })
         };
         let of_readers = |of| merged(of, &mut readers());
         let of_all = |of| merged(of, &mut bots.iter());
-        let sum = |of: fn(&Measured) -> u64| bots.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&BotMeasurements) -> u64| bots.iter().map(of).sum::<u64>();
         let (gaps, ages) = (of_readers(|bot| &bot.gap_ms), of_readers(|bot| &bot.age_ms));
         let bytes = sum(|bot| bot.counters.bytes_in);
         let rows = sum(|bot| bot.counters.row_updates);
@@ -222,9 +223,11 @@ impl Report {
             connect_failures: sum(|bot| bot.connect_failures),
             reconnects: sum(|bot| bot.counters.reconnects),
             resumes: sum(|bot| bot.counters.resumes),
-            snapshots_per_second: Rates::of(readers().map(Measured::rate).collect()),
-            snapshot_gap_ms: Spread::of(&gaps),
-            snapshot_age_ms: Spread::of(&ages),
+            snapshots_per_second: Rates::of(
+                readers().map(BotMeasurements::snapshot_rate).collect(),
+            ),
+            snapshot_gap_ms: PercentilesMs::of(&gaps),
+            snapshot_age_ms: PercentilesMs::of(&ages),
             bytes_per_second_per_bot: bytes as f64 / bot_seconds,
             bytes_per_row_update: if rows == 0 {
                 0.0
@@ -232,8 +235,8 @@ impl Report {
                 bytes as f64 / rows as f64
             },
             row_updates_per_second_per_bot: rows as f64 / bot_seconds,
-            rtt_ms: Spread::of(&of_all(|bot| &bot.rtt_ms)),
-            input_to_ack_ms: Spread::of(&of_all(|bot| &bot.ack_ms)),
+            rtt_ms: PercentilesMs::of(&of_all(|bot| &bot.rtt_ms)),
+            input_to_ack_ms: PercentilesMs::of(&of_all(|bot| &bot.ack_ms)),
             view_checks: sum(|bot| bot.counters.view_checks),
             view_mismatches: sum(|bot| bot.counters.view_mismatches),
             shots,
@@ -246,7 +249,7 @@ impl Report {
                     .fold(0.0, f64::max)
                     / f64::from(UNIT),
             },
-            interpolation_delay_ms: Spread::of(&of_all(|bot| &bot.delay_ms)),
+            interpolation_delay_ms: PercentilesMs::of(&of_all(|bot| &bot.interpolation_delay_ms)),
             starved_inputs: sum(|bot| bot.counters.starved_inputs),
             notices: sum(|bot| bot.counters.notices),
             protocol_errors: sum(|bot| bot.counters.protocol_errors),
@@ -264,12 +267,12 @@ impl Report {
             offline: bots.iter().filter(|bot| bot.is_offline).count() as u64,
             frozen: readers().filter(|bot| bot.is_frozen()).count() as u64,
             per_bot: bots.iter().map(BotReport::of).collect(),
-            gap_histogram_ms: gaps.steps(1.0, 101),
-            age_histogram_ms: ages.steps(1.0, 301),
+            gap_histogram_ms: gaps.counts_by_step(1.0, 101),
+            age_histogram_ms: ages.counts_by_step(1.0, 301),
         }
     }
 
-    /// Whether every bot got in and was shown the game, and nothing was wrong.
+    /// Whether every bot joined and got a snapshot, no bot froze, and there were no mismatches and no protocol errors.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.connected == u64::from(self.bots)
@@ -293,19 +296,19 @@ impl Rates {
     }
 }
 
-impl Spread {
-    pub(crate) fn of(samples: &Samples) -> Self {
+impl PercentilesMs {
+    pub(crate) fn of(latencies: &LatencyHistogram) -> Self {
         Self {
-            p50: samples.at(0.5),
-            p99: samples.at(0.99),
-            max: samples.max(),
+            p50: latencies.quantile(0.5),
+            p99: latencies.quantile(0.99),
+            max: latencies.max(),
         }
     }
 }
 
 impl BotReport {
-    fn of(bot: &Measured) -> Self {
-        let name = |id: EntityId| EntityName {
+    fn of(bot: &BotMeasurements) -> Self {
+        let entity_id = |id: EntityId| EntityIdReport {
             kind: id.kind.0,
             slot: id.slot,
             generation: id.generation,
@@ -316,16 +319,16 @@ impl BotReport {
             behaviour: bot.behaviour.as_str(),
             keeps_reading: bot.behaviour.keeps_reading(),
             session: bot.session,
-            entity: bot.entity.map(name),
+            entity: bot.entity.map(entity_id),
             score: bot.score,
-            snapshots_per_second: bot.rate(),
-            snapshot_gap_ms: Spread::of(&bot.gap_ms),
-            snapshot_age_ms: Spread::of(&bot.age_ms),
+            snapshots_per_second: bot.snapshot_rate(),
+            snapshot_gap_ms: PercentilesMs::of(&bot.gap_ms),
+            snapshot_age_ms: PercentilesMs::of(&bot.age_ms),
             reconnects: bot.counters.reconnects,
             resumes: bot.counters.resumes,
-            rtt_ms: Spread::of(&bot.rtt_ms),
-            input_to_ack_ms: Spread::of(&bot.ack_ms),
-            interpolation_delay_ms: Spread::of(&bot.delay_ms),
+            rtt_ms: PercentilesMs::of(&bot.rtt_ms),
+            input_to_ack_ms: PercentilesMs::of(&bot.ack_ms),
+            interpolation_delay_ms: PercentilesMs::of(&bot.interpolation_delay_ms),
             bytes_in: bot.counters.bytes_in,
             starved_inputs: bot.counters.starved_inputs,
             corrections: bot.prediction.corrections,

@@ -1,7 +1,7 @@
-//! A bot's book of shots: what its screen showed when it fired, held against what the server says of the same shot.
+//! A bot's shots: what its screen showed when it fired, compared with the server's report of the same shot.
 //!
-//! In: each fired shot, each beam that the server reports, each kill. Out: counts. A shot at someone who was dead on the
-//! server by then is counted apart, and so is one whose shooter was: no netcode can honour them, and kills are never predicted.
+//! In: each shot fired, each beam that the server reports, each kill. Out: counts. Shots whose target or shooter was dead on the
+//! server by then are counted apart: no netcode can honour them, as kills are never predicted.
 
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -11,57 +11,57 @@ use tickwire_game::arena::{
 };
 use tickwire_sync::{EntityId, RowKey, Tick, ViewTick};
 
-/// The server's word on a shot comes with the snapshot of its tick. If it has not come this many ticks later, it will not
-/// come: events are kept for 64.
-const PATIENCE: u32 = 96;
-/// A player who was shot down has another ship after two seconds at the earliest. So one killed less than that before a
-/// shot, in ticks, is not its target any more. Ticks at 60 Hz; slower rooms only forgive a little less.
-const RESPAWN: u32 = 120;
-/// Kills that are remembered: far more than happen in the time that a shot waits.
-const MEMORY: usize = 1024;
+/// The server reports a shot with the snapshot of its tick. A report that has not arrived this many ticks later will not arrive:
+/// the server keeps events for 64 ticks.
+const REPORT_TIMEOUT_TICKS: u32 = 96;
+/// A player who was shot down gets the next ship after two seconds at the earliest, so a player killed less than this before a shot
+/// cannot be its target. In ticks at 60 Hz; at lower tick rates a few such shots are missed.
+const RESPAWN_TICKS: u32 = 120;
+/// Kills kept: far more than happen while a shot waits for its report.
+const MAX_KILLS: usize = 1024;
 
-/// What became of a bot's shots. `fired` is the sum of `judged`, `shooter_gone`, `unmatched` and `pending`.
+/// Outcomes of a bot's shots. `fired` is the sum of `judged`, `shooter_gone`, `unmatched` and `pending`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ShotCounts {
-    /// Shots fired: the prediction says that the own ship fires.
+    /// Shots fired, by the prediction of the bot's own ship.
     pub fired: u64,
-    /// Of those: the server reported the shot.
+    /// Of the fired shots: those that the server reported.
     pub judged: u64,
-    /// Of the judged ones: the screen showed a hit, and the target lived on the server.
+    /// Of the judged shots: the screen showed a hit, and the target was alive on the server.
     pub hit_on_screen: u64,
-    /// Of those: the server says that the same ship was hit.
+    /// Of the hits on screen: the server reported a hit of the same ship.
     pub confirmed: u64,
-    /// Of the judged ones: the server says hit, and the screen showed a miss or (living) another target.
+    /// Of the judged shots: the server reported a hit, and the screen showed a miss or another (living) target.
     pub false_hits: u64,
-    /// Of the judged ones: the screen showed a hit, and the target was dead or had left before the shot's tick.
+    /// Of the judged shots: the screen showed a hit, but the target was dead or had left before the shot's tick.
     pub target_gone: u64,
-    /// Of the judged ones: the server's beam started elsewhere or pointed elsewhere than the predicted one.
+    /// Of the judged shots: the server's beam did not start where the predicted one did.
     pub from_elsewhere: u64,
-    /// The server never reported the shot, as the shooter was dead before its tick.
+    /// Shots that the server never reported because the shooter was dead before their tick.
     pub shooter_gone: u64,
-    /// The server never reported the shot, for another reason: e.g. the input came too late.
+    /// Shots that the server never reported for another reason: e.g. the input arrived too late.
     pub unmatched: u64,
-    /// Of the unmatched ones: the screen showed a hit.
+    /// Of the unmatched shots: the screen showed a hit.
     pub unmatched_hits: u64,
-    /// The run ended before the server's word could come.
+    /// Shots whose report could not arrive before the run ended.
     pub pending: u64,
-    /// Not among the fired ones: the server reports a shot of the own ship that was not predicted.
+    /// Shots of the bot's own ship that the server reported and the bot had not predicted. Not among the fired ones.
     pub unpredicted: u64,
 }
 
-/// How one shot ended.
+/// How the server's report of a shot compares with the screen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ShotEnd {
-    /// The screen showed a hit, and the server says the same.
+pub enum ShotVerdict {
+    /// The screen and the server agree on a hit.
     Confirmed,
-    /// The screen showed a hit on somebody who lived, and the server says miss.
+    /// The screen showed a hit on a living player, and the server reported a miss.
     Lost,
-    /// The server says hit, and the screen showed a miss or another target.
+    /// The server reported a hit, and the screen showed a miss or another target.
     False {
         /// Whether the screen showed a hit at all.
         hit_on_screen: bool,
     },
-    /// Both say miss.
+    /// The screen and the server agree on a miss.
     Miss,
     /// The target was dead or had left before the shot's tick.
     TargetGone,
@@ -77,59 +77,59 @@ pub enum ShotEnd {
 /// One shot, settled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShotRecord {
-    /// The number of the input that fired it.
+    /// Sequence number of the input that fired.
     pub seq: u32,
-    /// The tick that it was for.
+    /// The tick of that input.
     pub tick: Tick,
-    /// The moment that the input claimed.
+    /// The view tick that the input claimed.
     pub view: ViewTick,
     /// The ship that the screen showed as hit.
     pub target: Option<EntityId>,
-    /// What became of it.
-    pub end: ShotEnd,
-    /// The server's word.
+    /// The outcome.
+    pub verdict: ShotVerdict,
+    /// The server's report.
     pub beam: Option<BeamFired>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Fired {
+struct PendingShot {
     seq: u32,
     tick: Tick,
     view: ViewTick,
     shooter: EntityId,
-    /// Slot of the own player.
+    /// Slot of the bot's own player.
     player: u32,
     beam: Beam,
-    /// The ship that was hit on the screen, and its player's slot.
-    hit: Option<(EntityId, u32)>,
+    /// The ship that the screen showed as hit, and its player's slot.
+    hit_on_screen: Option<(EntityId, u32)>,
 }
 
-/// See the module's head.
+/// Tracks the shots of one bot.
 #[derive(Debug, Default)]
-pub(crate) struct ShotBook {
-    pending: VecDeque<Fired>,
+pub(crate) struct ShotTracker {
+    pending: VecDeque<PendingShot>,
     map: Option<Map>,
-    /// Slots of players who lost their ship, and when; oldest first.
+    /// Slots of players who lost their ship, each with the tick; oldest first.
     kills: VecDeque<(u32, Tick)>,
     counts: ShotCounts,
-    /// `None`: records are not kept.
+    /// `None` while records are not kept.
     records: Option<Vec<ShotRecord>>,
 }
 
-impl ShotBook {
-    /// The counts at the end, when the newest snapshot was of `tick`.
+impl ShotTracker {
+    /// The final counts, when the newest snapshot is of `tick`.
     pub fn counts(mut self, tick: Tick) -> ShotCounts {
-        self.give_up(tick);
+        self.settle_unreported(tick);
         self.counts.pending += self.pending.len() as u64;
         self.counts
     }
 
-    /// From now on keeps a record of every shot.
+    /// Keeps a record of every shot from now on.
     pub fn keep_records(&mut self) {
         self.records.get_or_insert_default();
     }
 
-    /// The records of the shots that were settled since the last call.
+    /// The records of the shots settled since the last call.
     pub fn take_records(&mut self) -> Vec<ShotRecord> {
         self.records
             .as_mut()
@@ -137,7 +137,7 @@ impl ShotBook {
             .unwrap_or_default()
     }
 
-    /// The session has (again) a place in a room. If it is another one, the old one's shots will never be judged.
+    /// The session has joined a room. The shots of an earlier session will never be reported.
     pub fn joined(&mut self, client: &Client, is_resumed: bool) {
         if !is_resumed {
             self.counts.pending += self.pending.drain(..).len() as u64;
@@ -146,16 +146,17 @@ impl ShotBook {
         self.map = Map::decode(client.map());
     }
 
-    /// Notes a shot, if the input just made fired one: then the predicted cool-down was set to its full length. A cheat that
-    /// aims at an older screen (by so many ticks) is judged by that one.
-    pub fn note(
+    /// Takes the shot that the latest input fired, if any: then the predicted cool-down rose. With a view forgery, the screen that the
+    /// input claims counts.
+    pub fn input_made(
         &mut self,
         client: &Client,
         cooldown_before: Option<(EntityId, i32)>,
-        aims_older: Option<f64>,
+        view_forgery_ticks: Option<f64>,
     ) {
-        self.give_up(client.newest_snapshot().0);
-        let (Some(own), Some(map), Some((id, before))) = (client.own(), &self.map, cooldown_before)
+        self.settle_unreported(client.newest_snapshot().0);
+        let (Some(own), Some(map), Some((id, before))) =
+            (client.predicted(), &self.map, cooldown_before)
         else {
             return;
         };
@@ -169,8 +170,8 @@ impl ShotBook {
             heading: own.lanes[ship_lane::HEADING],
         };
         let mut targets = Vec::new();
-        let older = ViewTick::from_ticks(aims_older.unwrap_or_default());
-        let view = ViewTick(client.view().0.saturating_sub(older.0));
+        let forgery = ViewTick::from_ticks(view_forgery_ticks.unwrap_or_default());
+        let view = ViewTick(client.view_tick().0.saturating_sub(forgery.0));
         client.for_each_shown_at(view, Some(kind::SHIP), |shown| {
             if shown.id != own.id {
                 let target = Target {
@@ -183,78 +184,78 @@ impl ShotBook {
         });
         let hit = cast(map, beam, targets.iter().map(|(target, _)| *target)).hit;
         self.counts.fired += 1;
-        self.pending.push_back(Fired {
-            seq: client.seq(),
+        self.pending.push_back(PendingShot {
+            seq: client.input_seq(),
             tick: own.tick,
             view,
             shooter: own.id,
             player: own.lanes[ship_lane::PLAYER] as u32,
             beam,
-            hit: hit.and_then(|hit| {
+            hit_on_screen: hit.and_then(|hit| {
                 let found = targets.iter().find(|(target, _)| target.id == hit);
                 found.map(|(_, player)| (hit, *player))
             }),
         });
     }
 
-    /// Takes the server's word on a kill.
+    /// Takes a kill that the server reports.
     pub fn killed(&mut self, kill: &Kill, tick: Tick) {
-        if self.kills.len() == MEMORY {
+        if self.kills.len() == MAX_KILLS {
             self.kills.pop_front();
         }
         self.kills.push_back((kill.victim, tick));
     }
 
-    /// Takes the server's word on a beam, if it is of one of the bot's shots. All kills before it must have been taken.
-    pub fn judged(&mut self, client: &Client, beam: &BeamFired) {
-        let is_it = |fired: &Fired| fired.seq == beam.seq && fired.shooter == beam.shooter;
+    /// Takes a beam that the server reports, and settles the bot's shot that fired it. All kills up to it must have been taken.
+    pub fn beam_reported(&mut self, client: &Client, beam: &BeamFired) {
+        let is_same = |fired: &PendingShot| fired.seq == beam.seq && fired.shooter == beam.shooter;
         let Some(fired) = self
             .pending
             .iter()
-            .position(is_it)
+            .position(is_same)
             .and_then(|position| self.pending.remove(position))
         else {
-            let is_own = client.own().is_some_and(|own| own.id == beam.shooter);
+            let is_own = client.predicted().is_some_and(|own| own.id == beam.shooter);
             self.counts.unpredicted += u64::from(is_own);
             return;
         };
-        let is_gone = fired.hit.is_some_and(|(_, player)| {
-            // Players are in the cell that everybody sees: who is not there has left.
+        let is_gone = fired.hit_on_screen.is_some_and(|(_, player)| {
+            // Players are in the global cell, which every client has: a missing row means that the player has left.
             let key = RowKey::new(kind::PLAYER, player);
             let row = client.replica().and_then(|replica| replica.find(key));
             row.is_none() || self.is_dead(player, fired.tick)
         });
-        let seen = fired.hit.map(|(ship, _)| ship);
+        let seen = fired.hit_on_screen.map(|(ship, _)| ship);
         let line = [beam.line[0], beam.line[1]];
         self.counts.judged += 1;
         self.counts.from_elsewhere += u64::from(line != [fired.beam.x, fired.beam.y]);
         let hit_on_screen = seen.is_some();
-        let end = match (seen, beam.hit) {
-            (Some(seen), Some(judged)) if seen == judged => ShotEnd::Confirmed,
-            (Some(_), _) if is_gone => ShotEnd::TargetGone,
-            (_, Some(_)) => ShotEnd::False { hit_on_screen },
-            (Some(_), None) => ShotEnd::Lost,
-            (None, None) => ShotEnd::Miss,
+        let verdict = match (seen, beam.hit) {
+            (Some(seen), Some(judged)) if seen == judged => ShotVerdict::Confirmed,
+            (Some(_), _) if is_gone => ShotVerdict::TargetGone,
+            (_, Some(_)) => ShotVerdict::False { hit_on_screen },
+            (Some(_), None) => ShotVerdict::Lost,
+            (None, None) => ShotVerdict::Miss,
         };
-        self.settle(&fired, end, Some(*beam));
+        self.settle(&fired, verdict, Some(*beam));
     }
 
-    fn settle(&mut self, fired: &Fired, end: ShotEnd, beam: Option<BeamFired>) {
+    fn settle(&mut self, fired: &PendingShot, verdict: ShotVerdict, beam: Option<BeamFired>) {
         let counts = &mut self.counts;
-        match end {
-            ShotEnd::Confirmed => {
+        match verdict {
+            ShotVerdict::Confirmed => {
                 counts.hit_on_screen += 1;
                 counts.confirmed += 1;
             }
-            ShotEnd::Lost => counts.hit_on_screen += 1,
-            ShotEnd::False { hit_on_screen } => {
+            ShotVerdict::Lost => counts.hit_on_screen += 1,
+            ShotVerdict::False { hit_on_screen } => {
                 counts.hit_on_screen += u64::from(hit_on_screen);
                 counts.false_hits += 1;
             }
-            ShotEnd::Miss => {}
-            ShotEnd::TargetGone => counts.target_gone += 1,
-            ShotEnd::ShooterGone => counts.shooter_gone += 1,
-            ShotEnd::Unmatched { hit_on_screen } => {
+            ShotVerdict::Miss => {}
+            ShotVerdict::TargetGone => counts.target_gone += 1,
+            ShotVerdict::ShooterGone => counts.shooter_gone += 1,
+            ShotVerdict::Unmatched { hit_on_screen } => {
                 counts.unmatched += 1;
                 counts.unmatched_hits += u64::from(hit_on_screen);
             }
@@ -264,34 +265,34 @@ impl ShotBook {
                 seq: fired.seq,
                 tick: fired.tick,
                 view: fired.view,
-                target: fired.hit.map(|(ship, _)| ship),
-                end,
+                target: fired.hit_on_screen.map(|(ship, _)| ship),
+                verdict,
                 beam,
             });
         }
     }
 
-    /// Whether this player's ship was lost before a tick, and the next one cannot have come. Who dies in the very tick still
+    /// Whether a player's ship was lost before a tick and the next one cannot be there yet. A ship that dies in the tick itself still
     /// takes part in it.
     fn is_dead(&self, player: u32, tick: Tick) -> bool {
         let mut kills = self.kills.iter().rev();
-        kills.any(|(victim, at)| *victim == player && *at < tick && tick.since(*at) < RESPAWN)
+        kills.any(|(victim, at)| *victim == player && *at < tick && tick.since(*at) < RESPAWN_TICKS)
     }
 
-    /// Counts the shots of which nothing will be heard any more, now that the newest snapshot is of `now`.
-    fn give_up(&mut self, now: Tick) {
+    /// Settles the shots that the server will not report any more, when the newest snapshot is of `now`.
+    fn settle_unreported(&mut self, now: Tick) {
         while let Some(fired) = self.pending.front().copied() {
-            if now.since(fired.tick) <= PATIENCE {
+            if now.since(fired.tick) <= REPORT_TIMEOUT_TICKS {
                 return;
             }
             self.pending.pop_front();
-            let end = if self.is_dead(fired.player, fired.tick) {
-                ShotEnd::ShooterGone
+            let verdict = if self.is_dead(fired.player, fired.tick) {
+                ShotVerdict::ShooterGone
             } else {
-                let hit_on_screen = fired.hit.is_some();
-                ShotEnd::Unmatched { hit_on_screen }
+                let hit_on_screen = fired.hit_on_screen.is_some();
+                ShotVerdict::Unmatched { hit_on_screen }
             };
-            self.settle(&fired, end, None);
+            self.settle(&fired, verdict, None);
         }
     }
 }

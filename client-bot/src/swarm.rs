@@ -1,10 +1,11 @@
-//! A swarm: starts the bots one after the other, lets them play, and puts their reports together.
+//! A swarm: starts the bots one after the other, lets them play, and merges their measurements into a report.
 
-use crate::bot::{Bot, Measured, Tally};
+use crate::bot::Bot;
+use crate::latency::LatencyHistogram;
+use crate::measurements::{BotMeasurements, SwarmTotals};
 use crate::options::Options;
 use crate::progress;
-use crate::report::{Report, Spread, TimerControl};
-use crate::samples::Samples;
+use crate::report::{PercentilesMs, Report, TimerControl};
 use anyhow::Context as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Runs a swarm until its duration is over, or Ctrl-C or SIGTERM comes. Must be called inside of a tokio runtime.
+/// Runs a swarm until its duration is over or Ctrl-C, SIGTERM or SIGHUP arrives. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// If the URL cannot be used.
@@ -23,25 +24,25 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
         Target::new(&options.url, options.insecure)
             .with_context(|| format!("--url {}", options.url))?,
     );
-    let tally = Arc::new(Tally::default());
+    let totals = Arc::new(SwarmTotals::default());
     let (stopper, stop) = watch::channel(false);
     let start = Instant::now();
     let progress = tokio::spawn(progress::show(
-        Arc::clone(&tally),
+        Arc::clone(&totals),
         options.bots,
         options.duration,
         stop.clone(),
     ));
-    let timer = tokio::spawn(control(stop.clone()));
+    let timer = tokio::spawn(timer_control(stop.clone()));
     let mut swarm = JoinSet::new();
     let pause = Duration::from_secs_f64(1.0 / f64::from(options.ramp));
     let starting = async {
         for index in 0..options.bots {
             tokio::time::sleep_until((start + pause * index).into()).await;
-            let (target, tally) = (Arc::clone(&target), Arc::clone(&tally));
-            swarm.spawn(Bot::new(index, options, target, tally).play(stop.clone()));
+            let (target, totals) = (Arc::clone(&target), Arc::clone(&totals));
+            swarm.spawn(Bot::new(index, options, target, totals).play(stop.clone()));
         }
-        // Everybody plays for the whole duration, the last one to come too.
+        // Every bot plays for the whole duration, even the last one started.
         tokio::time::sleep(options.duration).await;
     };
     tokio::select! {
@@ -50,7 +51,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     }
     let _ = stopper.send(true);
     let seconds = start.elapsed().as_secs_f64();
-    let mut measured: Vec<Measured> = Vec::with_capacity(options.bots as usize);
+    let mut measured: Vec<BotMeasurements> = Vec::with_capacity(options.bots as usize);
     while let Some(bot) = swarm.join_next().await {
         measured.push(bot.context("a bot panicked")?);
     }
@@ -61,7 +62,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(Report::new(options, &measured, timer, seconds, cpu))
 }
 
-/// Waits until somebody wants the swarm to end early.
+/// Waits for a signal to end the swarm early.
 async fn interrupted() {
     #[cfg(unix)]
     if let (Ok(mut terminated), Ok(mut hung_up)) = (
@@ -71,7 +72,7 @@ async fn interrupted() {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminated.recv() => {}
-            // The terminal was closed.
+            // SIGHUP: the terminal was closed.
             _ = hung_up.recv() => {}
         }
         return;
@@ -79,12 +80,12 @@ async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// A bare 60 Hz timer: what the machine holds with these bots on it. A period that it misses is lost, as a tick would be:
-/// catching up would show a full rate on a machine that stands still every other moment.
-async fn control(stop: watch::Receiver<bool>) -> TimerControl {
+/// A bare 60 Hz timer beside the bots, as a control: how well this machine keeps time under their load. A missed period is lost,
+/// like a missed tick: catching up would show a full rate on a machine that stalls again and again.
+async fn timer_control(stop: watch::Receiver<bool>) -> TimerControl {
     const PERIOD_US: u64 = 16_667;
     let start = Instant::now();
-    let mut lateness = Samples::new();
+    let mut lateness = LatencyHistogram::new();
     let (mut count, mut period) = (0_u32, 0);
     while !*stop.borrow() {
         let now = start.elapsed().as_micros() as u64;
@@ -96,7 +97,7 @@ async fn control(stop: watch::Receiver<bool>) -> TimerControl {
     }
     TimerControl {
         per_second: f64::from(count) / start.elapsed().as_secs_f64(),
-        lateness_ms: Spread::of(&lateness),
+        lateness_ms: PercentilesMs::of(&lateness),
     }
 }
 

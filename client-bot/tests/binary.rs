@@ -1,6 +1,6 @@
-//! The binary: exit codes, and what it says about wrong flags.
+//! The binary: exit codes, and errors about invalid flags.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::process::{Command, Output};
 
@@ -12,7 +12,7 @@ fn bot(flags: &[&str]) -> Output {
 }
 
 #[test]
-fn a_wrong_flag_ends_with_code_2_and_one_line_that_names_it() {
+fn an_invalid_flag_exits_with_2_and_one_line() {
     for flags in [["--bots", "none"], ["--url", "udp://x"], ["--stall", "7"]] {
         let output = bot(&flags);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -25,7 +25,7 @@ fn a_wrong_flag_ends_with_code_2_and_one_line_that_names_it() {
 }
 
 #[test]
-fn help_is_no_error_and_shows_no_secret() {
+fn help_succeeds_and_shows_no_secret() {
     let output = Command::new(env!("CARGO_BIN_EXE_tickwire-bot"))
         .arg("--help")
         .env("TICKWIRE_TICKET", "s3cret")
@@ -40,8 +40,8 @@ fn help_is_no_error_and_shows_no_secret() {
 }
 
 #[test]
-fn bots_that_find_no_server_say_so_and_end_with_code_1() {
-    // A port that was free a moment ago, and where nobody listens.
+fn without_a_server_the_bots_say_so_and_exit_with_1() {
+    // A port that was free a moment ago: nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -1,4 +1,4 @@
-//! A whole native client: joins a room of the arena, flies in squares for ten seconds, tells what it sees, and leaves.
+//! A complete native client: joins a room of the arena, flies in squares for ten seconds, prints what it sees, and leaves.
 //!
 //! ```sh
 //! cargo run -p tickwire-server
@@ -6,8 +6,8 @@
 //! ```
 
 use std::time::{Duration, Instant};
-use tickwire_client::native::{Happened, Shell, Target};
-use tickwire_client::{Client, Incoming, Options, Phase};
+use tickwire_client::native::{Shell, SocketEvent, Target};
+use tickwire_client::{Client, Options, Phase, SessionEvent};
 use tickwire_game::arena::{ArenaInput, kind};
 use tickwire_sync::Micros;
 
@@ -15,7 +15,7 @@ use tickwire_sync::Micros;
 async fn main() {
     let url = std::env::args().nth(1);
     let url = url.as_deref().unwrap_or("ws://127.0.0.1:7777/ws");
-    // `true` takes the certificate of a development server.
+    // `true` would accept the self-signed certificate of a development server.
     let target = match Target::new(url, false) {
         Ok(target) => target,
         Err(error) => return eprintln!("{error}"),
@@ -26,24 +26,26 @@ async fn main() {
         name: "Ada".to_owned(),
         ..Options::default()
     };
-    // The client's time is microseconds of any clock that never goes back.
+    // The client's time is in microseconds, of any clock that never goes back.
     let start = Instant::now();
     let now = || Micros(start.elapsed().as_micros() as u64);
     let mut client = Client::new(options, now());
-    let (mut reported, mut trouble) = (now(), String::new());
+    let (mut reported_at, mut last_error) = (now(), String::new());
 
     while !matches!(client.phase(), Phase::Closed { .. }) {
-        // Wait for the sockets, but no longer than until the next input or timer is due.
+        // Waits for a socket event, but no longer than until the next input or timer is due.
         let wake_at = start + Duration::from_micros(client.wake_at(now()).0);
-        match shell.next(wake_at).await {
-            Some(Happened::Opened(link)) => client.opened(link, now()),
-            Some(Happened::Received(link, message)) => client.received(link, &message, now()),
-            Some(Happened::Closed(link, code, why)) => client.closed(link, code, &why, now()),
+        match shell.next_event(wake_at).await {
+            Some(SocketEvent::Opened(link)) => client.opened(link, now()),
+            Some(SocketEvent::Received(link, message)) => client.received(link, &message, now()),
+            Some(SocketEvent::Closed(link, code, reason)) => {
+                client.closed(link, code, &reason, now());
+            }
             None => {}
         }
         client.poll(now());
-        // One input for each tick that has come. What its bytes mean is the game's business.
-        while let Some(tick) = client.due(now()) {
+        // One input for each tick that has come. The game defines its bytes.
+        while let Some(tick) = client.next_due_tick(now()) {
             let side = tick.0 / 60 % 4;
             let input = ArenaInput {
                 up: side == 0,
@@ -55,27 +57,30 @@ async fn main() {
             };
             client.input(&input.encode());
         }
-        while let Some(incoming) = client.next_incoming() {
-            match incoming {
-                Incoming::Joined { resumed: true } => println!("back in {}", client.room()),
-                Incoming::Joined { resumed: false } => println!("in {}", client.room()),
-                Incoming::Event(event) => println!("event {} at {:?}", event.kind, event.tick),
-                Incoming::Chat { name, text, .. } => println!("{name}: {text}"),
-                Incoming::Game(message) => println!("the game says {message:?}"),
-                Incoming::Notice(text) => println!("the operator says: {text}"),
+        while let Some(event) = client.next_event() {
+            match event {
+                SessionEvent::Joined { resumed: true } => println!("back in {}", client.room()),
+                SessionEvent::Joined { resumed: false } => println!("in {}", client.room()),
+                SessionEvent::GameEvent(event) => {
+                    println!("event {} at {:?}", event.kind, event.tick);
+                }
+                SessionEvent::Chat { name, text, .. } => println!("{name}: {text}"),
+                SessionEvent::GameMessage(message) => println!("message {message:?}"),
+                SessionEvent::Notice(text) => println!("notice: {text}"),
             }
         }
-        // Why there is no way in, while the client goes on trying.
-        if client.trouble() != trouble {
-            client.trouble().clone_into(&mut trouble);
-            eprintln!("{trouble}");
+        // Why there is no connection, while the client keeps trying.
+        if client.last_error() != last_error {
+            client.last_error().clone_into(&mut last_error);
+            eprintln!("{last_error}");
         }
-        // A screen does this with every frame: the own ship ahead of the server, everyone a little in the past.
-        if now().since(reported) >= Micros::from_millis(1_000) && *client.phase() == Phase::Playing
+        // What a screen does with every frame: the own ship as predicted, all others a little in the past.
+        if now().since(reported_at) >= Micros::from_millis(1_000)
+            && *client.phase() == Phase::Playing
         {
-            reported = now();
-            client.look(reported);
-            if let Some((ship, lanes)) = client.own_on_screen(reported) {
+            reported_at = now();
+            client.sample(reported_at);
+            if let Some((ship, lanes)) = client.predicted_on_screen(reported_at) {
                 println!("own ship {}: {lanes:?}", ship.slot);
             }
             client.for_each_shown(Some(kind::SHIP), |ship| {
@@ -86,12 +91,14 @@ async fn main() {
             client.leave();
         }
         while let Some(action) = client.next_action() {
-            shell.act(action);
+            shell.perform(action);
         }
     }
 
-    // The goodbye is on its way; then say why it is over: we left, or were refused or sent away.
-    shell.goodbye(Instant::now() + Duration::from_secs(1)).await;
+    // Lets the closing handshake finish. The reason says whether we left, were refused, or were sent away.
+    shell
+        .finish_closing(Instant::now() + Duration::from_secs(1))
+        .await;
     if let Phase::Closed { code, reason } = client.phase() {
         println!("closed with {code}: {reason}");
     }

@@ -1,26 +1,27 @@
-//! Prediction: the player's own entity ahead of the server, by the very rules that the server runs.
+//! Client-side prediction: advances the player's own entity ahead of the server, by the rules that the server runs.
 //!
-//! In: own inputs, one a tick, and what snapshots say of the entity. Out: its state at the newest input's tick. When a
-//! snapshot differs from what was predicted for its tick, that is a correction: the state is put right and the later inputs
-//! are played again at once; what the screen shows then closes in smoothly.
+//! In: the player's inputs, one a tick, and the entity's state in snapshots. Out: its state at the newest input's tick.
+//! Reconciliation: when a snapshot differs from the prediction for its tick, the state is corrected and the later inputs are
+//! replayed at once, while the screen moves to the corrected position smoothly. Never predicts other entities.
 
 use std::collections::VecDeque;
 use tickwire_game::{RuleInput, Rules};
+use tickwire_sync::input_buffer::max_repeats;
 use tickwire_sync::{EntityId, Micros, Schema, Tick};
 
-/// Inputs and states that are remembered: as many as the server takes ahead, and the longest way back and forth.
-const MEMORY: usize = 192;
-/// How fast a correction disappears from the screen: what is left after this time is 1/e.
+/// Inputs and states kept: enough for the largest input lead that the server accepts plus the longest round trip.
+const MAX_HISTORY_TICKS: usize = 192;
+/// Time constant of smoothing: after this time 1/e of a correction is left on the screen.
 const SMOOTHING_US: f64 = 80_000.0;
-/// Corrections larger than this are not smoothed, in lane units: that was a teleport.
-const SNAP: i32 = 200 * 16;
+/// Corrections larger than this, in lane units, are not smoothed: the entity was teleported.
+const TELEPORT_DISTANCE: i32 = 200 * 16;
 
 /// The state of the predicted entity at one tick.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Own {
-    /// Which entity.
+pub struct PredictedState {
+    /// The entity.
     pub id: EntityId,
-    /// The tick that the state is of.
+    /// The tick of the state.
     pub tick: Tick,
     /// Public lanes.
     pub lanes: Vec<i32>,
@@ -28,38 +29,38 @@ pub struct Own {
     pub private_lanes: Vec<i32>,
 }
 
-/// How well prediction does.
+/// How accurate prediction is.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct PredictionStats {
     /// Inputs predicted.
     pub inputs: u64,
-    /// Snapshots that differed from what was predicted of movement: in the position or a private lane.
+    /// Snapshots that differed from the prediction in the position or in a private lane.
     pub corrections: u64,
-    /// The largest difference of a position, in lane units.
+    /// The largest error of a predicted position, in lane units.
     pub max_error: f64,
 }
 
-/// Predicts one entity of the player.
+/// The predicted entity of one player.
 pub(crate) struct Prediction {
     rules: Option<Box<dyn Rules>>,
-    /// For how many ticks the server repeats an input; then it takes the neutral one.
-    repeats: u32,
-    /// The inputs made, oldest first, with ascending ticks.
+    /// For how many ticks the server repeats the latest input before it uses the neutral one.
+    max_repeats: u32,
+    /// The inputs made, in ascending order of their ticks.
     inputs: VecDeque<(Tick, Vec<u8>)>,
-    /// States since the newest confirmed one, oldest first, tick by tick.
-    states: VecDeque<Own>,
+    /// The newest confirmed state, at most one before it, and the states predicted since, one for each tick.
+    states: VecDeque<PredictedState>,
     stats: PredictionStats,
-    /// What the screen still shows of corrections, in lane units.
+    /// How far the screen was from the corrected position at `offset_at`, in lane units.
     offset: [f64; 2],
     offset_at: Micros,
 }
 
 impl Prediction {
-    /// Without rules the entity is shown as snapshots say.
-    pub fn new(rules: Option<Box<dyn Rules>>) -> Self {
+    /// No rules yet: the entity is shown as in the newest snapshot.
+    pub fn new() -> Self {
         Self {
-            rules,
-            repeats: 15,
+            rules: None,
+            max_repeats: 0,
             inputs: VecDeque::new(),
             states: VecDeque::new(),
             stats: PredictionStats::default(),
@@ -68,10 +69,10 @@ impl Prediction {
         }
     }
 
-    /// Takes the rules of a room of this tick rate, and forgets the state.
+    /// Takes over the rules of a room with this tick rate, and forgets inputs and states.
     pub fn set_rules(&mut self, rules: Option<Box<dyn Rules>>, tick_rate: u32) {
         self.rules = rules;
-        self.repeats = tick_rate / 4;
+        self.max_repeats = max_repeats(tick_rate);
         self.reset();
     }
 
@@ -80,20 +81,20 @@ impl Prediction {
         self.rules.is_some()
     }
 
-    /// Forgets inputs and state: the path or the clock changed.
+    /// Forgets inputs and states: the connection or the clock has changed.
     pub fn reset(&mut self) {
         self.inputs.clear();
         self.states.clear();
         self.offset = [0.0; 2];
     }
 
-    /// The newest predicted state, and the one a tick before it.
-    pub fn newest(&self) -> Option<&Own> {
+    /// The newest predicted state.
+    pub fn newest(&self) -> Option<&PredictedState> {
         self.states.back()
     }
 
-    /// The predicted state of a tick, if it is remembered.
-    pub fn at(&self, tick: Tick) -> Option<&Own> {
+    /// The predicted state of a tick, if it is kept.
+    pub fn at(&self, tick: Tick) -> Option<&PredictedState> {
         let first = self.states.front()?.tick;
         self.states.get(tick.0.checked_sub(first.0)? as usize)
     }
@@ -102,13 +103,13 @@ impl Prediction {
         self.stats
     }
 
-    /// What is left of corrections on the screen at `now`, in lane units along x and y.
-    pub fn offset(&self, now: Micros) -> [f64; 2] {
-        let left = (-(now.since(self.offset_at).0 as f64) / SMOOTHING_US).exp();
-        self.offset.map(|offset| offset * left)
+    /// How far the screen is from the corrected position at `now`, in lane units along x and y.
+    pub fn smoothing_offset(&self, now: Micros) -> [f64; 2] {
+        let remaining = (-(now.since(self.offset_at).0 as f64) / SMOOTHING_US).exp();
+        self.offset.map(|offset| offset * remaining)
     }
 
-    /// Takes the input for `tick`, and predicts that tick.
+    /// Records the input for `tick`, and predicts up to that tick. Ignores ticks that are not newer than the latest.
     pub fn input(&mut self, tick: Tick, payload: &[u8]) {
         if self
             .inputs
@@ -117,7 +118,7 @@ impl Prediction {
         {
             return;
         }
-        if self.inputs.len() == MEMORY {
+        if self.inputs.len() == MAX_HISTORY_TICKS {
             self.inputs.pop_front();
         }
         self.inputs.push_back((tick, payload.to_vec()));
@@ -127,8 +128,8 @@ impl Prediction {
         }
     }
 
-    /// Takes what the snapshot of `confirmed.tick` says of the entity.
-    pub fn confirm(&mut self, schema: &Schema, confirmed: Own, now: Micros) {
+    /// Compares the prediction for `confirmed.tick` with the snapshot's state, and corrects it.
+    pub fn reconcile(&mut self, schema: &Schema, confirmed: PredictedState, now: Micros) {
         let is_same_entity = self
             .states
             .back()
@@ -146,7 +147,8 @@ impl Prediction {
             None
         };
         if predicted == Some(&confirmed) {
-            // One older state stays, as the screen draws between the two newest: on a quick line the newest is confirmed at once.
+            // One older state stays: the screen interpolates between the two newest, and over a short path the newest is confirmed
+            // at once.
             while self
                 .states
                 .front()
@@ -158,12 +160,12 @@ impl Prediction {
         }
         if let Some(predicted) = predicted {
             let error = distance(schema, predicted, &confirmed);
-            // Public lanes beside the position can change by what others do (health), which nobody predicts.
+            // Other public lanes (health) can change by what other players do, which is not predicted.
             let is_wrong = error > 0.0 || predicted.private_lanes != confirmed.private_lanes;
             self.stats.corrections += u64::from(is_wrong);
             self.stats.max_error = self.stats.max_error.max(error);
         }
-        let before = confirmed.tick.before(1).filter(|_| is_same_entity);
+        let before = confirmed.tick.minus(1).filter(|_| is_same_entity);
         let before = before.and_then(|tick| self.at(tick)).cloned();
         self.states.clear();
         self.states.extend(before);
@@ -180,8 +182,8 @@ impl Prediction {
         }
     }
 
-    /// The player has no such entity now.
-    pub fn nothing_owned(&mut self) {
+    /// Forgets the states: the player has no predicted entity now.
+    pub fn clear_state(&mut self) {
         self.states.clear();
         self.offset = [0.0; 2];
     }
@@ -191,28 +193,35 @@ impl Prediction {
         while let Some(state) = self.states.back().filter(|state| state.tick < target) {
             let mut next = state.clone();
             next.tick = state.tick.next();
-            let input = input_for(&self.inputs, next.tick, self.repeats);
+            let input = input_for(&self.inputs, next.tick, self.max_repeats);
             rules.advance(
                 next.id.kind,
                 &mut next.lanes,
                 &mut next.private_lanes,
                 input,
             );
-            if self.states.len() == MEMORY {
+            if self.states.len() == MAX_HISTORY_TICKS {
                 self.states.pop_front();
             }
             self.states.push_back(next);
         }
     }
 
-    fn smooth(&mut self, schema: &Schema, before: &Own, after: &Own, now: Micros) {
+    fn smooth(
+        &mut self,
+        schema: &Schema,
+        before: &PredictedState,
+        after: &PredictedState,
+        now: Micros,
+    ) {
         if !schema.kind(after.id.kind).is_some_and(|kind| kind.placed) {
             return;
         }
-        let left = self.offset(now);
-        let is_teleport = distance(schema, before, after) > f64::from(SNAP);
-        let moved =
-            |axis: usize| left[axis] + f64::from(before.lanes[axis]) - f64::from(after.lanes[axis]);
+        let offset = self.smoothing_offset(now);
+        let is_teleport = distance(schema, before, after) > f64::from(TELEPORT_DISTANCE);
+        let moved = |axis: usize| {
+            offset[axis] + f64::from(before.lanes[axis]) - f64::from(after.lanes[axis])
+        };
         self.offset = if is_teleport {
             [0.0; 2]
         } else {
@@ -222,18 +231,20 @@ impl Prediction {
     }
 }
 
-/// What the server uses for a tick: the input made for it, or the one before it, for a while.
-fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, repeats: u32) -> RuleInput<'_> {
-    let after = inputs.partition_point(|(made, _)| *made <= tick);
+/// The input that the server uses for a tick: the one made for it, else the latest one before it for up to `max_repeats` ticks.
+fn input_for(inputs: &VecDeque<(Tick, Vec<u8>)>, tick: Tick, max_repeats: u32) -> RuleInput<'_> {
+    let after = inputs.partition_point(|(input_tick, _)| *input_tick <= tick);
     match after.checked_sub(1).and_then(|index| inputs.get(index)) {
-        Some((made, payload)) if *made == tick => RuleInput::Fresh(payload),
-        Some((made, payload)) if tick.since(*made) <= repeats => RuleInput::Repeated(payload),
+        Some((input_tick, payload)) if *input_tick == tick => RuleInput::Fresh(payload),
+        Some((input_tick, payload)) if tick.since(*input_tick) <= max_repeats => {
+            RuleInput::Repeated(payload)
+        }
         _ => RuleInput::Neutral,
     }
 }
 
-/// How far two states are apart, in lane units; kinds without a position: 1 if they differ.
-fn distance(schema: &Schema, a: &Own, b: &Own) -> f64 {
+/// Distance between two states, in lane units; for kinds without a position 1 if they differ.
+fn distance(schema: &Schema, a: &PredictedState, b: &PredictedState) -> f64 {
     if !schema.kind(a.id.kind).is_some_and(|kind| kind.placed) {
         return f64::from(u8::from(a != b));
     }
@@ -246,13 +257,13 @@ mod tests {
     use super::*;
     use tickwire_game::arena;
 
-    fn own(tick: u32, lanes: [i32; 5], private: [i32; 3]) -> Own {
+    fn own(tick: u32, lanes: [i32; 5], private: [i32; 3]) -> PredictedState {
         let id = EntityId {
             kind: arena::kind::SHIP,
             slot: 1,
             generation: 1,
         };
-        Own {
+        PredictedState {
             id,
             tick: Tick(tick),
             lanes: lanes.to_vec(),
@@ -265,19 +276,20 @@ mod tests {
     }
 
     #[test]
-    fn the_state_before_the_newest_stays_for_the_screen() {
+    fn one_state_before_the_newest_is_kept_for_the_screen() {
         let schema = arena::schema();
-        let mut prediction = Prediction::new(Some(rules()));
+        let mut prediction = Prediction::new();
+        prediction.set_rules(Some(rules()), 60);
         let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
-        prediction.confirm(&schema, start.clone(), Micros(0));
+        prediction.reconcile(&schema, start.clone(), Micros(0));
         prediction.input(Tick(11), &[]);
-        // The newest tick is confirmed at once, the second time with a hit.
+        // Each newest tick is confirmed at once, the second one after a hit.
         let confirmed = own(11, [16_000, 16_000, 0, 100, 0], [0; 3]);
-        prediction.confirm(&schema, confirmed, Micros(0));
+        prediction.reconcile(&schema, confirmed, Micros(0));
         assert_eq!(prediction.at(Tick(10)), Some(&start));
         prediction.input(Tick(12), &[]);
         let hit = own(12, [16_000, 16_000, 0, 75, 0], [0; 3]);
-        prediction.confirm(&schema, hit, Micros(0));
+        prediction.reconcile(&schema, hit, Micros(0));
         assert!(prediction.at(Tick(11)).is_some());
         assert_eq!(prediction.stats().corrections, 0);
     }
@@ -285,15 +297,16 @@ mod tests {
     #[test]
     fn a_repeated_input_never_fires() {
         let schema = arena::schema();
-        let mut prediction = Prediction::new(Some(rules()));
+        let mut prediction = Prediction::new();
+        prediction.set_rules(Some(rules()), 60);
         let fire = arena::ArenaInput {
             fire: true,
             heading: Some(7),
             ..arena::ArenaInput::default()
         }
         .encode();
-        // The beam is not ready for the input, and would be for one of its repetitions.
-        prediction.confirm(
+        // The beam is not ready at the input's tick, but would be at one of the repeats.
+        prediction.reconcile(
             &schema,
             own(10, [16_000, 16_000, 0, 100, 0], [0, 0, 5]),
             Micros(0),
@@ -306,11 +319,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rules_say_is_no_correction_and_anything_else_is_one() {
+    fn only_what_the_rules_do_not_predict_is_a_correction() {
         let schema = arena::schema();
-        let mut prediction = Prediction::new(Some(rules()));
+        let mut prediction = Prediction::new();
+        prediction.set_rules(Some(rules()), 60);
         let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
-        prediction.confirm(&schema, start.clone(), Micros(0));
+        prediction.reconcile(&schema, start.clone(), Micros(0));
         let right = arena::ArenaInput {
             right: true,
             heading: Some(7),
@@ -329,10 +343,10 @@ mod tests {
                 RuleInput::Fresh(&right),
             );
             server.tick = Tick(tick);
-            prediction.confirm(&schema, server.clone(), Micros(0));
+            prediction.reconcile(&schema, server.clone(), Micros(0));
         }
         assert_eq!(prediction.stats().corrections, 0);
-        // Who is hit did not mispredict.
+        // A hit is not a misprediction.
         server.tick = Tick(30);
         rules().advance(
             server.id.kind,
@@ -341,20 +355,20 @@ mod tests {
             RuleInput::Fresh(&right),
         );
         server.lanes[arena::ship_lane::HEALTH] -= 25;
-        prediction.confirm(&schema, server.clone(), Micros(0));
+        prediction.reconcile(&schema, server.clone(), Micros(0));
         assert_eq!(prediction.stats().corrections, 0);
         let before = prediction.newest().unwrap().clone();
         assert_eq!(before.tick, Tick(39));
         assert_eq!(before.lanes[arena::ship_lane::HEALTH], 75);
         server.tick = Tick(31);
         server.lanes[0] += 160;
-        prediction.confirm(&schema, server, Micros(0));
+        prediction.reconcile(&schema, server, Micros(0));
         assert_eq!(prediction.stats().corrections, 1);
         let after = prediction.newest().unwrap();
         assert_eq!(after.tick, Tick(39));
-        // The screen shows no jump at once, and the truth soon.
-        let shown = f64::from(after.lanes[0]) + prediction.offset(Micros(0))[0];
+        // The screen does not jump, and soon shows the corrected position.
+        let shown = f64::from(after.lanes[0]) + prediction.smoothing_offset(Micros(0))[0];
         assert!((shown - f64::from(before.lanes[0])).abs() < 1.0);
-        assert!(prediction.offset(Micros(1_000_000))[0].abs() < 1.0);
+        assert!(prediction.smoothing_offset(Micros(1_000_000))[0].abs() < 1.0);
     }
 }

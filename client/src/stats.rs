@@ -1,27 +1,27 @@
-//! Percentiles over the latest values: what a report or a net graph shows.
+//! Percentiles over the latest samples, for reports and net graphs.
 
 use std::collections::VecDeque;
 
-/// The latest values of something, at most `capacity` of them.
+/// The latest samples of a measurement, at most `capacity` of them.
 #[derive(Clone, Debug)]
-pub struct Recent {
+pub struct RecentSamples {
     values: VecDeque<f64>,
     capacity: usize,
 }
 
-/// Percentiles of a set of values; 0 where there are none.
+/// Percentiles of a set of values; all 0 for an empty set.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Percentiles {
-    /// Half of the values are at most this.
+    /// The median.
     pub p50: f64,
-    /// 99 % of the values are at most this.
+    /// The 99th percentile.
     pub p99: f64,
     /// The largest value.
     pub max: f64,
 }
 
-impl Recent {
-    /// Nothing yet. A capacity of 0 counts as 1.
+impl RecentSamples {
+    /// Creates an empty set. A capacity of 0 counts as 1.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Recent {
         }
     }
 
-    /// Adds a value; beyond the capacity the oldest is forgotten.
+    /// Adds a sample; beyond the capacity the oldest is dropped.
     pub fn push(&mut self, value: f64) {
         if self.values.len() == self.capacity {
             self.values.pop_front();
@@ -38,18 +38,18 @@ impl Recent {
         self.values.push_back(value);
     }
 
-    /// The newest value.
+    /// The newest sample.
     #[must_use]
     pub fn newest(&self) -> Option<f64> {
         self.values.back().copied()
     }
 
-    /// The values, oldest first.
+    /// The samples, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = f64> {
         self.values.iter().copied()
     }
 
-    /// Percentiles of the values.
+    /// Percentiles of the samples.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {
         Percentiles::of(self.iter())
@@ -57,7 +57,7 @@ impl Recent {
 }
 
 impl Percentiles {
-    /// Percentiles of a set of values, by the nearest rank.
+    /// Computes the percentiles of a set of values, by nearest rank.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = values.into_iter().collect();

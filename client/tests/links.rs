@@ -1,7 +1,6 @@
-//! A silent link, the newer one beside it, and what the server says to the older of the two; what a client says first, when it
-//! asks for the clock, and how long its inputs may be.
+//! The client core from outside: replacing a silent link, reconnecting, `Hello`, clock pings, and the length of inputs.
 
-#![allow(clippy::unwrap_used, reason = "this is a test")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use prost::Message as _;
 use tickwire_client::{Action, Client, LinkId, MAX_INPUT_BYTES, Options, Phase};
@@ -37,8 +36,8 @@ fn welcome(resumed: bool) -> Vec<u8> {
     }))
 }
 
-/// The next link that the client wants, beside other actions.
-fn opens(client: &mut Client) -> Option<LinkId> {
+/// The newest link that the client opens; drops its other actions.
+fn opened_link(client: &mut Client) -> Option<LinkId> {
     let actions = std::iter::from_fn(|| client.next_action());
     let opened = actions.filter_map(|action| match action {
         Action::Open(id) => Some(id),
@@ -47,36 +46,36 @@ fn opens(client: &mut Client) -> Option<LinkId> {
     opened.last()
 }
 
-/// In the room since second 0.
-fn in_the_room() -> (Client, LinkId) {
+/// A client that has been in the room since second 0.
+fn joined() -> (Client, LinkId) {
     let options = Options {
         seed: 1,
         ..Options::default()
     };
     let mut client = Client::new(options, at(0));
     client.poll(at(0));
-    let link = opens(&mut client).unwrap();
+    let link = opened_link(&mut client).unwrap();
     client.opened(link, at(0));
     client.received(link, &welcome(false), at(0));
     assert_eq!(*client.phase(), Phase::Playing);
     (client, link)
 }
 
-/// In the room, silent since; in second 5 a newer link is open and has said Hello.
-fn with_a_newer_link_beside_a_silent_one() -> (Client, LinkId, LinkId) {
-    let (mut client, old) = in_the_room();
+/// A client whose link has been silent since second 0, and whose newer link has said `Hello` in second 5.
+fn with_newer_link_beside_silent_one() -> (Client, LinkId, LinkId) {
+    let (mut client, old) = joined();
     client.poll(at(4));
     assert_eq!(*client.phase(), Phase::Reconnecting);
     client.poll(at(5));
-    let newer = opens(&mut client).unwrap();
+    let newer = opened_link(&mut client).unwrap();
     client.opened(newer, at(5));
     (client, old, newer)
 }
 
 #[test]
-fn an_own_newer_link_that_takes_the_session_over_is_no_end() {
-    let (mut client, old, newer) = with_a_newer_link_beside_a_silent_one();
-    // The server has resumed the session on the newer link, and its word to the old one is read first.
+fn a_takeover_by_the_clients_own_newer_link_is_no_end() {
+    let (mut client, old, newer) = with_newer_link_beside_silent_one();
+    // The server has resumed the session on the newer link, but its close of the old one arrives first.
     client.closed(old, Some(4005), "this session goes on elsewhere", at(5));
     assert_eq!(*client.phase(), Phase::Reconnecting);
     client.received(newer, &welcome(true), at(5));
@@ -86,36 +85,36 @@ fn an_own_newer_link_that_takes_the_session_over_is_no_end() {
 }
 
 #[test]
-fn a_session_that_somebody_else_takes_over_ends() {
-    let (mut client, link) = in_the_room();
+fn a_takeover_by_another_client_ends_the_session() {
+    let (mut client, link) = joined();
     client.closed(link, Some(4005), "elsewhere", at(1));
     assert!(matches!(*client.phase(), Phase::Closed { code: 4005, .. }));
 }
 
 #[test]
-fn a_way_back_counts_once_however_the_link_was_lost() {
-    // The silent one is replaced.
-    let (mut client, _, newer) = with_a_newer_link_beside_a_silent_one();
+fn a_reconnect_counts_once_however_the_link_was_lost() {
+    // `Welcome` on the newer link replaces the silent one.
+    let (mut client, _, newer) = with_newer_link_beside_silent_one();
     client.received(newer, &welcome(true), at(5));
     assert_eq!(client.counters().reconnects, 1);
-    // The silent one ends before.
-    let (mut client, old, newer) = with_a_newer_link_beside_a_silent_one();
+    // The silent link is closed before.
+    let (mut client, old, newer) = with_newer_link_beside_silent_one();
     client.closed(old, None, "reset", at(5));
     client.received(newer, &welcome(true), at(5));
     assert_eq!(client.counters().reconnects, 1);
-    // It speaks again, and nothing is lost.
-    let (mut client, old, _) = with_a_newer_link_beside_a_silent_one();
-    let beat = Body::Beat(v1::Beat::default());
-    client.received(old, &message(beat), at(5));
+    // The silent link recovers, and nothing is lost.
+    let (mut client, old, _) = with_newer_link_beside_silent_one();
+    let heartbeat = Body::Heartbeat(v1::Heartbeat::default());
+    client.received(old, &message(heartbeat), at(5));
     client.poll(at(5));
     assert_eq!(client.counters().reconnects, 0);
-    // It is lost after all: that alone is no way back.
+    // The link is lost after all: a loss alone is no reconnect.
     client.closed(old, Some(4004), "no pong", at(6));
     assert_eq!(client.counters().reconnects, 0);
 }
 
-/// What was sent since the last call, as the core means it.
-fn sends(client: &mut Client) -> Vec<client_message::Body> {
+/// The messages sent since the last call.
+fn take_sent(client: &mut Client) -> Vec<client_message::Body> {
     let actions = std::iter::from_fn(|| client.next_action());
     let sent = actions.filter_map(|action| match action {
         Action::Send(_, message) => v1::ClientMessage::decode(&message[..]).unwrap().body,
@@ -124,14 +123,14 @@ fn sends(client: &mut Client) -> Vec<client_message::Body> {
     sent.collect()
 }
 
-/// The pause of a client with default options between its first attempt, which fails, and its next.
+/// How long a client with default options waits after its first attempt has failed.
 fn first_pause() -> Micros {
     let mut client = Client::new(Options::default(), at(0));
     client.poll(at(0));
-    let link = opens(&mut client).unwrap();
+    let link = opened_link(&mut client).unwrap();
     client.closed(link, None, "refused", at(0));
     let mut now = at(0);
-    while opens(&mut client).is_none() {
+    while opened_link(&mut client).is_none() {
         now = now.plus(Micros(1_000));
         client.poll(now);
     }
@@ -139,53 +138,53 @@ fn first_pause() -> Micros {
 }
 
 #[test]
-fn clients_that_lose_their_server_together_do_not_come_back_together() {
+fn clients_that_lose_a_server_do_not_return_together() {
     let mut pauses: Vec<Micros> = (0..16).map(|_| first_pause()).collect();
     pauses.sort_unstable();
     pauses.dedup();
-    // Evenly over a second: sixteen that fall on four milliseconds or fewer are no chance.
+    // The pauses are uniform over a second: sixteen of them within four milliseconds cannot be chance.
     assert!(pauses.len() > 4, "{pauses:?}");
 }
 
 #[test]
-fn by_default_a_client_asks_for_the_packed_encoding() {
+fn the_default_encoding_is_packed() {
     let mut client = Client::new(Options::default(), at(0));
     client.poll(at(0));
-    let link = opens(&mut client).unwrap();
+    let link = opened_link(&mut client).unwrap();
     client.opened(link, at(0));
-    let [client_message::Body::Hello(hello)] = &sends(&mut client)[..] else {
-        panic!("no Hello");
+    let [client_message::Body::Hello(hello)] = &take_sent(&mut client)[..] else {
+        panic!("the client sent no Hello");
     };
     assert_eq!(hello.encoding(), v1::Encoding::Packed);
 }
 
 #[test]
-fn a_new_ticket_is_shown_with_the_next_hello() {
-    let (mut client, link) = in_the_room();
+fn a_new_ticket_is_sent_with_the_next_hello() {
+    let (mut client, link) = joined();
     client.set_ticket("another");
     client.closed(link, None, "reset", at(1));
     client.poll(at(5));
-    let newer = opens(&mut client).unwrap();
+    let newer = opened_link(&mut client).unwrap();
     client.opened(newer, at(5));
-    let [client_message::Body::Hello(hello)] = &sends(&mut client)[..] else {
-        panic!("no Hello");
+    let [client_message::Body::Hello(hello)] = &take_sent(&mut client)[..] else {
+        panic!("the client sent no Hello");
     };
     assert_eq!(hello.ticket, "another");
 }
 
 #[test]
-fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
-    let (mut client, _) = in_the_room();
-    sends(&mut client);
+fn a_clock_ping_goes_with_an_input_or_alone_without_one() {
+    let (mut client, _) = joined();
+    take_sent(&mut client);
 
-    // It is due, and waits for the input.
+    // A ping is due, and waits for the input.
     let soon = Micros::from_millis(40);
     client.poll(soon);
-    assert_eq!(sends(&mut client), []);
-    while client.due(soon).is_some() {
+    assert_eq!(take_sent(&mut client), []);
+    while client.next_due_tick(soon).is_some() {
         client.input(&[]);
     }
-    let sent = sends(&mut client);
+    let sent = take_sent(&mut client);
     assert!(
         matches!(
             &sent[..],
@@ -197,27 +196,27 @@ fn a_question_for_the_clock_goes_with_an_input_or_alone_if_none_comes() {
         ),
         "{sent:?}"
     );
-    // Nothing asks for inputs any more: it goes all the same.
+    // No input is made: the ping goes alone.
     client.poll(at(2));
     assert!(matches!(
-        &sends(&mut client)[..],
+        &take_sent(&mut client)[..],
         [client_message::Body::Ping(_)]
     ));
 }
 
 #[test]
-fn an_input_of_all_bytes_that_the_server_takes_is_sent() {
-    let (mut client, _) = in_the_room();
-    sends(&mut client);
+fn an_input_of_the_maximum_length_is_sent() {
+    let (mut client, _) = joined();
+    take_sent(&mut client);
     client.input(&[1; MAX_INPUT_BYTES]);
-    let [client_message::Body::Inputs(inputs)] = &sends(&mut client)[..] else {
-        panic!("no input");
+    let [client_message::Body::Inputs(inputs)] = &take_sent(&mut client)[..] else {
+        panic!("the client sent no input");
     };
     assert_eq!(inputs.payload.len(), MAX_INPUT_BYTES);
 }
 
 #[test]
 #[should_panic(expected = "an input of 65 bytes: the server takes at most 64")]
-fn an_input_that_the_server_would_not_take_is_a_mistake_of_the_game() {
-    in_the_room().0.input(&[1; MAX_INPUT_BYTES + 1]);
+fn a_longer_input_panics() {
+    joined().0.input(&[1; MAX_INPUT_BYTES + 1]);
 }

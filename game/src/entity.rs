@@ -1,9 +1,10 @@
-//! From slotmap keys to the names that go on the wire.
+//! Turns slotmap keys into entity identifiers.
 
 use slotmap::Key;
 use tickwire_sync::{EntityId, KindId};
 
-/// The wire name of a slotmap key: its index is the slot, its version the generation (occupied versions are odd, from 1).
+/// The entity identifier of a slotmap key. The key's index is the slot, and its version gives the generation: versions of
+/// occupied slots are odd and count from 1.
 #[must_use]
 pub fn id(kind: KindId, key: impl Key) -> EntityId {
     let key = key.data().as_ffi();

@@ -4,28 +4,29 @@ use crate::step::Step;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire_sync::frame::Publisher;
-use tickwire_sync::view::Sight;
+use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
 
-/// What a room tells its game at the start.
+/// What a room tells its game when it is made.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GameSettings {
-    /// The room's name, e.g. to choose a map or a mode by. Empty for the game that is made at the server's start, to look at its schema.
+    /// The room's name, for instance to choose a map or a mode by. Empty for the game made at the server's start to check its
+    /// schema.
     pub room: String,
-    /// The only source of randomness.
+    /// The seed of all randomness.
     pub seed: u64,
     /// Ticks per second.
     pub tick_rate: u32,
-    /// Computer-controlled players.
+    /// How many computer-controlled players to run.
     pub npcs: u32,
 }
 
-/// Who joins.
+/// Who joins a room.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
-    /// The name that others see; cleaned and never empty.
+    /// The name that others see; cleaned, and never empty.
     pub name: String,
-    /// Who that is beyond this server (`sub` of a ticket), if the server knows.
+    /// The player's identity beyond this server (`sub` of the ticket); `None` without a ticket.
     pub subject: Option<String>,
     /// Whether this player only watches.
     pub is_spectator: bool,
@@ -48,53 +49,53 @@ pub trait Game: Send {
     /// The name that `--game` and `Welcome` use.
     fn name(&self) -> &'static str;
 
-    /// What the game replicates; the same for the room's whole life.
+    /// What the game replicates. It stays the same for the room's whole life.
     fn schema(&self) -> Arc<Schema>;
 
-    /// The map, in the game's own encoding; goes to each client once.
+    /// The map, in the game's own encoding. Each client gets it once.
     fn map(&self) -> Vec<u8>;
 
-    /// A hash that changes whenever the movement rules do. A client with other rules plays without prediction.
+    /// A hash that changes whenever the movement rules do. A client whose rules have another hash plays without prediction.
     fn rules_hash(&self) -> u64;
 
-    /// A player joins. Returns the entity that stands for the player for the whole session (spectators: `None`).
+    /// A player joins. Returns the player's own entity, which stays the same for the whole session; `None` for a spectator.
     ///
     /// # Errors
-    /// The game may refuse; the player is told why.
+    /// If the game refuses the player; the client gets the reason.
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<Option<EntityId>, Refusal>;
 
-    /// A player's connection is gone; the session waits for the resume window, and the player's input is neutral.
+    /// A player's connection is lost. The session waits for the resume window; the player's input is neutral meanwhile.
     fn away(&mut self, player: PlayerId) {
         let _ = player;
     }
 
-    /// A player who was away is back.
+    /// A player whose connection was lost is back.
     fn resume(&mut self, player: PlayerId) {
         let _ = player;
     }
 
-    /// A player's client has something to say that is no input of a tick, in the game's own encoding: each once, in order, also over a
-    /// resume. It comes from a stranger: what cannot be read is to be ignored, and every value is possible.
+    /// A player's client sends a command, in the game's own encoding: something that is no input of a tick. Each command comes
+    /// once and in order, also over a resume. It comes from a stranger, so every value is possible; ignore what cannot be read.
     fn command(&mut self, player: PlayerId, payload: &[u8]) {
         let _ = (player, payload);
     }
 
-    /// A player writes a line to the room; it is cleaned and not empty. Returns whether everybody gets it: one that is a command to the
-    /// game, or not fit to be read, can be held back.
+    /// A player writes a line of chat, which is cleaned and not empty. Returns whether everybody gets it. A game can hold back a
+    /// line that is a command to the game, or unfit to be read.
     fn chat(&mut self, player: PlayerId, line: &str) -> bool {
         let _ = (player, line);
         true
     }
 
-    /// A player has left for good, or was dismissed ([`Step::dismiss`]).
+    /// A player has left for good, or was kicked ([`Step::kick`]).
     fn leave(&mut self, player: PlayerId);
 
-    /// One tick.
+    /// Simulates one tick.
     fn step(&mut self, step: &mut Step<'_>);
 
-    /// Puts every entity that exists now.
+    /// Publishes every entity that exists now.
     fn publish(&self, out: &mut Publisher<'_>);
 
-    /// What a player looks at now.
-    fn sight(&self, player: PlayerId) -> Sight;
+    /// The part of the world that a player is sent.
+    fn interest_area(&self, player: PlayerId) -> InterestArea;
 }

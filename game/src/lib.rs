@@ -1,8 +1,8 @@
-//! Games: the [`Game`] trait that an author implements, and the games that ship.
+//! Games: the [`Game`] trait that an author implements, and the games that ship with Tickwire.
 //!
-//! In: inputs, one per player and tick, and what each player's screen showed. Out: rows, events and messages. A game is
-//! deterministic: its randomness comes from the room's seed and its time is the tick. It never learns of sockets or of
-//! any encoding; the server never learns of its rules. Movement that clients predict is a [`Rules`] of its own.
+//! In: one input per player and tick, and what each player's screen showed. Out: rows, events and messages. A game is
+//! deterministic: its randomness comes from the room's seed, and its time is the tick. A game knows no sockets and no
+//! encodings, and the server knows no game's rules. Movement that clients predict is a [`Rules`] of its own.
 
 pub mod arena;
 pub mod entity;
@@ -12,18 +12,18 @@ mod rules;
 mod step;
 
 pub use game::{Game, GameSettings, Identity, Refusal};
-/// The vectors of places and sights, so that there is one version of them.
+/// The vector types of positions and areas of interest, re-exported so that a game uses the same version.
 pub use glam;
 pub use messages::{Messages, Recipient};
 pub use rules::{RuleInput, Rules, hash_of_sources};
-/// The keys that [`entity::id`] takes, likewise.
+/// The keys that [`entity::id`] takes, re-exported for the same reason.
 pub use slotmap;
-pub use step::{PlayerTurn, Shot, ShotOutcome, Shots, Step, Turns};
+pub use step::{PlayerInput, PlayerInputs, Shot, ShotOutcome, Shots, Step};
 
-/// Makes a room of a shipped game.
+/// Makes the game of a room.
 pub type NewShipped = fn(&GameSettings) -> Box<dyn Game>;
 
-/// A shipped game by its name. `None`: there is no such game.
+/// A shipped game by its name; `None` if there is none.
 #[must_use]
 pub fn shipped(name: &str) -> Option<NewShipped> {
     match name {
@@ -35,7 +35,8 @@ pub fn shipped(name: &str) -> Option<NewShipped> {
 /// The names of the shipped games.
 pub const SHIPPED: [&str; 1] = [arena::NAME];
 
-/// The movement rules of a shipped game, for a client that shall predict. `None`: unknown game, a map that cannot be read, or other rules than the server's.
+/// The movement rules of a shipped game, for a client to predict with. `None` for an unknown game, an unreadable map, or rules
+/// with another hash than the server's.
 #[must_use]
 pub fn rules_for(name: &str, map: &[u8], rules_hash: u64) -> Option<Box<dyn Rules>> {
     match name {

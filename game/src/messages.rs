@@ -1,4 +1,4 @@
-//! Reliable messages from a game to its players: a hint, a team's plan, the result of a round.
+//! Reliable messages from a game to its players, such as a hint, a team's plan, the result of a round.
 
 use tickwire_sync::{Layer, PlayerId};
 
@@ -9,7 +9,7 @@ pub enum Recipient {
     Everyone,
     /// One player.
     Player(PlayerId),
-    /// Every player whose sight has this layer: a team.
+    /// Every player whose area of interest includes this layer, such as a team.
     Layer(Layer),
 }
 

@@ -1,13 +1,12 @@
-//! Movement that clients predict: a pure function over exactly the published integers.
+//! Movement rules: what clients predict, as a pure function over exactly the published integers.
 
 use tickwire_sync::KindId;
 
-/// The movement of a game's predicted kinds. The server calls it in its step and every client calls it to predict, so
-/// prediction is bit-exact because it is the same code.
+/// The movement of a game's predicted kinds. The server calls it in its step, and every client to predict. Prediction is
+/// bit-exact because both run the same code.
 pub trait Rules: Send + Sync {
-    /// Moves one row by one tick: its public and private lanes, as published, under one input.
-    ///
-    /// May use floats inside, and quantises at its end.
+    /// Moves one row by one tick under one input. The lanes are as published. The function may compute with floats, and must
+    /// quantise at its end.
     fn advance(
         &self,
         kind: KindId,
@@ -17,18 +16,19 @@ pub trait Rules: Send + Sync {
     );
 }
 
-/// What a player does in one tick, as the rules see it. Any bytes are an input; what cannot be read is neutral.
+/// A player's input for one tick, as the rules see it. Any bytes are possible; treat what cannot be read as neutral.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RuleInput<'a> {
     /// The input that was made for this tick.
     Fresh(&'a [u8]),
-    /// None came; the last one again. It moves on, and must not do anything once more that is done once, as firing.
+    /// No input came, so this is the last one again. It continues a movement, and must not repeat a single action such as a shot.
     Repeated(&'a [u8]),
     /// Nothing is pressed.
     Neutral,
 }
 
-/// Hash of the source files of a game's rules (FNV-1a, 64 bits), so that `rules_hash` changes whenever they do.
+/// A hash over the source files of a game's rules (64-bit FNV-1a), which changes whenever they do: a value for
+/// [`Game::rules_hash`](crate::Game::rules_hash).
 #[must_use]
 pub const fn hash_of_sources(sources: &[&[u8]]) -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;

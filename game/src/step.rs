@@ -1,35 +1,33 @@
-//! What a game is given for one tick: each player's input, what the players' screens showed, and where events and messages go.
+//! What a game is given for one tick: each player's input and view, and where events and messages go.
 
 use crate::messages::Messages;
 use crate::rules::RuleInput;
-use tickwire_sync::claim::Seen;
-use tickwire_sync::event::Events;
-use tickwire_sync::history::History;
-use tickwire_sync::input_buffer::Taken;
-use tickwire_sync::rewind::Screen;
-use tickwire_sync::view::View;
+use tickwire_sync::frame::{Events, History};
+use tickwire_sync::input_buffer::TickInput;
+use tickwire_sync::interest::ClientView;
+use tickwire_sync::lagcomp::{ResolvedView, RewoundWorld};
 use tickwire_sync::{Grid, PlayerId, Seq, Tick, ViewTick};
 
-/// One player's part in one tick.
+/// One player's input for one tick, and what the player saw when making it.
 #[derive(Clone, Copy, Debug)]
-pub struct PlayerTurn<'a> {
-    /// Who.
+pub struct PlayerInput<'a> {
+    /// The player.
     pub player: PlayerId,
     /// The input for this tick.
-    pub input: Taken<'a>,
+    pub input: TickInput<'a>,
     /// What the player's screen showed, clamped to what the server holds possible.
-    pub seen: Seen,
-    /// The player's view, for the rewind.
-    pub sent: &'a View,
+    pub view: ResolvedView,
+    /// The cells that the player was sent, for the rewind.
+    pub client_view: &'a ClientView,
 }
 
-impl PlayerTurn<'_> {
-    /// The input's bytes; empty: neutral.
+impl PlayerInput<'_> {
+    /// The input's bytes; empty for the neutral input.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         match self.input {
-            Taken::Fresh(input) | Taken::Repeated(input) => input.payload,
-            Taken::Neutral => &[],
+            TickInput::Fresh(input) | TickInput::Repeated(input) => input.payload,
+            TickInput::Neutral => &[],
         }
     }
 
@@ -37,68 +35,68 @@ impl PlayerTurn<'_> {
     #[must_use]
     pub fn rule_input(&self) -> RuleInput<'_> {
         match self.input {
-            Taken::Fresh(input) => RuleInput::Fresh(input.payload),
-            Taken::Repeated(input) => RuleInput::Repeated(input.payload),
-            Taken::Neutral => RuleInput::Neutral,
+            TickInput::Fresh(input) => RuleInput::Fresh(input.payload),
+            TickInput::Repeated(input) => RuleInput::Repeated(input.payload),
+            TickInput::Neutral => RuleInput::Neutral,
         }
     }
 
-    /// The input's number if it came for this very tick: only then may it fire.
+    /// The sequence number of an input that came for this very tick. Only such an input may fire.
     #[must_use]
     pub fn fresh_seq(&self) -> Option<Seq> {
         match self.input {
-            Taken::Fresh(input) => Some(input.seq),
-            Taken::Repeated(_) | Taken::Neutral => None,
+            TickInput::Fresh(input) => Some(input.seq),
+            TickInput::Repeated(_) | TickInput::Neutral => None,
         }
     }
 }
 
-/// The players who take part in a tick.
-pub trait Turns {
-    /// One player's part; `None`: there is no such player.
-    fn of(&self, player: PlayerId) -> Option<PlayerTurn<'_>>;
+/// The inputs of all players for one tick.
+pub trait PlayerInputs {
+    /// One player's input; `None` if there is no such player.
+    fn of(&self, player: PlayerId) -> Option<PlayerInput<'_>>;
 }
 
-impl Turns for () {
-    fn of(&self, _: PlayerId) -> Option<PlayerTurn<'_>> {
+impl PlayerInputs for () {
+    fn of(&self, _: PlayerId) -> Option<PlayerInput<'_>> {
         None
     }
 }
 
-/// What became of a shot.
+/// The outcome of a shot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ShotOutcome {
-    /// It hit someone.
+    /// The shot hit somebody.
     Hit,
-    /// It hit nobody.
+    /// The shot hit nobody.
     Miss,
 }
 
-/// Counts shots for the operator.
+/// Counts shots for the operator's metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Shots {
     shots: Vec<Shot>,
 }
 
-/// One shot, for the operator.
+/// One shot, for the operator's metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shot {
-    /// What became of it.
+    /// The outcome.
     pub outcome: ShotOutcome,
-    /// By how much it was rewound from the newest frame that there was, in 1/256 tick.
+    /// How far the shot was rewound from the newest frame, in 1/256 tick.
     pub rewound: u64,
-    /// Whether the player claimed another moment than the one that it was judged at.
+    /// Whether the player claimed another view than the one that the shot was judged at.
     pub was_clamped: bool,
 }
 
 impl Shots {
     /// Counts a shot that a player fired at `tick`.
-    pub fn count(&mut self, outcome: ShotOutcome, tick: Tick, turn: &PlayerTurn<'_>) {
-        let newest = tick.before(1).unwrap_or(tick);
+    pub fn count(&mut self, outcome: ShotOutcome, tick: Tick, input: &PlayerInput<'_>) {
+        let newest = tick.minus(1).unwrap_or(tick);
         self.shots.push(Shot {
             outcome,
-            rewound: ViewTick::new(newest, 0).0.saturating_sub(turn.seen.view.0),
-            was_clamped: turn.seen.was_clamped,
+            rewound: ViewTick::new(newest, 0).0.saturating_sub(input.view.at.0),
+            was_clamped: input.view.was_clamped,
         });
     }
 
@@ -110,45 +108,42 @@ impl Shots {
 
 /// One tick of a room, as its game sees it.
 pub struct Step<'a> {
-    /// The tick that is being made.
+    /// The tick that is simulated.
     pub tick: Tick,
     /// Ticks per second.
     pub tick_rate: u32,
-    /// The players' parts.
-    pub turns: &'a dyn Turns,
+    /// The players' inputs.
+    pub inputs: &'a dyn PlayerInputs,
     /// The frames up to the tick before.
     pub history: &'a History,
-    /// What happens at this tick.
+    /// Events of this tick.
     pub events: &'a mut Events,
     /// Reliable messages to players.
     pub messages: &'a mut Messages,
-    /// Shots, for the operator.
+    /// Shots, for the operator's metrics.
     pub shots: &'a mut Shots,
-    /// Who is put out of the room, and why; see [`Self::dismiss`].
-    pub dismissals: &'a mut Vec<(PlayerId, String)>,
+    /// Players to kick, and why; see [`Self::kick`].
+    pub kicks: &'a mut Vec<(PlayerId, String)>,
 }
 
 impl Step<'_> {
-    /// Puts a player out of the room once the step is over: the session ends, [`Game::leave`](crate::Game::leave) is called, and the
-    /// connection is closed with 1008 and this reason, which the player reads. Nothing keeps them from joining again but
-    /// [`Game::join`](crate::Game::join).
-    pub fn dismiss(&mut self, player: PlayerId, reason: impl Into<String>) {
-        self.dismissals.push((player, reason.into()));
+    /// Kicks a player out of the room once the step is over. The session ends, [`Game::leave`](crate::Game::leave) is called,
+    /// and the connection is closed with 1008 and this reason, which the player reads. Only [`Game::join`](crate::Game::join)
+    /// can keep them from joining again.
+    pub fn kick(&mut self, player: PlayerId, reason: impl Into<String>) {
+        self.kicks.push((player, reason.into()));
     }
 
-    /// The interest grid, to say which cells an event touches.
+    /// The interest grid, to find the cells that an event touches.
     #[must_use]
     pub fn grid(&self) -> &Grid {
         &self.history.schema().grid
     }
 
-    /// The world as a player's screen showed it when the input of this tick was made.
+    /// The world as a player's screen showed it when the player made this tick's input.
     #[must_use]
-    pub fn screen(&self, turn: &PlayerTurn<'_>) -> Screen<'_> {
-        Screen::new(
-            self.history,
-            self.turns.of(turn.player).map(|turn| turn.sent),
-            turn.seen,
-        )
+    pub fn rewound_for(&self, input: &PlayerInput<'_>) -> RewoundWorld<'_> {
+        let client_view = self.inputs.of(input.player).map(|input| input.client_view);
+        RewoundWorld::new(self.history, client_view, input.view)
     }
 }

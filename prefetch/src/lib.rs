@@ -1,92 +1,70 @@
-//! Asks the processor for memory before it is needed.
+//! Prefetch: hints to the processor to fetch memory before it is needed.
 //!
-//! A server goes through its players several times a tick, and what it keeps of them is larger than the caches near a core:
-//! nearly every line is far away when its turn comes, and waiting for one after the other costs more than the work. So while one
-//! is in hand, the memory of those that follow is asked for ([`ahead`]): first what lies in the element itself, and when that has
-//! come, what it points to. Larger things that follow each other, as rooms do, are asked for step by step: functions named
-//! `prefetch(hops)` ask for what lies so many pointers away (0: the thing itself), and are called one after the other, with some
-//! microseconds between them for the pointers to come. Only hints: nothing is read, nothing can go wrong, and where the processor knows no such
-//! instruction nothing happens. Measured in docs/PERFORMANCE.md.
+//! A worker goes through its players several times per tick, and what it keeps of them is larger than the caches of a core. Nearly
+//! every cache line would be a miss, and waiting for the misses one after the other costs more than the work. So while one
+//! player is handled, [`ahead`] fetches the memory of those that follow. A hint reads nothing and cannot fail. Where the processor
+//! has no such instruction, nothing happens. docs/decisions/2026-11-29-prefetch-per-player.md has the measurement.
 //!
-//! The only crate with `unsafe`, since the instruction has no safe form in the standard library.
+//! This crate has `unsafe`, because the standard library has no safe form of the instruction.
 
-/// Bytes that come at once.
-const LINE: usize = 64;
-/// So many elements ahead the element itself is asked for. Twice and three times as many were slower: what is asked for too
-/// early is gone again, and a core waits for only some two dozen lines at a time.
-const FAR: usize = 4;
-/// So many ahead, what the element points to.
-const NEAR: usize = 2;
-/// So many lines of a list are its start.
-const MOST_LINES: usize = 16;
+/// The size of a cache line, in bytes.
+const CACHE_LINE: usize = 64;
+/// How many elements ahead an element itself is fetched. Twice and three times as many were slower: what is fetched too early
+/// has left the cache again, and a core waits for only some two dozen lines at a time.
+const ELEMENT_DISTANCE: usize = 4;
+/// How many elements ahead the memory is fetched that an element points to.
+const POINTEE_DISTANCE: usize = 2;
 
-/// Asks for the memory of those that follow element `index`: `itself` names what lies in the element, `behind` what it points to.
-/// After the last one comes the first one.
+/// Prefetches for the elements that follow `index`: calls `element` to fetch the memory of an element, and, closer to its turn,
+/// `pointees` to fetch what the element points to. The first element follows the last.
 #[inline]
-pub fn ahead<T>(all: &[T], index: usize, itself: impl FnOnce(&T), behind: impl FnOnce(&T)) {
-    // Beyond the end it goes on at the start.
-    let after = |steps| {
-        all.get(index + steps)
-            .or_else(|| all.get(index + steps - all.len()))
+pub fn ahead<T>(elements: &[T], index: usize, element: impl FnOnce(&T), pointees: impl FnOnce(&T)) {
+    let following = |distance| {
+        let index = index + distance;
+        elements
+            .get(index)
+            .or_else(|| elements.get(index - elements.len()))
     };
-    if let Some(far) = after(FAR) {
-        itself(far);
+    if let Some(following) = following(ELEMENT_DISTANCE) {
+        element(following);
     }
-    if let Some(near) = after(NEAR) {
-        behind(near);
+    if let Some(following) = following(POINTEE_DISTANCE) {
+        pointees(following);
     }
 }
 
-/// Asks for the first elements, for which [`ahead`] comes too late: what lies in themselves.
+/// Prefetches all bytes of a value, but not what it points to.
 #[inline]
-pub fn first<T>(all: &[T], itself: impl FnMut(&T)) {
-    all.iter().take(FAR).for_each(itself);
-}
-
-/// The same for what they point to.
-#[inline]
-pub fn behind_first<T>(all: &[T], behind: impl FnMut(&T)) {
-    all.iter().take(NEAR).for_each(behind);
-}
-
-/// Asks for the start of a list: all of one that is small.
-#[inline]
-pub fn start<T>(all: &[T]) {
-    let most = MOST_LINES * LINE / size_of::<T>().max(1);
-    near(&all[..all.len().min(most)]);
-}
-
-/// Asks for the place where a list's next element will be pushed.
-#[inline]
-pub fn end<T>(all: &[T]) {
-    lines(all.as_ptr().wrapping_add(all.len()).cast(), size_of::<T>());
-}
-
-/// Asks for all bytes of a value. Not for what it points to.
-#[inline]
-pub fn near<T: ?Sized>(value: &T) {
+pub fn value<T: ?Sized>(value: &T) {
     lines(std::ptr::from_ref(value).cast(), size_of_val(value));
+}
+
+/// Prefetches the place where the next element of a list will be pushed.
+#[inline]
+pub fn next_place<T>(list: &[T]) {
+    lines(
+        list.as_ptr().wrapping_add(list.len()).cast(),
+        size_of::<T>(),
+    );
 }
 
 #[inline]
 fn lines(start: *const u8, length: usize) {
-    let mut at = 0;
-    while at < length {
-        line(start.wrapping_add(at));
-        at += LINE;
+    for offset in (0..length).step_by(CACHE_LINE) {
+        line(start.wrapping_add(offset));
     }
 }
 
 #[inline]
-fn line(at: *const u8) {
+fn line(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: the instruction is a hint. It reads nothing that the program could see, and does not fault at any address.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = at;
+    let _ = address;
 }
 
 #[cfg(test)]
@@ -95,34 +73,34 @@ mod tests {
     use std::cell::RefCell;
 
     #[test]
-    fn the_element_is_asked_for_before_what_it_points_to() {
-        let all: Vec<String> = (0..9).map(|number| number.to_string()).collect();
-        let asked = RefCell::new(Vec::new());
-        for index in 0..all.len() {
-            let ask = |what: &str, one: &String| asked.borrow_mut().push(format!("{what} {one}"));
+    fn an_element_is_fetched_before_what_it_points_to() {
+        let elements: Vec<String> = (0..9).map(|number| number.to_string()).collect();
+        let fetched = RefCell::new(Vec::new());
+        for index in 0..elements.len() {
+            let fetch = |what: &str, element: &String| {
+                fetched.borrow_mut().push(format!("{what} {element}"));
+            };
             ahead(
-                &all,
+                &elements,
                 index,
-                |one| ask("itself", one),
-                |one| ask("behind", one),
+                |element| fetch("element", element),
+                |element| fetch("pointees", element),
             );
         }
-        let asked = asked.into_inner();
-        let place = |what: &str| asked.iter().position(|one| one == what).unwrap();
-        assert!(place("itself 4") < place("behind 4"));
-        assert_eq!(asked.len(), 2 * all.len());
+        let fetched = fetched.into_inner();
+        let position = |what: &str| fetched.iter().position(|one| one == what).unwrap();
+        assert!(position("element 4") < position("pointees 4"));
+        assert_eq!(fetched.len(), 2 * elements.len());
         ahead(&[] as &[String], 0, |_| unreachable!(), |_| unreachable!());
     }
 
     #[test]
-    fn any_value_can_be_asked_for() {
-        near("");
-        near(&[0_u8; 1000][..]);
-        near(&());
-        near::<dyn std::fmt::Debug>(&[1_u64; 100]);
-        start(&[[0_u64; 100]; 3]);
-        start(&[(); 9]);
-        end(&[1, 2, 3]);
-        end(&[] as &[String]);
+    fn any_value_can_be_prefetched() {
+        value("");
+        value(&[0_u8; 1000][..]);
+        value(&());
+        value::<dyn std::fmt::Debug>(&[1_u64; 100]);
+        next_place(&[1, 2, 3]);
+        next_place(&[] as &[String]);
     }
 }

@@ -1,7 +1,13 @@
 //! The wire: the types generated from `tickwire/v1/*.proto`.
 //!
 //! In: the .proto files, which document every message and field. Out: prost types under [`v1`], and the few
-//! constants that both ends share. Nothing here knows what the messages are used for.
+//! constants and rules that both ends share. Nothing here knows what the messages are used for.
+
+mod close_code;
+mod room_name;
+
+pub use close_code::CloseCode;
+pub use room_name::{MAX_ROOM_NAME_BYTES, is_room_name};
 
 /// Version 1 of the protocol, generated from `tickwire/v1/*.proto`.
 #[allow(missing_docs, clippy::doc_markdown)]

@@ -1,4 +1,4 @@
-//! The server's clock: microseconds since the process started, monotonic. Everything that clients hear of time is on it.
+//! The server's clock: monotonic microseconds since the process started. Every time that is sent to a client is on this clock.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -6,13 +6,13 @@ use tickwire_sync::Micros;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Now.
+/// The present time.
 #[must_use]
 pub fn now() -> Micros {
     at(Instant::now())
 }
 
-/// Another moment on this clock; 0 for what was before it.
+/// `moment` on this clock; 0 for moments before the start.
 #[must_use]
 pub fn at(moment: Instant) -> Micros {
     Micros(moment.saturating_duration_since(*START).as_micros() as u64)

@@ -1,50 +1,62 @@
-//! The authoritative server.
+//! Tickwire's authoritative game server: it serves players over WebSocket, ticks rooms by deadline, and replicates their worlds.
 //!
-//! From the outside in: [`config`] and [`serve`] (the life of the process), [`ops`] (the operators' port), [`net`]
-//! (sockets, frames, limits); then [`lobby`] (from a first message to a place in a room), workers (threads that tick rooms
-//! by deadline) and [`room`] (one world and its sessions). A game of your own runs by [`main`]; see docs/GAME_GUIDE.md.
+//! A program that serves a game of its own calls [`main`]. A program that does more than serve calls [`run`] or [`start`]
+//! inside a tokio runtime. docs/GAME_GUIDE.md shows both.
+//!
+//! The modules inside, in the order in which a message passes through them: `net` (sockets, HTTP, WebSocket frames, limits),
+//! `lobby` (from a first message to a place in a room), `worker` (threads that tick rooms by deadline), and `room` (one world
+//! and its sessions). Beside them: `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
 
-pub mod clock;
-pub mod close;
+mod clock;
+mod close;
 pub mod config;
-mod files;
-mod http;
-pub mod lobby;
-pub mod metrics;
-pub mod net;
-pub mod ops;
+mod fd_budget;
+mod http_answers;
+mod labels;
+mod lobby;
+mod metrics;
+mod net;
+mod ops;
+mod origin;
 mod program;
-pub mod room;
-pub mod serve;
-pub mod shutdown;
-pub mod ticket;
-pub mod tls;
+mod room;
+mod serve;
+mod shutdown;
+mod ticket;
+mod tls;
 mod worker;
 
+pub use lobby::{LobbyError, NewGame};
+pub use metrics::MetricsError;
 pub use program::{main, main_of};
+pub use serve::StartError;
+pub use shutdown::Shutdown;
+pub use ticket::TicketSecret;
+pub use tls::{TlsError, TlsSource};
 
 use config::Config;
-pub use lobby::NewGame;
-use lobby::{Lobby, LobbyError};
-use metrics::{Metrics, MetricsError};
-use serve::StartError;
+use lobby::Lobby;
+use metrics::Metrics;
 use std::sync::Arc;
+
+/// A server that listens; see [`start`].
+pub type Server = serve::Server<Lobby>;
 
 /// Why the server ended, or did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The metrics.
+    /// The metrics cannot be registered.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
-    /// The rooms.
+    /// The workers cannot start, or the game cannot be played.
     #[error(transparent)]
     Lobby(#[from] LobbyError),
-    /// The ports.
+    /// A port cannot be opened, or signals cannot be received.
     #[error(transparent)]
     Start(#[from] StartError),
 }
 
-/// Runs a server whose rooms play the game that `new_game` makes, until it is asked to drain. Must be called inside of a tokio runtime.
+/// Runs a server whose rooms play the game that `new_game` makes, until it is asked to drain. Must be called inside a tokio runtime.
 ///
 /// # Errors
 /// If it cannot start.
@@ -52,13 +64,34 @@ pub async fn run(config: Config, new_game: NewGame) -> Result<(), RunError> {
     Ok(start(config, new_game)?.run().await?)
 }
 
-/// Starts a server without waiting for its end: for tests, and for programs that do more than serve.
+/// Starts a server without waiting for its end: for tests, and for programs that do more than serve. Must be called inside a
+/// tokio runtime.
 ///
 /// # Errors
 /// If it cannot start.
-pub fn start(config: Config, new_game: NewGame) -> Result<serve::Server<Lobby>, RunError> {
+pub fn start(config: Config, new_game: NewGame) -> Result<Server, RunError> {
     let metrics = Arc::new(Metrics::new()?);
     let config = Arc::new(config);
     let lobby = Lobby::start(Arc::clone(&config), Arc::clone(&metrics), new_game)?;
     Ok(serve::start(config, lobby, metrics)?)
+}
+
+/// Parts that the benches and tests of this workspace drive directly. They change without notice.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::close::{Close, CloseCode, DisconnectReason};
+    pub use crate::labels::Label;
+    pub use crate::metrics::{InputOutcome, Metrics};
+    pub use crate::net::peer::connection::Connection;
+    pub use crate::net::peer::handler::Handler;
+    pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};
+    pub use crate::net::peer::send::{SendOutcome, SendRequest};
+    pub use crate::net::room_service::RoomService;
+    pub use crate::ops::{Health, RoomOperations};
+    pub use crate::room::{
+        Inbox, InboxMessage, JoinRequest, Link, PhaseTimes, ReceivedInput, Room, RoomSettings,
+        RoomStats,
+    };
+    pub use crate::serve::{Server, start};
+    pub use crate::tls::Tls;
 }

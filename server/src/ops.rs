@@ -1,8 +1,12 @@
-//! The operations port: metrics, probes, notices, draining, the list of rooms. For operators and
-//! their tools, so it belongs on an address that players can't reach. A web page can't drive it:
-//! what changes anything is refused if it comes with an `Origin`.
+//! The operations port: metrics, health probes, notices, draining, and the list of rooms.
+//!
+//! In: HTTP requests of operators and their tools. Out: answers, notices to players, and the request to drain. The port belongs
+//! on an address that players cannot reach. A web page cannot drive it: a request that changes anything is refused if it comes
+//! with an `Origin`.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,38 +20,100 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
-use crate::http::{Answer, answer, check_method, json, not_found, text};
+use crate::http_answers::{Answer, answer, check_method, json, not_found, text};
 use crate::metrics::Metrics;
-use crate::net::handler::Rooms;
-use crate::net::listener::AcceptTrouble;
+use crate::net::accept::AcceptErrors;
 use crate::shutdown::Shutdown;
 
-/// What a body may have.
+/// Longest body of a request.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// What a notice may have.
+/// Longest notice.
 const MAX_NOTICE_CHARS: usize = 500;
-/// How long a request may take to come.
+/// How long the head or the body of a request may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the operations port shows and commands.
+/// A server with a worker that has been late for this long takes no new players.
+const MAX_LATE: Duration = Duration::from_secs(5);
+
+/// Whether the rooms' workers keep up; asked for `/healthz` and `/readyz`, which show it as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Every worker makes progress, and none is late.
+    Ok,
+    /// Every worker makes progress, but one has been late for this long without a break.
+    Late(Duration),
+    /// A worker makes no progress.
+    Stuck,
+}
+
+impl Health {
+    /// The worker threads make progress.
+    fn is_alive(self) -> bool {
+        self != Self::Stuck
+    }
+
+    /// New players are welcome, because no worker has been late for long. Draining is not part of this.
+    fn is_ready(self) -> bool {
+        match self {
+            Self::Ok => true,
+            Self::Late(late) => late < MAX_LATE,
+            Self::Stuck => false,
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok => f.write_str("ok"),
+            Self::Late(late) => write!(f, "late for {late:.1?}"),
+            Self::Stuck => f.write_str("a worker makes no progress"),
+        }
+    }
+}
+
+/// The rooms, as operators see them.
+pub trait RoomOperations: Send + Sync + 'static {
+    /// The list of rooms, for `GET /rooms`.
+    fn list_rooms(&self) -> impl Future<Output = serde_json::Value> + Send;
+
+    /// Sends a notice to all players, or to those of one room; returns the number of players.
+    ///
+    /// # Errors
+    /// A sentence for the operator, if there is no such room.
+    fn broadcast_notice(
+        &self,
+        text: &str,
+        room: Option<&str>,
+    ) -> impl Future<Output = Result<usize, String>> + Send;
+
+    /// Whether the workers keep up. Must be cheap: probes ask every second.
+    fn health(&self) -> Health;
+
+    /// The server drains: sends `Goodbye` to every player and closes with 1001. What is still open a moment after this returns
+    /// is closed without it.
+    fn drain(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// The parts of the server that the operations port shows and commands.
 pub struct Operations<R> {
-    /// The rooms.
+    /// Answers questions about rooms, and passes notices on.
     pub rooms: Arc<R>,
-    /// The metrics.
+    /// Rendered for `/metrics`.
     pub metrics: Arc<Metrics>,
-    /// Asked for by `POST /drain`; shown by `/readyz`.
+    /// Requested by `POST /drain`; shown by `/readyz`.
     pub draining: Shutdown,
 }
 
-/// Serves the operations port for as long as the process lives.
-pub async fn serve<R: Rooms>(listener: TcpListener, operations: Arc<Operations<R>>) {
-    let mut trouble = AcceptTrouble::default();
+/// Serves the operations port until the task is aborted.
+pub async fn serve<R: RoomOperations>(listener: TcpListener, operations: Arc<Operations<R>>) {
+    let mut accept_errors = AcceptErrors::default();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                trouble
-                    .wait("a connection to the operations port", &error)
+                accept_errors
+                    .log_and_pause("a connection to the operations port", &error)
                     .await;
                 continue;
             }
@@ -76,7 +142,7 @@ struct Notice {
     room: Option<String>,
 }
 
-impl<R: Rooms> Operations<R> {
+impl<R: RoomOperations> Operations<R> {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let method = request.method();
         let answer = match request.uri().path() {
@@ -84,7 +150,7 @@ impl<R: Rooms> Operations<R> {
             "/healthz" => check_method(method, "GET, HEAD").map(|()| self.healthz()),
             "/readyz" => check_method(method, "GET, HEAD").map(|()| self.readyz()),
             "/rooms" => match check_method(method, "GET, HEAD") {
-                Ok(()) => Ok(json(StatusCode::OK, &self.rooms.rooms().await)),
+                Ok(()) => Ok(json(StatusCode::OK, &self.rooms.list_rooms().await)),
                 Err(answer) => Err(answer),
             },
             "/drain" => check_command(&request).map(|()| self.drain()),
@@ -106,19 +172,19 @@ impl<R: Rooms> Operations<R> {
 
     fn healthz(&self) -> Answer {
         let health = self.rooms.health();
-        text(ok_if(health.alive), &health.detail)
+        text(ok_if(health.is_alive()), &health.to_string())
     }
 
     fn readyz(&self) -> Answer {
         let health = self.rooms.health();
-        if self.draining.is_asked() {
+        if self.draining.is_requested() {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining");
         }
-        text(ok_if(health.ready && health.alive), &health.detail)
+        text(ok_if(health.is_ready()), &health.to_string())
     }
 
     fn drain(&self) -> Answer {
-        self.draining.ask();
+        self.draining.request();
         json(
             StatusCode::ACCEPTED,
             &serde_json::json!({ "draining": true }),
@@ -138,7 +204,7 @@ impl<R: Rooms> Operations<R> {
             Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the body is incomplete"),
             Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
         };
-        // By way of a map, as a list of the two would do as well otherwise.
+        // Deserialised by way of a map, because serde would also accept a list of the two values.
         let map = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body);
         let notice = match map.and_then(|map| serde_json::from_value::<Notice>(map.into())) {
             Ok(notice) => notice,
@@ -147,27 +213,24 @@ impl<R: Rooms> Operations<R> {
                 return text(StatusCode::BAD_REQUEST, &format!("{expected}: {error}"));
             }
         };
-        // As with chat: what a player's terminal or page would make of them nobody knows.
-        let said: String = notice
-            .text
-            .chars()
-            .filter(|said| !said.is_control())
-            .collect();
-        let said = said.trim();
-        if said.is_empty() || said.chars().count() > MAX_NOTICE_CHARS {
+        // Control characters are removed as in chat, because a player's terminal or page might execute them.
+        let notice_text = notice.text.replace(char::is_control, "");
+        let notice_text = notice_text.trim();
+        if notice_text.is_empty() || notice_text.chars().count() > MAX_NOTICE_CHARS {
             return text(
                 StatusCode::BAD_REQUEST,
                 "text must have 1 to 500 characters",
             );
         }
-        match self.rooms.notice(said, notice.room.as_deref()).await {
+        let room = notice.room.as_deref();
+        match self.rooms.broadcast_notice(notice_text, room).await {
             Ok(players) => json(StatusCode::OK, &serde_json::json!({ "players": players })),
             Err(problem) => text(StatusCode::NOT_FOUND, &problem),
         }
     }
 }
 
-/// POST, and not from a web page.
+/// Checks that a request that changes something is a POST, and does not come from a web page.
 fn check_command(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
     check_method(request.method(), Method::POST.as_str())?;
     if request.headers().contains_key(ORIGIN) {
@@ -177,8 +240,8 @@ fn check_command(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
     Ok(())
 }
 
-fn ok_if(good: bool) -> StatusCode {
-    if good {
+fn ok_if(is_good: bool) -> StatusCode {
+    if is_good {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

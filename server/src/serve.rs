@@ -1,8 +1,8 @@
-//! The life of a server process: listen, say so, serve, drain, end.
+//! The life of a server process: listen, print the ready line, serve, drain, end.
 //!
-//! [`start`] opens both ports over given rooms; [`Server::run`] prints the ready line and stays until
-//! a signal or `POST /drain`; [`Server::drain`] ends in good order: no new connections, Goodbye and
-//! close 1001 to all, and at most `--drain-timeout` of patience.
+//! [`start`] opens both ports over given rooms. [`Server::run`] prints the ready line and serves until a signal or
+//! `POST /drain`. [`Server::drain`] ends in good order: it accepts no new connections, sends `Goodbye` and close 1001 to every
+//! player, and takes at most `--drain-timeout`.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -14,36 +14,36 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::net::game_port::{GamePort, going_away};
-use crate::net::handler::Rooms;
-use crate::net::listener;
-use crate::ops::{self, Operations};
+use crate::net::accept;
+use crate::net::http::{GamePort, going_away};
+use crate::net::room_service::RoomService;
+use crate::ops::{self, Operations, RoomOperations};
 use crate::shutdown::Shutdown;
 use crate::tls::{Tls, TlsError};
 
-/// What closes take at the end of a drain, so that close frames still leave.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long close frames may take to leave after `--drain-timeout`.
+const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
-/// Why the server can't start.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A port can't be had.
+    /// A port cannot be opened.
     #[error("--{flag} {address}: {error}")]
     Listen {
         /// `listen` or `ops-listen`.
         flag: &'static str,
         /// The address that was asked for.
         address: SocketAddr,
-        /// Why not.
+        /// The system's reason.
         error: io::Error,
     },
-    /// The certificate can't be used.
+    /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// Signals can't be heard.
-    #[error("signals can't be heard: {0}")]
+    /// Signal handlers cannot be installed.
+    #[error("signals can't be received: {0}")]
     Signals(io::Error),
-    /// No threads for the sockets.
+    /// The threads that read sockets cannot start.
     #[error("the threads that read sockets can't start: {0}")]
     Threads(io::Error),
     /// Standard output is closed.
@@ -51,23 +51,23 @@ pub enum StartError {
     Output(io::Error),
 }
 
-/// A server that listens.
+/// A server that listens on both ports.
 pub struct Server<R> {
     game_addr: SocketAddr,
     ops_addr: SocketAddr,
     tls: Option<Arc<Tls>>,
     port: Arc<GamePort<R>>,
-    /// Ends when the server drains.
-    accepting: JoinHandle<()>,
-    /// Ends when it is aborted: the operations port answers to the last.
-    operating: JoinHandle<()>,
+    /// Accepts connections to the game port; ends when the server drains.
+    accept_task: JoinHandle<()>,
+    /// Serves the operations port until it is aborted, so that operators get answers to the last.
+    ops_task: JoinHandle<()>,
 }
 
-/// Opens both ports over the rooms. Must be called inside of a tokio runtime.
+/// Opens both ports over the rooms. Must be called inside a tokio runtime.
 ///
 /// # Errors
-/// If a port can't be had, or the certificate not be used.
-pub fn start<R: Rooms>(
+/// If a port cannot be opened, or the certificate cannot be used.
+pub fn start<R: RoomService + RoomOperations>(
     config: Arc<Config>,
     rooms: Arc<R>,
     metrics: Arc<Metrics>,
@@ -87,8 +87,8 @@ pub fn start<R: Rooms>(
         game_addr,
         ops_addr,
         tls,
-        accepting: tokio::spawn(listener::serve(game, acceptor, Arc::clone(&port))),
-        operating: tokio::spawn(ops::serve(ops, operations)),
+        accept_task: tokio::spawn(accept::serve(game, acceptor, Arc::clone(&port))),
+        ops_task: tokio::spawn(ops::serve(ops, operations)),
         port,
     })
 }
@@ -97,7 +97,7 @@ fn listen(
     flag: &'static str,
     address: SocketAddr,
 ) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
-    let bound = listener::bind(address)
+    let bound = accept::bind(address)
         .and_then(|listener| listener.local_addr().map(|real| (listener, real)));
     bound.map_err(|error| StartError::Listen {
         flag,
@@ -106,7 +106,7 @@ fn listen(
     })
 }
 
-impl<R: Rooms> Server<R> {
+impl<R: RoomService + RoomOperations> Server<R> {
     /// The game port's real address.
     #[must_use]
     pub fn game_addr(&self) -> SocketAddr {
@@ -119,19 +119,20 @@ impl<R: Rooms> Server<R> {
         self.ops_addr
     }
 
-    /// The certificate in use, if the game port speaks TLS.
+    /// The certificate in use, if the game port uses TLS.
+    #[doc(hidden)]
     #[must_use]
     pub fn tls(&self) -> Option<&Arc<Tls>> {
         self.tls.as_ref()
     }
 
-    /// The wish to drain; anyone may ask for it.
+    /// The request to drain. Any holder may make it.
     #[must_use]
     pub fn draining(&self) -> Shutdown {
         self.port.draining.clone()
     }
 
-    /// The one line on standard output that says where the server is.
+    /// The one line on standard output that says where the server listens.
     #[must_use]
     pub fn ready_line(&self) -> String {
         let ws = if self.tls.is_some() { "wss" } else { "ws" };
@@ -143,17 +144,17 @@ impl<R: Rooms> Server<R> {
         format!("tickwire ready {ws}://{game_addr}/ws ops http://{ops_addr}")
     }
 
-    /// Says that it is ready, serves until SIGTERM, SIGINT or `POST /drain`, and drains.
+    /// Prints the ready line, serves until SIGTERM, SIGINT or `POST /drain`, and drains.
     ///
     /// # Errors
-    /// If signals can't be heard, or the ready line not be printed.
+    /// If signals cannot be received, or the ready line cannot be printed.
     pub async fn run(self) -> Result<(), StartError> {
         let mut signals = Signals::new().map_err(StartError::Signals)?;
         print_line(&self.ready_line()).map_err(StartError::Output)?;
         let draining = self.draining();
         loop {
             tokio::select! {
-                () = draining.asked() => break,
+                () = draining.requested() => break,
                 signal = signals.next() => match signal {
                     Signal::Reload => self.reload(),
                     Signal::Terminate => break,
@@ -172,26 +173,27 @@ impl<R: Rooms> Server<R> {
         }
     }
 
-    /// Ends in good order; see the module's head.
+    /// Stops accepting, says `Goodbye` to every player, closes all connections with 1001, and waits for them for at most
+    /// `--drain-timeout`.
     pub async fn drain(self) {
-        let patience = self.port.config.drain_timeout;
-        tracing::info!("draining, for at most {patience:?}");
+        let drain_timeout = self.port.config.drain_timeout;
+        tracing::info!("draining, for at most {drain_timeout:?}");
         let began = Instant::now();
-        self.port.draining.ask();
+        self.port.draining.request();
         let open = &self.port.open;
-        // However little patience there is, the players hear the rooms' Goodbye before the close.
-        let said = timeout(patience.max(LAST_WORDS), async {
-            let _ = self.accepting.await;
+        // However short the timeout is, players get the rooms' Goodbye before the close.
+        let goodbye = timeout(drain_timeout.max(CLOSE_GRACE), async {
+            let _ = self.accept_task.await;
             self.port.rooms.drain().await;
         });
-        let _ = said.await;
+        let _ = goodbye.await;
         open.close_all(&going_away());
-        let in_order = timeout(patience.saturating_sub(began.elapsed()), open.none_left());
-        if in_order.await.is_err() {
+        let time_left = drain_timeout.saturating_sub(began.elapsed());
+        if timeout(time_left, open.all_closed()).await.is_err() {
             tracing::warn!("connections are still open after --drain-timeout: leaving them");
-            let _ = timeout(LAST_WORDS, open.none_left()).await;
+            let _ = timeout(CLOSE_GRACE, open.all_closed()).await;
         }
-        self.operating.abort();
+        self.ops_task.abort();
         tracing::info!("drained");
     }
 }
@@ -244,7 +246,7 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Signal {
-        // Without Ctrl-C one can still `POST /drain`.
+        // Where Ctrl-C cannot be received, `POST /drain` still ends the server.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

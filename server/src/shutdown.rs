@@ -1,33 +1,37 @@
-//! The wish to end, as a value that is passed: asked for once, seen by everyone who holds it.
+//! A request to end, as a value that is passed: made once, seen by everyone who holds it.
 
 use tokio::sync::watch;
 
-/// See the module's head. Clones are the same wish.
+/// A request to end. Clones share the same request.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Sender<bool>);
 
 impl Shutdown {
-    /// Nobody wants to end yet.
+    /// No request yet.
     #[must_use]
     pub fn new() -> Self {
         Self(watch::Sender::new(false))
     }
 
-    /// Asks everyone to end. Again has no effect.
-    pub fn ask(&self) {
+    /// Asks everyone to end. Further calls have no effect.
+    pub fn request(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it was asked for.
+    /// Whether the end was requested.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until it is asked for.
-    pub async fn asked(&self) {
-        // It can't fail: the sender is held by `self`.
-        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
+    /// Waits for the request.
+    pub async fn requested(&self) {
+        // The wait cannot fail: `self` holds the sender.
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|is_requested| *is_requested)
+            .await;
     }
 }
 

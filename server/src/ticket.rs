@@ -1,75 +1,292 @@
 //! Tickets: signed, short-lived passes by which a login service says who a player is.
 //!
-//! A JSON Web Token (RFC 7519), HS256. In: the token that `Hello` carries. Out: the identity, or a sentence for the player.
+//! A ticket is a JSON Web Token (RFC 7519) in its compact form, signed with HMAC-SHA-256 (`alg` HS256). In: the token that
+//! `Hello` carries. Out: the player's identity, or a sentence for the player. No other algorithm is ever accepted, so a token
+//! cannot choose how it is checked.
 
-use crate::config::TicketSecret;
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
-use serde::Deserialize;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use serde::de::{self, IgnoredAny, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
+
+/// The key that signs tickets. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TicketSecret(Vec<u8>);
+
+impl TicketSecret {
+    /// A key of any length, at least one byte.
+    pub(crate) fn new(key: Vec<u8>) -> Self {
+        Self(key)
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for TicketSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TicketSecret(..)")
+    }
+}
 
 /// Why a ticket does not let its bearer in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum TicketError {
-    /// None was given.
+    /// `Hello` carries no ticket.
     #[error("this server wants a ticket; log in first")]
     Missing,
-    /// It cannot be read, or its signature is wrong.
+    /// The ticket cannot be read, or its signature is wrong.
     #[error("the ticket is not valid; log in again")]
     Invalid,
-    /// It is too old.
+    /// `exp` has passed.
     #[error("the ticket has expired; log in again")]
     Expired,
-    /// Its time has not come.
+    /// `nbf` is in the future.
     #[error("the ticket is not valid yet; try later")]
     Early,
-    /// It is for another room.
+    /// `room` names another room.
     #[error("the ticket is for another room")]
     Room,
 }
 
-/// What a ticket says.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+/// What a ticket says about its bearer.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ticket {
-    /// Who, in the login service's terms.
-    pub sub: String,
-    /// Display name; absent: the one that `Hello` gives.
-    #[serde(default)]
+    /// The player's id at the login service; never empty.
+    pub subject: String,
+    /// Display name; `None`: the name that `Hello` gives.
     pub name: Option<String>,
-    /// The only room that it is good for; absent: any.
-    #[serde(default)]
-    pub room: Option<String>,
 }
 
-/// Reads a ticket for `room`.
+/// The token's header (RFC 7515, section 4.1). Other fields are ignored.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    /// Extensions that must be understood (section 4.1.11). This server understands none, so their presence refuses the ticket.
+    #[serde(default)]
+    crit: Option<IgnoredAny>,
+}
+
+/// The token's claims (RFC 7519, section 4.1). Other claims are ignored.
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    exp: Seconds,
+    #[serde(default)]
+    nbf: Option<Seconds>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    room: Option<String>,
+}
+
+/// A moment in seconds since 1970 (a `NumericDate`); fractions are rounded.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Seconds(u64);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(claim: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Seconds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("seconds since 1970")
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Seconds, E> {
+                Ok(Seconds(seconds))
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Seconds, E> {
+                if (0.0..u64::MAX as f64).contains(&seconds) {
+                    Ok(Seconds(seconds.round() as u64))
+                } else {
+                    Err(E::custom("this is no moment since 1970"))
+                }
+            }
+        }
+        claim.deserialize_any(Number)
+    }
+}
+
+/// Checks a ticket for `room` at the present time.
 ///
 /// # Errors
-/// Whatever keeps its bearer out.
+/// The reason to keep its bearer out.
 pub fn check(secret: &TicketSecret, token: &str, room: &str) -> Result<Ticket, TicketError> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = Seconds(since_1970.unwrap_or_default().as_secs());
+    check_at(secret, token, room, now)
+}
+
+fn check_at(
+    secret: &TicketSecret,
+    token: &str,
+    room: &str,
+    now: Seconds,
+) -> Result<Ticket, TicketError> {
     if token.is_empty() {
         return Err(TicketError::Missing);
     }
-    let mut rules = Validation::new(Algorithm::HS256);
-    rules.leeway = 0;
-    rules.validate_aud = false;
-    rules.validate_nbf = true;
-    rules.set_required_spec_claims(&["exp", "sub"]);
-    let key = DecodingKey::from_secret(secret.as_bytes());
-    let ticket = decode::<Ticket>(token, &key, &rules).map_err(|error| match error.kind() {
-        ErrorKind::ExpiredSignature => TicketError::Expired,
-        ErrorKind::ImmatureSignature => TicketError::Early,
-        _ => {
-            // For whoever connects a login service: a player can't do anything about it.
-            tracing::debug!("a ticket was refused: {error}");
-            TicketError::Invalid
-        }
+    let claims = verified_claims(secret, token).map_err(|problem| {
+        // Logged for whoever connects a login service: the player cannot do anything about it.
+        tracing::debug!("a ticket was refused: {problem}");
+        TicketError::Invalid
     })?;
-    // RFC 7515 section 4.1.11: what the signer holds for critical must be understood, and nothing is here.
-    if ticket.claims.sub.is_empty() || ticket.header.crit.is_some() {
+    if claims.exp < now {
+        return Err(TicketError::Expired);
+    }
+    if claims.nbf.is_some_and(|start| start > now) {
+        return Err(TicketError::Early);
+    }
+    if claims.sub.is_empty() {
         return Err(TicketError::Invalid);
     }
-    match &ticket.claims.room {
-        Some(only) if only != room => Err(TicketError::Room),
-        _ => Ok(ticket.claims),
+    if claims.room.is_some_and(|only| only != room) {
+        return Err(TicketError::Room);
+    }
+    Ok(Ticket {
+        subject: claims.sub,
+        name: claims.name,
+    })
+}
+
+/// The claims of a token whose header and signature are right; otherwise what is wrong with it.
+fn verified_claims(secret: &TicketSecret, token: &str) -> Result<Claims, String> {
+    let (signed, signature) = token
+        .rsplit_once('.')
+        .ok_or("a token has three parts, separated by dots")?;
+    let (header, claims) = signed
+        .split_once('.')
+        .ok_or("a token has three parts, separated by dots")?;
+    let header: Header = from_base64_json("header", header)?;
+    if header.alg != "HS256" {
+        return Err(format!("alg is {}; only HS256 is accepted", header.alg));
+    }
+    if header.crit.is_some() {
+        return Err("crit names an extension, and none is known".to_owned());
+    }
+    let signature = from_base64("signature", signature)?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    // Constant time: a forger must not learn how much of a signature was right.
+    hmac::verify(&key, signed.as_bytes(), &signature)
+        .map_err(|_| "the signature is wrong".to_owned())?;
+    from_base64_json("claims", claims)
+}
+
+/// Base64url without padding and without stray bits (RFC 7515, section 2).
+fn from_base64(part: &str, text: &str) -> Result<Vec<u8>, String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text);
+    bytes.map_err(|error| format!("{part}: {error}"))
+}
+
+fn from_base64_json<T: for<'de> Deserialize<'de>>(part: &str, text: &str) -> Result<T, String> {
+    let json = from_base64(part, text)?;
+    serde_json::from_slice(&json).map_err(|error| format!("{part}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 2_000_000_000;
+
+    fn secret() -> TicketSecret {
+        TicketSecret::new(b"only the login service and this server know it".to_vec())
+    }
+
+    fn signed(header: &str, claims: &str) -> String {
+        let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        let message = format!("{}.{}", encode(header), encode(claims));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret().as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn check(token: &str) -> Result<Ticket, TicketError> {
+        check_at(&secret(), token, "main", Seconds(NOW))
+    }
+
+    fn check_claims(claims: &str) -> Result<Ticket, TicketError> {
+        check(&signed(r#"{"alg":"HS256","typ":"JWT"}"#, claims))
+    }
+
+    #[test]
+    fn a_good_ticket_names_its_bearer() {
+        let ticket = check_claims(r#"{"sub":"7","name":"Ada","room":"main","exp":2000000000.4}"#);
+        let expected = Ticket {
+            subject: "7".to_owned(),
+            name: Some("Ada".to_owned()),
+        };
+        assert_eq!(ticket, Ok(expected));
+        let without_type = signed(r#"{"alg":"HS256"}"#, r#"{"sub":"7","exp":2000000000}"#);
+        assert_eq!(check(&without_type).unwrap().name, None);
+    }
+
+    #[test]
+    fn a_known_token_of_rfc_7515_verifies() {
+        // Appendix A.1: made by others, with a key in base64url.
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let secret = TicketSecret::new(URL_SAFE_NO_PAD.decode(key).unwrap());
+        let problem = verified_claims(&secret, token).err().unwrap();
+        // The signature is right; only the subject is missing.
+        assert!(problem.contains("missing field `sub`"), "{problem}");
+    }
+
+    #[test]
+    fn the_times_of_a_ticket_are_inclusive() {
+        let of = |exp: u64, nbf: u64| {
+            check_claims(&format!(r#"{{"sub":"7","exp":{exp},"nbf":{nbf}}}"#)).err()
+        };
+        assert_eq!(of(NOW, NOW), None);
+        assert_eq!(of(NOW - 1, 0), Some(TicketError::Expired));
+        assert_eq!(of(NOW + 9, NOW + 1), Some(TicketError::Early));
+    }
+
+    #[test]
+    fn malformed_and_forged_tickets_are_refused() {
+        let claims = r#"{"sub":"7","exp":2000000000}"#;
+        let good = signed(r#"{"alg":"HS256"}"#, claims);
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        let mut refused = vec![
+            "no ticket at all".to_owned(),
+            "..".to_owned(),
+            message.to_owned(),
+            format!("{message}."),
+            format!("{good}="),
+            format!("{good}.{signature}"),
+            good.replace('.', ". "),
+            signed(r#"{"alg":"none"}"#, claims),
+            signed(r#"{"alg":"HS384"}"#, claims),
+            signed(r#"{"alg":"hs256"}"#, claims),
+            signed(r#"{"typ":"JWT"}"#, claims),
+            signed(r#"{"alg":"HS256","crit":["exp2"]}"#, claims),
+            signed(r#"{"alg":"HS256"}"#, "not json"),
+        ];
+        let bad_claims = [
+            r#"{"exp":2000000000}"#,
+            r#"{"sub":"7"}"#,
+            r#"{"sub":"","exp":2000000000}"#,
+            r#"{"sub":"7","exp":"2000000000"}"#,
+            r#"{"sub":"7","exp":-1}"#,
+            r#"{"sub":"7","exp":2000000000,"nbf":"soon"}"#,
+            r#"{"sub":"7","exp":2000000000,"exp":2000000000}"#,
+        ];
+        refused.extend(bad_claims.map(|claims| signed(r#"{"alg":"HS256"}"#, claims)));
+        for token in refused {
+            assert_eq!(check(&token), Err(TicketError::Invalid), "{token}");
+        }
+        assert_eq!(check(""), Err(TicketError::Missing));
+        let elsewhere = check_claims(r#"{"sub":"7","room":"vip","exp":2000000000}"#);
+        assert_eq!(elsewhere, Err(TicketError::Room));
     }
 }

@@ -1,8 +1,7 @@
-//! The game port's certificate: from PEM files, reloaded without dropping anyone, or made in memory
-//! for development.
+//! The game port's certificate: from PEM files, or made in memory for development.
 //!
-//! rustls asks for the certificate at every handshake, so a reload only swaps what it gets;
-//! connections that are open keep theirs. A reload that fails changes nothing.
+//! rustls asks for the certificate at every handshake, so a reload only swaps the value that it gets, and open connections go
+//! on. A reload that fails changes nothing.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,41 +23,41 @@ pub enum TlsSource {
         /// `--tls-key`.
         key: PathBuf,
     },
-    /// Made at every start, for localhost.
+    /// Made in memory at every start, for localhost.
     SelfSigned,
 }
 
-/// Why there is no certificate.
+/// Why the certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The certificate's file.
+    /// The certificate's file cannot be read.
     #[error("--tls-cert {path}: {error}", path = path.display())]
     Cert {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         error: rustls_pki_types::pem::Error,
     },
-    /// The certificate's file has none.
+    /// The certificate's file contains no certificate.
     #[error("--tls-cert {path}: there is no certificate in it", path = .0.display())]
     NoCert(PathBuf),
-    /// The key's file.
+    /// The key's file cannot be read.
     #[error("--tls-key {path}: {error}", path = path.display())]
     Key {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         error: rustls_pki_types::pem::Error,
     },
-    /// The two don't go together, or are of a sort that can't be used.
+    /// The certificate and the key do not belong together, or are of an unsupported kind.
     #[error("--tls-cert and --tls-key can't be used: {0}")]
     Unusable(#[from] rustls::Error),
-    /// The development certificate.
+    /// The development certificate cannot be made.
     #[error("--tls-self-signed: the certificate can't be made: {0}")]
     SelfSigned(#[from] rcgen::Error),
 }
 
-/// The certificate in use.
+/// The certificate in use, and where a reload gets the next one.
 #[derive(Debug)]
 pub struct Tls {
     source: TlsSource,
@@ -69,16 +68,16 @@ impl Tls {
     /// Loads the certificate.
     ///
     /// # Errors
-    /// If it can't be read, made or used.
+    /// If the certificate cannot be read, made or used.
     pub fn load(source: TlsSource) -> Result<Arc<Self>, TlsError> {
         let current = RwLock::new(load(&source)?);
         Ok(Arc::new(Self { source, current }))
     }
 
-    /// What accepts connections: TLS 1.3 and 1.2, HTTP/1.1 inside (WebSocket's upgrade is of that).
+    /// The acceptor of TLS connections: TLS 1.3 and 1.2, with HTTP/1.1 inside because the WebSocket upgrade needs that.
     ///
     /// # Errors
-    /// Never, with the provider that is built in.
+    /// Never with the built-in cryptography.
     pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
         let mut config = rustls::ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
@@ -91,7 +90,7 @@ impl Tls {
     /// Loads the files again. A certificate made in memory stays.
     ///
     /// # Errors
-    /// If the new one can't be used; the old one stays.
+    /// If the new certificate cannot be used; the old one stays.
     pub fn reload(&self) -> Result<(), TlsError> {
         if self.source != TlsSource::SelfSigned {
             let fresh = load(&self.source)?;
@@ -100,7 +99,7 @@ impl Tls {
         Ok(())
     }
 
-    /// The chain in use, for a client that wants to trust it.
+    /// The chain in use, for a client that is to trust it.
     #[must_use]
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.current().cert.clone()
@@ -143,9 +142,9 @@ fn load(source: &TlsSource) -> Result<Arc<CertifiedKey>, TlsError> {
         }
         TlsSource::SelfSigned => {
             let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-            let made = rcgen::generate_simple_self_signed(names)?;
-            let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-            (vec![made.cert.der().clone()], key.into())
+            let generated = rcgen::generate_simple_self_signed(names)?;
+            let key = PrivatePkcs8KeyDer::from(generated.signing_key.serialize_der());
+            (vec![generated.cert.der().clone()], key.into())
         }
     };
     Ok(Arc::new(CertifiedKey::from_der(chain, key, &provider())?))
@@ -155,7 +154,7 @@ fn load(source: &TlsSource) -> Result<Arc<CertifiedKey>, TlsError> {
 mod tests {
     use super::*;
 
-    /// A certificate and key in a directory of their own.
+    /// A certificate and its key in a directory that is removed after the test.
     struct Files {
         dir: PathBuf,
         source: TlsSource,
@@ -175,9 +174,10 @@ mod tests {
         }
 
         fn renew(&self) {
-            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-            std::fs::write(self.dir.join("cert.pem"), made.cert.pem()).unwrap();
-            std::fs::write(self.dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+            let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            let (cert, key) = (generated.cert.pem(), generated.signing_key.serialize_pem());
+            std::fs::write(self.dir.join("cert.pem"), cert).unwrap();
+            std::fs::write(self.dir.join("key.pem"), key).unwrap();
         }
     }
 

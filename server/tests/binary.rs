@@ -1,4 +1,4 @@
-//! The binary as an operator meets it: its one line, its exit codes, its signals.
+//! The binary as an operator meets it: its ready line, its exit codes, its signals.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
@@ -15,7 +15,7 @@ fn server(arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts one on free ports; gives it with its ready line.
+/// Starts a server on free ports. Returns the process and its ready line.
 fn start(arguments: &[&str]) -> (Child, String) {
     let ports = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
     let mut child = server(&[&ports[..], arguments].concat()).spawn().unwrap();
@@ -26,10 +26,12 @@ fn start(arguments: &[&str]) -> (Child, String) {
 }
 
 #[test]
-fn wrong_configuration_is_one_line_and_exit_code_2() {
+fn a_wrong_configuration_is_one_line_and_exit_code_2() {
     for (arguments, variable, flag) in [
         (&["--tick-rate", "0"][..], None, "--tick-rate"),
         (&["--no-such-flag"], None, "--no-such-flag"),
+        (&["--redis", "redis://127.0.0.1"], None, "--redis"),
+        (&["--record", "."], None, "--record"),
         (&[], Some(("TICKWIRE_MAX_ROOMS", "many")), "--max-rooms"),
         (&["--listen", "127.0.0.1"], None, "--listen"),
     ] {
@@ -43,7 +45,7 @@ fn wrong_configuration_is_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn the_environment_goes_before_the_file_and_after_flags() {
+fn the_environment_overrides_the_file_and_flags_both() {
     let file = std::env::temp_dir().join(format!("tickwire-env-{}.toml", std::process::id()));
     std::fs::write(&file, "tick-rate = 500\n").unwrap();
     let path = file.display().to_string();
@@ -55,7 +57,7 @@ fn the_environment_goes_before_the_file_and_after_flags() {
             .unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
-    // The file's 500 is out of range, but the environment's 30 hides it: only workers is wrong.
+    // The file's 500 is out of range, but the environment's 30 overrides it, so only --workers is wrong.
     assert!(run(&[], "30").contains("--workers"));
     assert!(run(&[], "600").contains("600"));
     assert!(run(&["--tick-rate", "30"], "600").contains("--workers"));
@@ -63,7 +65,7 @@ fn the_environment_goes_before_the_file_and_after_flags() {
 }
 
 #[test]
-fn help_is_no_error() {
+fn help_exits_with_success() {
     let output = server(&["--help"]).output().unwrap();
     assert!(output.status.success());
     assert!(
@@ -74,7 +76,7 @@ fn help_is_no_error() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_with_its_flag() {
+fn an_error_about_a_port_names_its_flag() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = server(&["--listen", &address]).output().unwrap();
@@ -85,7 +87,7 @@ fn a_port_that_is_taken_is_said_with_its_flag() {
 
 #[cfg(unix)]
 #[test]
-fn it_says_where_it_is_and_ends_well_on_sigterm() {
+fn sigterm_ends_a_ready_server_with_success() {
     let (mut child, line) = start(&["--log-format", "json"]);
     let (game, ops) = line
         .strip_prefix("tickwire ready ws://")
@@ -115,7 +117,7 @@ fn it_says_where_it_is_and_ends_well_on_sigterm() {
 }
 
 #[test]
-fn tls_is_said_in_the_ready_line_and_drain_ends_it() {
+fn the_ready_line_shows_tls_and_drain_ends_the_server() {
     let (mut child, line) = start(&["--tls-self-signed"]);
     assert!(line.starts_with("tickwire ready wss://"), "{line:?}");
     let ops = line.rsplit("http://").next().unwrap();

@@ -1,6 +1,7 @@
-//! What signals do to a server in which somebody plays: SIGTERM drains it, SIGHUP renews its certificate; and what a broken log does: nothing.
+//! Signals to a server in which somebody plays: SIGTERM drains it, and SIGHUP renews its certificate. A broken log harms nobody.
 //!
-//! The server is the binary, in a process of its own. Tests wait for what it says: to players, on the operations port, in its log.
+//! The server is the binary, in a process of its own. Tests wait for its messages to players, for answers of the operations port,
+//! and for lines of its log.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "this is a test")]
@@ -22,16 +23,16 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-/// Longer than anything here takes, also on a slow, busy machine.
+/// Longer than anything here takes, even on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     let result = timeout(PATIENCE, future).await;
-    result.unwrap_or_else(|_| panic!("{what} did not come in time"))
+    result.unwrap_or_else(|_| panic!("{what} did not happen in time"))
 }
 
-/// The binary on free ports. It is killed with this value, if it still runs.
+/// The binary on free ports. Dropping this value kills the process.
 struct Server {
     child: Child,
     game: String,
@@ -42,18 +43,18 @@ struct Server {
 impl Server {
     fn start(arguments: &[&str]) -> Self {
         let mut server = Self::start_with_log(arguments, Stdio::piped());
-        let (says, log) = mpsc::unbounded_channel();
+        let (log_line, log) = mpsc::unbounded_channel();
         let stderr = BufReader::new(server.child.stderr.take().unwrap());
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                let _ = says.send(line);
+                let _ = log_line.send(line);
             }
         });
         server.log = log;
         server
     }
 
-    /// One that writes its log there, and that nobody reads.
+    /// Starts a server whose log goes to `log`, where nobody reads it.
     fn start_with_log(arguments: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tickwire-server"))
             .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
@@ -82,14 +83,15 @@ impl Server {
         assert!(sent.success());
     }
 
-    async fn until_it_says(&mut self, what: &str) {
+    /// Waits for a log line that contains this text.
+    async fn until_log(&mut self, what: &str) {
         within(what, async {
             while !self.log.recv().await.unwrap().contains(what) {}
         })
         .await;
     }
 
-    /// The status of a GET on the operations port.
+    /// The HTTP status of a GET on the operations port.
     async fn status_of(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.ops).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -121,12 +123,12 @@ impl Drop for Server {
     }
 }
 
-/// Somebody in a room, who answers nothing.
-struct Guest<S> {
+/// A player in a room, who answers nothing.
+struct Player<S> {
     socket: WebSocketStream<S>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Player<S> {
     async fn join(stream: S) -> Self {
         let mut request = "ws://localhost/ws".into_client_request().unwrap();
         let protocol = tickwire_proto::SUBPROTOCOL.parse().unwrap();
@@ -144,12 +146,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
         };
         let message = Message::binary(message.encode_to_vec());
         socket.send(message).await.unwrap();
-        let mut guest = Self { socket };
-        assert!(matches!(guest.next().await, Ok(Body::Welcome(_))));
-        guest
+        let mut player = Self { socket };
+        assert!(matches!(player.next().await, Ok(Body::Welcome(_))));
+        player
     }
 
-    /// The next message, or the code by which the server closed.
+    /// The next message, or the code of the server's close.
     async fn next(&mut self) -> Result<Body, Option<u16>> {
         loop {
             match within("a message", self.socket.next()).await {
@@ -166,25 +168,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
         }
     }
 
-    async fn still_plays(&mut self) {
-        while !matches!(self.next().await, Ok(Body::Snapshot(_) | Body::Beat(_))) {}
+    /// Waits for a message that only a running game sends.
+    async fn expect_to_play(&mut self) {
+        while !matches!(
+            self.next().await,
+            Ok(Body::Snapshot(_) | Body::Heartbeat(_))
+        ) {}
     }
 }
 
 #[tokio::test]
-async fn sigterm_says_goodbye_and_a_second_one_changes_nothing() {
+async fn sigterm_says_goodbye_and_a_second_changes_nothing() {
     let mut server = Server::start(&["--npcs", "0", "--drain-timeout", "2s"]);
     let connect = || TcpStream::connect(server.game.clone());
-    let mut player = Guest::join(connect().await.unwrap()).await;
-    // Who does not read does not answer the close either, and so holds the drain up.
-    let silent = Guest::join(connect().await.unwrap()).await;
+    let mut player = Player::join(connect().await.unwrap()).await;
+    // A client that does not read does not answer the close either, so it holds up the drain.
+    let silent = Player::join(connect().await.unwrap()).await;
     assert_eq!(server.status_of("/readyz").await, "200");
     server.signal("-TERM");
     let mut goodbye = None;
     let code = loop {
         match player.next().await {
-            Ok(Body::Goodbye(said)) => goodbye = Some(said),
-            Ok(_) => assert!(goodbye.is_none(), "something came after Goodbye"),
+            Ok(Body::Goodbye(message)) => goodbye = Some(message),
+            Ok(_) => assert!(goodbye.is_none(), "a message came after Goodbye"),
             Err(code) => break code,
         }
     };
@@ -194,30 +200,30 @@ async fn sigterm_says_goodbye_and_a_second_one_changes_nothing() {
     assert_eq!(server.status_of("/readyz").await, "503");
     assert_eq!(server.status_of("/healthz").await, "200");
     server.signal("-TERM");
-    server.until_it_says("after --drain-timeout").await;
+    server.until_log("after --drain-timeout").await;
     assert_eq!(server.exit_code().await, Some(0));
     drop(silent);
 }
 
-/// Joins and goes away again, which is logged.
-async fn come_and_go(server: &Server, times: usize) {
+/// Joins and leaves, which the server logs.
+async fn join_and_leave(server: &Server, times: usize) {
     for _ in 0..times {
         let stream = TcpStream::connect(&server.game).await.unwrap();
-        drop(Guest::join(stream).await);
+        drop(Player::join(stream).await);
     }
 }
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn a_log_that_takes_nothing_harms_no_player() {
+async fn a_log_on_a_full_disk_harms_no_player() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     let full = full.unwrap();
     let mut server = Server::start_with_log(&["--npcs", "0"], Stdio::from(full));
     let stream = TcpStream::connect(&server.game).await.unwrap();
-    let mut player = Guest::join(stream).await;
-    come_and_go(&server, 3).await;
+    let mut player = Player::join(stream).await;
+    join_and_leave(&server, 3).await;
     server.signal("-HUP");
-    player.still_plays().await;
+    player.expect_to_play().await;
     server.signal("-TERM");
     let code = loop {
         if let Err(code) = player.next().await {
@@ -233,22 +239,22 @@ async fn a_log_that_takes_nothing_harms_no_player() {
 async fn a_log_that_nobody_reads_stops_no_game() {
     let server = Server::start_with_log(&["--npcs", "0"], Stdio::piped());
     let stream = TcpStream::connect(&server.game).await.unwrap();
-    let mut player = Guest::join(stream).await;
-    // More than a pipe takes.
-    come_and_go(&server, 1500).await;
-    player.still_plays().await;
+    let mut player = Player::join(stream).await;
+    // More lines than a pipe holds.
+    join_and_leave(&server, 1500).await;
+    player.expect_to_play().await;
     assert_eq!(server.status_of("/healthz").await, "200");
 }
 
-/// Writes a new pair; gives its certificate.
+/// Writes a new certificate and its key. Returns the certificate.
 fn renew(cert: &PathBuf, key: &PathBuf) -> CertificateDer<'static> {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(cert, made.cert.pem()).unwrap();
-    std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
-    made.cert.der().clone()
+    let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(cert, generated.cert.pem()).unwrap();
+    std::fs::write(key, generated.signing_key.serialize_pem()).unwrap();
+    generated.cert.der().clone()
 }
 
-/// Connects as one who trusts this certificate and no other.
+/// Connects a client that trusts only this certificate.
 async fn connect(
     server: &Server,
     trusted: &CertificateDer<'static>,
@@ -268,24 +274,24 @@ async fn connect(
 }
 
 #[tokio::test]
-async fn sighup_takes_a_good_pair_and_keeps_the_old_one_instead_of_a_broken_one() {
+async fn sighup_takes_a_good_certificate_and_no_broken_one() {
     let dir = std::env::temp_dir().join(format!("tickwire-sighup-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
     let first = renew(&cert, &key);
     let paths = [cert.to_str().unwrap(), key.to_str().unwrap()];
     let mut server = Server::start(&["--npcs", "0", "--tls-cert", paths[0], "--tls-key", paths[1]]);
-    let mut player = Guest::join(connect(&server, &first).await.unwrap()).await;
-    player.still_plays().await;
+    let mut player = Player::join(connect(&server, &first).await.unwrap()).await;
+    player.expect_to_play().await;
 
     let second = renew(&cert, &key);
     server.signal("-HUP");
-    server.until_it_says("the certificate was reloaded").await;
+    server.until_log("the certificate was reloaded").await;
     assert!(connect(&server, &first).await.is_err());
-    let mut newcomer = Guest::join(connect(&server, &second).await.unwrap()).await;
+    let mut newcomer = Player::join(connect(&server, &second).await.unwrap()).await;
 
     let broken: [fn(&PathBuf, &PathBuf); 3] = [
-        // The key of another certificate.
+        // A certificate that the key does not belong to.
         |cert, _| drop(renew(cert, &cert.with_extension("other"))),
         // No certificate at all.
         |cert, _| std::fs::write(cert, "no certificate").unwrap(),
@@ -294,11 +300,11 @@ async fn sighup_takes_a_good_pair_and_keeps_the_old_one_instead_of_a_broken_one(
     for spoil in broken {
         spoil(&cert, &key);
         server.signal("-HUP");
-        server.until_it_says("the old certificate stays").await;
+        server.until_log("the old certificate stays").await;
         let stream = connect(&server, &second).await.unwrap();
-        Guest::join(stream).await.still_plays().await;
+        Player::join(stream).await.expect_to_play().await;
     }
-    player.still_plays().await;
-    newcomer.still_plays().await;
+    player.expect_to_play().await;
+    newcomer.expect_to_play().await;
     std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -1,143 +1,153 @@
 //! The input buffer: hands the game exactly one input per player and tick.
 //!
 //! In: inputs, each for a tick. Out: for each tick the input that came for it; else the last one again, for a quarter of a
-//! second; else the neutral input. The rule for bursts and floods: an input counts only for its own tick, the first one for
-//! a tick wins, and one that comes after its tick was taken is late. So nobody moves faster by sending more.
+//! second; else the neutral input. An input counts only for its own tick, the first one for a tick wins, and one that comes
+//! after its tick was consumed is late. A client gains nothing by sending more inputs or bursts of them.
 
-use crate::claim::Seen;
-use crate::ids::{Seq, Tick};
+use crate::lagcomp::ResolvedView;
+use crate::world::{Seq, Tick};
 
-/// How far ahead of the last taken tick an input may be.
-pub const MAX_LEAD: u32 = 64;
-/// The longest encoding of a game's input, in bytes.
+/// How many ticks ahead of the last consumed tick an input may be.
+pub const MAX_INPUT_LEAD_TICKS: u32 = 64;
+/// The longest encoded input of a game, in bytes.
 pub const MAX_INPUT_BYTES: usize = 64;
-/// Inputs that there is room for at once; few lines need more.
+/// Inputs that the buffer has memory for at first; few lines need more.
 const USUAL_LEAD: usize = 4;
 
-/// What became of an input that arrived.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Arrival {
-    /// It waits for its tick.
-    Accepted,
-    /// Its tick was taken already.
-    Late,
-    /// There is one for that tick, its number is not newer, it is too far ahead, or longer than [`MAX_INPUT_BYTES`].
-    Flooded,
+/// How many ticks in a row a missing input is replaced by the last one: a quarter of a second. The server's buffer and the
+/// client's prediction both call this function. `tick_rate` is in ticks per second.
+#[must_use]
+pub const fn max_repeats(tick_rate: u32) -> u32 {
+    tick_rate / 4
 }
 
-/// What the game is handed for one tick.
+/// What the buffer did with an input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken<'a> {
+pub enum InsertOutcome {
+    /// The input waits for its tick.
+    Accepted,
+    /// The input's tick was consumed already.
+    Late,
+    /// The tick has an input already, the sequence number is not newer, the tick is too far ahead, or the payload is longer than
+    /// [`MAX_INPUT_BYTES`].
+    Refused,
+}
+
+/// The input that the game is handed for one tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TickInput<'a> {
     /// The input that came for this tick.
     Fresh(Input<'a>),
-    /// None came; the last one again. The game must not fire a second shot for it.
+    /// No input came, so this is the last one again. It must not fire a second shot.
     Repeated(Input<'a>),
-    /// None came for too long (or ever): nothing is pressed.
+    /// No input came for too long, or ever: nothing is pressed.
     Neutral,
 }
 
-/// One input.
+/// One input of a player.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Input<'a> {
-    /// Its number.
+    /// The input's sequence number.
     pub seq: Seq,
-    /// What the player's screen showed, as far as that is believed.
-    pub seen: Seen,
+    /// What the player's screen showed, as far as the server accepts the claim.
+    pub view: ResolvedView,
     /// The game's own encoding.
     pub payload: &'a [u8],
 }
 
 /// The inputs of one player that wait for their ticks.
 ///
-/// All of it that is touched in a tick lies together: with a slot for each of the ticks to come, every tick would find another
-/// one, gone from the processor's cache since it was used last.
+/// A short sorted list rather than a slot per future tick: the memory that a tick touches stays together, so it stays in the
+/// processor's cache.
 #[derive(Clone, Debug)]
 pub struct InputBuffer {
-    /// By tick, ascending; few.
-    waiting: Vec<Waiting>,
+    /// Ascending by tick.
+    waiting: Vec<BufferedInput>,
     /// The input that was handed out last.
-    last: Waiting,
-    taken: Tick,
+    last: BufferedInput,
+    consumed_tick: Tick,
     newest_seq: Seq,
     applied_seq: Seq,
-    repeats: u32,
     max_repeats: u32,
-    starved: u32,
-    has_had_input: bool,
-    current: Source,
+    starved_count: u32,
+    current: Current,
 }
 
 /// Where the current tick's input comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Source {
+enum Current {
+    /// No input came yet, or none since [`InputBuffer::clear`]: neutral.
+    NeverHad,
+    /// The input for this very tick.
     Fresh,
-    Repeated,
-    Neutral,
+    /// The last input, for the `count`th tick in a row.
+    Repeated { count: u32 },
+    /// The last input was repeated long enough: neutral.
+    Expired,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct BufferedInput {
     tick: Tick,
     seq: Seq,
-    seen: Seen,
+    view: ResolvedView,
     length: u8,
     payload: [u8; MAX_INPUT_BYTES],
 }
 
 impl InputBuffer {
-    /// An empty buffer for a player who joins after `now`; starving repeats the last input for `max_repeats` ticks (a quarter of a second).
+    /// An empty buffer for a player who joins after tick `now`. A missing input is replaced by the last one for `max_repeats`
+    /// ticks; see [`max_repeats`].
     #[must_use]
     pub fn new(now: Tick, max_repeats: u32) -> Self {
         Self {
             waiting: Vec::with_capacity(USUAL_LEAD),
-            last: Waiting::default(),
-            taken: now,
+            last: BufferedInput::default(),
+            consumed_tick: now,
             newest_seq: Seq(0),
             applied_seq: Seq(0),
-            repeats: 0,
             max_repeats,
-            starved: 0,
-            has_had_input: false,
-            current: Source::Neutral,
+            starved_count: 0,
+            current: Current::NeverHad,
         }
     }
 
-    /// Asks for the input that has waited longest, and for the place of the next; see `tickwire_prefetch`.
+    /// Prefetches what [`Self::insert`] and [`Self::advance`] touch beside the buffer itself.
     pub fn prefetch(&self) {
         if let [first, ..] = &self.waiting[..] {
-            tickwire_prefetch::near(first);
+            tickwire_prefetch::value(first);
         }
-        tickwire_prefetch::end(&self.waiting);
+        tickwire_prefetch::next_place(&self.waiting);
     }
 
-    /// Takes an input that arrived.
-    pub fn arrived(&mut self, tick: Tick, input: Input<'_>) -> Arrival {
-        if input.seq <= self.newest_seq || tick.since(self.taken) > MAX_LEAD {
-            return Arrival::Flooded;
+    /// Inserts an input for a tick.
+    pub fn insert(&mut self, tick: Tick, input: Input<'_>) -> InsertOutcome {
+        if input.seq <= self.newest_seq || tick.since(self.consumed_tick) > MAX_INPUT_LEAD_TICKS {
+            return InsertOutcome::Refused;
         }
-        if tick <= self.taken {
+        if tick <= self.consumed_tick {
             self.newest_seq = input.seq;
-            return Arrival::Late;
+            return InsertOutcome::Late;
         }
-        // Nearly always after all others.
-        let place = self
+        // Nearly always behind all others.
+        let index = self
             .waiting
             .iter()
             .rposition(|other| other.tick <= tick)
             .map_or(0, |before| before + 1);
-        let is_taken = place > 0 && self.waiting[place - 1].tick == tick;
-        let Some(waiting) = Waiting::new(tick, input).filter(|_| !is_taken) else {
-            return Arrival::Flooded;
+        let has_input = index > 0 && self.waiting[index - 1].tick == tick;
+        let Some(waiting) = BufferedInput::new(tick, input).filter(|_| !has_input) else {
+            return InsertOutcome::Refused;
         };
         self.newest_seq = input.seq;
-        self.waiting.insert(place, waiting);
-        Arrival::Accepted
+        self.waiting.insert(index, waiting);
+        InsertOutcome::Accepted
     }
 
-    /// Goes on to `tick`, which must be later than all before; [`Self::current`] then is its input.
+    /// Advances to `tick`, which must be later than all before. [`Self::current`] is its input then.
     pub fn advance(&mut self, tick: Tick) {
-        self.taken = tick;
-        // Ticks that were skipped are over, and so are their inputs.
+        self.consumed_tick = tick;
+        // Inputs for skipped ticks are dropped.
         let over = self
             .waiting
             .iter()
@@ -146,60 +156,61 @@ impl InputBuffer {
         self.waiting.drain(..over);
         if self.waiting.first().is_some_and(|first| first.tick == tick) {
             self.last = self.waiting.remove(0);
-            self.repeats = 0;
-            self.has_had_input = true;
             self.applied_seq = self.last.seq;
-            self.current = Source::Fresh;
+            self.current = Current::Fresh;
             return;
         }
-        self.starved = self.starved.saturating_add(u32::from(self.has_had_input));
-        if self.has_had_input && self.repeats < self.max_repeats {
-            self.repeats += 1;
-            self.current = Source::Repeated;
+        let repeats = match self.current {
+            Current::NeverHad => return,
+            Current::Fresh => 0,
+            Current::Repeated { count } => count,
+            Current::Expired => self.max_repeats,
+        };
+        self.starved_count = self.starved_count.saturating_add(1);
+        self.current = if repeats < self.max_repeats {
+            Current::Repeated { count: repeats + 1 }
         } else {
-            self.current = Source::Neutral;
-        }
+            Current::Expired
+        };
     }
 
-    /// The input of the tick that [`Self::advance`] went to.
+    /// The input of the tick that [`Self::advance`] was called with last.
     #[must_use]
-    pub fn current(&self) -> Taken<'_> {
+    pub fn current(&self) -> TickInput<'_> {
         match self.current {
-            Source::Fresh => Taken::Fresh(self.last.input()),
-            Source::Repeated => Taken::Repeated(self.last.input()),
-            Source::Neutral => Taken::Neutral,
+            Current::Fresh => TickInput::Fresh(self.last.input()),
+            Current::Repeated { .. } => TickInput::Repeated(self.last.input()),
+            Current::NeverHad | Current::Expired => TickInput::Neutral,
         }
     }
 
-    /// The newest number that arrived.
+    /// The newest sequence number that was accepted or late.
     #[must_use]
     pub fn newest_seq(&self) -> Seq {
         self.newest_seq
     }
 
-    /// The newest number that was handed out.
+    /// The newest sequence number that was handed to the game.
     #[must_use]
     pub fn applied_seq(&self) -> Seq {
         self.applied_seq
     }
 
-    /// How often the game had to do without, once there had been a first input.
+    /// How many ticks had no input of their own, since the first input came.
     #[must_use]
-    pub fn starved(&self) -> u32 {
-        self.starved
+    pub fn starved_count(&self) -> u32 {
+        self.starved_count
     }
 
-    /// Forgets what waits and what is pressed: the player is away.
-    pub fn pause(&mut self) {
+    /// Drops all waiting inputs and releases what is pressed, as the player is away.
+    pub fn clear(&mut self) {
         self.waiting.clear();
-        self.has_had_input = false;
-        self.repeats = 0;
-        self.current = Source::Neutral;
+        self.current = Current::NeverHad;
     }
 }
 
-impl Waiting {
-    /// `None`: its payload is too long.
+impl BufferedInput {
+    /// `None` if the payload is too long.
     fn new(tick: Tick, input: Input<'_>) -> Option<Self> {
         let mut payload = [0; MAX_INPUT_BYTES];
         payload
@@ -208,7 +219,7 @@ impl Waiting {
         Some(Self {
             tick,
             seq: input.seq,
-            seen: input.seen,
+            view: input.view,
             length: input.payload.len() as u8,
             payload,
         })
@@ -217,18 +228,18 @@ impl Waiting {
     fn input(&self) -> Input<'_> {
         Input {
             seq: self.seq,
-            seen: self.seen,
+            view: self.view,
             payload: &self.payload[..usize::from(self.length)],
         }
     }
 }
 
-impl Default for Waiting {
+impl Default for BufferedInput {
     fn default() -> Self {
         Self {
             tick: Tick(0),
             seq: Seq(0),
-            seen: Seen::default(),
+            view: ResolvedView::default(),
             length: 0,
             payload: [0; MAX_INPUT_BYTES],
         }
@@ -239,7 +250,7 @@ impl Default for Waiting {
 mod tests {
     use super::*;
 
-    fn take(buffer: &mut InputBuffer, tick: u32) -> Taken<'_> {
+    fn take(buffer: &mut InputBuffer, tick: u32) -> TickInput<'_> {
         buffer.advance(Tick(tick));
         buffer.current()
     }
@@ -247,7 +258,7 @@ mod tests {
     fn input(seq: u32) -> Input<'static> {
         Input {
             seq: Seq(seq),
-            seen: Seen::default(),
+            view: ResolvedView::default(),
             payload: b"x",
         }
     }
@@ -255,30 +266,30 @@ mod tests {
     #[test]
     fn every_tick_gets_exactly_one_input() {
         let mut buffer = InputBuffer::new(Tick(100), 15);
-        assert_eq!(take(&mut buffer, 101), Taken::Neutral);
-        assert_eq!(buffer.arrived(Tick(102), input(1)), Arrival::Accepted);
-        assert_eq!(buffer.arrived(Tick(104), input(2)), Arrival::Accepted);
+        assert_eq!(take(&mut buffer, 101), TickInput::Neutral);
+        assert_eq!(buffer.insert(Tick(102), input(1)), InsertOutcome::Accepted);
+        assert_eq!(buffer.insert(Tick(104), input(2)), InsertOutcome::Accepted);
         assert!(matches!(
             take(&mut buffer, 102),
-            Taken::Fresh(Input { seq: Seq(1), .. })
+            TickInput::Fresh(Input { seq: Seq(1), .. })
         ));
         assert!(matches!(
             take(&mut buffer, 103),
-            Taken::Repeated(Input { seq: Seq(1), .. })
+            TickInput::Repeated(Input { seq: Seq(1), .. })
         ));
-        assert_eq!(buffer.arrived(Tick(103), input(3)), Arrival::Late);
+        assert_eq!(buffer.insert(Tick(103), input(3)), InsertOutcome::Late);
         assert!(matches!(
             take(&mut buffer, 104),
-            Taken::Fresh(Input { seq: Seq(2), .. })
+            TickInput::Fresh(Input { seq: Seq(2), .. })
         ));
         for tick in 105..120 {
             assert!(
-                matches!(take(&mut buffer, tick), Taken::Repeated(_)),
+                matches!(take(&mut buffer, tick), TickInput::Repeated(_)),
                 "tick {tick}"
             );
         }
-        assert_eq!(take(&mut buffer, 120), Taken::Neutral);
-        assert_eq!(buffer.starved(), 17);
+        assert_eq!(take(&mut buffer, 120), TickInput::Neutral);
+        assert_eq!(buffer.starved_count(), 17);
     }
 
     #[test]
@@ -289,9 +300,9 @@ mod tests {
             for copy in 0..20 {
                 seq += 1;
                 let target = Tick(tick + copy % 3);
-                accepted += u32::from(buffer.arrived(target, input(seq)) == Arrival::Accepted);
+                accepted += u32::from(buffer.insert(target, input(seq)) == InsertOutcome::Accepted);
             }
-            fresh += u32::from(matches!(take(&mut buffer, tick), Taken::Fresh(_)));
+            fresh += u32::from(matches!(take(&mut buffer, tick), TickInput::Fresh(_)));
         }
         assert_eq!(fresh, 600);
         assert!(accepted <= 602);
@@ -301,9 +312,12 @@ mod tests {
     fn an_input_far_ahead_is_refused() {
         let mut buffer = InputBuffer::new(Tick(0), 15);
         assert_eq!(
-            buffer.arrived(Tick(MAX_LEAD + 1), input(1)),
-            Arrival::Flooded
+            buffer.insert(Tick(MAX_INPUT_LEAD_TICKS + 1), input(1)),
+            InsertOutcome::Refused
         );
-        assert_eq!(buffer.arrived(Tick(MAX_LEAD), input(1)), Arrival::Accepted);
+        assert_eq!(
+            buffer.insert(Tick(MAX_INPUT_LEAD_TICKS), input(1)),
+            InsertOutcome::Accepted
+        );
     }
 }

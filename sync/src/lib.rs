@@ -1,49 +1,39 @@
-//! The state-sync core: the replicated world as a table of integers, one immutable copy a tick.
+//! The state-sync core: the replicated world as a table of integers, with one immutable copy (a frame) per tick.
 //!
-//! In: rows that a game publishes, inputs, acknowledgements, times that the caller passes. Out: snapshots to send, and
-//! at the other end a replica of the same integers. Pure and deterministic: no IO, no clock, no threads, no async; this
-//! crate never learns of sockets or of any game. The modules below stand in the order in which data flows.
+//! In: the rows that a game publishes, inputs, acks, and times that the caller passes. Out: snapshots to send, and at the
+//! client a replica of the same integers. The crate is pure and deterministic: no IO, no clock, no threads, no async. It
+//! never learns of sockets or of any game.
+//!
+//! The modules stand in the order of the data, from a published row to another player's screen and back. Each uses only
+//! modules above it.
 
-// What the world is made of.
-mod grid;
-mod ids;
-pub mod schema;
+pub mod world;
 
-// The server's half: from published rows to bytes.
-mod delta;
-mod draft;
-pub mod event;
-pub mod fill;
 pub mod frame;
-pub mod hash;
-pub mod history;
-mod least;
-mod members;
-pub mod memo;
-pub mod packed;
-mod path;
-mod plain;
-mod ring;
-mod sent_ticks;
+
+pub mod encode;
+
+pub mod interest;
+
 pub mod snapshot;
-mod strip;
-pub mod view;
-pub mod window;
 
-// The way back: inputs, and what the shooter's screen showed.
-pub mod claim;
+#[doc(hidden)]
+pub mod bench_policies;
+
+pub mod measure;
+
+pub mod congestion;
+
+pub mod playout;
+
+pub mod client;
+
+pub mod lagcomp;
+
 pub mod input_buffer;
-pub mod jitter;
-pub mod rewind;
 
-// The client's half: from bytes to rows, and the clocks.
-pub mod clock;
-pub mod replica;
-pub mod view_clock;
-
-mod wire;
-
-pub use grid::{CellId, Grid, Layer, LayerSet};
-pub use ids::{EntityId, KindId, Micros, PlayerId, RowKey, Seq, Tick, ViewTick};
-pub use schema::{Kind, Lane, Schema};
-pub use sent_ticks::SentTicks;
+pub use interest::SentTicks;
+pub use world::{
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, Micros, PlayerId, RowKey, Schema,
+    Scope, Seq, Tick, TickClock, ViewTick,
+};

@@ -1,63 +1,46 @@
-//! Snapshots: the message that one client gets, a small header of its own and then slices of shared blocks.
+//! The snapshot of one client: a header of its own, and slices of the blocks that all clients share.
 //!
-//! In: a view, the history, the memo, and what the header says of this player. Out: one `ServerMessage`. Nothing is encoded twice, and nothing is allocated in the steady state.
+//! In: a view, the history, the block cache, the header, and which cells to defer. Out: one `ServerMessage`. No block is
+//! encoded twice.
 
-use crate::grid::CellId;
-use crate::history::History;
-use crate::ids::{PlayerId, Seq, Tick};
-use crate::memo::{BlockMemo, Encoding};
-use crate::view::{Told, View};
-use crate::wire::{self, zigzag};
+use crate::encode::{BlockCache, Encoding, Header, HeaderBaseline, protobuf};
+use crate::frame::History;
+use crate::interest::ClientView;
+use crate::world::{CellId, Tick};
 use std::ops::Range;
-use tickwire_proto::v1;
 
-/// What a snapshot's header says of one player.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Header {
-    /// Whose private lanes the header carries. 0: nobody's.
-    pub owner: PlayerId,
-    /// The newest input that the game was given.
-    pub applied_seq: Seq,
-    /// The least margin of the inputs since the last snapshot, in 1/16 tick.
-    pub input_margin: Option<i32>,
-    /// Inputs that the game had to do without so far.
-    pub starved_inputs: u32,
-    /// Whether the view hash is due.
-    pub with_view_hash: bool,
-}
-
-/// One snapshot while it is assembled and sent. Used again for the next client.
+/// Builds one snapshot. Reused for the next client.
 #[derive(Debug, Default)]
-pub struct Snapshot {
+pub struct SnapshotBuilder {
     header: Vec<u8>,
     blocks: Blocks,
-    /// Packed encoding: which cells have a block, a bit each.
+    /// Packed encoding: one bit per cell, set where the cell has a block.
     present: Vec<u8>,
-    /// Whether some cells join the view with this snapshot.
+    /// Whether cells join the view with this snapshot.
     has_new_cells: bool,
-    /// Whether some stay at their base.
-    has_held_cells: bool,
+    /// Whether the snapshot defers cells.
+    has_deferred_cells: bool,
 }
 
-/// Where a snapshot's blocks are in the memo.
+/// Where a snapshot's blocks are in the cache.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// Those that lie one after the other there are one range: mostly the cells of a row.
+    /// Blocks that are adjacent in the cache form one range; neighbouring cells mostly are.
     runs: Vec<Range<usize>>,
     count: usize,
-    /// Bytes of all of them.
-    length: usize,
+    /// The bytes of all blocks together.
+    bytes: usize,
 }
 
 impl Blocks {
     fn clear(&mut self) {
         self.runs.clear();
-        (self.count, self.length) = (0, 0);
+        (self.count, self.bytes) = (0, 0);
     }
 
     fn push(&mut self, block: Range<usize>) {
         self.count += 1;
-        self.length += block.len();
+        self.bytes += block.len();
         match self.runs.last_mut() {
             Some(last) if last.end == block.start => last.end = block.end,
             _ => self.runs.push(block),
@@ -65,42 +48,42 @@ impl Blocks {
     }
 }
 
-impl Snapshot {
-    /// Builds the snapshot that brings `view` to the newest frame, but for the cells that `hold` names (a thin link): these
-    /// stay at their base. Nothing of the view counts as sent until [`View::sent`] says so.
+impl SnapshotBuilder {
+    /// Builds the snapshot that brings `view` to the newest frame. Cells that `defers` names stay at their baseline, as a thin
+    /// line requires. Nothing of the view counts as sent until [`ClientView::mark_sent`].
     pub fn build(
         &mut self,
-        view: &mut View,
+        view: &mut ClientView,
         history: &History,
-        memo: &mut BlockMemo,
+        cache: &mut BlockCache,
         encoding: Encoding,
         header: Header,
-        mut hold: impl FnMut(CellId) -> bool,
+        mut defers: impl FnMut(CellId) -> bool,
     ) {
         self.blocks.clear();
         self.header.clear();
         self.present.clear();
-        (self.has_new_cells, self.has_held_cells) = (false, false);
+        (self.has_new_cells, self.has_deferred_cells) = (false, false);
         let Some(now) = history.newest() else { return };
         view.dropped.sort_unstable();
-        let mut place = 0;
+        let mut position = 0;
         for cell in &mut view.cells {
-            cell.is_held = hold(cell.id);
-            if cell.is_held {
-                self.has_held_cells = true;
+            cell.is_deferred = defers(cell.id);
+            if cell.is_deferred {
+                self.has_deferred_cells = true;
                 continue;
             }
-            self.has_new_cells |= cell.base().is_none();
-            if place % 8 == 0 {
+            self.has_new_cells |= cell.baseline().is_none();
+            if position % 8 == 0 {
                 self.present.push(0);
             }
-            if let Some(key) = cell.block_due(history, encoding) {
-                self.blocks.push(memo.block(history, key));
-                self.present[place / 8] |= 1 << (place % 8);
+            if let Some(key) = cell.pending_block(history, encoding) {
+                self.blocks.push(cache.block(history, key));
+                self.present[position / 8] |= 1 << (position % 8);
             }
-            place += 1;
+            position += 1;
         }
-        view.built = Told {
+        view.pending_header = HeaderBaseline {
             tick: now.tick(),
             applied_seq: header.applied_seq,
             starved_inputs: header.starved_inputs,
@@ -108,122 +91,100 @@ impl Snapshot {
         self.write_header(view, history, encoding, header);
     }
 
-    /// Appends the whole message.
-    pub fn append_to(&self, memo: &BlockMemo, out: &mut Vec<u8>) {
+    /// Appends the whole message to `out`.
+    pub fn append_to(&self, cache: &BlockCache, out: &mut Vec<u8>) {
         // ServerMessage.snapshot: field 1, length-delimited.
-        wire::bytes_key(out, 1, (self.header.len() + self.blocks.length) as u64);
+        protobuf::bytes_key(out, 1, (self.header.len() + self.blocks.bytes) as u64);
         out.extend_from_slice(&self.header);
         for run in &self.blocks.runs {
-            out.extend_from_slice(memo.bytes(run.clone()));
+            out.extend_from_slice(cache.bytes(run.clone()));
         }
     }
 
-    /// How many blocks it has.
+    /// How many blocks the snapshot has.
     #[must_use]
     pub fn block_count(&self) -> usize {
         self.blocks.count
     }
 
-    /// The whole message, for whoever has no buffer at hand.
+    /// The whole message in a buffer of its own.
     #[must_use]
-    pub fn message(&self, memo: &BlockMemo) -> Vec<u8> {
+    pub fn message(&self, cache: &BlockCache) -> Vec<u8> {
         let mut message = Vec::new();
-        self.append_to(memo, &mut message);
+        self.append_to(cache, &mut message);
         message
     }
 
-    fn write_header(&mut self, view: &View, history: &History, encoding: Encoding, header: Header) {
+    fn write_header(
+        &mut self,
+        view: &ClientView,
+        history: &History,
+        encoding: Encoding,
+        header: Header,
+    ) {
         let out = &mut self.header;
-        let told = if encoding == Encoding::Packed && view.started {
-            Some(view.told)
+        let baseline = if encoding == Encoding::Packed && !view.needs_full_snapshot {
+            Some(view.sent_header)
         } else {
             None
         };
         let ticks = view
-            .built
+            .pending_header
             .tick
-            .since(told.map_or(Tick(0), |told| told.tick));
-        let advance = told.map_or(0, |told| {
+            .since(baseline.map_or(Tick(0), |baseline| baseline.tick));
+        let advance = baseline.map_or(0, |baseline| {
             header
                 .applied_seq
                 .0
-                .wrapping_sub(told.applied_seq.0)
+                .wrapping_sub(baseline.applied_seq.0)
                 .wrapping_sub(ticks) as i32
         });
-        if told.is_none() || ticks != 1 {
-            wire::uint(out, 1, u64::from(view.built.tick.0));
+        if baseline.is_none() || ticks != 1 {
+            protobuf::uint(out, 1, u64::from(view.pending_header.tick.0));
         }
-        if told.is_none() {
-            wire::uint_unless_zero(out, 2, u64::from(header.applied_seq.0));
+        if baseline.is_none() {
+            protobuf::uint_unless_zero(out, 2, u64::from(header.applied_seq.0));
         }
         if let Some(margin) = header.input_margin {
-            wire::uint(out, 3, zigzag(margin));
+            protobuf::sint(out, 3, margin);
         }
         if self.has_new_cells {
             let new = view
                 .cells
                 .iter()
-                .filter(|cell| cell.base().is_none() && !cell.is_held);
-            wire::packed(out, 4, new.map(|cell| u64::from(cell.id.0)));
+                .filter(|cell| cell.baseline().is_none() && !cell.is_deferred);
+            protobuf::packed(out, 4, new.map(|cell| u64::from(cell.id.0)));
         }
-        wire::packed(out, 5, view.dropped.iter().map(|cell| u64::from(cell.0)));
-        if self.has_held_cells {
-            let held = view
+        protobuf::packed(out, 5, view.dropped.iter().map(|cell| u64::from(cell.0)));
+        if self.has_deferred_cells {
+            let deferred = view
                 .cells
                 .iter()
-                .filter(|cell| cell.base().is_some() && cell.is_held);
-            wire::packed(out, 6, held.map(|cell| u64::from(cell.id.0)));
+                .filter(|cell| cell.baseline().is_some() && cell.is_deferred);
+            protobuf::packed(out, 6, deferred.map(|cell| u64::from(cell.id.0)));
         }
         for (id, lanes) in history.owned().of(header.owner, history.schema()) {
-            wire::delimited(out, 7, |out| {
-                wire::uint_unless_zero(out, 1, u64::from(id.kind.0));
-                wire::uint_unless_zero(out, 2, u64::from(id.slot));
-                wire::uint(out, 3, u64::from(id.generation));
-                wire::packed(out, 4, lanes.iter().map(|lane| zigzag(*lane)));
+            protobuf::delimited(out, 7, |out| {
+                protobuf::uint_unless_zero(out, 1, u64::from(id.kind.0));
+                protobuf::uint_unless_zero(out, 2, u64::from(id.slot));
+                protobuf::uint(out, 3, u64::from(id.generation));
+                protobuf::packed_sints(out, 4, lanes.iter().copied());
             });
         }
         if header.with_view_hash {
-            wire::fixed64(out, 8, view.hash_when_sent(history));
+            protobuf::fixed64(out, 8, view.hash_when_sent(history));
         }
-        let starved_before = told.map_or(0, |told| told.starved_inputs);
-        wire::uint_unless_zero(
+        let starved_before = baseline.map_or(0, |baseline| baseline.starved_inputs);
+        protobuf::uint_unless_zero(
             out,
             9,
             u64::from(header.starved_inputs.wrapping_sub(starved_before)),
         );
-        wire::uint_unless_zero(out, 10, u64::from(!view.started));
-        wire::uint_unless_zero(out, 11, zigzag(advance));
+        protobuf::uint_unless_zero(out, 10, u64::from(view.needs_full_snapshot));
+        protobuf::sint_unless_zero(out, 11, advance);
         if encoding == Encoding::Packed && self.blocks.count > 0 {
-            wire::bytes_key(out, 15, (self.present.len() + self.blocks.length) as u64);
+            protobuf::bytes_key(out, 15, (self.present.len() + self.blocks.bytes) as u64);
             out.extend_from_slice(&self.present);
         }
-    }
-}
-
-/// The headers of packed snapshots tell differences: this is what they are told against, on the receiving side.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HeaderState {
-    told: Told,
-}
-
-impl HeaderState {
-    /// Fills in what a snapshot of the packed encoding leaves out: tick, `applied_seq` and `starved_inputs` are whole then.
-    pub fn fill_in(&mut self, snapshot: &mut v1::Snapshot) {
-        if !snapshot.start_over {
-            if snapshot.tick == 0 {
-                snapshot.tick = self.told.tick.next().0;
-            }
-            let ticks = Tick(snapshot.tick).since(self.told.tick);
-            let advance = ticks.wrapping_add(snapshot.applied_advance as u32);
-            snapshot.applied_seq = self.told.applied_seq.0.wrapping_add(advance);
-            snapshot.starved_inputs = snapshot
-                .starved_inputs
-                .wrapping_add(self.told.starved_inputs);
-        }
-        self.told = Told {
-            tick: Tick(snapshot.tick),
-            applied_seq: Seq(snapshot.applied_seq),
-            starved_inputs: snapshot.starved_inputs,
-        };
     }
 }

@@ -1,18 +1,17 @@
-//! The promise of the history: every frame it holds is the world as it was published at that tick, whatever came after.
+//! The promise of the history: every frame that it holds is the world as it was published at that tick, whatever came after.
 //!
-//! Seeded worlds of several strips, in which now nearly all rest, now nearly all change, for longer than the history is;
-//! beside each frame a plain copy of the rows. A failing seed is named in the message.
+//! Plays seeded worlds of several chunks, at times nearly at rest, at times nearly all in motion, for longer than the history
+//! reaches, and compares each frame with a plain copy of the rows. The message of a failure names its seed.
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 use glam::IVec2;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tickwire_sync::event::Events;
-use tickwire_sync::frame::{Frame, Place};
-use tickwire_sync::history::{History, MIN_FRAMES};
+use tickwire_sync::frame::{Events, Frame, History, MIN_HISTORY_FRAMES};
+use tickwire_sync::world::hash;
 use tickwire_sync::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, RowKey, Schema, Tick, hash,
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, RowKey, Schema, Scope, Tick,
 };
 
 const SLOTS: u32 = 300;
@@ -22,7 +21,7 @@ const SHIP: KindId = KindId(1);
 #[derive(Clone, PartialEq, Debug)]
 struct Row {
     generation: u32,
-    place: Place,
+    place: Scope,
     lanes: [i32; 3],
     name: Arc<str>,
 }
@@ -46,7 +45,7 @@ fn schema() -> Arc<Schema> {
         ..Grid::covering(IVec2::ZERO, IVec2::splat(400), 100)
     };
     let schema = Schema {
-        // The first kind has no entities and no lanes.
+        // The first kind has neither entities nor lanes.
         kinds: vec![Kind::default(), ship],
         events: Vec::new(),
         grid,
@@ -63,7 +62,7 @@ fn id(slot: u32, row: &Row) -> EntityId {
     }
 }
 
-/// Changes some rows. A row that goes may come back as it was, as a game may hide what it has.
+/// Changes some rows. A row that goes may come back unchanged, as a game may hide an entity for a while.
 fn change(rows: &mut Rows, hidden: &mut Rows, random: &mut fastrand::Rng, changes: u32) {
     for _ in 0..changes {
         let slot = random.u32(0..SLOTS);
@@ -72,7 +71,7 @@ fn change(rows: &mut Rows, hidden: &mut Rows, random: &mut fastrand::Rng, change
             let generation = hidden.get(&slot).map_or(1, |row| row.generation + 1);
             let new = Row {
                 generation,
-                place: Place::Layer(Layer(random.u8(0..3))),
+                place: Scope::Layer(Layer(random.u8(0..3))),
                 lanes: at,
                 name: "new".into(),
             };
@@ -83,11 +82,11 @@ fn change(rows: &mut Rows, hidden: &mut Rows, random: &mut fastrand::Rng, change
         match random.u8(0..10) {
             0..4 => row.lanes[0] += random.i32(-40..40),
             4 => row.lanes = at,
-            // The same heading in other words.
+            // The same heading, published as another number.
             5 => row.lanes[2] = row.lanes[2].rem_euclid(1024) + 1024,
             6 => row.name = format!("name {}", random.u8(0..2)).into(),
-            7 => row.place = Place::Layer(Layer(random.u8(0..3))),
-            8 => row.place = Place::Everywhere,
+            7 => row.place = Scope::Layer(Layer(random.u8(0..3))),
+            8 => row.place = Scope::Global,
             _ => {
                 let row = rows.remove(&slot).unwrap();
                 hidden.insert(slot, row);
@@ -98,8 +97,8 @@ fn change(rows: &mut Rows, hidden: &mut Rows, random: &mut fastrand::Rng, change
 
 fn cell(grid: &Grid, row: &Row) -> CellId {
     match row.place {
-        Place::Everywhere => CellId::GLOBAL,
-        Place::Layer(layer) => grid.cell_at(IVec2::new(row.lanes[0], row.lanes[1]), layer),
+        Scope::Global => CellId::GLOBAL,
+        Scope::Layer(layer) => grid.cell_at(IVec2::new(row.lanes[0], row.lanes[1]), layer),
     }
 }
 
@@ -127,12 +126,12 @@ fn assert_same(frame: &Frame, rows: &Rows, grid: &Grid, what: &str) {
 }
 
 #[test]
-fn a_frame_stays_what_was_published_and_says_what_changed() {
+fn a_frame_never_changes_and_says_what_changed() {
     for seed in 0..6 {
         let mut random = fastrand::Rng::with_seed(seed);
         let schema = schema();
         let grid = schema.grid;
-        let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+        let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
         let (mut rows, mut hidden) = (Rows::new(), Rows::new());
         let mut published: VecDeque<(Tick, Rows)> = VecDeque::new();
         let mut changed_at: BTreeMap<CellId, Tick> = BTreeMap::new();
@@ -144,7 +143,7 @@ fn a_frame_stays_what_was_published_and_says_what_changed() {
             change(&mut rows, &mut hidden, &mut random, pace);
             history.publish(tick, &mut Events::default(), |out| {
                 for (slot, row) in &rows {
-                    // A name of its own every other tick: the same text need not be the same memory.
+                    // A new allocation of the name every other tick: equal texts need not share memory.
                     let name = if tick.0 % 2 == 0 {
                         Arc::clone(&row.name)
                     } else {
@@ -173,7 +172,7 @@ fn a_frame_stays_what_was_published_and_says_what_changed() {
             }
             let mut hashes = vec![0_u64; grid.cell_count()];
             for (slot, row) in &rows {
-                let hash = hash::row(id(*slot, row), lanes(row), [&*row.name]);
+                let hash = hash::row_hash(id(*slot, row), lanes(row), [&*row.name]);
                 let sum = &mut hashes[cell(&grid, row).index()];
                 *sum = sum.wrapping_add(hash);
             }
@@ -185,7 +184,7 @@ fn a_frame_stays_what_was_published_and_says_what_changed() {
                 assert_eq!(history.changed_at(cell), expected, "{what}");
             }
             published.push_back((tick, rows.clone()));
-            if published.len() > MIN_FRAMES {
+            if published.len() > MIN_HISTORY_FRAMES {
                 published.pop_front();
             }
             if tick.0 % 50 == 0 {
@@ -200,18 +199,18 @@ fn a_frame_stays_what_was_published_and_says_what_changed() {
 
 #[test]
 #[should_panic(expected = "published twice")]
-fn a_slot_is_put_once_a_tick() {
+fn a_slot_can_be_put_once_a_tick() {
     let schema = schema();
-    let mut history = History::new(schema, MIN_FRAMES);
+    let mut history = History::new(schema, MIN_HISTORY_FRAMES);
     let row = Row {
         generation: 1,
-        place: Place::Everywhere,
+        place: Scope::Global,
         lanes: [0; 3],
         name: "".into(),
     };
     for tick in [Tick(1), Tick(2)] {
         history.publish(tick, &mut Events::default(), |out| {
-            // In the first tick once; at rest it is noticed all the same.
+            // Once in the first tick. A second put is noticed for a row at rest too.
             for _ in 0..tick.0 {
                 out.put(
                     id(0, &row),
@@ -226,15 +225,15 @@ fn a_slot_is_put_once_a_tick() {
 
 #[test]
 #[should_panic(expected = "there is no layer 3")]
-fn what_is_meant_for_a_layer_that_is_not_there_reaches_nobody() {
-    let place = Place::Layer(Layer(3));
+fn a_row_on_an_unknown_layer_panics() {
+    let place = Scope::Layer(Layer(3));
     let row = Row {
         generation: 1,
         place,
         lanes: [0; 3],
         name: "".into(),
     };
-    History::new(schema(), MIN_FRAMES).publish(Tick(1), &mut Events::default(), |out| {
+    History::new(schema(), MIN_HISTORY_FRAMES).publish(Tick(1), &mut Events::default(), |out| {
         out.put(
             id(0, &row),
             place,
@@ -246,8 +245,8 @@ fn what_is_meant_for_a_layer_that_is_not_there_reaches_nobody() {
 
 #[test]
 #[should_panic(expected = "an event of kind 1")]
-fn an_event_is_of_a_kind_that_the_schema_has() {
+fn an_event_of_an_unknown_kind_panics() {
     let mut events = Events::default();
     events.emit(1, b"", [CellId::GLOBAL]);
-    History::new(schema(), MIN_FRAMES).publish(Tick(1), &mut events, |_| ());
+    History::new(schema(), MIN_HISTORY_FRAMES).publish(Tick(1), &mut events, |_| ());
 }

@@ -1,19 +1,17 @@
-//! What rests costs nothing, also beside what moves.
+//! Rows at rest add no bits to a block, even beside rows that move.
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use glam::IVec2;
 use std::sync::Arc;
-use tickwire_sync::event::Events;
-use tickwire_sync::frame::Place;
-use tickwire_sync::history::{History, MIN_FRAMES};
-use tickwire_sync::memo::{BlockKey, BlockMemo, Encoding};
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Tick};
+use tickwire_sync::encode::{BlockCache, BlockKey, Encoding};
+use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Scope, Tick};
 
 const RESTING: u32 = 1_000;
 
 #[test]
-fn a_few_that_move_among_many_that_rest_cost_no_bit_for_each() {
+fn few_movers_cost_no_bit_per_row_at_rest() {
     let kind = Kind {
         name: "ship".into(),
         lanes: vec![Lane::continuous("x", "unit"), Lane::continuous("y", "unit")],
@@ -25,7 +23,7 @@ fn a_few_that_move_among_many_that_rest_cost_no_bit_for_each() {
         events: Vec::new(),
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(100_000), 100_000),
     });
-    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
+    let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
     for tick in 1..=3_u32 {
         history.publish(Tick(tick), &mut Events::default(), |out| {
             for slot in 0..RESTING {
@@ -36,22 +34,22 @@ fn a_few_that_move_among_many_that_rest_cost_no_bit_for_each() {
                 };
                 let moved = if slot % 500 == 7 { tick as i32 * 3 } else { 0 };
                 let lanes = [slot as i32 + moved, 5];
-                out.put(id, Place::Layer(Layer(0)), &lanes, &[]);
+                out.put(id, Scope::Layer(Layer(0)), &lanes, &[]);
             }
         });
     }
     let cell = schema.grid.cell_at(IVec2::ZERO, Layer(0));
-    let mut memo = BlockMemo::new(&schema);
+    let mut block_cache = BlockCache::new(&schema);
     let key = BlockKey {
         cell,
-        base: Some(Tick(2)),
+        baseline: Some(Tick(2)),
         previous: Some(Tick(1)),
         encoding: Encoding::Packed,
     };
-    let block = memo.block(&history, key);
+    let block = block_cache.block(&history, key);
     assert!(
-        memo.bytes(block.clone()).len() <= 8,
+        block_cache.bytes(block.clone()).len() <= 8,
         "{} bytes",
-        memo.bytes(block).len()
+        block_cache.bytes(block).len()
     );
 }

@@ -1,29 +1,38 @@
-//! What the end-to-end tests share: a real server on a free port, and clients that speak the wire.
+//! Support of the end-to-end tests: a real server on a free port, and clients over real sockets.
 //!
-//! [`TestServer`] runs the very server in this process; [`RawClient`] speaks single messages, right or wrong, and
-//! [`Player`] is the client core on a socket. Every wait has a bound and waits for an event, never for time.
+//! [`TestServer`] runs the server in this process. [`RawClient`] sends single messages, valid or not. [`Player`] is the client core
+//! on the native shell. Every wait has a limit and waits for an event, never for time to pass.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // test support: whatever is not there has failed the test
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
+
+/// The shortest game of README.md, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
 
 mod player;
 mod raw;
 mod server;
 
 pub use player::Player;
-pub use raw::{Ended, RawClient};
+pub use raw::{ConnectionEnd, RawClient};
 pub use server::{TestServer, http_get, http_post};
 
 use std::time::Duration;
 
-/// Longer than anything here takes, also on a slow, busy machine.
+/// Longer than any wait takes, even on a slow, busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits for what must come.
+/// Waits for a future.
 ///
 /// # Panics
-/// If it does not.
+/// If it takes longer than [`PATIENCE`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future)
         .await
-        .unwrap_or_else(|_| panic!("{what} did not come in time"))
+        .unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }

@@ -1,68 +1,45 @@
-//! The client core on a socket, one step at a time.
+//! A player: the client core on the native shell, one step at a time.
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tickwire_client::{Action, Client, Incoming, LinkId, Options, Phase};
+use tickwire_client::native::{Shell, SocketEvent, Target};
+use tickwire_client::{Client, Options, Phase, SessionEvent};
 use tickwire_sync::Micros;
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-/// How often a player looks at the time.
-const STEP: Duration = Duration::from_millis(4);
-
-enum Heard {
-    Opened(LinkId, mpsc::UnboundedSender<Message>),
-    Received(LinkId, Vec<u8>),
-    Closed(LinkId, Option<u16>, String),
-}
-
-/// See the module's head.
+/// A client whose steps the test controls.
 pub struct Player {
-    /// The core.
+    /// The client core.
     pub client: Client,
-    /// What came besides the world.
-    pub incoming: Vec<Incoming>,
-    /// What the player does in each tick.
+    /// All session events so far.
+    pub events: Vec<SessionEvent>,
+    /// The input of every tick.
     pub payload: Vec<u8>,
-    url: String,
+    shell: Shell,
     start: Instant,
-    heard: mpsc::UnboundedReceiver<Heard>,
-    hears: mpsc::UnboundedSender<Heard>,
-    links: BTreeMap<LinkId, mpsc::UnboundedSender<Message>>,
-    tasks: BTreeMap<LinkId, JoinHandle<()>>,
 }
 
 impl Player {
-    /// A player who is about to connect.
+    /// Creates a player that connects with the first step.
+    ///
+    /// # Panics
+    /// If the URL cannot be used.
     #[must_use]
     pub fn new(url: &str, options: Options) -> Self {
-        let (hears, heard) = mpsc::unbounded_channel();
         Self {
             client: Client::new(options, Micros(0)),
-            incoming: Vec::new(),
+            events: Vec::new(),
             payload: Vec::new(),
-            url: url.to_owned(),
+            shell: Shell::new(Target::new(url, false).unwrap()),
             start: Instant::now(),
-            heard,
-            hears,
-            links: BTreeMap::new(),
-            tasks: BTreeMap::new(),
         }
     }
 
-    /// A player who is in the room and has seen a first snapshot.
+    /// Joins a room, and waits for the first snapshot.
     pub async fn joined(url: &str, name: &str) -> Self {
-        let mut player = Self::new(
-            url,
-            Options {
-                name: name.to_owned(),
-                ..Options::default()
-            },
-        );
+        let options = Options {
+            name: name.to_owned(),
+            ..Options::default()
+        };
+        let mut player = Self::new(url, options);
         player
             .until("the first snapshot", |player| {
                 player.client.counters().snapshots > 0
@@ -71,7 +48,7 @@ impl Player {
         player
     }
 
-    /// The player's clock.
+    /// The time on the player's clock.
     #[must_use]
     pub fn now(&self) -> Micros {
         Micros(self.start.elapsed().as_micros() as u64)
@@ -83,10 +60,10 @@ impl Player {
         *self.client.phase() == Phase::Playing
     }
 
-    /// Goes on until `done`.
+    /// Steps until `done`.
     ///
     /// # Panics
-    /// If that does not come.
+    /// If that takes longer than [`crate::PATIENCE`].
     pub async fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         crate::within(what, async {
             while !done(self) {
@@ -96,7 +73,7 @@ impl Player {
         .await;
     }
 
-    /// Goes on for this many snapshots.
+    /// Steps until `count` more snapshots have arrived.
     pub async fn for_snapshots(&mut self, count: u64) {
         let until = self.client.counters().snapshots + count;
         self.until("more snapshots", |player| {
@@ -105,110 +82,42 @@ impl Player {
         .await;
     }
 
-    /// Drops the sockets as a crashed machine would, without telling the core.
+    /// Drops the sockets without a closing handshake, as a crash would.
     pub fn cut(&mut self) {
-        for (link, task) in std::mem::take(&mut self.tasks) {
-            task.abort();
-            self.links.remove(&link);
-            let _ = self.hears.send(Heard::Closed(link, None, "cut".to_owned()));
-        }
+        self.shell.abort_all();
     }
 
-    /// Takes what came, and does what is due.
+    /// Sends what is pending, waits for a socket event or timer, and runs what is then due.
     pub async fn step(&mut self) {
-        let _ = tokio::time::timeout(STEP, self.heard.recv())
-            .await
-            .map(|heard| heard.map(|heard| self.take(heard)));
-        while let Ok(heard) = self.heard.try_recv() {
-            self.take(heard);
-        }
+        self.perform_actions();
+        let wake_at = self.start + Duration::from_micros(self.client.wake_at(self.now()).0);
+        let event = self.shell.next_event(wake_at).await;
         let now = self.now();
-        self.client.poll(now);
-        while self.client.due(now).is_some() {
-            let payload = if self.client.is_spectator() {
-                Vec::new()
-            } else {
-                self.payload.clone()
-            };
-            self.client.input(&payload);
-        }
-        while let Some(action) = self.client.next_action() {
-            self.act(action);
-        }
-        while let Some(incoming) = self.client.next_incoming() {
-            self.incoming.push(incoming);
-        }
-    }
-
-    fn take(&mut self, heard: Heard) {
-        let now = self.now();
-        match heard {
-            Heard::Opened(link, sender) => {
-                self.links.insert(link, sender);
-                self.client.opened(link, now);
-            }
-            Heard::Received(link, message) => self.client.received(link, &message, now),
-            Heard::Closed(link, code, reason) => {
-                self.links.remove(&link);
+        match event {
+            Some(SocketEvent::Opened(link)) => self.client.opened(link, now),
+            Some(SocketEvent::Received(link, message)) => self.client.received(link, &message, now),
+            Some(SocketEvent::Closed(link, code, reason)) => {
                 self.client.closed(link, code, &reason, now);
             }
+            None => {}
         }
+        self.client.poll(now);
+        while self.client.next_due_tick(now).is_some() {
+            let payload: &[u8] = if self.client.is_spectator() {
+                &[]
+            } else {
+                &self.payload
+            };
+            self.client.input(payload);
+        }
+        self.perform_actions();
+        self.events
+            .extend(std::iter::from_fn(|| self.client.next_event()));
     }
 
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Open(link) => {
-                let task = tokio::spawn(run_link(link, self.url.clone(), self.hears.clone()));
-                self.tasks.insert(link, task);
-            }
-            Action::Send(link, message) => {
-                if let Some(sender) = self.links.get(&link) {
-                    let _ = sender.send(Message::binary(message));
-                }
-            }
-            Action::Close(link) => {
-                if let Some(sender) = self.links.remove(&link) {
-                    let _ = sender.send(Message::Close(None));
-                }
-            }
+    fn perform_actions(&mut self) {
+        while let Some(action) = self.client.next_action() {
+            self.shell.perform(action);
         }
     }
-}
-
-async fn run_link(link: LinkId, url: String, hears: mpsc::UnboundedSender<Heard>) {
-    let mut request = url.into_client_request().unwrap();
-    request.headers_mut().insert(
-        "sec-websocket-protocol",
-        tickwire_proto::SUBPROTOCOL.parse().unwrap(),
-    );
-    let Ok((socket, _)) = tokio_tungstenite::connect_async(request).await else {
-        let _ = hears.send(Heard::Closed(link, None, "no connection".to_owned()));
-        return;
-    };
-    if let tokio_tungstenite::MaybeTlsStream::Plain(tcp) = socket.get_ref() {
-        let tcp: &TcpStream = tcp;
-        tcp.set_nodelay(true).unwrap();
-    }
-    let (mut sink, mut stream) = socket.split();
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let _ = hears.send(Heard::Opened(link, sender));
-    let mut end = (None, "lost".to_owned());
-    loop {
-        tokio::select! {
-            message = receiver.recv() => match message {
-                Some(message) => if sink.send(message).await.is_err() { break },
-                None => break,
-            },
-            message = stream.next() => match message {
-                Some(Ok(Message::Binary(bytes))) => { let _ = hears.send(Heard::Received(link, bytes.to_vec())); }
-                Some(Ok(Message::Close(frame))) => {
-                    end = frame.map_or((None, String::new()), |frame| (Some(frame.code.into()), frame.reason.to_string()));
-                    break;
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => break,
-            },
-        }
-    }
-    let _ = hears.send(Heard::Closed(link, end.0, end.1));
 }

@@ -1,4 +1,4 @@
-//! A client that speaks single messages, right or wrong.
+//! A client that sends single messages, valid or not.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
@@ -9,17 +9,17 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// See the module's head.
+/// A WebSocket connection without a client behind it.
 pub struct RawClient {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 /// How a connection ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ended {
-    /// The close code; `None`: without a closing handshake.
+pub struct ConnectionEnd {
+    /// The close code; `None` without a closing handshake.
     pub code: Option<u16>,
-    /// The reason.
+    /// The reason; empty without a closing handshake.
     pub reason: String,
 }
 
@@ -27,7 +27,7 @@ impl RawClient {
     /// Opens a WebSocket at a path such as `/ws?room=a`.
     ///
     /// # Panics
-    /// If the server does not let it.
+    /// If the server refuses.
     pub async fn connect(addr: SocketAddr, path: &str) -> Self {
         let mut request = format!("ws://{addr}{path}").into_client_request().unwrap();
         request.headers_mut().insert(
@@ -57,10 +57,10 @@ impl RawClient {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
-    /// Says Hello and waits for Welcome.
+    /// Sends `Hello` and waits for `Welcome`.
     ///
     /// # Panics
-    /// If something else comes.
+    /// If another message arrives.
     pub async fn join(&mut self, hello: v1::Hello) -> v1::Welcome {
         self.send(client_message::Body::Hello(v1::Hello {
             version: tickwire_proto::VERSION,
@@ -69,31 +69,31 @@ impl RawClient {
         .await;
         match self.next().await {
             Ok(server_message::Body::Welcome(welcome)) => welcome,
-            other => panic!("instead of Welcome came {other:?}"),
+            other => panic!("expected Welcome, got {other:?}"),
         }
     }
 
     /// The next message, or how the connection ended.
     ///
     /// # Errors
-    /// The end.
+    /// If the connection has ended.
     ///
     /// # Panics
-    /// If a message cannot be read.
-    pub async fn next(&mut self) -> Result<server_message::Body, Ended> {
+    /// If a message cannot be decoded.
+    pub async fn next(&mut self) -> Result<server_message::Body, ConnectionEnd> {
         loop {
             match crate::within("a message", self.socket.next()).await {
                 Some(Ok(Message::Binary(bytes))) => {
                     return Ok(v1::ServerMessage::decode(&bytes[..]).unwrap().body.unwrap());
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    return Err(Ended {
+                    return Err(ConnectionEnd {
                         code: Some(frame.code.into()),
                         reason: frame.reason.to_string(),
                     });
                 }
                 Some(Ok(Message::Close(None)) | Err(_)) | None => {
-                    return Err(Ended {
+                    return Err(ConnectionEnd {
                         code: None,
                         reason: String::new(),
                     });
@@ -103,7 +103,7 @@ impl RawClient {
         }
     }
 
-    /// The next message for which `pick` gives something.
+    /// Waits for a message for which `pick` returns a value.
     ///
     /// # Panics
     /// If the connection ends first.
@@ -118,8 +118,8 @@ impl RawClient {
         }
     }
 
-    /// How the connection ends; messages before that are passed over.
-    pub async fn end(mut self) -> Ended {
+    /// Waits for the end of the connection, and skips messages before it.
+    pub async fn end(mut self) -> ConnectionEnd {
         loop {
             if let Err(ended) = self.next().await {
                 return ended;

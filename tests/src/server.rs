@@ -1,27 +1,26 @@
-//! A real server in this process.
+//! A real server in this process, and HTTP requests to it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tickwire_game::{Game, GameSettings};
-use tickwire_server::NewGame;
 use tickwire_server::config::Config;
-use tickwire_server::shutdown::Shutdown;
+use tickwire_server::{NewGame, Shutdown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// See the module's head.
+/// A running server.
 pub struct TestServer {
     /// The game port.
     pub addr: SocketAddr,
     /// The operations port.
     pub ops: SocketAddr,
-    draining: Shutdown,
-    running: JoinHandle<()>,
+    drain_request: Shutdown,
+    drained: JoinHandle<()>,
 }
 
 impl TestServer {
-    /// Starts a server that plays the arena, with these flags beside free ports.
+    /// Starts a server that plays the arena, on free ports, with more flags.
     ///
     /// # Panics
     /// If it does not start.
@@ -48,38 +47,38 @@ impl TestServer {
         let config = Config::load(arguments).unwrap();
         let game: NewGame = Arc::new(game);
         let server = tickwire_server::start(config, game).unwrap();
-        let (addr, ops, draining) = (server.game_addr(), server.ops_addr(), server.draining());
-        let asked = draining.clone();
-        let running = tokio::spawn(async move {
-            asked.asked().await;
+        let (addr, ops, drain_request) = (server.game_addr(), server.ops_addr(), server.draining());
+        let requested = drain_request.clone();
+        let drained = tokio::spawn(async move {
+            requested.requested().await;
             server.drain().await;
         });
         Self {
             addr,
             ops,
-            draining,
-            running,
+            drain_request,
+            drained,
         }
     }
 
-    /// Drains the server and waits for its end.
+    /// Drains the server and waits until it has ended.
     ///
     /// # Panics
     /// If it does not end.
     pub async fn drain(self) {
-        self.draining.ask();
-        crate::within("the end of the drain", self.running)
+        self.drain_request.request();
+        crate::within("the end of the drain", self.drained)
             .await
             .unwrap();
     }
 
-    /// The URL of the WebSocket of a room.
+    /// The WebSocket URL of a room.
     #[must_use]
     pub fn url(&self, room: &str) -> String {
         format!("ws://{}/ws?room={room}", self.addr)
     }
 
-    /// The value of one series of `/metrics`.
+    /// The value of a series in `/metrics`.
     ///
     /// # Panics
     /// If there is no such series.
@@ -89,14 +88,14 @@ impl TestServer {
             line.strip_prefix(series)
                 .is_some_and(|rest| rest.starts_with(' '))
         });
-        let line = line.unwrap_or_else(|| panic!("no series {series} in\n{text}"));
+        let line = line.unwrap_or_else(|| panic!("no series {series} in:\n{text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
-    /// Waits until a series of `/metrics` is at least `least`: what has just happened is counted with the next tick.
-    pub async fn until_metric(&self, series: &str, least: f64) {
+    /// Waits until a series in `/metrics` is at least `min`: events are counted only with the next tick.
+    pub async fn until_metric(&self, series: &str, min: f64) {
         crate::within(series, async {
-            while self.metric(series).await < least {
+            while self.metric(series).await < min {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         })
@@ -104,10 +103,10 @@ impl TestServer {
     }
 }
 
-/// A GET; gives the status and the body.
+/// Sends a GET request; returns the status and the body.
 ///
 /// # Panics
-/// If there is no answer.
+/// If there is no response.
 pub async fn http_get(addr: SocketAddr, path: &str) -> (u16, String) {
     http(
         addr,
@@ -116,10 +115,10 @@ pub async fn http_get(addr: SocketAddr, path: &str) -> (u16, String) {
     .await
 }
 
-/// A POST of JSON; gives the status and the body.
+/// Sends a POST request with JSON; returns the status and the body.
 ///
 /// # Panics
-/// If there is no answer.
+/// If there is no response.
 pub async fn http_post(addr: SocketAddr, path: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let head = format!(
@@ -132,12 +131,12 @@ async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
     let exchange = async {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     };
-    let answer = crate::within("the HTTP answer", exchange).await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let response = crate::within("the HTTP response", exchange).await;
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = if head
         .to_ascii_lowercase()

@@ -1,8 +1,8 @@
-//! Bots against a real server: what a report promises, and that bots of every sort keep to the protocol.
+//! Bots against a real server: the promised fields of a report, and bots of every behaviour in sync.
 //!
-//! Rates and times are not asserted here: `tickwire-bot` shows them, with a control beside them.
+//! Rates and times are not asserted here: `tickwire-bot` reports them, with a control beside them.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use serde_json::Value;
 use tickwire_bot::{Options, Report};
@@ -23,7 +23,7 @@ fn assert_has(value: &Value, fields: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mixed_bots_stay_in_sync_and_their_report_has_what_the_contract_promises() {
+async fn mixed_bots_stay_in_sync_and_report_all_fields() {
     let server = TestServer::start(&["--npcs", "2"]);
     let report = swarm(&server, &["--bots", "20", "--room", "mixed"]).await;
     assert!(report.is_good(), "{report:?}");
@@ -88,10 +88,10 @@ async fn mixed_bots_stay_in_sync_and_their_report_has_what_the_contract_promises
         assert!(bot["snapshots_per_second"].as_f64().unwrap() > 1.0);
     }
     let shots = report.shots;
-    let known = shots.judged + shots.shooter_gone + shots.unmatched + shots.pending;
-    assert_eq!(shots.fired, known);
+    let sum = shots.judged + shots.shooter_gone + shots.unmatched + shots.pending;
+    assert_eq!(shots.fired, sum);
     assert!(report.view_checks > 0 && report.prediction.inputs > 0);
-    let page = tickwire_bot::page(&report);
+    let page = tickwire_bot::html_page(&report);
     assert!(page.contains("<svg") && page.contains("bot-19"));
 }
 
@@ -106,7 +106,7 @@ async fn a_flapper_comes_back_as_the_same_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bots_on_a_bad_line_and_slow_readers_stay_in_sync() {
+async fn bots_on_bad_networks_and_slow_readers_stay_in_sync() {
     let server = TestServer::start(&["--npcs", "4"]);
     let duel = [
         "--behaviour",

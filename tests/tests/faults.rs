@@ -1,9 +1,9 @@
-//! What goes wrong outside: a client that stops, a network that is cut without a word, a reader that is slow.
+//! Faults outside the server: a client that stops, a network that is cut silently, a slow reader.
 //!
-//! The bot runs as a process of its own, so that it can be stopped or live in another network namespace. Tests wait for
-//! what the server shows, never for time. The namespace test needs root and `ip`, and says so where it is left out.
+//! The bot runs as a process of its own, so that it can be stopped, or run in another network namespace. Tests wait for the server's
+//! state, never for time to pass. The namespace test needs root and `ip`, and says so where it is skipped.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use serde_json::Value;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tickwire_bot::Options;
 use tickwire_tests::{TestServer, http_get, within};
 
-/// Dead after two seconds without a pong.
+/// A client counts as dead after two seconds without a pong.
 const QUICK_HEARTBEAT: [&str; 8] = [
     "--heartbeat-interval",
     "1s",
@@ -26,7 +26,7 @@ const QUICK_HEARTBEAT: [&str; 8] = [
 ];
 const POLL: Duration = Duration::from_millis(50);
 
-/// The bots' binary, of the same build as this test.
+/// The bot binary of the same build as this test.
 fn bot_binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -39,7 +39,7 @@ fn bot_binary() -> &'static PathBuf {
             .to_owned();
         let binary = profile.join("tickwire-bot");
         if !binary.exists() {
-            // `cargo test --workspace` has built it; a run of this test alone has not.
+            // `cargo test --workspace` builds the binary; running this test alone does not.
             let built = Command::new(env!("CARGO"))
                 .args(["build", "-p", "tickwire-bot", "--target-dir"])
                 .arg(profile.parent().unwrap())
@@ -50,7 +50,7 @@ fn bot_binary() -> &'static PathBuf {
     })
 }
 
-/// A bot in a process, which ends with this value.
+/// A bot in a process of its own, which is killed on drop.
 struct Bot {
     child: Child,
     report: PathBuf,
@@ -89,7 +89,7 @@ impl Bot {
         assert!(sent.success());
     }
 
-    /// Asks it to leave, and reads its report.
+    /// Makes the bot leave, and reads its report.
     async fn finish(&mut self) -> Value {
         self.signal("-INT");
         within("the bot's end", async {
@@ -132,8 +132,8 @@ async fn until_connected(server: &TestServer, room: &str, is_connected: bool) ->
     .await
 }
 
-/// The whole story: connected, `cut`, noticed by heartbeat and kept, `mended`, back as the same.
-async fn comes_back_as_the_same(
+/// Asserts that a bot that is `cut` off is noticed by the heartbeat, keeps its session, and resumes it when `mended`.
+async fn assert_resumes(
     server: &TestServer,
     mut bot: Bot,
     cut: impl FnOnce(&Bot),
@@ -172,10 +172,10 @@ async fn comes_back_as_the_same(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_client_is_ended_by_heartbeat_and_resumes_as_the_same() {
+async fn a_stopped_client_is_noticed_and_resumes_its_session() {
     let server = TestServer::start(&QUICK_HEARTBEAT);
     let bot = Bot::start(Command::new(bot_binary()), &server.url("r"), "stop");
-    comes_back_as_the_same(
+    assert_resumes(
         &server,
         bot,
         |bot| bot.signal("-STOP"),
@@ -184,7 +184,7 @@ async fn a_stopped_client_is_ended_by_heartbeat_and_resumes_as_the_same() {
     .await;
 }
 
-/// A network namespace joined to this one by a pair of interfaces; both are gone with this value.
+/// A network namespace, connected to this one by a pair of interfaces; removed on drop.
 struct Namespace {
     name: String,
     near: String,
@@ -195,36 +195,51 @@ impl Namespace {
     const NEAR: &'static str = "10.213.77.1";
     const FAR: &'static str = "10.213.77.2/30";
 
-    /// `None`, with a word why, where it cannot be made.
-    fn make() -> Option<Self> {
+    /// Creates the namespace. `None` where that is impossible, with a line that says why.
+    fn create() -> Option<Self> {
         let id = std::process::id() % 100_000;
-        let made = Self {
+        let namespace = Self {
             name: format!("tickwire{id}"),
             near: format!("tw{id}a"),
             far: format!("tw{id}b"),
         };
         let steps: [&[&str]; 7] = [
-            &["netns", "add", &made.name],
+            &["netns", "add", &namespace.name],
             &[
-                "link", "add", &made.near, "type", "veth", "peer", "name", &made.far,
+                "link",
+                "add",
+                &namespace.near,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                &namespace.far,
             ],
-            &["link", "set", &made.far, "netns", &made.name],
+            &["link", "set", &namespace.far, "netns", &namespace.name],
             &[
                 "addr",
                 "add",
                 &format!("{}/30", Self::NEAR),
                 "dev",
-                &made.near,
+                &namespace.near,
             ],
-            &["link", "set", &made.near, "up"],
-            &["-n", &made.name, "addr", "add", Self::FAR, "dev", &made.far],
-            &["-n", &made.name, "link", "set", &made.far, "up"],
+            &["link", "set", &namespace.near, "up"],
+            &[
+                "-n",
+                &namespace.name,
+                "addr",
+                "add",
+                Self::FAR,
+                "dev",
+                &namespace.far,
+            ],
+            &["-n", &namespace.name, "link", "set", &namespace.far, "up"],
         ];
-        let is_made = steps.iter().all(|step| ip(step));
-        if !is_made {
-            eprintln!("left out: network namespaces need root and the command ip");
+        let is_created = steps.iter().all(|step| ip(step));
+        if !is_created {
+            eprintln!("skipped: network namespaces need root and the command ip");
         }
-        is_made.then_some(made)
+        is_created.then_some(namespace)
     }
 
     fn set_link(&self, state: &str) {
@@ -249,8 +264,8 @@ fn ip(arguments: &[&str]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_that_is_cut_without_a_word_is_noticed_and_the_client_comes_back() {
-    let Some(namespace) = Namespace::make() else {
+async fn a_silent_network_cut_is_noticed_and_the_client_resumes() {
+    let Some(namespace) = Namespace::create() else {
         return;
     };
     let listen = format!("{}:0", Namespace::NEAR);
@@ -264,7 +279,7 @@ async fn a_network_that_is_cut_without_a_word_is_noticed_and_the_client_comes_ba
         .args(["netns", "exec", &namespace.name])
         .arg(bot_binary());
     let bot = Bot::start(command, &server.url("r"), "cut");
-    comes_back_as_the_same(
+    assert_resumes(
         &server,
         bot,
         |_| namespace.set_link("down"),
@@ -274,7 +289,7 @@ async fn a_network_that_is_cut_without_a_word_is_noticed_and_the_client_comes_ba
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_gets_merged_snapshots_that_are_right_and_disturbs_nobody() {
+async fn a_slow_reader_stays_in_sync_and_slows_nobody_down() {
     let server = TestServer::start(&["--npcs", "8"]);
     let url = server.url("slow");
     let swarm = |flags: &[&str]| {
@@ -305,8 +320,11 @@ async fn a_slow_reader_gets_merged_snapshots_that_are_right_and_disturbs_nobody(
     let deferred = server
         .metric(r#"tickwire_snapshots_deferred_total{reason="window"}"#)
         .await;
-    assert!(deferred > 0.0, "nothing waited for the slow reader");
-    // The others got all that there was: as much as each other, and far more than the slow one.
+    assert!(
+        deferred > 0.0,
+        "no snapshot was deferred for the slow reader"
+    );
+    // The others got every snapshot: equally many, and far more than the slow reader.
     let rates = others.snapshots_per_second;
     assert!(rates.min > rates.max * 0.9, "{rates:?}");
     assert!(

@@ -1,41 +1,44 @@
-//! The native shell against a real server: plain and over TLS, and what a person reads who took the wrong URL.
+//! The native shell against a real server: plain and over TLS, and the errors for wrong URLs.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::time::Instant;
-use tickwire_client::native::{Happened, Shell, Target};
+use tickwire_client::native::{Shell, SocketEvent, Target};
 use tickwire_client::{Action, LinkId};
 use tickwire_tests::{PATIENCE, TestServer};
 
-/// What comes of opening a link.
-async fn opened(scheme: &str, server: &TestServer, insecure: bool) -> Happened {
+/// The first event of a new link.
+async fn first_event(scheme: &str, server: &TestServer, insecure: bool) -> SocketEvent {
     let url = format!("{scheme}://{}/ws", server.addr);
     let mut shell = Shell::new(Target::new(&url, insecure).unwrap());
-    shell.act(Action::Open(LinkId(1)));
-    shell.next(Instant::now() + PATIENCE).await.unwrap()
+    shell.perform(Action::Open(LinkId(1)));
+    shell.next_event(Instant::now() + PATIENCE).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shell_opens_links_plain_and_over_tls() {
+async fn a_shell_connects_plain_and_over_tls() {
     let plain = TestServer::start(&[]);
     assert_eq!(
-        opened("ws", &plain, false).await,
-        Happened::Opened(LinkId(1))
+        first_event("ws", &plain, false).await,
+        SocketEvent::Opened(LinkId(1))
     );
     let tls = TestServer::start(&["--tls-self-signed"]);
-    assert_eq!(opened("wss", &tls, true).await, Happened::Opened(LinkId(1)));
+    assert_eq!(
+        first_event("wss", &tls, true).await,
+        SocketEvent::Opened(LinkId(1))
+    );
 }
 
-/// Why a link could not be opened.
+/// The error of a link that cannot be opened.
 async fn refusal(scheme: &str, server: &TestServer) -> String {
-    match opened(scheme, server, false).await {
-        Happened::Closed(_, None, reason) => reason,
-        happened => panic!("{happened:?}"),
+    match first_event(scheme, server, false).await {
+        SocketEvent::Closed(_, None, reason) => reason,
+        event => panic!("{event:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_takes_the_wrong_url_is_told_which_may_be_right() {
+async fn the_error_for_a_wrong_scheme_names_the_right_one() {
     let plain = TestServer::start(&[]);
     let reason = refusal("wss", &plain).await;
     assert!(
@@ -51,7 +54,7 @@ async fn who_takes_the_wrong_url_is_told_which_may_be_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_meets_a_self_signed_certificate_is_told_how_to_take_it() {
+async fn the_error_for_a_self_signed_certificate_tells_a_way() {
     let tls = TestServer::start(&["--tls-self-signed"]);
     let reason = refusal("wss", &tls).await;
     assert!(

@@ -1,19 +1,19 @@
-//! A game of somebody else's, written against `tickwire-game` and `tickwire-sync` alone: everything that the trait offers.
+//! A game of another crate, which uses only `tickwire-game` and `tickwire-sync`, and every feature of the `Game` trait.
 //!
-//! Two teams hide flags from each other: each team's flag is on a layer of its own. Every input moves a token, a step onto
-//! x = 100 rings a bell that everyone near hears, and tells the team.
+//! Two teams hide flags from each other: each team's flag is on a layer of its own. Every input moves a token. A step onto x = 100
+//! emits an event in its cell and sends messages to the player and the team.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use glam::IVec2;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tickwire_client::{Incoming, Options};
+use tickwire_client::{Options, SessionEvent};
 use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Step};
 use tickwire_server::config::Config;
-use tickwire_sync::frame::{Place, Publisher};
-use tickwire_sync::view::Sight;
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::interest::InterestArea;
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope};
 use tickwire_tests::{Player, TestServer};
 
 const TOKEN: KindId = KindId(0);
@@ -28,8 +28,8 @@ struct Token {
 struct Flags {
     layers: u8,
     tokens: BTreeMap<PlayerId, Token>,
-    /// Those who are to go.
-    unwanted: Vec<PlayerId>,
+    /// Players to kick in the next step.
+    to_kick: Vec<PlayerId>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
@@ -38,7 +38,7 @@ impl Flags {
         Box::new(Self {
             layers,
             tokens: BTreeMap::new(),
-            unwanted: Vec::new(),
+            to_kick: Vec::new(),
             calls,
         })
     }
@@ -122,7 +122,7 @@ impl Game for Flags {
 
     fn chat(&mut self, player: PlayerId, line: &str) -> bool {
         if line == "/go" {
-            self.unwanted.push(player);
+            self.to_kick.push(player);
         }
         !line.starts_with('/')
     }
@@ -133,12 +133,12 @@ impl Game for Flags {
     }
 
     fn step(&mut self, step: &mut Step<'_>) {
-        for player in self.unwanted.drain(..) {
-            step.dismiss(player, "as you wished");
+        for player in self.to_kick.drain(..) {
+            step.kick(player, "as you wished");
         }
         for (player, token) in &mut self.tokens {
-            let turn = step.turns.of(*player).unwrap();
-            assert!(turn.payload() != b"bug", "as the test wants");
+            let turn = step.inputs.of(*player).unwrap();
+            assert!(turn.payload() != b"bug", "the panic that the test wants");
             if turn.fresh_seq().is_some() && turn.payload() == b"step" {
                 token.x += 1;
                 if token.x == 100 {
@@ -160,7 +160,7 @@ impl Game for Flags {
                 slot: player.0,
                 generation: 1,
             };
-            out.put(id, Place::Layer(Layer(0)), &[token.x, 500], &[]);
+            out.put(id, Scope::Layer(Layer(0)), &[token.x, 500], &[]);
             out.own(*player, id, &[token.secret]);
         }
         for team in 1..=2 {
@@ -171,16 +171,16 @@ impl Game for Flags {
             };
             out.put(
                 id,
-                Place::Layer(Layer(team)),
+                Scope::Layer(Layer(team)),
                 &[500, 500],
                 &[Arc::from(format!("team {team}"))],
             );
         }
     }
 
-    fn sight(&self, player: PlayerId) -> Sight {
+    fn interest_area(&self, player: PlayerId) -> InterestArea {
         let team = self.tokens.get(&player).map_or(0, |token| token.team);
-        Sight {
+        InterestArea {
             focus: IVec2::splat(500),
             half_extent: IVec2::splat(500),
             layers: LayerSet::default().with(Layer(team)),
@@ -189,7 +189,7 @@ impl Game for Flags {
 }
 
 fn flags_seen(player: &Player) -> Vec<u32> {
-    let shown = player.client.replica().unwrap().shown();
+    let shown = player.client.replica().unwrap().visible_rows();
     shown
         .iter()
         .filter(|(row, _, _)| row.id.kind == FLAG)
@@ -198,7 +198,7 @@ fn flags_seen(player: &Player) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_third_partys_game_gets_all_that_the_trait_promises() {
+async fn a_custom_game_gets_every_feature_of_the_trait() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&calls);
     let new_game = move |_: &GameSettings| Flags::boxed(3, Arc::clone(&noted));
@@ -209,9 +209,9 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
         (odd.client.game(), odd.client.map()),
         ("flags", &b"a map of my own"[..])
     );
-    // Layers: each sees the own team's flag and no other.
+    // Layers: each player sees only the own team's flag.
     assert_eq!((flags_seen(&odd), flags_seen(&even)), (vec![2], vec![1]));
-    // Private lanes reach the owner's client and nobody else: the schema marks them, and no public row has them.
+    // Private lanes are in the schema, but not in public rows: only the owner's client gets them.
     assert_eq!(
         even.client.replica().unwrap().schema().kinds[0]
             .private_lanes
@@ -219,30 +219,29 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
         1
     );
     odd.payload = b"step".to_vec();
-    let rang = |player: &mut Player| {
-        player
-            .incoming
-            .iter()
-            .any(|came| matches!(came, Incoming::Event(event) if event.payload == b"ding"))
+    let has_bell = |player: &mut Player| {
+        player.events.iter().any(
+            |event| matches!(event, SessionEvent::GameEvent(event) if event.payload == b"ding"),
+        )
     };
-    odd.until("the bell", rang).await;
-    even.until("the bell", rang).await;
+    odd.until("the bell", has_bell).await;
+    even.until("the bell", has_bell).await;
     odd.until("both messages", |odd| {
-        odd.incoming
-            .contains(&Incoming::Game(b"we are there".to_vec()))
+        odd.events
+            .contains(&SessionEvent::GameMessage(b"we are there".to_vec()))
             && odd
-                .incoming
-                .contains(&Incoming::Game(b"well done".to_vec()))
+                .events
+                .contains(&SessionEvent::GameMessage(b"well done".to_vec()))
     })
     .await;
     assert!(
         !even
-            .incoming
+            .events
             .iter()
-            .any(|came| matches!(came, Incoming::Game(_))),
-        "a message to the other team came"
+            .any(|event| matches!(event, SessionEvent::GameMessage(_))),
+        "a message to the other team arrived"
     );
-    // Away and back; away and gone.
+    // A lost connection that resumes, and one that does not.
     even.cut();
     even.until("the resume", |even| even.client.counters().resumes == 1)
         .await;
@@ -255,7 +254,7 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
             "join 1", "join 2", "away 2", "resume 2", "away 2", "leave 2"
         ]
     );
-    // Refused, and told why.
+    // A refused player gets the reason.
     let mut mallory = Player::new(
         &server.url("a"),
         Options {
@@ -278,7 +277,7 @@ async fn a_third_partys_game_gets_all_that_the_trait_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_come_once_and_in_order_whatever_becomes_of_the_link() {
+async fn commands_arrive_once_and_in_order_over_lost_links() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&calls);
     let server = TestServer::start_with(&["--resume-window", "1s"], move |_: &GameSettings| {
@@ -291,7 +290,7 @@ async fn commands_come_once_and_in_order_whatever_becomes_of_the_link() {
         player.client.command(word.as_bytes());
         expected.push(format!("{word} 1"));
     };
-    // Before there is a connection, while there is one, as it is cut, and while there is none.
+    // Sent before there is a connection, over one, just before it is cut, and while there is none.
     say(&mut player);
     player
         .until("the welcome", |player| player.is_playing())
@@ -319,7 +318,7 @@ async fn commands_come_once_and_in_order_whatever_becomes_of_the_link() {
         .await;
     assert_eq!(came(), expected);
 
-    // What was said to a session that is over is not said to the next one.
+    // Commands to a session that is over do not reach the next one.
     player.client.leave();
     let mut other = Player::joined(&server.url("c"), "Other").await;
     other.client.command(b"hello");
@@ -329,7 +328,7 @@ async fn commands_come_once_and_in_order_whatever_becomes_of_the_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_game_hears_chat_and_puts_players_out() {
+async fn a_game_filters_chat_and_kicks_players() {
     let (calls, rooms) = (
         Arc::new(Mutex::new(Vec::new())),
         Arc::new(Mutex::new(Vec::new())),
@@ -343,7 +342,7 @@ async fn a_game_hears_chat_and_puts_players_out() {
     let mut host = Player::joined(&server.url("b"), "Host").await;
     let mut guest = Player::joined(&server.url("b"), "Guest").await;
     assert_eq!(*rooms.lock().unwrap(), ["", "b"]);
-    // A command is the game's alone; what is said after it comes.
+    // The game swallows slash lines; the line between them arrives.
     guest.client.chat("/nothing");
     guest.client.chat("bye");
     guest.client.chat("/go");
@@ -360,22 +359,22 @@ async fn a_game_hears_chat_and_puts_players_out() {
         }
     );
     host.until("the line", |host| {
-        host.incoming
+        host.events
             .iter()
-            .any(|came| matches!(came, Incoming::Chat { text, .. } if text == "bye"))
+            .any(|event| matches!(event, SessionEvent::Chat { text, .. } if text == "bye"))
     })
     .await;
-    let is_line = |came: &&Incoming| matches!(came, Incoming::Chat { .. });
-    assert_eq!(host.incoming.iter().filter(is_line).count(), 1);
+    let is_line = |event: &&SessionEvent| matches!(event, SessionEvent::Chat { .. });
+    assert_eq!(host.events.iter().filter(is_line).count(), 1);
     let left = || calls.lock().unwrap().contains(&"leave 2".to_owned());
     host.until("the session's end", |_| left()).await;
-    // The session is over; who comes again is somebody new.
+    // The session is over: joining again makes a new one.
     let again = Player::joined(&server.url("b"), "Guest").await;
     assert_eq!(again.client.counters().resumes, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_game_that_panics_ends_its_own_room_and_no_other() {
+async fn a_panicking_game_ends_only_its_own_room() {
     let new_game = |_: &GameSettings| Flags::boxed(3, Arc::default());
     let server = TestServer::start_with(&["--workers", "1"], new_game);
     let mut calm = Player::joined(&server.url("calm"), "Ann").await;
@@ -386,7 +385,7 @@ async fn a_game_that_panics_ends_its_own_room_and_no_other() {
         .until("the end of the room", |unlucky| !unlucky.is_playing())
         .await;
     unlucky.payload = Vec::new();
-    // Everybody in it comes back, to a new room of that name.
+    // All its players reconnect, to a new room of that name.
     for player in [&mut unlucky, &mut bystander] {
         player
             .until("a new room", |player| {
@@ -395,7 +394,7 @@ async fn a_game_that_panics_ends_its_own_room_and_no_other() {
             .await;
         assert_eq!(player.client.counters().resumes, 0);
     }
-    // The other room of the same thread went on, and its player stayed.
+    // The other room on the same thread goes on, and its player stays.
     let tick = calm.client.newest_snapshot().0;
     calm.until("a newer tick", |calm| {
         calm.client.newest_snapshot().0 > tick
@@ -405,7 +404,7 @@ async fn a_game_that_panics_ends_its_own_room_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_game_whose_schema_cannot_be_is_not_served() {
+async fn a_game_with_an_invalid_schema_is_not_served() {
     let config = Config::load(["test", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
     let new_game = |_: &GameSettings| Flags::boxed(0, Arc::default());
     let error = tickwire_server::start(config.unwrap(), Arc::new(new_game)).err();

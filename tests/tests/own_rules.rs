@@ -1,8 +1,8 @@
-//! A game of somebody else's that is predicted: its rules are in its own crate, and its client brings them along.
+//! A predicted game of another crate, whose client brings its own rules.
 //!
-//! Each player has a cart on a line, as long as the map says. An input pushes it, and it rolls on for a while.
+//! Each player has a cart on a line, whose length is the map. An input pushes the cart, which rolls on for a while.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use glam::IVec2;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use tickwire_client::{Client, Options};
 use tickwire_game::{
     Game, GameSettings, Identity, Refusal, RuleInput, Rules, Step, hash_of_sources,
 };
-use tickwire_sync::frame::{Place, Publisher};
-use tickwire_sync::view::Sight;
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{
-    EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, Micros, PlayerId, Schema,
+    EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, Micros, PlayerId, Schema, Scope,
 };
 use tickwire_tests::{Player, TestServer};
 
@@ -23,7 +23,7 @@ const CART: KindId = KindId(0);
 const RULES_HASH: u64 = hash_of_sources(&[include_bytes!("own_rules.rs")]);
 const LENGTH: i32 = 1_000_000;
 
-/// How carts move; server and client call it.
+/// The movement of carts, for server and client.
 struct Rolling {
     length: i32,
 }
@@ -38,7 +38,7 @@ impl Rules for Rolling {
     }
 }
 
-/// What the client of this game gives to [`Client::with_rules`].
+/// The argument of [`Client::with_rules`] in this game's client.
 fn rules_for(game: &str, map: &[u8], rules_hash: u64) -> Option<Box<dyn Rules>> {
     if game != NAME || rules_hash != RULES_HASH {
         return None;
@@ -50,7 +50,7 @@ fn rules_for(game: &str, map: &[u8], rules_hash: u64) -> Option<Box<dyn Rules>> 
 struct Carts {
     rules: Rolling,
     rules_hash: u64,
-    /// Lanes and private lanes.
+    /// Public and private lanes.
     carts: BTreeMap<PlayerId, ([i32; 2], [i32; 1])>,
 }
 
@@ -102,20 +102,20 @@ impl Game for Carts {
 
     fn step(&mut self, step: &mut Step<'_>) {
         for (player, (lanes, speed)) in &mut self.carts {
-            let turn = step.turns.of(*player).unwrap();
+            let turn = step.inputs.of(*player).unwrap();
             self.rules.advance(CART, lanes, speed, turn.rule_input());
         }
     }
 
     fn publish(&self, out: &mut Publisher<'_>) {
         for (player, (lanes, speed)) in &self.carts {
-            out.put(cart(*player), Place::Layer(Layer(0)), lanes, &[]);
+            out.put(cart(*player), Scope::Layer(Layer(0)), lanes, &[]);
             out.own(*player, cart(*player), speed);
         }
     }
 
-    fn sight(&self, _: PlayerId) -> Sight {
-        Sight {
+    fn interest_area(&self, _: PlayerId) -> InterestArea {
+        InterestArea {
             focus: IVec2::splat(500),
             half_extent: IVec2::splat(500),
             layers: LayerSet::default(),
@@ -133,25 +133,25 @@ fn server(rules_hash: u64) -> TestServer {
     })
 }
 
-/// A player of this game's client, whose cart rolls.
+/// A player whose cart rolls.
 async fn rolling(server: &TestServer) -> Player {
     let mut player = Player::new(&server.url("a"), Options::default());
     player.client = Client::new(Options::default(), Micros(0)).with_rules(rules_for);
     player.payload = b"push".to_vec();
     player
         .until("the cart rolls", |player| {
-            let own = player.client.own();
+            let own = player.client.predicted();
             own.is_some_and(|own| own.lanes[0] > 100)
         })
         .await;
     player
 }
 
-/// Waits for so many inputs in a row that came true as they were predicted: one that comes late does not.
-async fn a_hundred_come_true(player: &mut Player) {
+/// Waits for a hundred predicted inputs in a row without a correction: inputs that arrive late cause corrections.
+async fn hundred_without_correction(player: &mut Player) {
     let mut corrected = player.client.prediction_stats();
     player
-        .until("a hundred predictions in a row that came true", |player| {
+        .until("a hundred inputs in a row without a correction", |player| {
             let stats = player.client.prediction_stats();
             if stats.corrections > corrected.corrections {
                 corrected = stats;
@@ -162,18 +162,18 @@ async fn a_hundred_come_true(player: &mut Player) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_game_of_ones_own_is_predicted_by_its_own_rules() {
+async fn a_custom_game_is_predicted_by_its_own_rules() {
     let mut player = rolling(&server(RULES_HASH)).await;
     assert!(player.client.is_predicting());
-    a_hundred_come_true(&mut player).await;
-    // An empty input is one as well.
+    hundred_without_correction(&mut player).await;
+    // Empty inputs are predicted too.
     player.payload = Vec::new();
-    a_hundred_come_true(&mut player).await;
+    hundred_without_correction(&mut player).await;
     assert_eq!(player.client.counters().protocol_errors, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_rules_than_the_servers_predict_nothing() {
+async fn a_client_with_other_rules_predicts_nothing() {
     let player = rolling(&server(RULES_HASH + 1)).await;
     assert!(!player.client.is_predicting());
     assert_eq!(player.client.prediction_stats().inputs, 0);

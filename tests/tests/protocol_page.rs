@@ -1,25 +1,23 @@
-//! docs/PROTOCOL.md cannot rot: its worked bytes are what the crates write, and its messages are those of the .proto files.
+//! Keeps docs/PROTOCOL.md up to date: its example bytes are what the crates write, and its messages are those of the .proto files.
 //!
-//! Each fenced block tagged `hex NAME` holds the bytes of one message, with comments after `#`. The blocks tagged `proto`
-//! hold together every message and enum, without comments.
+//! Each fenced block tagged `hex NAME` holds the bytes of one message, with comments after `#`. The blocks tagged `proto` together hold
+//! every message and enum, without comments.
 
-#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use glam::IVec2;
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tickwire_proto::CloseCode;
 use tickwire_proto::v1::{self, client_message, server_message};
-use tickwire_server::close::CloseCode;
-use tickwire_sync::event::Events;
-use tickwire_sync::frame::Place;
-use tickwire_sync::history::{History, MIN_FRAMES};
-use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::replica::{Applied, Replica};
-use tickwire_sync::snapshot::{Header, Snapshot};
-use tickwire_sync::view::{Sight, View};
+use tickwire_sync::client::{ApplyOutcome, Replica};
+use tickwire_sync::encode::{BlockCache, Encoding, Header};
+use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
+use tickwire_sync::interest::{ClientView, InterestArea};
+use tickwire_sync::snapshot::SnapshotBuilder;
 use tickwire_sync::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Seq, Tick,
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope, Seq, Tick,
 };
 
 const PAGE: &str = include_str!("../../docs/PROTOCOL.md");
@@ -35,8 +33,8 @@ const SHIP: EntityId = EntityId {
     generation: 1,
 };
 
-/// The example world of the page: one kind `ship` with x, y and heading, one private lane and a text, one kind of event, and
-/// a grid of 2 x 2 cells of 100.
+/// The page's example world: one kind `ship` with x, y and heading, one private lane and a text; one kind of event; a grid of 2 x 2
+/// cells with sides of 100.
 fn schema() -> Arc<Schema> {
     let ship = Kind {
         name: "ship".into(),
@@ -67,14 +65,14 @@ fn server(body: server_message::Body) -> Vec<u8> {
 
 fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
     let schema = schema();
-    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-    let (mut memo, mut snapshot, mut view, mut events) = (
-        BlockMemo::new(&schema),
-        Snapshot::default(),
-        View::default(),
+    let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
+    let (mut block_cache, mut snapshot, mut view, mut events) = (
+        BlockCache::new(&schema),
+        SnapshotBuilder::default(),
+        ClientView::default(),
         Events::default(),
     );
-    // At the last tick the ship bumps, and crosses into cell 2, to which the view opens then.
+    // In the last tick the ship bumps and crosses into cell 2, which enters the view then.
     let frames = [
         (300, [50, 60, 1020], 50),
         (301, [53, 60, 1023], 50),
@@ -86,12 +84,12 @@ fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
             events.emit(0, b"!", [CellId(1)]);
         }
         history.publish(Tick(tick), &mut events, |out| {
-            out.put(SHIP, Place::Layer(Layer(0)), &lanes, &[Arc::from("Ada")]);
+            out.put(SHIP, Scope::Layer(Layer(0)), &lanes, &[Arc::from("Ada")]);
             out.own(PlayerId(7), SHIP, &[5]);
         });
-        view.aim(
+        view.update_interest(
             &schema.grid,
-            Sight {
+            InterestArea {
                 focus: IVec2::new(focus, 50),
                 half_extent: IVec2::splat(20),
                 layers: LayerSet::default(),
@@ -104,9 +102,16 @@ fn snapshots(encoding: Encoding) -> Vec<Vec<u8>> {
             starved_inputs: 0,
             with_view_hash: tick == 301,
         };
-        snapshot.build(&mut view, &history, &mut memo, encoding, header, |_| false);
-        view.sent(&history);
-        snapshot.message(&memo)
+        snapshot.build(
+            &mut view,
+            &history,
+            &mut block_cache,
+            encoding,
+            header,
+            |_| false,
+        );
+        view.mark_sent(&history);
+        snapshot.message(&block_cache)
     };
     frames.into_iter().map(write).collect()
 }
@@ -161,7 +166,7 @@ fn expected() -> BTreeMap<&'static str, Vec<u8>> {
         view_fraction: 128,
         payload: vec![8, 0, 1],
     };
-    let beat = v1::Beat {
+    let heartbeat = v1::Heartbeat {
         tick: 302,
         clock_us: 5_000_000,
     };
@@ -169,14 +174,17 @@ fn expected() -> BTreeMap<&'static str, Vec<u8>> {
         ("hello", client(client_message::Body::Hello(hello))),
         ("inputs", client(client_message::Body::Inputs(inputs))),
         ("welcome", server(server_message::Body::Welcome(welcome()))),
-        ("beat", server(server_message::Body::Beat(beat))),
+        (
+            "heartbeat",
+            server(server_message::Body::Heartbeat(heartbeat)),
+        ),
     ]);
     messages.extend(PLAIN.into_iter().zip(snapshots(Encoding::Plain)));
     messages.extend(PACKED.into_iter().zip(snapshots(Encoding::Packed)));
     messages
 }
 
-/// The snapshots of the example, in order. Of the packed ones the page shows the first three.
+/// Names of the example's snapshots, in order. The page shows only the first three packed ones.
 const PLAIN: [&str; 4] = ["plain-first", "plain-delta", "plain-wrap", "plain-crossing"];
 const PACKED: [&str; 3] = ["packed-first", "packed-delta", "packed-predicted"];
 
@@ -194,8 +202,8 @@ fn bytes_on_page(name: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn the_worked_bytes_are_what_the_crates_write() {
-    let wrong: Vec<String> = expected()
+fn the_example_bytes_are_what_the_crates_write() {
+    let differing: Vec<String> = expected()
         .into_iter()
         .filter(|(name, bytes)| bytes_on_page(name).as_ref() != Some(bytes))
         .map(|(name, bytes)| {
@@ -204,26 +212,26 @@ fn the_worked_bytes_are_what_the_crates_write() {
         })
         .collect();
     assert!(
-        wrong.is_empty(),
-        "docs/PROTOCOL.md has other bytes than these:\n{}",
-        wrong.join("\n")
+        differing.is_empty(),
+        "docs/PROTOCOL.md differs from these bytes:\n{}",
+        differing.join("\n")
     );
 }
 
-/// Not only what is written, but also what is read: the page's own bytes, applied one after the other.
+/// Decodes and applies the page's own bytes, one snapshot after the other.
 #[test]
-fn the_worked_snapshots_give_the_rows_that_the_page_names() {
+fn the_example_snapshots_give_the_rows_on_the_page() {
     let mut replica = Replica::new(schema());
     for name in PLAIN {
         let message = v1::ServerMessage::decode(&bytes_on_page(name).unwrap()[..]).unwrap();
         let Some(server_message::Body::Snapshot(snapshot)) = message.body else {
-            panic!("{name} is no snapshot");
+            panic!("{name} is not a snapshot");
         };
         let agreed = (name == "plain-delta").then_some(true);
         let applied = replica.apply(&snapshot, &mut ());
         assert_eq!(
             applied,
-            Ok(Applied::Yes {
+            Ok(ApplyOutcome::Applied {
                 view_hash_agreed: agreed
             }),
             "{name}"
@@ -239,9 +247,9 @@ fn the_worked_snapshots_give_the_rows_that_the_page_names() {
 }
 
 #[test]
-fn the_worked_hash_is_right() {
-    let row = tickwire_sync::hash::row(SHIP, [53, 60, 1023], ["Ada"]);
-    let cell = |cell, rows| tickwire_sync::hash::cell_in_view(CellId(cell), rows);
+fn the_example_hashes_are_right() {
+    let row = tickwire_sync::world::hash::row_hash(SHIP, [53, 60, 1023], ["Ada"]);
+    let cell = |cell, rows| tickwire_sync::world::hash::cell_hash_in_view(CellId(cell), rows);
     let (global, first) = (cell(0, 0_u64), cell(1, row));
     let view = global.wrapping_add(first);
     for line in [
@@ -252,7 +260,7 @@ fn the_worked_hash_is_right() {
     }
 }
 
-/// Messages and enums by name, without comments and spaces.
+/// Messages and enums by name, without comments and white space.
 fn definitions(text: &str) -> BTreeMap<String, String> {
     let code: Vec<&str> = text
         .lines()
@@ -285,23 +293,11 @@ fn the_pages_messages_are_those_of_the_proto_files() {
 
 #[test]
 fn every_close_code_is_on_the_page() {
-    for code in [
-        CloseCode::Normal,
-        CloseCode::GoingAway,
-        CloseCode::Protocol,
-        CloseCode::Unsupported,
-        CloseCode::InvalidText,
-        CloseCode::Policy,
-        CloseCode::TooBig,
-        CloseCode::Full,
-        CloseCode::Malformed,
-        CloseCode::WrongOrder,
-        CloseCode::UnknownOrUnsupported,
-        CloseCode::HandshakeTimeout,
-        CloseCode::HeartbeatTimeout,
-        CloseCode::ResumedElsewhere,
-    ] {
+    for code in CloseCode::ALL {
         let line = format!("\n| {} |", code.number());
-        assert!(PAGE.contains(&line), "no line for {code:?}");
+        assert!(
+            PAGE.contains(&line),
+            "docs/PROTOCOL.md has no line for {code:?}"
+        );
     }
 }

@@ -1,11 +1,10 @@
-// What the browser tests stand on: starts the server, bots and Chromium, and ends each of them by its process id.
+// The harness of the browser tests: starts the server, bots and Chromium, and ends each of them by its process id.
 //
-// Everything is tied to one test (`t`, of node's test runner) and ends with it, passed or failed. Nothing here waits for
-// time to pass: it waits for a line of output, for a process to end, or for a condition in the page.
+// Everything belongs to one test (`t`, of node's test runner) and ends with it, passed or failed. Nothing here waits for time to
+// pass, only for a line of output, the end of a process, or a condition in the page.
 //
-// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another
-// game; default: target/debug/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium),
-// VERBOSE (shows what the programs print).
+// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another game; default:
+// target/debug/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
 
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -28,7 +27,7 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const START_MS = 20_000;
 const STOP_MS = 5_000;
 
-// A test runner that is itself ended must not leave processes behind.
+// If the test runner itself is ended, no process may stay behind.
 const running = new Set();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
@@ -36,7 +35,7 @@ process.on("exit", () => {
 
 const endings = new WeakMap();
 
-/** Runs `action` when the test is over; what was started last ends first. */
+/** Runs `action` after the test. Actions run in reverse order. */
 export function atEnd(t, action) {
   if (!endings.has(t)) {
     endings.set(t, []);
@@ -47,7 +46,7 @@ export function atEnd(t, action) {
   endings.get(t).push(action);
 }
 
-/** Starts a program that ends with the test. Its output is shown if the test fails. */
+/** Starts a program that ends with the test. Prints its output if the test fails. */
 function start(t, name, program, args, options = {}) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: root, ...options });
   const output = [];
@@ -67,7 +66,7 @@ function start(t, name, program, args, options = {}) {
   return { child, ended, output };
 }
 
-/** Ends a process politely, and after a while by force. */
+/** Ends a process by SIGTERM, and after `STOP_MS` by SIGKILL. */
 async function stop(child, ended) {
   if (!running.has(child)) return;
   child.kill("SIGTERM");
@@ -76,11 +75,11 @@ async function stop(child, ended) {
   clearTimeout(force);
 }
 
-/** The first match of `pattern` in what the program prints; fails if it ends before, or takes too long. */
+/** The first match of `pattern` in the program's output. Fails if the program ends first or takes too long. */
 async function printed(name, { child, ended, output }, pattern) {
   let timer;
   const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`${name} did not say ${pattern} in ${START_MS} ms:\n${output.join("")}`)), START_MS);
+    timer = setTimeout(() => fail(new Error(`${name} did not print ${pattern} within ${START_MS} ms:\n${output.join("")}`)), START_MS);
   });
   const gone = ended.then((end) => {
     throw new Error(`${name} ended before it was ready (${end.message ?? JSON.stringify(end)}):\n${output.join("")}`);
@@ -100,7 +99,7 @@ async function printed(name, { child, ended, output }, pattern) {
   }
 }
 
-/** A server, on free ports unless `listen` says otherwise. `args`: more of its flags. `program`: another than the arena's. */
+/** Starts a server, on free ports unless `listen` is given. `args`: more flags. `program`: a server of another game. */
 export async function startServer(t, { listen = "127.0.0.1:0", args = [], program = SERVER } = {}) {
   const server = start(t, "server", program, ["--listen", listen, "--ops-listen", "127.0.0.1:0", ...args]);
   const [, socket, ops] = await printed("tickwire-server", server, /^tickwire ready (wss?:\/\/\S+) ops (https?:\/\/\S+)$/m);
@@ -108,14 +107,14 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [], progra
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
 }
 
-/** A server of a game that is not the arena: examples/tag. */
+/** Starts a server of another game than the arena: examples/tag. */
 export function startTag(t, options) {
   return startServer(t, { ...options, program: TAG });
 }
 
 const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
-/** An origin of its own with a page that holds `script`, a module, beside the files of web/sdk. */
+/** Serves a page with the module `script`, and the files of web/sdk, from an origin of its own. */
 export async function startSite(t, script) {
   const server = createServer(({ url }, answer) => {
     if (url === "/") {
@@ -132,23 +131,23 @@ export async function startSite(t, script) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-/** What the server says of a room at its newest tick; undefined while there is no such room. */
+/** The state of a room at its newest tick; undefined while there is no such room. */
 export async function roomState(server, room) {
   const answer = await fetch(`${server.page}rooms/${room}/state`);
   return answer.status === 200 ? answer.json() : undefined;
 }
 
-/** Asks `question` until it has an answer that is true of anything. The test's own timeout is the bound. */
-export async function until(t, question) {
+/** Calls `probe` until its result is truthy, and returns it. The test's own timeout is the limit. */
+export async function until(t, probe) {
   for (;;) {
-    const answer = await question();
-    if (answer) return answer;
+    const result = await probe();
+    if (result) return result;
     t.signal.throwIfAborted();
     await new Promise((again) => setTimeout(again, 50));
   }
 }
 
-/** Bots that play on `server` until the test ends (or for the `--duration` in `args`); `ended` gives their exit code. */
+/** Starts bots that play on `server` until the test ends, or for the `--duration` in `args`. `ended` resolves to their exit code. */
 export function startBots(t, server, { bots = 5, room, args = [] } = {}) {
   const flags = ["--url", server.socket, "--bots", String(bots), "--duration", "600s"];
   if (room) flags.push("--room", room);
@@ -157,7 +156,7 @@ export function startBots(t, server, { bots = 5, room, args = [] } = {}) {
   return { pid: child.pid, ended };
 }
 
-/** An X display of our own, for a browser with windows. */
+/** Starts an X display, for a browser with windows. */
 async function startDisplay(t) {
   // The server picks a free display number and writes it to file descriptor 3.
   const display = start(t, "Xvfb", "Xvfb", ["-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp"], {
@@ -173,7 +172,7 @@ async function startDisplay(t) {
 }
 
 const QUIET = [
-  "--no-sandbox", // as root there is none
+  "--no-sandbox", // as root Chromium has no sandbox
   "--disable-gpu",
   "--disable-background-networking",
   "--disable-quic",
@@ -182,12 +181,12 @@ const QUIET = [
   "--disable-sync",
 ];
 
-/** Chromium without windows: a context that accepts our self-signed certificates. `screen`: more of playwright's options for it. */
+/** Starts headless Chromium. Returns a context that accepts self-signed certificates. `screen`: more of playwright's context options. */
 export async function launchBrowser(t, screen) {
   return (await startBrowser(t, { screen })).context;
 }
 
-/** The same, with the process id of the browser. `namespace`: the network namespace that it is to live in. */
+/** Starts headless Chromium. Returns its context and its process id. `namespace`: the network namespace to run it in. */
 export async function startBrowser(t, { namespace, screen } = {}) {
   const executablePath = namespace ? browserInside(t, namespace) : CHROMIUM;
   const launched = await chromium.launchServer({ executablePath, args: QUIET });
@@ -197,7 +196,7 @@ export async function startBrowser(t, { namespace, screen } = {}) {
   return { context, pid: launched.process().pid };
 }
 
-/** A program that starts Chromium in a network namespace: playwright starts a program, and gives it the arguments. */
+/** Writes a program that starts Chromium in a network namespace: playwright can only start a program with arguments. */
 function browserInside(t, namespace) {
   const folder = mkdtempSync(join(tmpdir(), "tickwire-inside-"));
   atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
@@ -207,7 +206,7 @@ function browserInside(t, namespace) {
   return program;
 }
 
-/** Stops a process and all that it started: main process, renderers, network, GPU. Returns what lets them go on. */
+/** Suspends a process and all its descendants (renderers, network, GPU). Returns a function that resumes them. */
 export function freeze(t, pid) {
   const stopped = [];
   const stop = (process_) => {
@@ -233,14 +232,14 @@ function parentOf(pid) {
     const [, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").match(/.*\) \S (\d+)/s);
     return Number(parent);
   } catch {
-    return undefined; // it has ended since
+    return undefined; // the process has ended since
   }
 }
 
 /**
- * Chromium with real windows, as a player has it: a tab behind another one is hidden, and throttled. Headless pages never
- * count as hidden, and neither does any page that playwright launched: it makes them all believe that they have the focus.
- * So the browser is started here, and playwright only connects to it, with its overrides off.
+ * Starts Chromium with real windows: a tab behind another one is hidden and throttled. Headless pages are never hidden, and neither
+ * is any page of a browser that playwright launched, as it emulates focus. So the browser is started here, and playwright only
+ * connects to it, with its overrides off.
  */
 export async function launchHeadedBrowser(t) {
   const display = await startDisplay(t);
@@ -266,7 +265,7 @@ export async function launchHeadedBrowser(t) {
   return connection.contexts()[0];
 }
 
-/** A tab at `url`. `problems` collects what a player would never see but a developer must: errors of page and console. */
+/** Opens a tab at `url`. `problems` collects errors of the page and its console. */
 export async function openPage(context, url) {
   const page = await context.newPage();
   const problems = [];
@@ -279,12 +278,12 @@ export async function openPage(context, url) {
   return { page, problems };
 }
 
-/** The address that joins without a click. */
+/** The address of the page that joins without a click. */
 export function joinUrl(server, { name, room }) {
   return `${server.page}?${new URLSearchParams({ name, autojoin: "1", room })}`;
 }
 
-/** A file with this text, until the test ends. */
+/** Writes a file that exists until the test ends. */
 export function fileWith(t, text) {
   const folder = mkdtempSync(join(tmpdir(), "tickwire-file-"));
   atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
@@ -293,13 +292,13 @@ export function fileWith(t, text) {
   return file;
 }
 
-/** A ticket as a login service gives them (JWT, HS256). */
+/** Signs a ticket as a login service does (JWT, HS256). */
 export function signedTicket(secret, claims) {
   const [head, body] = [{ alg: "HS256", typ: "JWT" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
   return `${head}.${body}.${createHmac("sha256", secret).update(`${head}.${body}`).digest("base64url")}`;
 }
 
-/** Fingers on the page: `touchStart` and `touchMove` say where all of them lie (by number: x and y); the others lift all of them. */
+/** Dispatches touches: `touchStart` and `touchMove` give the positions of all fingers (by number: x and y); other types lift them all. */
 export async function fingersOn(page) {
   const session = await page.context().newCDPSession(page);
   return (type, fingers) => {
@@ -308,9 +307,9 @@ export async function fingersOn(page) {
   };
 }
 
-/** What the page says of itself. */
+/** The page's `window.tickwire`. */
 export const automation = (page) => page.evaluate(() => window.tickwire);
 
-/** Waits until the page plays and shows something. */
+/** Waits until the page plays and has entities. */
 export const playing = (page) =>
   page.waitForFunction(() => window.tickwire?.state === "playing" && window.tickwire.entities > 0, null, { timeout: START_MS });

@@ -1,7 +1,7 @@
-// A device with two links to the server, as a phone has wifi and mobile: a network namespace, and two pairs of interfaces.
+// A device with two network links, like a phone's wifi and mobile data: a network namespace, and two pairs of interfaces.
 //
-// Each link has an address of its own at the device; the server has one, which both links reach. A link is cut without a
-// word: what is on its way is lost, and nobody is told. Needs root and `ip`. All of it ends with the test.
+// The device has an address on each link; both links reach the server's one address. Cutting a link loses packets silently, without
+// FIN or RST. Needs root and `ip`. Everything is removed after the test.
 
 import { execFileSync } from "node:child_process";
 import { atEnd } from "./harness.mjs";
@@ -16,7 +16,7 @@ const NAMESPACE = `tickwire${process.pid}`;
 
 const ip = (...words) => execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 
-/** Why there can be no such device here; undefined if there can. */
+/** Why this machine cannot emulate such a device; undefined if it can. */
 export function whyNoDevice() {
   if (process.getuid() !== 0) return "network namespaces need root";
   try {
@@ -29,7 +29,7 @@ export function whyNoDevice() {
 }
 
 export class Device {
-  /** Where a server for it listens. */
+  /** Listen address for a server that the device can reach. */
   static listen = `${SERVER}:0`;
 
   constructor(t) {
@@ -47,7 +47,7 @@ export class Device {
     }
   }
 
-  /** The link is there, and everything goes over it. */
+  /** Brings a link up and routes everything over it. */
   join(link) {
     const far = this.#interface(LINKS[link].far);
     ip("-n", this.namespace, "address", "add", `${LINKS[link].address}/32`, "dev", far);
@@ -55,7 +55,7 @@ export class Device {
     ip("-n", this.namespace, "route", "replace", "default", "dev", far);
   }
 
-  /** The link is gone, and its address with it. */
+  /** Takes a link down, with its address. */
   leave(link) {
     const far = this.#interface(LINKS[link].far);
     ip("-n", this.namespace, "link", "set", far, "down");
@@ -71,7 +71,7 @@ export class Device {
       try {
         ip(...words);
       } catch {
-        // What was never made need not be removed.
+        // It was never created.
       }
     };
     for (const { near } of Object.values(LINKS)) quietly("link", "delete", this.#interface(near));

@@ -1,4 +1,4 @@
-// One test for each promise of the page at `/`.
+// The page at `/`: one test for each promise to its players.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,14 +18,14 @@ import {
 } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
-/** Of a ship, in 1/1024 turn. */
+/** Headings of a ship, in 1/1024 turn. */
 const [RIGHTWARDS, UPWARDS] = [0, 768];
 
 for (const [scheme, args] of [
   ["http", []],
   ["https", ["--tls-self-signed"]],
 ]) {
-  test(`a newcomer plays among bots over ${scheme}, and nothing goes wrong`, MINUTE, async (t) => {
+  test(`a newcomer plays among bots over ${scheme} without errors`, MINUTE, async (t) => {
     const server = await startServer(t, { args });
     assert.ok(server.page.startsWith(`${scheme}:`), server.page);
     startBots(t, server, { bots: 5, room: "lobby" });
@@ -33,7 +33,7 @@ for (const [scheme, args] of [
     const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
     await playing(page);
 
-    // Herself and five bots at least, and two seconds of ticks that really arrive.
+    // At least the player and five bots, and two seconds of ticks that really arrive.
     await page.waitForFunction(() => window.tickwire.entities >= 6);
     const before = await automation(page);
     await page.waitForFunction((tick) => window.tickwire.tick >= tick + 120, before.tick);
@@ -53,12 +53,12 @@ test("the player's own ship moves while W is pressed", MINUTE, async (t) => {
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "alone" }));
   await playing(page);
 
-  // At rest first, so that what moves it is the key.
+  // The ship must be at rest first, so that only the key can move it.
   await page.waitForFunction(() => window.tickwire.own);
   const start = await automation(page);
   await page.waitForFunction((tick) => window.tickwire.tick >= tick + 30, start.tick);
   const rested = await automation(page);
-  assert.deepEqual(rested.own, start.own, "a ship that nobody steers stays where it is");
+  assert.deepEqual(rested.own, start.own, "an unsteered ship must not move");
 
   await page.keyboard.down("w");
   await page.waitForFunction(({ x, y }) => Math.hypot(window.tickwire.own.x - x, window.tickwire.own.y - y) > 2, start.own);
@@ -67,16 +67,16 @@ test("the player's own ship moves while W is pressed", MINUTE, async (t) => {
   assert.deepEqual(problems, []);
 });
 
-/** Waits until so many more ticks have come. */
+/** Waits for `count` more ticks. */
 async function ticks(page, count) {
   const { tick } = await automation(page);
   await page.waitForFunction((tick) => window.tickwire.tick >= tick, tick + count);
 }
 
-/** Longer than a ship takes to be ready for the next shot. */
+/** Ticks, more than the cool-down between two shots. */
 const COOLED = 40;
 
-test("a click, a tap and a key that are over within one frame shoot once each", MINUTE, async (t) => {
+test("a press shorter than a frame shoots exactly once", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "alone" }));
   await playing(page);
@@ -108,7 +108,7 @@ test("a click, a tap and a key that are over within one frame shoot once each", 
   assert.deepEqual(problems, []);
 });
 
-test("with two mouse buttons the left one shoots as long as it is down, whichever was first", MINUTE, async (t) => {
+test("with two mouse buttons only the left one shoots", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "alone" }));
   await playing(page);
@@ -120,7 +120,7 @@ test("with two mouse buttons the left one shoots as long as it is down, whicheve
     return (await automation(page)).shots > shots;
   };
   const [left, right] = [{ button: "left" }, { button: "right" }];
-  // The only events of the left button are moves here.
+  // With the right button down first, the left button causes only move events.
   await page.mouse.down(right);
   assert.ok(!(await shoots()));
   await page.mouse.down(left);
@@ -129,7 +129,7 @@ test("with two mouse buttons the left one shoots as long as it is down, whicheve
   await ticks(page, 10);
   assert.ok(!(await shoots()));
   await page.mouse.up(right);
-  // And here nothing but a move tells of its end.
+  // With the left button down first, its release is only a move event.
   await page.mouse.down(left);
   await page.mouse.down(right);
   assert.ok(await shoots());
@@ -140,7 +140,7 @@ test("with two mouse buttons the left one shoots as long as it is down, whicheve
   assert.deepEqual(problems, []);
 });
 
-test("a button that has the focus takes the keys that press it, and no others", MINUTE, async (t) => {
+test("a focused button takes only the keys that press it", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "alone" }));
   await playing(page);
@@ -159,7 +159,7 @@ test("a button that has the focus takes the keys that press it, and no others", 
   assert.deepEqual(problems, []);
 });
 
-test("two thumbs on a phone fly and shoot at once, until they are lifted", MINUTE, async (t) => {
+test("two thumbs on a phone fly and shoot at once", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const context = await launchBrowser(t, { viewport: { width: 844, height: 390 }, hasTouch: true, isMobile: true });
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "alone" }));
@@ -168,7 +168,7 @@ test("two thumbs on a phone fly and shoot at once, until they are lifted", MINUT
   const { own: start } = await automation(page);
   const touch = await fingersOn(page);
 
-  // The left thumb to the right, the right one upwards.
+  // The left thumb pulls to the right, the right one upwards.
   await touch("touchStart", { 1: [150, 250] });
   await touch("touchMove", { 1: [200, 250] });
   await page.waitForFunction((x) => window.tickwire.own.x > x + 2, start.x);
@@ -178,17 +178,17 @@ test("two thumbs on a phone fly and shoot at once, until they are lifted", MINUT
   const ship = async () => (await roomState(server, "alone")).entities.find(({ kind }) => kind === "ship").lanes;
   await until(t, async () => (await ship()).heading === UPWARDS);
 
-  // The left one alone: the ship points where it flies.
+  // With the left thumb alone the ship points where it flies.
   await touch("touchEnd", {});
   await touch("touchStart", { 1: [150, 250] });
   await touch("touchMove", { 1: [200, 250] });
   await until(t, async () => (await ship()).heading === RIGHTWARDS);
 
-  // The system takes the touches away: nothing is held any more.
+  // The system cancels the touches: nothing is held any more.
   await touch("touchStart", { 1: [200, 250], 2: [700, 250] });
   await touch("touchCancel", {});
   await page.waitForFunction(() => {
-    // It drifts at most: some 2 units in 30 ticks, where thrust makes 200.
+    // Without thrust the ship drifts some 2 units in 30 ticks; with thrust it would fly 200.
     const { own, tick } = window.tickwire;
     window.drift ??= { ...own, tick };
     if (Math.abs(own.x - window.drift.x) >= 10) window.drift = { ...own, tick };
@@ -214,7 +214,7 @@ test("a phone has a button for the chat", MINUTE, async (t) => {
   assert.deepEqual(problems, []);
 });
 
-test("a page whose server goes away says so, and plays on when it is back", MINUTE, async (t) => {
+test("a page reconnects when its server returns", MINUTE, async (t) => {
   const first = await startServer(t);
   const context = await launchBrowser(t);
   const { page } = await openPage(context, joinUrl(first, { name: "Ann", room: "lobby" }));
@@ -227,7 +227,7 @@ test("a page whose server goes away says so, and plays on when it is back", MINU
   await playing(page);
 });
 
-test("a server that stalls is reconnecting, and the same session plays on", MINUTE, async (t) => {
+test("the same session plays on after the server has stalled", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t);
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
@@ -237,7 +237,7 @@ test("a server that stalls is reconnecting, and the same session plays on", MINU
   process.kill(server.pid, "SIGSTOP");
   await page.waitForFunction(() => window.tickwire.state === "reconnecting");
   const shown = await page.textContent("#overlay");
-  // Long enough that another connection waits for the server: which of the two it answers first must not matter.
+  // Long enough that a second connection waits too: the order in which the server answers them must not matter.
   await page.waitForFunction((start) => performance.now() > start + 2000, await page.evaluate(() => performance.now()));
   process.kill(server.pid, "SIGCONT");
 
@@ -250,21 +250,21 @@ test("a server that stalls is reconnecting, and the same session plays on", MINU
   assert.deepEqual(problems, []);
 });
 
-test("who comes to a full room is told so, and gets in when somebody leaves", MINUTE, async (t) => {
+test("a player enters a full room when somebody leaves", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--max-players", "1"] });
   const context = await launchBrowser(t);
   const ann = await openPage(context, joinUrl(server, { name: "Ann", room: "small" }));
   await playing(ann.page);
   const bob = await openPage(context, joinUrl(server, { name: "Bob", room: "small" }));
   await bob.page.waitForFunction(() => /full.*Trying again/.test(document.getElementById("overlay").innerText));
-  assert.ok(await bob.page.isVisible("#overlay-again"), "one can choose another room");
+  assert.ok(await bob.page.isVisible("#overlay-again"), "the player must be able to choose another room");
 
   await ann.page.close();
   await playing(bob.page);
   await bob.page.waitForFunction(() => document.getElementById("overlay").hidden);
 });
 
-test("who comes to a room that cannot be is told so, and can choose another", MINUTE, async (t) => {
+test("after an invalid room name the player can choose again", MINUTE, async (t) => {
   const server = await startServer(t);
   const { page } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "no room!" }));
   await page.waitForFunction(() => /room's name/.test(document.getElementById("overlay").innerText));
@@ -276,7 +276,7 @@ test("who comes to a room that cannot be is told so, and can choose another", MI
   await playing(page);
 });
 
-test("a server that demands tickets lets in who brings one behind the #, and says why to who does not", MINUTE, async (t) => {
+test("a ticket behind the # admits; without one the page says why", MINUTE, async (t) => {
   const secret = "a secret of this test, thirty-two bytes or more";
   const server = await startServer(t, { args: ["--ticket-secret-file", fileWith(t, secret)] });
   const context = await launchBrowser(t);
@@ -284,7 +284,7 @@ test("a server that demands tickets lets in who brings one behind the #, and say
   const stranger = await openPage(context, url);
   await stranger.page.waitForFunction(() => /ticket/i.test(document.getElementById("overlay").innerText));
 
-  // There is a way back to the form, and a better ticket is taken from the address at once.
+  // The player can return to the form, and a new ticket in the address is used at once.
   await stranger.page.goto(`${server.page}?name=Ann&room=lobby#ticket=none-of-yours`);
   await stranger.page.click("#join button");
   await stranger.page.waitForFunction(() => /not valid/.test(document.getElementById("overlay").innerText));
@@ -303,7 +303,7 @@ test("a server that demands tickets lets in who brings one behind the #, and say
   assert.deepEqual(problems, []);
 });
 
-test("whoever joins by the form comes back to the same room by loading the page again", MINUTE, async (t) => {
+test("a reload after the form joins the same room again", MINUTE, async (t) => {
   const server = await startServer(t);
   const { page, problems } = await openPage(await launchBrowser(t), `${server.page}?theirs=kept&spectate=1#mark=kept`);
   await page.fill("#join-name", "Ann");
@@ -322,7 +322,7 @@ test("whoever joins by the form comes back to the same room by loading the page 
   assert.deepEqual(problems, []);
 });
 
-test("who watches on a phone has no sticks, and is told whom", MINUTE, async (t) => {
+test("a spectator on a phone has no sticks and a hint instead", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   const { page, problems } = await openPage(context, `${joinUrl(server, { name: "Ann", room: "lobby" })}&spectate=1`);
@@ -334,7 +334,7 @@ test("who watches on a phone has no sticks, and is told whom", MINUTE, async (t)
   assert.deepEqual(problems, []);
 });
 
-test("who cannot load the game is told so", MINUTE, async (t) => {
+test("the page says when the game cannot be loaded", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t);
   await context.route("**/*.wasm", (request) => request.abort());
@@ -344,7 +344,7 @@ test("who cannot load the game is told so", MINUTE, async (t) => {
   assert.equal((await automation(page)).state, "closed");
 });
 
-test("a page whose script does not come says so instead of staying dark", MINUTE, async (t) => {
+test("a page without its script says so", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t);
   await context.route("**/app.js", (request) => request.abort());
@@ -359,7 +359,7 @@ test("a page whose script does not come says so instead of staying dark", MINUTE
   assert.equal(await page.locator("#loading").count(), 0);
 });
 
-test("a browser that remembers nothing plays all the same", MINUTE, async (t) => {
+test("the page plays without browser storage", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t);
   await context.addInitScript(() => {
@@ -376,7 +376,7 @@ test("a browser that remembers nothing plays all the same", MINUTE, async (t) =>
   assert.deepEqual(problems, []);
 });
 
-test("the net graph comes and goes with its key, and by a tap on the figures", MINUTE, async (t) => {
+test("a key and a tap on the read-out toggle the net graph", MINUTE, async (t) => {
   const server = await startServer(t);
   const { page, problems } = await openPage(await launchBrowser(t), joinUrl(server, { name: "Ann", room: "lobby" }));
   await playing(page);
@@ -396,7 +396,7 @@ for (const [width, height] of [
   [320, 568],
   [640, 360],
 ]) {
-  test(`the net graph leaves the chat, its button and the ship free in a window of ${width} by ${height}`, MINUTE, async (t) => {
+  test(`the net graph covers neither chat nor ship at ${width} by ${height}`, MINUTE, async (t) => {
     const server = await startServer(t);
     const context = await launchBrowser(t, { viewport: { width, height }, hasTouch: true, isMobile: true });
     const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "lobby" }));
@@ -415,7 +415,7 @@ for (const [width, height] of [
   });
 }
 
-test("the form can be used in a window that is smaller than it", MINUTE, async (t) => {
+test("the form works in a window that is smaller than it", MINUTE, async (t) => {
   const server = await startServer(t);
   const context = await launchBrowser(t, { viewport: { width: 240, height: 180 } });
   const { page, problems } = await openPage(context, server.page);
@@ -427,7 +427,7 @@ test("the form can be used in a window that is smaller than it", MINUTE, async (
   assert.deepEqual(problems, []);
 });
 
-test("chat reaches the others as text, and its keys steer nothing", MINUTE, async (t) => {
+test("chat arrives as text, and typing does not steer", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const context = await launchBrowser(t);
   const ann = await openPage(context, joinUrl(server, { name: "Ann", room: "talk" }));
@@ -448,7 +448,7 @@ test("chat reaches the others as text, and its keys steer nothing", MINUTE, asyn
 
   assert.deepEqual((await automation(ann.page)).own, before.own);
 
-  // A line that one has left is there again; one that was given up is not.
+  // Losing the focus keeps the line as a draft; Escape discards it.
   const line = () => ann.page.inputValue("#chat-input");
   await ann.page.keyboard.press("Enter");
   assert.equal(await line(), "");

@@ -1,4 +1,4 @@
-// One test for each promise of the SDK to a game that is not the arena: examples/tag.
+// The SDK with a game other than the arena (examples/tag): one test for each promise to its pages.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, until
 
 const MINUTE = { timeout: 60_000 };
 
-/** Two players in one page. Each remembers what it is told, and what it is shown frame by frame. */
+/** A page with any number of players. Each collects its events, and the rows of its latest frame. */
 const SCRIPT = `
   import { TickwireClient } from "./index.js";
 
@@ -18,7 +18,7 @@ const SCRIPT = `
     client.on("message", ({ payload }) => player.messages.push(new TextDecoder().decode(payload)));
     const draw = () => {
       const [rows, scores] = [[], []];
-      const frame = client.look();
+      const frame = client.sample();
       frame.forEachRow("runner", (row) => {
         const { id, slot, generation, x, y } = row;
         rows.push({ id, slot, generation, x, y, lanes: [0, 1, 2].map((lane) => row.lane(lane)), it: row.lane("it") });
@@ -33,22 +33,22 @@ const SCRIPT = `
   window.isReady = true;
 `;
 
-test("a page of one's own plays another game: its inputs, rows, texts, events and messages", MINUTE, async (t) => {
+test("a custom page plays another game with all its features", MINUTE, async (t) => {
   const site = await startSite(t, SCRIPT);
   const server = await startTag(t, { args: ["--allowed-origin", site] });
   const { page, problems } = await openPage(await launchBrowser(t), site);
   await page.waitForFunction(() => window.isReady);
-  // One after the other: the first one is "it".
+  // Joined one after the other, as the first one becomes "it".
   for (const name of ["Ann", "Bob"]) {
     await page.evaluate(async ({ url, name }) => (window[name] = await window.play(url, name)), { url: server.socket, name });
     await page.waitForFunction((name) => window[name].scores.some((row) => row.name === name), name);
   }
 
-  const said = await page.evaluate(() => {
+  const session = await page.evaluate(() => {
     const { client, joined } = window.Bob;
     return { game: client.game, schema: client.schema, map: new TextDecoder().decode(client.map()), isPredicting: client.isPredicting, joined };
   });
-  assert.deepEqual(said, {
+  assert.deepEqual(session, {
     game: "tag",
     schema: {
       kinds: [
@@ -70,38 +70,38 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
   const score = (slot, name) => ({ slot, name, first: name, touches: 0 });
   assert.deepEqual(scores.sort((a, b) => a.slot - b.slot), [score(ann, "Ann"), score(playerId, "Bob")]);
 
-  // Ann runs to the right until she touches him.
+  // Ann runs to the right until she touches Bob.
   await page.evaluate(() => window.Ann.client.input(Uint8Array.of(1, 0, 2)));
   await page.waitForFunction(() => window.Bob.messages.length > 0 && window.Ann.events.length > 0 && window.Bob.events.length > 0);
   await page.waitForFunction((bob) => window.Ann.rows.some(({ slot, it, x }) => slot === bob && it === 1 && x === 256 * 16), playerId);
   await page.waitForFunction((ann) => window.Bob.scores.some(({ slot, touches }) => slot === ann && touches === 1), ann);
-  const { annTold, bobTold, annSaw, bobSaw } = await page.evaluate(() => ({
-    annTold: window.Ann.messages,
-    bobTold: window.Bob.messages,
-    annSaw: window.Ann.events,
-    bobSaw: window.Bob.events,
+  const { annMessages, bobMessages, annEvents, bobEvents } = await page.evaluate(() => ({
+    annMessages: window.Ann.messages,
+    bobMessages: window.Bob.messages,
+    annEvents: window.Ann.events,
+    bobEvents: window.Bob.events,
   }));
-  assert.deepEqual([annTold, bobTold], [[], ["you are it"]]);
-  assert.deepEqual(annSaw, bobSaw);
-  assert.deepEqual(annSaw, [{ kind: "touched", tick: annSaw[0].tick, payload: [playerId, 0, 0, 0] }]);
-  assert.ok(annSaw[0].tick > 0);
+  assert.deepEqual([annMessages, bobMessages], [[], ["you are it"]]);
+  assert.deepEqual(annEvents, bobEvents);
+  assert.deepEqual(annEvents, [{ kind: "touched", tick: annEvents[0].tick, payload: [playerId, 0, 0, 0] }]);
+  assert.ok(annEvents[0].tick > 0);
 
-  // Mistakes are told where they are made.
+  // Mistakes throw where they are made.
   const mistakes = await page.evaluate(() => {
     const { client } = window.Ann;
-    const told = (call) => {
+    const messageOf = (call) => {
       try {
         call();
       } catch (error) {
         return error.message;
       }
-      return "nothing";
+      return "no error";
     };
     return [
-      told(() => client.look().forEachRow("ship", () => {})),
-      told(() => client.look().forEachRow("runner", (row) => row.lane("speed"))),
-      told(() => client.input(new Uint8Array(65))),
-      told(() => {
+      messageOf(() => client.sample().forEachRow("ship", () => {})),
+      messageOf(() => client.sample().forEachRow("runner", (row) => row.lane("speed"))),
+      messageOf(() => client.input(new Uint8Array(65))),
+      messageOf(() => {
         for (let count = 0; count <= 64; count++) client.inputOnce(Uint8Array.of(0, 0, 0));
       }),
     ];
@@ -114,7 +114,7 @@ test("a page of one's own plays another game: its inputs, rows, texts, events an
   assert.deepEqual(problems, []);
 });
 
-test("an input of one tick is a step and no run", MINUTE, async (t) => {
+test("an input of one tick moves one step", MINUTE, async (t) => {
   const site = await startSite(t, SCRIPT);
   const server = await startTag(t, { args: ["--allowed-origin", site] });
   const { page, problems } = await openPage(await launchBrowser(t), site);
@@ -128,13 +128,13 @@ test("an input of one tick is a step and no run", MINUTE, async (t) => {
   await page.waitForFunction((x) => window.Ann.rows[0].x > x, start);
   const tick = await page.evaluate(() => window.Ann.client.status().tick);
   await page.waitForFunction((tick) => window.Ann.client.status().tick >= tick + 60, tick);
-  // A server that waits in vain for the next input takes the last one for up to 15 ticks more.
+  // Without newer inputs the server repeats the latest one for up to 15 ticks.
   const steps = (await page.evaluate(() => window.Ann.rows[0].x) - start) / 48;
   assert.ok(Number.isInteger(steps) && steps <= 16, `${steps} steps`);
   assert.deepEqual(problems, []);
 });
 
-test("whatever a script gives for a text is one, and an address that is none is refused at once", MINUTE, async (t) => {
+test("any value works as a text, but a bad address is refused", MINUTE, async (t) => {
   const site = await startSite(t, SCRIPT.replace("window.isReady", "window.TickwireClient = TickwireClient; window.isReady"));
   const server = await startTag(t, { args: ["--allowed-origin", site] });
   const { page, problems } = await openPage(await launchBrowser(t), site);
@@ -153,13 +153,13 @@ test("whatever a script gives for a text is one, and an address that is none is 
     } catch (error) {
       return `${error.name}: ${error.message}`;
     }
-    return "taken";
+    return "accepted";
   }, url);
   for (const url of ["not a url ::", "", "ftp://127.0.0.1/ws", "game.example/ws"]) assert.match(await refused(url), /^TypeError: .*no address/, url);
   assert.deepEqual(problems, []);
 });
 
-test("a listener that throws keeps nothing from the others", MINUTE, async (t) => {
+test("a listener that throws does not stop the others", MINUTE, async (t) => {
   const site = await startSite(t, SCRIPT);
   const server = await startTag(t, { args: ["--allowed-origin", site] });
   const { page, problems } = await openPage(await launchBrowser(t), site);
@@ -169,14 +169,14 @@ test("a listener that throws keeps nothing from the others", MINUTE, async (t) =
     window.Ann.client.on("joined", () => {
       throw new Error("a mistake of the app");
     });
-    window.Ann.client.on("joined", () => (window.isTold = true));
+    window.Ann.client.on("joined", () => (window.isSecondCalled = true));
   }, server.socket);
-  await page.waitForFunction(() => window.isTold);
+  await page.waitForFunction(() => window.isSecondCalled);
   assert.equal(problems.length, 1);
   assert.match(problems[0], /a mistake of the app/);
 });
 
-test("the arena's page says that another game is played here, leaves, and does not load again", MINUTE, async (t) => {
+test("the arena's page leaves a server of another game", MINUTE, async (t) => {
   const server = await startTag(t);
   const context = await launchBrowser(t);
   let loads = 0;
@@ -186,7 +186,7 @@ test("the arena's page says that another game is played here, leaves, and does n
   });
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "meadow" }));
   await page.waitForFunction(() => document.getElementById("overlay").innerText.includes("This server plays «tag»; this page is for the arena."));
-  // It has gone from the room, and still says so.
+  // The page has left the room and still shows the message.
   await until(t, async () => !(await roomState(server, "meadow"))?.entities.length);
   const frames = await page.evaluate(() => window.tickwire.frames);
   await page.waitForFunction((frames) => window.tickwire.frames > frames + 10, frames);

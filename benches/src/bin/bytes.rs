@@ -5,16 +5,16 @@ use glam::IVec2;
 use prost::Message as _;
 use tickwire_benches::World;
 use tickwire_proto::v1;
-use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::replica::Replica;
-use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
-use tickwire_sync::view::{Sight, View};
+use tickwire_sync::client::Replica;
+use tickwire_sync::encode::{BlockCache, Encoding, Header, HeaderDecoder};
+use tickwire_sync::interest::{ClientView, InterestArea};
+use tickwire_sync::snapshot::SnapshotBuilder;
 use tickwire_sync::{LayerSet, Seq};
 
 const SHIPS: usize = 800;
 const CLIENTS: usize = 40;
 const TICKS: u32 = 1200;
-/// Ticks after which bytes are counted: the room has measured its tables by then.
+/// The tick from which bytes are counted; the room has tuned its codebooks by then.
 const SETTLED: u32 = 600;
 
 fn main() {
@@ -42,14 +42,14 @@ fn main() {
 fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
     let mut world = World::new(SHIPS, 0, cell_units);
     let schema = world.history.schema().clone();
-    let mut memo = BlockMemo::new(&schema);
-    let mut snapshot = Snapshot::default();
+    let mut block_cache = BlockCache::new(&schema);
+    let mut snapshot = SnapshotBuilder::default();
     let mut clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             (
-                View::default(),
+                ClientView::default(),
                 Replica::new(schema.clone()),
-                HeaderState::default(),
+                HeaderDecoder::default(),
             )
         })
         .collect();
@@ -58,29 +58,36 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
     for tick in 1..=TICKS {
         world.step();
         let changes = match tick % 120 {
-            0 => memo.improve_tables(2_000, memo.share_of_each(clients.len())),
+            0 => block_cache.tune_codebooks(2_000, block_cache.share_per_client(clients.len())),
             _ => None,
         };
         for (index, (view, replica, headers)) in clients.iter_mut().enumerate() {
-            if let Some(Err(error)) = changes.as_ref().map(|it| replica.change_tables(it)) {
-                eprintln!("tables cannot be read: {error}");
+            if let Some(Err(error)) = changes.as_ref().map(|it| replica.update_codebooks(it)) {
+                eprintln!("the codebooks cannot be read: {error}");
                 return;
             }
-            let sight = Sight {
-                focus: world.place(index * 17),
+            let area = InterestArea {
+                focus: world.position(index * 17),
                 half_extent: IVec2::splat(half_units * 16),
                 layers: LayerSet::default(),
             };
-            view.aim(&schema.grid, sight);
+            view.update_interest(&schema.grid, area);
             let header = Header {
                 applied_seq: Seq(tick),
                 input_margin: Some(8),
                 with_view_hash: tick % 60 == 0,
                 ..Header::default()
             };
-            snapshot.build(view, &world.history, &mut memo, encoding, header, |_| false);
-            view.sent(&world.history);
-            let message = snapshot.message(&memo);
+            snapshot.build(
+                view,
+                &world.history,
+                &mut block_cache,
+                encoding,
+                header,
+                |_| false,
+            );
+            view.mark_sent(&world.history);
+            let message = snapshot.message(&block_cache);
             for byte in &message[..] {
                 hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
             }
@@ -93,7 +100,7 @@ fn measure(encoding: Encoding, half_units: i32, cell_units: u32) {
                 return;
             };
             if encoding == Encoding::Packed {
-                headers.fill_in(&mut decoded);
+                headers.decode(&mut decoded);
             }
             if let Err(error) = replica.apply(&decoded, &mut ()) {
                 eprintln!("a snapshot cannot be applied: {error}");

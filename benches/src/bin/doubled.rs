@@ -1,7 +1,7 @@
 //! What twice as many clients in the same places cost one room, by phase: `cargo run --release -p tickwire-benches --bin doubled`.
 //!
-//! Two rooms of the same moving ships, the second with two viewers wherever the first has one, tick by turns. So whatever
-//! else runs on the machine meets both. Blocks encoded a tick are counted; phases are those of `tickwire_phase_seconds`.
+//! Two rooms of the same moving ships take turns, the second with two viewers wherever the first has one. So whatever else runs
+//! on the machine affects both. Encoded blocks per tick are counted; phases are those of `tickwire_phase_seconds`.
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -11,21 +11,20 @@ use std::time::{Duration, Instant};
 use tickwire_benches::load::game::ships;
 use tickwire_game::{Game, Identity, Refusal, Step};
 use tickwire_proto::v1;
-use tickwire_server::close::Close;
-use tickwire_server::net::connection::SendOutcome;
-use tickwire_server::room::{
-    Arrived, Hello, Inbox, InputsArrived, Link, PhaseTimes, Room, RoomSettings, ToSend,
+use tickwire_server::internals::{
+    Close, Inbox, InboxMessage, JoinRequest, Link, PhaseTimes, ReceivedInput, Room, RoomSettings,
+    SendOutcome, SendRequest,
 };
-use tickwire_sync::claim::ViewPolicy;
-use tickwire_sync::clock::TickClock;
-use tickwire_sync::frame::{Place, Publisher};
-use tickwire_sync::memo::Encoding;
-use tickwire_sync::view::Sight;
-use tickwire_sync::window::WindowPolicy;
-use tickwire_sync::{EntityId, KindId, Layer, LayerSet, Micros, PlayerId, Schema, Tick};
+use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
+use tickwire_sync::encode::Encoding;
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::interest::InterestArea;
+use tickwire_sync::{
+    EntityId, KindId, Layer, LayerSet, Micros, PlayerId, Schema, Scope, Tick, TickClock,
+};
 
 const TICK_RATE: u32 = 60;
-/// One unit in positions, a whole turn in headings, the world's side, as in W1.
+/// Steps of a unit and of a turn, and the side of the world, as in W1.
 const UNIT: i32 = 16;
 const TURN: i32 = 1024;
 const SIDE: i32 = 4096 * UNIT;
@@ -49,7 +48,7 @@ struct Arguments {
     cell: u32,
 }
 
-/// Ships that turn as they like, and viewers, each of whom looks at one of them.
+/// Ships that turn by themselves, and viewers that each watch one of them.
 struct Watched {
     ships: Vec<[i32; 4]>,
     half: i32,
@@ -60,7 +59,7 @@ struct Watched {
 
 impl Watched {
     fn new(arguments: &Arguments) -> Self {
-        // The generalised golden ratio spreads any number of places evenly.
+        // The generalised golden ratio spreads any number of positions evenly.
         let at =
             |index: u32, step: f64| ((f64::from(index) * step).fract() * f64::from(SIDE)) as i32;
         let ships = (0..arguments.ships).map(|index| {
@@ -119,14 +118,14 @@ impl Game for Watched {
                 slot,
                 generation: 1,
             };
-            out.put(id, Place::Layer(Layer(0)), &ship[..3], &[]);
+            out.put(id, Scope::Layer(Layer(0)), &ship[..3], &[]);
         }
     }
 
-    fn sight(&self, player: PlayerId) -> Sight {
+    fn interest_area(&self, player: PlayerId) -> InterestArea {
         let looked_at = (player.0 % self.places) as usize % self.ships.len();
         let [x, y, ..] = self.ships[looked_at];
-        Sight {
+        InterestArea {
             focus: IVec2::new(x, y),
             half_extent: IVec2::splat(self.half * UNIT),
             layers: LayerSet::default(),
@@ -134,12 +133,12 @@ impl Game for Watched {
     }
 }
 
-/// Takes everything at no cost, so that what is left is the room's own work.
+/// A link that takes everything at no cost, so that the room's own work is what is measured.
 struct Sink;
 
 impl Link for Sink {
-    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
-        for one in to_send {
+    fn try_send(requests: &mut [SendRequest<'_, Self>]) {
+        for one in requests {
             one.outcome = SendOutcome::Sent;
         }
     }
@@ -189,7 +188,7 @@ impl Side {
         };
         let game = Box::new(Watched::new(arguments));
         let mut room = Room::new("doubled", settings, game, ticks, [1; 32]);
-        let hello = Hello {
+        let hello = JoinRequest {
             name: String::new(),
             subject: None,
             resume_token: Vec::new(),
@@ -211,10 +210,10 @@ impl Side {
         })
     }
 
-    /// One tick, before which every viewer named the snapshot of the tick before.
+    /// Plays one tick. Every viewer has acked the snapshot of the tick before.
     fn tick(&mut self, tick: Tick, counts: bool) -> Result<()> {
         let now = Micros(self.ticks.due_us(tick) as u64);
-        let newest = tick.before(1).unwrap_or_default();
+        let newest = tick.minus(1).unwrap_or_default();
         let inputs = v1::Inputs {
             seq: tick.0,
             target_tick: tick.0,
@@ -223,14 +222,14 @@ impl Side {
             view_tick: newest.0,
             ..v1::Inputs::default()
         };
-        let inputs = InputsArrived::new(&inputs, now).context("an input is too long")?;
+        let inputs = ReceivedInput::new(&inputs, now).context("an input is too long")?;
         for inbox in &self.inboxes {
-            inbox.put(Arrived::Inputs(inputs));
+            inbox.put(InboxMessage::Input(inputs));
         }
         let start = Instant::now();
         let clock = || Micros(start.elapsed().as_micros() as u64);
         self.room.tick(tick, now, clock);
-        self.room.show(now, clock);
+        self.room.replicate(now, clock);
         let stats = self.room.take_stats();
         if counts {
             let PhaseTimes { encode, send, .. } = stats.phases;
@@ -252,7 +251,7 @@ fn main() -> Result<()> {
     ];
     let settle = 10 * TICK_RATE;
     for tick in 1..=settle + arguments.ticks {
-        // Who is first changes, so that neither always finds the other's leavings in the cache.
+        // The two alternate who goes first, so that neither always finds the other's data in the cache.
         let first = (tick % 2) as usize;
         for side in [first, 1 - first] {
             sides[side].tick(Tick(tick), tick > settle)?;

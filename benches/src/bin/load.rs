@@ -8,8 +8,9 @@ use tickwire_benches::load::case::{Case, Outcome, PLAYERS_CORE, Verdict};
 use tickwire_benches::load::child::Kind;
 use tickwire_benches::load::game::{Turning, WorldSize};
 use tickwire_benches::load::{floor, process, sleeper, storm};
+use tickwire_server::TlsSource;
 use tickwire_server::config::Config;
-use tickwire_server::tls::{Tls, TlsSource};
+use tickwire_server::internals::Tls;
 
 #[derive(Parser)]
 #[command(about = "What Tickwire costs beside the floor: one core serves, another plays")]
@@ -122,7 +123,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// The server with the game of the bench.
+/// Serves the game of the bench.
 fn serve(server: &Server) -> anyhow::Result<()> {
     process::pin(server.core)?;
     let mut arguments = vec![
@@ -178,7 +179,7 @@ fn measure(what: What) -> io::Result<()> {
     }
 }
 
-/// A world in which so many players see about as many ships as is wanted.
+/// The world in which this many players each see about the wanted number of ships.
 fn w1(repeated: &Repeated, players: usize) -> WorldSize {
     WorldSize {
         side: (4096.0 * (players as f64 / 800.0).sqrt()) as i32,
@@ -188,7 +189,7 @@ fn w1(repeated: &Repeated, players: usize) -> WorldSize {
     }
 }
 
-/// TLS of the players: the server's certificate was made a moment ago, so any is taken.
+/// The players' TLS: any certificate is accepted, as the server's was made a moment ago.
 fn tls(repeated: &Repeated) -> Option<Arc<rustls::ClientConfig>> {
     let config = tickwire_client::native::tls_config(true).ok();
     config.filter(|_| repeated.tls)
@@ -205,7 +206,7 @@ fn case(repeated: &Repeated, kind: Kind, players: usize, per_room: usize) -> Cas
     }
 }
 
-/// Measures each number of players, Tickwire and the floor by turns.
+/// Measures each number of players, with Tickwire and the floor taking turns.
 fn beside_the_floor(
     repeated: &Repeated,
     world: impl Fn(usize) -> (WorldSize, usize),
@@ -235,7 +236,7 @@ fn beside_the_floor(
             median(ours.iter().map(cost)),
             median(floors.iter().map(cost)),
         );
-        // Those that were measured one right after the other: the machine's mood is the same for both.
+        // Neighbours were measured one right after the other, so the machine was in the same state for both.
         let pairs = ours.iter().zip(&floors);
         let ratio = median(pairs.map(|(own, floor)| own.cpu_us / floor.cpu_us));
         println!(
@@ -256,7 +257,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Raises the number of players until somebody isn't served well, or the players have no time for more.
+/// Raises the number of players until one is not served well, or the players have no time for more.
 fn largest(repeated: &Repeated) -> io::Result<()> {
     let sample = match repeated.per_room {
         0 => 400,
@@ -286,7 +287,7 @@ fn largest(repeated: &Repeated) -> io::Result<()> {
                 println!("{players:>6} {}", line(name, &outcome));
                 Ok(outcome.verdict())
             };
-            // A noisy moment isn't the limit: it must fail twice.
+            // A noisy moment is not the limit: the number must fail twice.
             let verdict = match run()? {
                 Verdict::Holds => Verdict::Holds,
                 Verdict::Fails | Verdict::Void => run()?,
@@ -346,7 +347,7 @@ fn line(name: &str, outcome: &Outcome) -> String {
     )
 }
 
-/// Where the ticks' time went, by the server's own measure.
+/// Where the ticks' time went, by the server's own metrics.
 fn print_phases(outcome: &Outcome) {
     let Some((before, after)) = &outcome.metrics else {
         return;
@@ -381,7 +382,7 @@ fn print_phases(outcome: &Outcome) {
     );
 }
 
-/// How late ticks began in each run, and how late a bare thread woke that ran on the same core in between.
+/// How late ticks began in each run, and how late a bare thread woke on the same core in between.
 fn print_lateness(outcomes: &[Outcome], sleepers: &[f64]) {
     print!("lateness p99.9, ms (a bare sleeper's):");
     let scrapes = outcomes.iter().filter_map(|one| one.metrics.as_ref());

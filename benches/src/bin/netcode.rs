@@ -9,21 +9,21 @@ use tickwire_sync::Micros;
 
 /// The flags.
 #[derive(Debug, Parser)]
-#[command(about = "Runs dueling bots over simulated lines and writes a table and a plot")]
+#[command(about = "Runs duelling bots over simulated lines and writes a table and a plot")]
 struct Flags {
-    /// Dueling bots.
+    /// Duelling bots.
     #[arg(long, default_value_t = 32)]
     bots: u32,
-    /// Seconds of game time that are counted, a cell.
+    /// Seconds of game time that each cell counts.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Seed of everything random: the same seed gives the same numbers.
+    /// The seed of everything random; the same seed gives the same numbers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many seeds, from that one on; a cell's figures are over all of them.
+    /// How many seeds to run, from that one on; a cell's figures are over all of them.
     #[arg(long, default_value_t = 2)]
     seeds: u64,
-    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    /// How often per tick the server reads its sockets; 0: it has each message at once.
     #[arg(long, default_value_t = 0)]
     reads_per_tick: u32,
     /// Cells that run at once.

@@ -1,4 +1,4 @@
-//! One measurement: a role, players on it, a stretch of time, and what it came to.
+//! One measurement: a role, its players, a span of time, and the outcome.
 
 use super::child::{Kind, Role};
 use super::measure::{Accounts, Scrape};
@@ -7,59 +7,59 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The core of the role, and that of the players.
+/// The core on which the role runs.
 pub const ROLE_CORE: usize = 0;
-/// See [`ROLE_CORE`].
+/// The core on which the players run.
 pub const PLAYERS_CORE: usize = 1;
 
 /// What is measured.
 #[derive(Clone)]
 pub struct Case {
-    /// Server or floor.
+    /// The role: server or floor.
     pub kind: Kind,
-    /// How many play.
+    /// The number of players.
     pub players: usize,
-    /// How many share a room.
+    /// How many players share a room.
     pub per_room: usize,
-    /// The players' TLS; none: plain.
+    /// The players' TLS configuration; `None` for plain WebSocket.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// Before counting begins.
+    /// How long to wait before counting.
     pub settle: Duration,
-    /// How long it is counted.
+    /// How long to count.
     pub time: Duration,
 }
 
-/// What it came to.
+/// What was measured.
 pub struct Outcome {
     /// What the players counted.
     pub counted: Counted,
-    /// Role's time on a core per snapshot that arrived, in microseconds.
+    /// The role's CPU time per snapshot that arrived, in microseconds.
     pub cpu_us: f64,
-    /// Share of the time in which the role's core had nothing to do for it.
+    /// The share of time in which the role did not use its core.
     pub role_idle: f64,
-    /// The same for the players.
+    /// The share of time in which the players did not use their core.
     pub players_idle: f64,
     /// Memory per connected player, in KiB.
     pub memory_kib: f64,
     /// The role's peak memory, in KiB.
     pub peak_kib: u64,
-    /// The server's own numbers before and after; none for the floor.
+    /// The server's metrics before and after; `None` for the floor.
     pub metrics: Option<(Scrape, Scrape)>,
 }
 
-/// Whether everybody was served.
+/// Whether every player was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// 59 snapshots a second for the slowest, gaps of at most 25 ms for 99 of 100.
+    /// At least 59 snapshots per second for the slowest player, and 99 of 100 gaps of at most 25 ms.
     Holds,
-    /// Less than that.
+    /// Anything less.
     Fails,
-    /// The players did not find the time for 59 inputs a second, so the role had less to do than it should.
+    /// The players had no time for 59 inputs per second, so the role had less to do than it should.
     Void,
 }
 
 impl Verdict {
-    /// As in the table.
+    /// The word in the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Verdict {
 }
 
 impl Outcome {
-    /// Payload bytes of a snapshot.
+    /// The mean payload of a snapshot, in bytes.
     #[must_use]
     pub fn snapshot_bytes(&self) -> f64 {
         self.counted.bytes as f64 / self.counted.snapshots as f64
@@ -83,7 +83,7 @@ impl Outcome {
         self.counted.gaps.value_at_quantile(quantile) as f64 / 1e3
     }
 
-    /// Whether everybody was served.
+    /// Whether every player was served.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.counted.inputs < 59.0 {
@@ -99,16 +99,16 @@ impl Outcome {
 }
 
 impl Case {
-    /// Runs it.
+    /// Runs the measurement.
     ///
     /// # Errors
-    /// If a role doesn't start, or refuses players.
+    /// If the role does not start, or refuses players.
     pub fn run(&self) -> io::Result<Outcome> {
         let role = Role::start(self.kind, ROLE_CORE, self.tls.is_some())?;
         let mut players = Players::new()?;
         let per_room = self.per_room;
         let room = |index: usize| format!("load-{}", index / per_room);
-        // The first one makes what exists once, whoever comes.
+        // The first player makes the server allocate what exists once, however many play.
         players.join(1.min(self.players), role.address, self.tls.as_ref(), room)?;
         players.run(Duration::from_millis(200));
         let empty = role.accounts()?;
@@ -122,7 +122,7 @@ impl Case {
         self.measure(&role, &mut players, empty)
     }
 
-    /// Counts on a role that runs, with players who play.
+    /// Counts on a running role with its players.
     ///
     /// # Errors
     /// If the role has ended.

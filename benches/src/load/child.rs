@@ -1,4 +1,4 @@
-//! A role in a process of its own, on a core of its own: started, found by its ready line, and stopped.
+//! Runs a role in a process and on a core of its own: starts it, finds it by its ready line, and stops it.
 
 use super::game::WorldSize;
 use super::measure::Accounts;
@@ -6,21 +6,21 @@ use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-/// A server or a floor that runs.
+/// A running server or floor.
 pub struct Role {
     child: Child,
     /// Where players connect.
     pub address: SocketAddr,
-    /// Where its metrics are; port 0: it has none.
+    /// Where its metrics are; port 0 if it has none.
     pub metrics: SocketAddr,
 }
 
-/// What is to be run.
+/// Which role to run.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// Tickwire, with the game of the bench.
     Server(WorldSize),
-    /// The floor, with payloads of so many bytes.
+    /// The floor, with payloads of this many bytes.
     Floor(usize),
 }
 
@@ -28,7 +28,7 @@ impl Role {
     /// Starts a role on a core.
     ///
     /// # Errors
-    /// If it doesn't start.
+    /// If the role does not start.
     pub fn start(kind: Kind, core: usize, has_tls: bool) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         match kind {
@@ -57,7 +57,7 @@ impl Role {
         if let Some(output) = child.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        // "ready ADDR 0" of the floor, "tickwire ready ws://ADDR/ws ops http://ADDR" of the server.
+        // The floor prints "ready ADDR 0", the server "tickwire ready ws://ADDR/ws ops http://ADDR".
         let mut addresses = line.split_whitespace().filter_map(|word| {
             let word = word.split("://").last()?;
             word.trim_end_matches("/ws").parse().ok()
@@ -73,7 +73,7 @@ impl Role {
         }
     }
 
-    /// Its accounts so far.
+    /// The process's accounts so far.
     ///
     /// # Errors
     /// If it has ended.

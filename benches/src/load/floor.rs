@@ -1,5 +1,5 @@
-//! The floor: what the kernel itself costs. One thread writes a prebuilt frame to every socket, sixty times a second, and
-//! reads the inputs away; nothing is decoded, encoded or decided.
+//! The floor: what the kernel itself costs. One thread writes a prebuilt frame to every socket sixty times a second, and reads
+//! the inputs away. It decodes, encodes and decides nothing.
 
 use super::stream::Stream;
 use rustls::{Connection as Tls, ServerConfig, ServerConnection};
@@ -69,7 +69,7 @@ fn upgrade(mut socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> io::Result
     Stream::new(socket, tls)
 }
 
-/// Reads the request's head and says that the protocols are switched.
+/// Reads the head of an upgrade request, and answers that the protocol is switched.
 fn answer(stream: &mut (impl Read + Write)) -> io::Result<()> {
     let mut head = Vec::new();
     let mut buffer = [0; 1024];

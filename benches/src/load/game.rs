@@ -1,19 +1,19 @@
-//! Workload W1: ships that turn as their players say, and move every tick; some others may rest for ever.
+//! Workload W1: ships that turn as their players steer and move every tick, and ships at rest.
 
 use glam::{IVec2, Vec2};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_game::{Game, Identity, Refusal, Step};
-use tickwire_sync::frame::{Place, Publisher};
-use tickwire_sync::view::Sight;
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::interest::InterestArea;
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope};
 
-/// One unit in positions.
+/// Steps of the position lanes in one unit.
 const UNIT: i32 = 16;
-/// A whole turn in headings.
+/// Steps of the heading lane in one turn.
 const TURN: i32 = 1024;
 
-/// How large the world is, and how much of it one sees.
+/// The size of the world, and how much of it a player sees.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct WorldSize {
     /// Side of the world, in units
@@ -30,10 +30,10 @@ pub struct WorldSize {
     pub resting: u32,
 }
 
-/// See the module's head.
+/// The game of workload W1.
 pub struct Turning {
     size: WorldSize,
-    /// A ship a player.
+    /// One ship per player.
     ships: BTreeMap<PlayerId, Ship>,
     resting: Vec<[i32; 3]>,
 }
@@ -62,19 +62,19 @@ impl Turning {
         }
     }
 
-    /// The resting ones have the first slots, so that the table has no holes.
+    /// Ships at rest have the first slots, so that the table has no gaps.
     fn ship_id(&self, player: PlayerId) -> EntityId {
         ship(self.size.resting + player.0)
     }
 }
 
-/// A fixed sequence spreads any number of places evenly (the generalised golden ratio in two dimensions).
+/// Spreads any number of positions evenly by a fixed sequence: the generalised golden ratio in two dimensions.
 fn scattered(index: u32, side: i32) -> IVec2 {
     let at = |step: f64| ((f64::from(index) * step).fract() * f64::from(side * UNIT)) as i32;
     IVec2::new(at(0.754_877_666_246_7), at(0.569_840_290_998_1))
 }
 
-/// A schema of ships alone, in a square world; lengths in the unit of the lanes.
+/// A schema of ships alone in a square world. Lengths are in steps of the position lanes.
 #[must_use]
 pub fn ships(side: i32, cell: u32) -> Arc<Schema> {
     let ship = Kind {
@@ -131,9 +131,9 @@ impl Game for Turning {
         let side = self.size.side * UNIT;
         for (player, ship) in &mut self.ships {
             let wheel = step
-                .turns
+                .inputs
                 .of(*player)
-                .and_then(|turn| turn.payload().first().copied());
+                .and_then(|input| input.payload().first().copied());
             ship.heading = (ship.heading + i32::from(wheel.unwrap_or(0) as i8)).rem_euclid(TURN);
             let angle = ship.heading as f32 * (std::f32::consts::TAU / TURN as f32);
             let way = Vec2::from_angle(angle) * ship.speed as f32;
@@ -143,7 +143,7 @@ impl Game for Turning {
     }
 
     fn publish(&self, out: &mut Publisher<'_>) {
-        let everywhere = Place::Layer(Layer(0));
+        let everywhere = Scope::Layer(Layer(0));
         for (player, ship) in &self.ships {
             let lanes = [ship.x, ship.y, ship.heading];
             out.put(self.ship_id(*player), everywhere, &lanes, &[]);
@@ -153,12 +153,12 @@ impl Game for Turning {
         }
     }
 
-    fn sight(&self, player: PlayerId) -> Sight {
+    fn interest_area(&self, player: PlayerId) -> InterestArea {
         let focus = self
             .ships
             .get(&player)
             .map_or(IVec2::ZERO, |ship| IVec2::new(ship.x, ship.y));
-        Sight {
+        InterestArea {
             focus,
             half_extent: IVec2::splat(self.size.half * UNIT),
             layers: LayerSet::default(),

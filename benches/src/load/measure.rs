@@ -1,4 +1,4 @@
-//! What a process has cost so far, from the kernel's accounts, and what a server says of itself.
+//! The cost of a process by the kernel's accounts, and a server's own metrics.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -11,19 +11,19 @@ pub struct Accounts {
     pub cpu_us: f64,
     /// Memory in use, in KiB.
     pub resident_kib: u64,
-    /// The most that it ever was.
+    /// The peak of the memory in use, in KiB.
     pub peak_kib: u64,
 }
 
 impl Accounts {
-    /// Of a process by its id; `self` is this one.
+    /// The accounts of a process by its id; `self` is this process.
     ///
     /// # Errors
     /// If it has ended.
     pub fn of(process: &str) -> io::Result<Self> {
         let mut cpu_ns = 0_u64;
         for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
-            // Nanoseconds on a core come first. A thread may have ended since.
+            // The first number is the nanoseconds on a core. A thread may have ended since the listing.
             let accounts = std::fs::read_to_string(task?.path().join("schedstat"));
             let on_core = accounts
                 .ok()
@@ -45,12 +45,12 @@ impl Accounts {
     }
 }
 
-/// The numbers of a metrics page, by name and labels.
+/// The values of a metrics page, by name and labels.
 #[derive(Clone, Debug, Default)]
 pub struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {
-    /// Reads the page.
+    /// Reads a metrics page.
     ///
     /// # Errors
     /// If it does not answer.
@@ -72,14 +72,14 @@ impl Scrape {
         Ok(Self(numbers.collect()))
     }
 
-    /// How much a number has grown since.
+    /// How much a value has grown since `before`.
     #[must_use]
     pub fn grown(&self, before: &Self, name: &str) -> f64 {
         let at = |scrape: &Self| scrape.0.get(name).copied().unwrap_or(0.0);
         at(self) - at(before)
     }
 
-    /// The bound of the histogram's bucket in which the quantile lies, in its own unit.
+    /// The upper bound of the histogram bucket that holds the quantile.
     #[must_use]
     pub fn quantile(&self, before: &Self, histogram: &str, quantile: f64) -> f64 {
         let count = self.grown(before, &format!("{histogram}_count"));

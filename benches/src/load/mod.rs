@@ -1,9 +1,9 @@
-//! The load bench: real servers on one core, real connections from another, and the floor beside them.
+//! The load bench: a real server on one core, real connections from another, and the floor beside them.
 //!
-//! Three roles, each a process of the same program: the *server* runs [`game::Turning`] on the library that games are
-//! built on; the *floor* only calls `write` with a prebuilt frame of the same size on every socket and reads the inputs
-//! away; the *players* (here, in the first process) speak to either, and cannot tell them apart. What a server costs is
-//! read from the kernel's accounts of its process, what it gives is counted where it arrives.
+//! One program plays three roles, each in a process of its own. The *server* runs [`game::Turning`] on the library that games
+//! are built on. The *floor* only calls `write` with a prebuilt frame of the same size on every socket, and reads the inputs
+//! away. The *players*, in the first process, talk to either and cannot tell them apart. The kernel's accounts say what a
+//! server costs; what it delivers is counted where it arrives.
 
 pub mod case;
 pub mod child;

@@ -1,5 +1,5 @@
-//! One player of the load: the least client that a server can't tell from a real one. It names what it has received and
-//! sends an input a tick, but keeps no replica: checking the state is the bots' work.
+//! One player of the load: the smallest client that a server cannot tell from a real one. It acks snapshots and sends one input
+//! per tick, but keeps no replica; checking the state is the bots' work.
 
 use super::stream::Stream;
 use prost::Message as _;
@@ -11,48 +11,48 @@ use std::time::Instant;
 use tickwire_proto::v1::{self, client_message::Body};
 
 const TICK_US: f64 = 1e6 / 60.0;
-/// How far ahead of the newest due tick an input aims, in ticks.
+/// How far ahead of the newest due tick an input is for, in ticks.
 const LEAD: f64 = 2.0;
 
-/// See the module's head.
+/// A minimal client.
 pub struct Player {
     /// The connection.
     pub stream: Stream,
     /// Snapshots received.
     pub snapshots: u64,
-    /// Payload bytes of these.
+    /// The payload bytes of the snapshots.
     pub snapshot_bytes: u64,
     /// Inputs sent.
     pub inputs: u64,
-    /// When the newest came.
+    /// When the newest snapshot came.
     pub newest: Option<Instant>,
     /// Whether the connection has ended.
     pub is_gone: bool,
     tick: u32,
     tick_arrived: u32,
-    /// Least of arrival minus tick: when tick 0 was due, by the clock of `began`, in microseconds.
+    /// The smallest arrival minus tick: when tick 0 was due, in microseconds since the start.
     zero_us: f64,
     seq: u32,
     /// The tick that the newest input was for.
     target: u32,
-    /// The beginning of a frame.
+    /// The start of an incomplete frame.
     rest: Vec<u8>,
     out: Vec<u8>,
 }
 
-/// What came.
+/// What was received.
 pub enum Heard {
     /// A snapshot.
     Snapshot,
-    /// Something else.
+    /// Any other message.
     Other,
 }
 
 impl Player {
-    /// Connects, shakes hands and says Hello. Blocks.
+    /// Connects, upgrades and sends `Hello`. Blocks.
     ///
     /// # Errors
-    /// If the server won't.
+    /// If the server refuses.
     pub fn connect(
         address: SocketAddr,
         room: &str,
@@ -106,7 +106,7 @@ impl Player {
         })
     }
 
-    /// Reads until nothing is left, and tells what came. `since_began` is the time of now in microseconds.
+    /// Reads until nothing is left, and reports what was received. `since_began` is the present time in microseconds.
     pub fn read(
         &mut self,
         buffers: &mut (Vec<u8>, Vec<u8>),
@@ -125,7 +125,7 @@ impl Player {
         }
     }
 
-    /// Takes what a read of the socket gave, and tells what came.
+    /// Takes the result of a read of the socket, and reports what was received.
     pub fn take_read(
         &mut self,
         read: io::Result<&mut [u8]>,
@@ -177,7 +177,7 @@ impl Player {
     }
 
     fn take(&mut self, payload: &[u8], since_began: f64) -> Heard {
-        // ServerMessage.snapshot is field 1; its tick, where it is told, comes first.
+        // ServerMessage.snapshot is field 1. Its tick comes first, where it is present.
         let [0x0a, rest @ ..] = payload else {
             return Heard::Other;
         };
@@ -196,8 +196,8 @@ impl Player {
         Heard::Snapshot
     }
 
-    /// Adds to `wire` what is to be sent as the input of this tick; nothing before the first snapshot, or after the end.
-    /// Then [`Player::took`] must hear what became of it.
+    /// Appends this tick's input to `wire`; nothing before the first snapshot or after the end. Then call [`Player::took`] with
+    /// the result of the write.
     pub fn put_input(&mut self, since_began: f64, wire: &mut Vec<u8>) {
         if self.newest.is_none() || self.is_gone {
             return;
@@ -205,7 +205,7 @@ impl Player {
         self.seq += 1;
         let now = (since_began - self.zero_us) / TICK_US;
         let wheel = ((self.seq / 40 + self.tick / 7) % 5) as i8 - 2;
-        // Each input is for a tick of its own, though the clock is set back now and then by what comes sooner than all before.
+        // Each input is for a tick of its own, though a snapshot that comes sooner than all before sets the clock back.
         self.target = ((now + LEAD) as u32).max(self.target + 1);
         let inputs = v1::Inputs {
             seq: self.seq,
@@ -223,13 +223,13 @@ impl Player {
         frame_message(&message, &mut self.out);
         let sent = match self.stream.is_clear() {
             true => self.stream.seal(&self.out, wire),
-            // Behind what the kernel did not take before.
+            // Queued behind bytes that the kernel did not take before.
             false => self.stream.write(&self.out).map(|_| ()),
         };
         self.is_gone |= sent.is_err();
     }
 
-    /// What the socket took of the bytes of [`Player::put_input`].
+    /// Notes how many bytes of [`Player::put_input`] the socket took.
     pub fn took(&mut self, wire: &[u8], written: io::Result<usize>) {
         self.inputs += 1;
         self.is_gone |= self.stream.took(wire, written).is_err();
@@ -267,7 +267,7 @@ fn shake_hands(
     Ok(())
 }
 
-/// The whole frame at the start of `bytes`: opcode, payload, and the frame's length.
+/// The complete frame at the start of `bytes`: opcode, payload, and the frame's length.
 fn frame_at(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     let (head, length) = match bytes {
         [_, length @ ..=125, ..] => (2, usize::from(*length)),
@@ -282,14 +282,14 @@ fn frame_at(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
 fn frame_message(message: &v1::ClientMessage, out: &mut Vec<u8>) {
     let mut payload = [0; 256];
     let mut rest = &mut payload[..];
-    // A Hello or an Inputs of this bench is far shorter.
+    // A `Hello` or an `Inputs` of this bench is much shorter.
     if message.encode(&mut rest).is_ok() {
         let length = 256 - rest.len();
         put_frame(2, &payload[..length], out);
     }
 }
 
-/// A whole frame, masked as RFC 6455 wants it of clients.
+/// Appends a complete frame, masked as RFC 6455 demands of clients.
 fn put_frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     const MASK: [u8; 4] = [0x5A, 0x17, 0xC3, 0x99];
     out.push(0x80 | opcode);

@@ -1,5 +1,5 @@
-//! All players of a case, in one thread: reads what comes, sends each player's input once a tick (spread over the tick, as
-//! players in the world are), and counts.
+//! All players of a case, in one thread. Reads what comes, sends each player's input once a tick, spread over the tick as real
+//! players are, and counts.
 
 use super::player::{Heard, Player};
 use hdrhistogram::Histogram;
@@ -10,38 +10,38 @@ use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tickwire_batch::{Batch, MOST, Send};
+use tickwire_batch::{Batch, MAX_ENTRIES, Send};
 
-/// Inputs go out in this many portions a tick.
+/// In how many portions per tick the inputs go out.
 const SLICES: u32 = 16;
 
-/// See the module's head.
+/// All players of a case.
 pub struct Players {
     poll: Poll,
     events: Events,
     players: Vec<Player>,
-    /// So that the players cost less than whom they measure.
+    /// Batches of reads and writes, so that the players cost less than the server that they measure.
     batch: Batch,
     buffers: (Vec<u8>, Vec<u8>),
-    /// Inputs that are to be sent together: their bytes, and whose is where.
+    /// Inputs to send together: their bytes, and which part is whose.
     wire: Vec<u8>,
     parts: Vec<(usize, Range<usize>)>,
     began: Instant,
     slice: u32,
-    /// From one snapshot to the player's next, in microseconds.
+    /// From one snapshot to the same player's next, in microseconds.
     gaps: Histogram<u32>,
 }
 
-/// What was counted in a stretch of time.
+/// What was counted in a span of time.
 #[derive(Clone, Debug)]
 pub struct Counted {
-    /// Snapshots that came.
+    /// Snapshots received.
     pub snapshots: u64,
-    /// Their payload bytes.
+    /// The snapshots' payload bytes.
     pub bytes: u64,
-    /// The slowest player's snapshots a second.
+    /// Snapshots per second of the slowest player.
     pub slowest: f64,
-    /// Inputs a player and second. Below 60 the players themselves were short of time.
+    /// Inputs per player and second. Below 60 the players themselves were short of time.
     pub inputs: f64,
     /// From one snapshot to the same player's next, in microseconds.
     pub gaps: Histogram<u32>,
@@ -50,7 +50,7 @@ pub struct Counted {
 }
 
 impl Players {
-    /// Nobody yet.
+    /// No players yet.
     ///
     /// # Errors
     /// If the system has no poll, or no io_uring.
@@ -59,7 +59,7 @@ impl Players {
         Ok(Self {
             batch: Batch::new().ok_or_else(no_batch)?,
             wire: Vec::new(),
-            parts: Vec::with_capacity(MOST),
+            parts: Vec::with_capacity(MAX_ENTRIES),
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             players: Vec::new(),
@@ -70,22 +70,22 @@ impl Players {
         })
     }
 
-    /// How many there are.
+    /// How many players there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.players.len()
     }
 
-    /// Whether there is nobody.
+    /// Whether there are no players.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.players.is_empty()
     }
 
-    /// Lets `count` more in, over time, each into the room that `room` names.
+    /// Adds `count` more players over time, each in the room that `room` names.
     ///
     /// # Errors
-    /// If the server won't.
+    /// If the server refuses.
     pub fn join(
         &mut self,
         count: usize,
@@ -97,16 +97,16 @@ impl Players {
             let index = self.players.len();
             let player = Player::connect(address, &room(index), tls)?;
             self.add(player)?;
-            // The others play on meanwhile.
+            // The other players play on meanwhile.
             self.run_until(Instant::now() + Duration::from_micros(500));
         }
         Ok(())
     }
 
-    /// Takes over a player who has said Hello.
+    /// Adds a player that has sent `Hello`.
     ///
     /// # Errors
-    /// If its socket can't be watched.
+    /// If the player's socket cannot be polled.
     pub fn add(&mut self, mut player: Player) -> io::Result<()> {
         let token = Token(self.players.len());
         let registry = self.poll.registry();
@@ -163,7 +163,7 @@ impl Players {
             let due = self.began + slice_time * self.slice;
             if now >= due {
                 self.send_slice();
-                // Who is late by more than a tick has missed it, as a player whose machine stalls.
+                // More than a tick late, the input is missed, as for a player whose machine stalls.
                 let late = now.duration_since(due).as_nanos() / slice_time.as_nanos();
                 if late > u128::from(SLICES) {
                     self.slice += late as u32 / SLICES * SLICES;
@@ -171,7 +171,7 @@ impl Players {
                 self.read();
                 continue;
             }
-            // What arrives within a slice is read together: a player's screen would not show it sooner.
+            // What arrives within a portion is read together; a player's screen would not show it sooner.
             std::thread::sleep(due.min(end).saturating_duration_since(now));
             self.read();
         }
@@ -186,7 +186,7 @@ impl Players {
             if self.wire.len() > start {
                 self.parts.push((index, start..self.wire.len()));
             }
-            if self.parts.len() == MOST {
+            if self.parts.len() == MAX_ENTRIES {
                 self.send_parts();
             }
         }
@@ -195,7 +195,7 @@ impl Players {
     }
 
     fn send_parts(&mut self) {
-        let mut results = Vec::with_capacity(MOST);
+        let mut results = Vec::with_capacity(MAX_ENTRIES);
         let sends = self.parts.iter().map(|(index, bytes)| Send {
             socket: self.players[*index].stream.socket.as_fd(),
             bytes: &self.wire[bytes.clone()],
@@ -231,7 +231,7 @@ impl Players {
             // An interrupted wait is an empty one.
             let _ = poll.poll(events, Some(Duration::ZERO));
             let ready: Vec<usize> = events.iter().map(|event| event.token().0).collect();
-            for group in ready.chunks(MOST) {
+            for group in ready.chunks(MAX_ENTRIES) {
                 let sockets = group
                     .iter()
                     .map(|index| players[*index].stream.socket.as_fd());

@@ -1,10 +1,10 @@
-//! What a role does to its own process: the core that it runs on, and how many sockets it may open.
+//! Settings of a role's own process: the core that it runs on, and how many sockets it may open.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::io;
 
-/// Binds this process to one core. To be called before threads start.
+/// Pins this process to one core. Call it before threads start.
 ///
 /// # Errors
 /// If there is no such core.
@@ -14,7 +14,7 @@ pub fn pin(core: usize) -> io::Result<()> {
     Ok(sched_setaffinity(None, &cores)?)
 }
 
-/// As many sockets as the system lets this process have.
+/// Raises the limit of open sockets to what the system allows.
 pub fn raise_socket_limit() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit {

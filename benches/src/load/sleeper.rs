@@ -1,5 +1,5 @@
-//! A bare thread that only sleeps until each tick is due: how late it wakes is what the machine does to any tick loop. The
-//! control beside the server's lateness.
+//! A bare thread that sleeps until each tick is due. How late it wakes is what the machine does to any tick loop: the control
+//! beside the server's lateness.
 
 use super::case::ROLE_CORE;
 use hdrhistogram::Histogram;
@@ -7,7 +7,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Sleeps for so long, sixty times a second, and prints the 99.9th percentile of its lateness in microseconds.
+/// Sleeps until each tick for `time`, and prints the 99.9th percentile of its lateness in microseconds.
 pub fn run(time: Duration) {
     let mut lateness = Histogram::<u64>::new_with_max(60_000_000, 3).ok();
     let began = Instant::now();
@@ -25,7 +25,7 @@ pub fn run(time: Duration) {
     println!("{}", lateness.map_or(0, |all| all.value_at_quantile(0.999)));
 }
 
-/// Runs it in a process of its own on the role's core; the percentile in milliseconds.
+/// Runs the sleeper in a process of its own on the role's core. Returns the percentile in milliseconds.
 ///
 /// # Errors
 /// If the process does not start.

@@ -1,5 +1,5 @@
-//! A join storm: a thousand connections in a second into a room in which two hundred play. How long each newcomer waits for
-//! a first snapshot, and what those who play notice.
+//! A join storm: a thousand connections in a second into a room of two hundred players. Measures how long each newcomer waits for
+//! a first snapshot, and what the players notice.
 
 use super::case::{Case, ROLE_CORE};
 use super::child::{Kind, Role};
@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-/// Who play already.
+/// Players in the room before the storm.
 const PLAYING: usize = 200;
-/// Who come within a second.
+/// Players that join within a second.
 const NEWCOMERS: usize = 1000;
 
-/// Runs it and prints what it came to.
+/// Runs the storm and prints the result.
 ///
 /// # Errors
-/// If a role doesn't start, or refuses players.
+/// If the role does not start, or refuses players.
 pub fn run(size: WorldSize, tls: Option<Arc<rustls::ClientConfig>>) -> io::Result<()> {
     let role = Role::start(Kind::Server(size), ROLE_CORE, tls.is_some())?;
     let mut players = Players::new()?;
@@ -33,7 +33,7 @@ pub fn run(size: WorldSize, tls: Option<Arc<rustls::ClientConfig>>) -> io::Resul
         settle: Duration::ZERO,
         time: Duration::from_secs(3),
     };
-    // Connecting blocks, so it has a thread of its own; so has reading, so that nobody waits to be read.
+    // Connecting blocks, so it has a thread of its own. Reading has another, so that no player waits.
     let (sender, receiver) = channel::<(Player, Instant)>();
     let address = role.address;
     let connecting = std::thread::spawn(move || -> io::Result<Duration> {
@@ -81,7 +81,7 @@ pub fn run(size: WorldSize, tls: Option<Arc<rustls::ClientConfig>>) -> io::Resul
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        // Dropped here, the connections end together with the measurement.
+        // Dropping the connections here ends them with the measurement.
         (waits, there)
     });
     let outcome = case.measure(&role, &mut players, role.accounts()?)?;

@@ -1,15 +1,15 @@
-//! A non-blocking stream of bytes, plain or under TLS, for both ends of the bench.
+//! A non-blocking byte stream, plain or under TLS, for both ends of the bench.
 
 use mio::net::TcpStream;
 use rustls::Connection as Tls;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 
-/// See the module's head.
+/// A non-blocking byte stream.
 pub struct Stream {
     /// The socket.
     pub socket: TcpStream,
     tls: Option<Box<Tls>>,
-    /// What the kernel did not take yet.
+    /// Bytes that the kernel did not take yet.
     unsent: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ impl Stream {
         })
     }
 
-    /// Reads once into `wire`; what it amounts to is a prefix of the returned bytes' buffer. Empty: nothing now.
+    /// Reads once into `wire`, and returns the plain bytes; none if nothing has come.
     ///
     /// # Errors
     /// If the stream has ended.
@@ -41,7 +41,7 @@ impl Stream {
         self.open(read.map(|read| &mut wire[..read]), plain)
     }
 
-    /// What the bytes of a read of the socket amount to, as [`Stream::read`] has it.
+    /// The plain bytes of a read of the socket, as [`Stream::read`] returns them.
     ///
     /// # Errors
     /// If the stream has ended.
@@ -71,7 +71,7 @@ impl Stream {
         Ok(plain)
     }
 
-    /// Sends bytes, after what is unsent. Whether the kernel has taken everything.
+    /// Sends bytes behind those that are unsent. Returns whether the kernel took everything.
     ///
     /// # Errors
     /// If the stream has ended.
@@ -88,13 +88,13 @@ impl Stream {
         self.flush()
     }
 
-    /// Whether bytes can be offered to the socket past [`Stream::write`]: nothing is before them.
+    /// Whether nothing is unsent, so that bytes can be offered to the socket directly.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         self.unsent.is_empty()
     }
 
-    /// Adds to `wire` what is to be offered to the socket for these bytes; then [`Stream::took`] must hear what became of it.
+    /// Appends to `wire` what to offer to the socket for these bytes. Then call [`Stream::took`] with the result.
     ///
     /// # Errors
     /// If TLS has failed.
@@ -110,7 +110,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Keeps what the kernel did not take.
+    /// Keeps the bytes that the kernel did not take.
     ///
     /// # Errors
     /// If the stream has ended.

@@ -1,40 +1,40 @@
-//! The matrix: lines, policies, forgers, and the cells that they make.
+//! The cells of the matrix: lines, policies and cheats.
 
 use super::line::{Line, Stalls};
 use tickwire_sync::Micros;
-use tickwire_sync::claim::ViewPolicy;
+use tickwire_sync::bench_policies::ViewPolicy;
 
 /// One run of the simulator.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Everybody's line.
+    /// The line of every bot.
     pub line: Line,
-    /// How the server treats claims.
+    /// How the server resolves claimed views.
     pub policy: ViewPolicy,
     /// How every other bot cheats.
     pub forgery: Forgery,
-    /// Dueling bots.
+    /// Duelling bots.
     pub bots: u32,
-    /// Game time before anything is counted: clocks settle.
+    /// Game time before counting, in which clocks settle.
     pub settle: Micros,
     /// Game time that is counted.
     pub length: Micros,
-    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    /// How often per tick the server reads its sockets; 0: it has each message at once.
     pub reads_per_tick: u32,
-    /// 1: ticks are made when they are due. More: the server has too much to do, makes so many at a time, and shows the newest.
+    /// 1: each tick is made when it is due. More: the server is overloaded, makes this many at a time, and shows the newest.
     pub ticks_together: u32,
-    /// Seed of everything random.
+    /// The seed of everything random.
     pub seed: u64,
 }
 
-/// How a client cheats with the moment that it claims its screen showed.
+/// How a client forges the view that it claims.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Forgery {
     /// Not at all.
     None,
-    /// Claims a screen older by so many ticks than the true one, whatever it aims at (`tickwire-bot --forge-view`).
+    /// Claims a view this many ticks older than the true one, whatever it aims at (`tickwire-bot --forge-view`).
     Claims(u32),
-    /// Fires when a shot would have hit up to so many ticks ago, and claims that moment: what a cheat would really do.
+    /// Fires when a shot would have hit up to this many ticks ago, and claims that view: what a real cheat would do.
     Hindsight(u32),
 }
 
@@ -42,7 +42,7 @@ pub enum Forgery {
 pub const FORGED_TICKS: u32 = 15;
 
 impl Cell {
-    /// Whether a bot cheats: every other one does, and is held against the same one of an honest run.
+    /// Whether a bot cheats. Every other one does, and is compared with the same bot of an honest run.
     #[must_use]
     pub fn forges(&self, bot: u32) -> bool {
         self.forgery != Forgery::None && bot.is_multiple_of(2)
@@ -58,7 +58,7 @@ const fn line(name: &'static str, latency_ms: u64, jitter_ms: u64) -> Line {
     }
 }
 
-/// The lines of the table, each way.
+/// The lines of the table. Delays are each way.
 pub const LINES: [Line; 5] = [
     line("0 ms", 0, 0),
     line("40 ± 5 ms", 40, 5),

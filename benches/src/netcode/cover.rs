@@ -1,17 +1,17 @@
-//! The victim's side: for how long had a ship been in cover when it was hit all the same.
+//! The victim's side: how long a ship had been in cover when it was hit all the same.
 //!
-//! In: the frames that were, the map, and a beam that hit. Out: ticks in cover. A ship is in cover from a place when no part of it
-//! can be seen from there, past the rocks and within the beam's range.
+//! In: past frames, the map, and a beam that hit. Out: ticks in cover. A ship is in cover from a position if no part of it can be
+//! seen from there, past the rocks and within the beam's range.
 
 use glam::Vec2;
 use tickwire_game::arena::{BEAM_RANGE, BeamFired, Map, SHIP_RADIUS, UNIT, ship_lane};
-use tickwire_sync::history::History;
+use tickwire_sync::frame::History;
 use tickwire_sync::{EntityId, Tick};
 
-/// Lines of sight to each side of a ship's middle: a unit apart.
+/// Lines of sight to each side of a ship's centre, one unit apart.
 const SIGHT_LINES: i32 = 16;
 
-/// For how many ticks up to `tick` the ship that the beam hit had been in cover from where the beam left; 0: it was in the open.
+/// For how many ticks up to `tick` the ship that the beam hit had been in cover from the beam's start; 0 if it was in the open.
 #[must_use]
 pub fn ticks_in_cover(
     history: &History,
@@ -25,9 +25,9 @@ pub fn ticks_in_cover(
     let mut at = tick;
     while let Some(frame) = history.at(at) {
         if frame.generation(hit.key()) != hit.generation {
-            // Who was shot down in this very tick is not in its frame any more; the one before shows where.
+            // A ship shot down in this very tick is not in its frame any more; the frame before has it.
             if at == tick
-                && let Some(before) = at.before(1)
+                && let Some(before) = at.minus(1)
             {
                 at = before;
                 continue;
@@ -40,7 +40,7 @@ pub fn ticks_in_cover(
             break;
         }
         ticks += 1;
-        match at.before(1) {
+        match at.minus(1) {
             Some(before) => at = before,
             None => break,
         }
@@ -61,7 +61,7 @@ fn is_open(map: &Map, from: Vec2, ship: Vec2) -> bool {
     (-SIGHT_LINES..=SIGHT_LINES).any(|line| {
         let to = towards + across * (line as f32 / SIGHT_LINES as f32);
         let length = to.length();
-        // A rock that begins behind the ship's near side hides nothing.
+        // A rock that starts behind the ship's near side hides nothing.
         map.ray(from, to / length, length) >= length - SHIP_RADIUS
     })
 }

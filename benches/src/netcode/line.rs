@@ -1,32 +1,32 @@
-//! A line between a client and the server: delay, jitter and stalls, ordered and reliable as TCP is.
+//! A line between a client and the server: delay, jitter and stalls, ordered and reliable as TCP.
 //!
-//! In: when a message sets out. Out: when it arrives. Nothing overtakes: what is held back holds back all that follows. Seeded.
+//! In: when a message is sent. Out: when it arrives. Nothing overtakes: a delayed message delays all that follow. Seeded.
 
 use tickwire_sync::Micros;
 
-/// What a line is like, each way.
+/// The properties of a line, each way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Line {
     /// The name in tables.
     pub name: &'static str,
     /// One-way delay.
     pub latency: Micros,
-    /// Up to this much more or less, evenly.
+    /// The jitter: up to this much more or less, evenly.
     pub jitter: Micros,
     /// Head-of-line stalls.
     pub stalls: Option<Stalls>,
 }
 
-/// Regular stalls; each way of each line has a phase of its own.
+/// Regular stalls. Each way of each line has a phase of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stalls {
-    /// One begins this often.
+    /// The time from one stall to the next.
     pub every: Micros,
-    /// Nothing arrives for this long.
+    /// How long nothing arrives.
     pub length: Micros,
 }
 
-/// One way of a line.
+/// One direction of a line.
 #[derive(Clone, Debug)]
 pub struct Way {
     line: Line,
@@ -36,7 +36,7 @@ pub struct Way {
 }
 
 impl Way {
-    /// An idle way.
+    /// An idle direction.
     #[must_use]
     pub fn new(line: Line, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -51,7 +51,7 @@ impl Way {
         }
     }
 
-    /// When what sets out at `now` arrives.
+    /// When a message sent at `now` arrives.
     pub fn arrival(&mut self, now: Micros) -> Micros {
         let spread = self.line.jitter.0;
         let delay = self.line.latency.0 + self.random.u64(0..=2 * spread);
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_overtakes_and_a_stall_holds_back_all_that_follows() {
+    fn nothing_overtakes_and_stalls_delay_what_follows() {
         let line = Line {
             name: "test",
             latency: Micros::from_millis(40),
@@ -103,7 +103,7 @@ mod tests {
             held += u64::from(arrival.since(now) > Micros::from_millis(46));
             newest = arrival;
         }
-        // 20 stalls of 200 ms, each of which holds back what would have arrived in it.
+        // 20 stalls of 200 ms, each of which delays what would have arrived in it.
         assert!((3_400..4_200).contains(&held), "{held}");
     }
 }

@@ -1,26 +1,22 @@
-//! The server's end of a simulated connection: keeps what the room sends until the simulator takes it.
+//! The server's end of a simulated connection. Keeps what the room sends until the simulator takes it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tickwire_server::close::Close;
-use tickwire_server::net::connection::SendOutcome;
-use tickwire_server::net::rtt::{Rtt, RttEstimate};
-use tickwire_server::room::{Link, ToSend};
+use tickwire_server::internals::{Close, Link, RttEstimator, SendOutcome, SendRequest};
 use tickwire_sync::Micros;
 
-/// See the module's head.
+/// The server's end of a simulated connection.
 #[derive(Debug)]
 pub struct SimLink {
     state: Mutex<State>,
-    /// The estimator wants instants; only their differences count.
+    /// The estimator takes instants, of which only the differences count.
     start: Instant,
 }
 
 #[derive(Debug, Default)]
 struct State {
     sent: Vec<Vec<u8>>,
-    rtt: Rtt,
-    estimate: Option<RttEstimate>,
+    rtt: RttEstimator,
 }
 
 impl Default for SimLink {
@@ -43,7 +39,7 @@ impl SimLink {
         let at = self.start + Duration::from_micros(now.0);
         let mut state = self.lock();
         let sample = Duration::from_micros(now.since(sent).0);
-        state.estimate = Some(state.rtt.sample(at, sample));
+        state.rtt.sample(at, sample);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -52,8 +48,8 @@ impl SimLink {
 }
 
 impl Link for SimLink {
-    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
-        for one in to_send {
+    fn try_send(requests: &mut [SendRequest<'_, Self>]) {
+        for one in requests {
             let messages = one.messages.iter().map(|message| message.to_vec());
             one.link.lock().sent.extend(messages);
             one.outcome = SendOutcome::Sent;
@@ -67,7 +63,7 @@ impl Link for SimLink {
     fn close(&self, _: &Close) {}
 
     fn round_trip(&self) -> Option<Micros> {
-        let estimate = self.lock().estimate?;
+        let estimate = self.lock().rtt.estimate()?;
         Some(Micros(estimate.steady.as_micros() as u64))
     }
 

@@ -1,4 +1,4 @@
-//! Runs the cells of the matrix, on as many threads as there are cores. Each cell is a world of its own, so the order does not matter.
+//! Runs the cells of the matrix on several threads. Each cell is a world of its own, so the order does not matter.
 
 use super::cell::{Cell, FORGED_TICKS, Forgery, LINES, POLICIES};
 use super::outcome::Outcome;
@@ -6,30 +6,30 @@ use super::world::World;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tickwire_sync::Micros;
-use tickwire_sync::claim::ViewPolicy;
+use tickwire_sync::bench_policies::ViewPolicy;
 
-/// Game time before anything is counted.
+/// Game time before counting.
 const SETTLE: Micros = Micros::from_millis(6_000);
 
-/// What holds for all cells.
+/// Settings of all cells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Dueling bots.
+    /// Duelling bots.
     pub bots: u32,
     /// Game time that is counted.
     pub length: Micros,
-    /// How often in a tick the server looks into its sockets; 0: it has each message at once.
+    /// How often per tick the server reads its sockets; 0: it has each message at once.
     pub reads_per_tick: u32,
     /// The first seed.
     pub seed: u64,
-    /// How many seeds, one after the other; a cell's figures are over all of them.
+    /// How many seeds to run; a cell's figures are over all of them.
     pub seeds: u64,
 }
 
-/// A cell and what it has shown.
+/// A cell and its outcome.
 pub type Done = (Cell, Outcome);
 
-/// The cells of the table: every line under every policy, then forgers on every line, under ours and under trust.
+/// The cells of the table: every line under every policy, then forgers on every line, under the clamping policy and under trust.
 #[must_use]
 pub fn cells(settings: Settings) -> Vec<Cell> {
     let cell = |line, policy, forgery| Cell {
@@ -62,7 +62,7 @@ pub fn cells(settings: Settings) -> Vec<Cell> {
         .collect()
 }
 
-/// Runs all cells under each seed. `note` hears of each cell that is done.
+/// Runs all cells under each seed, and calls `note` for each finished cell.
 pub fn run(cells: Vec<Cell>, seeds: u64, threads: usize, note: impl Fn(&Cell) + Sync) -> Vec<Done> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; cells.len()]);

@@ -1,7 +1,7 @@
-//! The netcode simulator: dueling bots in simulated time, over lines as people have them.
+//! The netcode simulator: duelling bots in simulated time, over lines as people have them.
 //!
-//! `cell` names the lines, policies and cheats of the matrix, `world` runs one cell, `outcome` holds what it has shown, and
-//! `report` and `plot` write them down. `line` and `link` stand in for the network, `cover` looks at shots from the victim's side.
+//! `cell` names the lines, policies and cheats of the matrix. `world` runs one cell, `outcome` holds its result, `report` and
+//! `plot` write it down. `line` and `link` stand in for the network. `cover` judges shots from the victim's side.
 
 mod cell;
 mod cover;
@@ -20,3 +20,6 @@ pub use outcome::{Outcome, Shot, Tally};
 pub use plot::plot;
 pub use report::table;
 pub use world::World;
+
+/// Ticks per second.
+const TICK_RATE: u32 = 60;

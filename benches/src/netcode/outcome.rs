@@ -1,49 +1,51 @@
-//! What one run has shown: counts and samples, and the figures of the table.
+//! The outcome of one run: counts and samples, and the figures of the table.
 
 use super::cover::ticks_in_cover;
-use tickwire_bot::{ShotEnd, ShotRecord};
+use tickwire_bot::{ShotRecord, ShotVerdict};
 use tickwire_client::{Client, Percentiles};
 use tickwire_game::arena::{Map, SHIP_RADIUS, UNIT};
-use tickwire_server::metrics::{InputOutcome, Label as _};
-use tickwire_server::room::RoomStats;
+use tickwire_server::internals::{InputOutcome, Label as _, RoomStats};
 use tickwire_sync::ViewTick;
-use tickwire_sync::history::History;
+use tickwire_sync::frame::History;
 
-/// How far back a shot may be judged, in ticks before the one that it is fired at: 250 ms before the newest frame there is then.
+/// How far a shot can be rewound, in ticks before the tick that it is fired at: 250 ms before the newest frame.
 pub const MAX_REWIND: f64 = 16.0;
 
 /// One settled shot.
 #[derive(Clone, Copy, Debug)]
 pub struct Shot {
-    /// What became of it.
+    /// How the shot ended.
     pub record: ShotRecord,
-    /// Its input was held back by a stall, or was made while the screen got nothing.
+    /// Whether a stall delayed its input, or the screen got nothing when it was made.
     pub in_stall: bool,
 }
 
-/// Shots of one sort.
+/// Counts of one group of shots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Settled shots.
     pub shots: u64,
-    /// The screen showed a hit on somebody who lived: those that should be honoured, shots that never reached the game included.
+    /// Shots for which the screen showed a hit on a living ship, and which should be honoured; those that never reached the game
+    /// included.
     pub hits_on_screen: u64,
-    /// Of those: honoured.
+    /// Of those, the honoured ones.
     pub honoured: u64,
-    /// The server hit somebody whom the screen did not show as hit.
+    /// Shots that hit a ship which the screen did not show as hit.
     pub false_hits: u64,
-    /// Never reached the game in time, though the screen showed a hit.
+    /// Shots that never reached the game in time, though the screen showed a hit.
     pub unmatched: u64,
 }
 
 impl Tally {
-    fn add(&mut self, end: ShotEnd) {
+    fn add(&mut self, end: ShotVerdict) {
         let (on_screen, honoured, is_false, is_unmatched) = match end {
-            ShotEnd::Confirmed => (true, true, false, false),
-            ShotEnd::Lost => (true, false, false, false),
-            ShotEnd::False { hit_on_screen } => (hit_on_screen, false, true, false),
-            ShotEnd::Unmatched { hit_on_screen } => (hit_on_screen, false, false, hit_on_screen),
-            ShotEnd::Miss | ShotEnd::TargetGone | ShotEnd::ShooterGone => {
+            ShotVerdict::Confirmed => (true, true, false, false),
+            ShotVerdict::Lost => (true, false, false, false),
+            ShotVerdict::False { hit_on_screen } => (hit_on_screen, false, true, false),
+            ShotVerdict::Unmatched { hit_on_screen } => {
+                (hit_on_screen, false, false, hit_on_screen)
+            }
+            ShotVerdict::Miss | ShotVerdict::TargetGone | ShotVerdict::ShooterGone => {
                 (false, false, false, false)
             }
         };
@@ -54,61 +56,61 @@ impl Tally {
         self.unmatched += u64::from(is_unmatched);
     }
 
-    /// Per cent of the hits on the screen that were honoured.
+    /// The percentage of on-screen hits that were honoured.
     #[must_use]
     pub fn honoured_percent(&self) -> f64 {
         percent(self.honoured, self.hits_on_screen)
     }
 
-    /// Per cent of the shots that were false hits.
+    /// The percentage of shots that were false hits.
     #[must_use]
     pub fn false_percent(&self) -> f64 {
         percent(self.false_hits, self.shots)
     }
 }
 
-/// See the module's head.
+/// The outcome of one run.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Outcome {
     /// All shots.
     pub all: Tally,
-    /// Those outside of stalls.
+    /// Shots outside of stalls.
     pub calm: Tally,
-    /// Those whose claim was within the longest rewind, and those beyond it.
+    /// Shots whose claim was within the longest rewind.
     pub within: Tally,
-    /// See `within`.
+    /// Shots whose claim was beyond the longest rewind.
     pub beyond: Tally,
-    /// Hits that the server gave, by bot.
+    /// Hits that the server counted, by bot.
     pub hits: Vec<u64>,
-    /// Of all hits: ticks that the victim had been in cover, where it had.
+    /// For each hit on a ship in cover, how many ticks it had been there.
     pub cover: Vec<f64>,
     /// Inputs made.
     pub inputs: u64,
     /// Corrections.
     pub corrections: u64,
-    /// Corrections that moved the own ship on the screen by more than its length, at once.
+    /// Corrections that moved the own ship on the screen by more than its length at once.
     pub snaps: u64,
-    /// The largest such move, in ships' lengths.
+    /// The largest such move, in ship lengths.
     pub largest_snap: f64,
-    /// The same of the predicted state, before it is smoothed.
+    /// The largest correction of the predicted state before smoothing, in ship lengths.
     pub largest_shift: f64,
-    /// From making an input to the tick that used it, beyond the one-way delay, in ticks.
+    /// From making an input to the tick that used it, minus the one-way delay, in ticks.
     pub effect: Vec<f64>,
     /// Interpolation delay, in ticks.
     pub delay: Vec<f64>,
-    /// The arrivals' jitter as the clients measure it, in ticks.
+    /// The jitter of snapshots as the clients measure it, in ticks.
     pub jitter: Vec<f64>,
     /// Inputs that came too late.
     pub late: u64,
-    /// Ticks for which the last input was used again.
+    /// Ticks that repeated the last input.
     pub repeated: u64,
-    /// Ticks that clients were told to have starved.
+    /// Starved ticks that snapshots reported to clients.
     pub starved: u64,
     /// Shots whose claim was clamped.
     pub clamped: u64,
-    /// How far back the shots were judged, in ticks.
+    /// How far the shots were rewound, in ticks.
     pub rewind: Vec<f64>,
-    /// Replicas that disagreed. Must be none.
+    /// View hashes that disagreed. Must be 0.
     pub mismatches: u64,
 }
 
@@ -120,12 +122,12 @@ impl Outcome {
         }
     }
 
-    /// Counting begins: what was counted before is taken off.
+    /// Begins counting: subtracts what was counted before.
     pub(super) fn begin(&mut self, client: &Client) {
         self.count(client, u64::wrapping_sub);
     }
 
-    /// Counting ends.
+    /// Ends counting.
     pub(super) fn end(&mut self, client: &Client) {
         self.count(client, u64::wrapping_add);
     }
@@ -152,14 +154,14 @@ impl Outcome {
     }
 
     pub(super) fn snapshot(&mut self, client: &Client) {
-        let in_ticks = |millis: f64| millis * f64::from(super::world::TICK_RATE) / 1e3;
+        let in_ticks = |millis: f64| millis * f64::from(super::TICK_RATE) / 1e3;
         if let Some(delay) = client.interpolation_delay_ms() {
             self.delay.push(in_ticks(delay));
             self.jitter.push(in_ticks(client.jitter_ms()));
         }
     }
 
-    /// A snapshot has put the own ship elsewhere: in the state, and on the screen.
+    /// Notes that a snapshot moved the own ship, in the state and on the screen.
     pub(super) fn shifted(&mut self, from: [[i32; 2]; 2], to: [[i32; 2]; 2]) {
         let lengths = |place: usize| {
             let along = |axis: usize| f64::from(to[place][axis]) - f64::from(from[place][axis]);
@@ -177,14 +179,14 @@ impl Outcome {
 
     pub(super) fn shot(&mut self, bot: usize, shot: &Shot, history: &History, map: &Map) {
         let record = &shot.record;
-        self.all.add(record.end);
+        self.all.add(record.verdict);
         if !shot.in_stall {
-            self.calm.add(record.end);
+            self.calm.add(record.verdict);
         }
         if f64::from(record.tick.0) - record.view.as_ticks() <= MAX_REWIND {
-            self.within.add(record.end);
+            self.within.add(record.verdict);
         } else {
-            self.beyond.add(record.end);
+            self.beyond.add(record.verdict);
         }
         let Some((beam, hit)) = record.beam.and_then(|beam| Some((beam, beam.hit?))) else {
             return;
@@ -242,7 +244,7 @@ impl Outcome {
         Percentiles::of(samples.iter().copied())
     }
 
-    /// The hits of the bots that forge where any does.
+    /// The hits of the bots that would forge, in any cell.
     #[must_use]
     pub fn forgers_hits(&self) -> u64 {
         self.hits.iter().step_by(2).sum()

@@ -1,17 +1,16 @@
-//! The plot: one SVG, drawn by hand, that stands alone. Four small panels of bars: what is honoured, what is hit in cover, and how
-//! the feel compares with the goals.
+//! The plot: one self-contained SVG of four panels of bars, for honoured hits, hits in cover, and the feel beside the goals.
 
 use super::cell::{Forgery, LINES, POLICIES, policy_name};
 use super::matrix::Done;
 use super::outcome::Outcome;
 use std::fmt::Write as _;
-use tickwire_sync::claim::ViewPolicy;
+use tickwire_sync::bench_policies::ViewPolicy;
 
 const WIDTH: f64 = 900.0;
 const PANEL_HEIGHT: f64 = 250.0;
 const COLOURS: [&str; 4] = ["#2f6fde", "#b0b7c3", "#e0a030", "#c0504d"];
 
-/// Bars of one panel: a group a line, a bar a series. `None`: nothing was measured.
+/// The bars of one panel: a group per line, a bar per series. `None` where nothing was measured.
 struct Panel {
     title: &'static str,
     most: f64,
@@ -158,7 +157,7 @@ fn draw_panel(text: &mut String, panel: &Panel, top: f64) -> std::fmt::Result {
     Ok(())
 }
 
-/// A number as a label shows it: no more digits than it needs.
+/// A number as a label, with no more digits than it needs.
 struct Number(f64);
 
 impl std::fmt::Display for Number {

@@ -4,10 +4,10 @@ use super::cell::{Forgery, LINES, policy_name};
 use super::matrix::{Done, Settings};
 use super::outcome::Outcome;
 use std::fmt::Write as _;
-use tickwire_sync::claim::ViewPolicy;
+use tickwire_sync::bench_policies::ViewPolicy;
 
 /// Milliseconds in a tick.
-const TICK_MS: f64 = 1e3 / super::world::TICK_RATE as f64;
+const TICK_MS: f64 = 1e3 / super::TICK_RATE as f64;
 
 /// The whole report.
 #[must_use]

@@ -1,8 +1,9 @@
 //! The simulator: one room, its bots and their lines, event by event in simulated time.
 //!
-//! In: a [`Cell`]. Out: an [`Outcome`]. The room, the client cores, the bots' minds and their book of shots are the very ones that
-//! run on sockets; only time and the lines are the simulator's. No clock is read, so the same seed gives the same numbers.
+//! In: a [`Cell`]. Out: an [`Outcome`]. The room, the client cores and the bots' behaviour and shots are the very ones that run on
+//! sockets; only time and the lines are simulated. No clock is read, so the same seed gives the same numbers.
 
+use super::TICK_RATE;
 use super::cell::{Cell, Forgery};
 use super::line::Way;
 use super::link::SimLink;
@@ -17,19 +18,18 @@ use tickwire_client::{Action, LinkId};
 use tickwire_game::arena::{Arena, Map};
 use tickwire_game::{Game as _, GameSettings};
 use tickwire_proto::v1::{self, client_message, server_message};
-use tickwire_server::room::{Arrived, Hello, Inbox, InputsArrived, Room, RoomSettings};
-use tickwire_sync::clock::TickClock;
-use tickwire_sync::memo::Encoding;
-use tickwire_sync::window::WindowPolicy;
-use tickwire_sync::{Micros, Tick};
+use tickwire_server::internals::{
+    Inbox, InboxMessage, JoinRequest, ReceivedInput, Room, RoomSettings,
+};
+use tickwire_sync::bench_policies::WindowPolicy;
+use tickwire_sync::encode::Encoding;
+use tickwire_sync::{Micros, Tick, TickClock};
 
-/// Ticks per second.
-pub const TICK_RATE: u32 = 60;
 /// How often the server pings.
 const PING_INTERVAL: Micros = Micros::from_millis(1_000);
-/// A timer wakes a bot at most this much too late.
+/// The most that a timer wakes a bot too late, in microseconds.
 const TIMER_SLOP_US: u64 = 200;
-/// Inputs whose making is remembered.
+/// How many inputs are remembered with the time when they were made.
 const MEMORY: usize = 512;
 
 enum Event {
@@ -53,11 +53,11 @@ struct Bot {
     /// The bot's clock minus the simulator's.
     clock_offset: Micros,
     wakes: u64,
-    /// The newest inputs: number, when it was made, and when it reached the server (if it has).
+    /// The newest inputs: sequence number, when each was made, and when it reached the server, if it has.
     made: VecDeque<(u32, Micros, Option<Micros>)>,
 }
 
-/// See the module's head.
+/// The simulator of one cell.
 pub struct World<'a> {
     cell: &'a Cell,
     now: Micros,
@@ -72,7 +72,7 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// A room before its first tick, with everybody about to connect.
+    /// A room before its first tick, with every bot about to connect.
     #[must_use]
     pub fn new(cell: &'a Cell) -> Self {
         let mut random = fastrand::Rng::with_seed(cell.seed);
@@ -172,11 +172,11 @@ impl<'a> World<'a> {
                 let now = self.now;
                 for late in tick.0 + 1 - self.cell.ticks_together..tick.0 {
                     self.room.tick(Tick(late), now, || now);
-                    self.room.hide(now, || now);
+                    self.room.skip_replication(now, || now);
                     self.count_tick(is_counting);
                 }
                 self.room.tick(tick, now, || now);
-                self.room.show(now, || now);
+                self.room.replicate(now, || now);
                 self.count_tick(is_counting);
                 for bot in 0..self.bots.len() {
                     self.send_down(bot);
@@ -211,7 +211,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A message reaches a bot.
+    /// Delivers a message to a bot.
     fn receive(&mut self, bot: usize, message: &[u8], is_counting: bool) {
         let it = &mut self.bots[bot];
         let (Some(link), now) = (it.open, it.clock(self.now)) else {
@@ -219,8 +219,8 @@ impl<'a> World<'a> {
         };
         // Where the own ship is by prediction, and where the screen draws it.
         let place = |pilot: &Pilot| {
-            let own = pilot.client.own()?;
-            let (_, drawn) = pilot.client.own_on_screen(now)?;
+            let own = pilot.client.predicted()?;
+            let (_, drawn) = pilot.client.predicted_on_screen(now)?;
             let places = [[own.lanes[0], own.lanes[1]], [drawn[0], drawn[1]]];
             Some(((own.id, own.tick), places))
         };
@@ -243,9 +243,9 @@ impl<'a> World<'a> {
     fn step(&mut self, bot: usize, is_counting: bool) {
         let it = &mut self.bots[bot];
         let now = it.clock(self.now);
-        let seq = it.pilot.client.seq();
+        let seq = it.pilot.client.input_seq();
         let stepped = it.pilot.step(now);
-        for made in 1..=stepped.inputs {
+        for made in 1..=stepped.input_count {
             if it.made.len() == MEMORY {
                 it.made.pop_front();
             }
@@ -265,7 +265,7 @@ impl<'a> World<'a> {
                 Action::Close(_) => self.bots[bot].open = None,
             }
         }
-        for record in self.bots[bot].pilot.take_shots() {
+        for record in self.bots[bot].pilot.take_shot_records() {
             if is_counting {
                 self.judge(bot, &record);
             }
@@ -286,12 +286,12 @@ impl<'a> World<'a> {
         }
         let reads = f64::from(self.cell.reads_per_tick);
         let ticks = (self.ticks.ticks_at(arrival.0 as f64) * reads).ceil() / reads;
-        // A hair before the moment, so that the read at a tick's due time comes before the tick.
+        // Slightly earlier, so that the read at a tick's due time comes before the tick.
         let at = self.ticks.tick_zero_us as f64 + ticks * self.ticks.tick_us() - 1.0;
         Micros(at as u64).max(arrival)
     }
 
-    /// A shot is settled.
+    /// Counts a settled shot.
     fn judge(&mut self, bot: usize, record: &ShotRecord) {
         let it = &self.bots[bot];
         let Some((_, made, arrived)) = it.made.iter().find(|made| made.0 == record.seq) else {
@@ -312,7 +312,7 @@ impl<'a> World<'a> {
             .shot(bot, &shot, self.room.history(), &self.map);
     }
 
-    /// A message reaches the server.
+    /// Delivers a message to the server.
     fn serve(&mut self, bot: usize, message: &[u8], is_counting: bool) {
         let Ok(v1::ClientMessage { body: Some(body) }) = v1::ClientMessage::decode(message) else {
             return;
@@ -320,7 +320,7 @@ impl<'a> World<'a> {
         let it = &mut self.bots[bot];
         match body {
             client_message::Body::Hello(hello) => {
-                let hello = Hello {
+                let hello = JoinRequest {
                     name: hello.name.clone(),
                     subject: None,
                     resume_token: hello.resume_token.clone(),
@@ -329,7 +329,7 @@ impl<'a> World<'a> {
                     is_spectator: false,
                 };
                 let (link, inbox) = (Arc::clone(&it.link), Arc::clone(&it.inbox));
-                // There is a place for everyone, and the arena takes all.
+                // The room has a place for every bot, and the arena refuses none.
                 let _ = self.room.join(&hello, link, inbox, self.now);
             }
             client_message::Body::Inputs(inputs) => {
@@ -342,13 +342,13 @@ impl<'a> World<'a> {
                         self.outcome.input(beyond / self.ticks.tick_us());
                     }
                 }
-                if let Some(inputs) = InputsArrived::new(&inputs, self.now) {
-                    it.inbox.put(Arrived::Inputs(inputs));
+                if let Some(inputs) = ReceivedInput::new(&inputs, self.now) {
+                    it.inbox.put(InboxMessage::Input(inputs));
                 }
             }
             client_message::Body::Resync(resync) => {
                 let view_mismatch = resync.view_mismatch;
-                it.inbox.put(Arrived::Resync { view_mismatch });
+                it.inbox.put(InboxMessage::Resync { view_mismatch });
             }
             client_message::Body::Ping(ping) => {
                 let pong = v1::Pong {
@@ -358,7 +358,7 @@ impl<'a> World<'a> {
                     tick: self.room.tick_now().0,
                 };
                 let body = Some(server_message::Body::Pong(pong));
-                tickwire_server::room::Link::send(
+                tickwire_server::internals::Link::send(
                     &*it.link,
                     &v1::ServerMessage { body }.encode_to_vec(),
                 );
@@ -370,7 +370,7 @@ impl<'a> World<'a> {
         self.send_down(bot);
     }
 
-    /// Sets what the server has for a bot on its way.
+    /// Puts what the server has for a bot on its line.
     fn send_down(&mut self, bot: usize) {
         for message in self.bots[bot].link.take() {
             let arrival = self.bots[bot].down.arrival(self.now);
@@ -384,7 +384,7 @@ impl Bot {
         let seed = cell.seed.wrapping_mul(1_000_003) + u64::from(index);
         let mut random = fastrand::Rng::with_seed(seed);
         let forges = cell.forges(index);
-        let mind: Box<dyn Behaviour> = match cell.forgery {
+        let behaviour: Box<dyn Behaviour> = match cell.forgery {
             Forgery::Hindsight(ticks) if forges => Box::new(Duel::with_hindsight(seed, ticks)),
             _ => Box::new(Duel::new(seed)),
         };
@@ -395,8 +395,8 @@ impl Bot {
             seed,
             ..tickwire_client::Options::default()
         };
-        let mut pilot = Pilot::new(options, mind, clock_offset);
-        pilot.keep_shots();
+        let mut pilot = Pilot::new(options, behaviour, clock_offset);
+        pilot.record_shots();
         if let Forgery::Claims(ticks) = cell.forgery
             && forges
         {

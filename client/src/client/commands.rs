@@ -1,36 +1,37 @@
-//! What the player's client tells the game beside its inputs: numbered, and kept until it is sure to have arrived.
+//! Commands to the game, numbered and kept for a resume.
 //!
-//! In: payloads, and which numbers the server has after a resume. Out: messages, those included that have to be sent again.
+//! In: payloads, and the newest number that the server has after a resume. Out: messages, including those to send again.
+//! Never sends anything itself.
 
 use std::collections::VecDeque;
 use tickwire_proto::v1;
 
-/// Longest payload of a command, in bytes: with its head it is what a server takes by default (`--max-message-bytes`).
+/// Longest payload of a command, in bytes. With its header it fits into a server's default `--max-message-bytes`.
 pub const MAX_COMMAND_BYTES: usize = 4_000;
-/// What a message has beside the payload, at most.
-const HEAD_BYTES: usize = 16;
-/// As many of the latest commands are sent again after a resume.
+/// Largest size of a command message without its payload.
+const MAX_HEADER_BYTES: usize = 16;
+/// How many of the latest commands are sent again after a resume.
 pub const MAX_KEPT_COMMANDS: usize = 128;
 
-/// See the module's head.
+/// The commands of a session that the server may not have yet.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    newest: u32,
-    /// The longest message that the server takes, once it has said so.
-    most_bytes: Option<usize>,
-    /// The latest ones that the server may not have, ascending.
+    newest_number: u32,
+    /// Longest message that the server takes; `None` until it has said so.
+    max_message_bytes: Option<usize>,
+    /// In ascending order of their numbers.
     kept: VecDeque<v1::Command>,
 }
 
 impl Commands {
-    /// The next one. `None`: the server does not take it.
+    /// Numbers and keeps a command. `None` if it is too long for the server.
     pub fn add(&mut self, payload: &[u8]) -> Option<v1::Command> {
-        if !fits(payload, self.most_bytes) {
+        if !fits(payload, self.max_message_bytes) {
             return None;
         }
-        self.newest += 1;
+        self.newest_number += 1;
         let command = v1::Command {
-            number: self.newest,
+            number: self.newest_number,
             payload: payload.to_vec(),
         };
         if self.kept.len() == MAX_KEPT_COMMANDS {
@@ -40,27 +41,26 @@ impl Commands {
         Some(command)
     }
 
-    /// The server has all up to this number.
-    pub fn arrived(&mut self, newest: u32) {
+    /// Forgets all commands up to this number: the server has them.
+    pub fn acknowledge(&mut self, newest: u32) {
         self.kept.retain(|command| command.number > newest);
     }
 
-    /// The server takes no longer messages: what does not fit is never said, or it would end one connection after the other.
-    pub fn fit(&mut self, most_bytes: usize) {
-        let most_bytes = Some(most_bytes);
-        self.most_bytes = most_bytes;
+    /// Drops commands, now and later, that exceed the server's limit: each of them would end one connection after the other.
+    pub fn set_max_message_bytes(&mut self, max_message_bytes: usize) {
+        self.max_message_bytes = Some(max_message_bytes);
         self.kept
-            .retain(|command| fits(&command.payload, most_bytes));
+            .retain(|command| fits(&command.payload, self.max_message_bytes));
     }
 
-    /// Those that it may not have, oldest first.
-    pub fn kept(&self) -> Vec<v1::Command> {
+    /// The commands that the server may not have, oldest first.
+    pub fn unacknowledged(&self) -> Vec<v1::Command> {
         self.kept.iter().cloned().collect()
     }
 }
 
-fn fits(payload: &[u8], most_bytes: Option<usize>) -> bool {
-    most_bytes.is_none_or(|most| payload.len() + HEAD_BYTES <= most)
+fn fits(payload: &[u8], max_message_bytes: Option<usize>) -> bool {
+    max_message_bytes.is_none_or(|max| payload.len() + MAX_HEADER_BYTES <= max)
 }
 
 #[cfg(test)]
@@ -68,22 +68,22 @@ mod tests {
     use super::*;
 
     fn numbers(commands: &Commands) -> Vec<u32> {
-        let kept = commands.kept();
-        kept.iter().map(|command| command.number).collect()
+        let commands = commands.unacknowledged();
+        commands.iter().map(|command| command.number).collect()
     }
 
     #[test]
-    fn what_has_arrived_or_can_never_arrive_is_not_said_again() {
+    fn only_commands_that_can_still_arrive_are_kept() {
         let mut commands = Commands::default();
         for length in [10, 2_000, 10, 10] {
             assert!(commands.add(&vec![1; length]).is_some());
         }
-        commands.arrived(1);
-        commands.fit(1_024);
+        commands.acknowledge(1);
+        commands.set_max_message_bytes(1_024);
         assert_eq!(numbers(&commands), [3, 4]);
         assert_eq!(commands.add(&[1; 2_000]), None);
         (0..2 * MAX_KEPT_COMMANDS).for_each(|_| drop(commands.add(&[1])));
-        assert_eq!(commands.kept().len(), MAX_KEPT_COMMANDS);
+        assert_eq!(commands.unacknowledged().len(), MAX_KEPT_COMMANDS);
         assert_eq!(
             numbers(&commands).last(),
             Some(&(4 + 2 * MAX_KEPT_COMMANDS as u32))

@@ -1,48 +1,91 @@
-//! A byte stream over an emulated path: what is read and written is delayed, below TLS and WebSocket, so that pings see it too.
+//! A byte stream over an emulated path: delays reads and writes, below TLS and WebSocket, so that pings are delayed too.
 //!
-//! In: a stream, a path for each way, a limit for reading. Out: a stream. Bytes wait in two queues with their arrival times;
-//! whoever polls the stream moves both on.
+//! In: a stream, a path for each direction, a limit for reading. Out: a stream. Bytes wait in two queues until they are due; both
+//! queues advance whenever the stream is polled. Never spawns a task.
 
-use super::path::{Path, PathSettings};
+use super::emulated_path::{EmulatedPath, PathSettings};
+use super::io::{self, Io, ShellError, Target};
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tickwire_sync::Micros;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
+use tokio_tungstenite::WebSocketStream;
 
-/// What is emulated; by default nothing.
+/// How much the kernel may receive ahead of a slow reader (Linux doubles the value).
+const SLOW_RECEIVE_BUFFER_BYTES: u32 = 4 * 1024;
+
+/// What to emulate; by default nothing.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Emulation {
     /// The path, each way.
     pub path: PathSettings,
-    /// Bytes a second that are read at most; `None`: as many as come.
-    pub read_rate: Option<u32>,
+    /// Largest number of bytes read per second; `None`: no limit.
+    pub max_read_rate: Option<u32>,
     /// Seed of the path's randomness.
     pub seed: u64,
 }
 
 impl Emulation {
     /// Whether there is anything to emulate.
-    #[must_use]
-    pub fn is_needed(&self) -> bool {
-        self.path != PathSettings::default() || self.read_rate.is_some()
+    fn is_needed(&self) -> bool {
+        self.path != PathSettings::default() || self.max_read_rate.is_some()
     }
 }
 
-/// See the module's head.
-pub(super) struct Emulated<S> {
+/// Opens a socket over an emulated path. `connection` makes each one's randomness different.
+pub(super) async fn connect(
+    target: Arc<Target>,
+    emulation: Emulation,
+    connection: u32,
+) -> Result<WebSocketStream<Io>, ShellError> {
+    if !emulation.is_needed() {
+        return io::connect(target).await;
+    }
+    let tcp = match emulation.max_read_rate {
+        Some(_) => connect_slow_reader(&target).await?,
+        None => TcpStream::connect(target.address()).await?,
+    };
+    tcp.set_nodelay(true)?;
+    let emulated = Emulated::new(tcp, emulation, u64::from(connection));
+    io::handshake(&target, Box::new(emulated)).await
+}
+
+/// Connects with a small receive buffer: otherwise the kernel would read ahead, and the server would never notice a slow reader.
+async fn connect_slow_reader(target: &Target) -> std::io::Result<TcpStream> {
+    let mut result = Err(std::io::ErrorKind::AddrNotAvailable.into());
+    for address in tokio::net::lookup_host(target.address()).await? {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // Before connecting, as the buffer decides which window the handshake offers.
+        socket.set_recv_buffer_size(SLOW_RECEIVE_BUFFER_BYTES)?;
+        result = socket.connect(address).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+/// A stream whose reads and writes are delayed.
+struct Emulated<S> {
     inner: S,
     start: Instant,
-    incoming: Path,
-    outgoing: Path,
-    arriving: VecDeque<Chunk>,
-    leaving: VecDeque<Chunk>,
-    read_rate: Option<u32>,
-    /// Bytes that may be read now, and when that was computed.
-    allowance: f64,
-    allowed_at: Micros,
+    incoming_path: EmulatedPath,
+    outgoing_path: EmulatedPath,
+    incoming: VecDeque<Chunk>,
+    outgoing: VecDeque<Chunk>,
+    max_read_rate: Option<u32>,
+    /// Bytes that may be read, as of `allowance_at`.
+    read_allowance: f64,
+    allowance_at: Micros,
     has_ended: bool,
     timer: Pin<Box<Sleep>>,
 }
@@ -50,11 +93,12 @@ pub(super) struct Emulated<S> {
 struct Chunk {
     due: Micros,
     bytes: Vec<u8>,
+    /// How many of the bytes are gone already.
     taken: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Emulated<S> {
-    pub fn new(inner: S, emulation: Emulation, connection: u64) -> Self {
+    fn new(inner: S, emulation: Emulation, connection: u64) -> Self {
         let seed = emulation
             .seed
             .wrapping_mul(1 << 20)
@@ -62,13 +106,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Emulated<S> {
         Self {
             inner,
             start: Instant::now(),
-            incoming: Path::new(emulation.path, seed, Micros(0)),
-            outgoing: Path::new(emulation.path, seed + 1, Micros(0)),
-            arriving: VecDeque::new(),
-            leaving: VecDeque::new(),
-            read_rate: emulation.read_rate,
-            allowance: 0.0,
-            allowed_at: Micros(0),
+            incoming_path: EmulatedPath::new(emulation.path, seed, Micros(0)),
+            outgoing_path: EmulatedPath::new(emulation.path, seed + 1, Micros(0)),
+            incoming: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            max_read_rate: emulation.max_read_rate,
+            read_allowance: 0.0,
+            allowance_at: Micros(0),
             has_ended: false,
             timer: Box::pin(tokio::time::sleep_until(Instant::now().into())),
         }
@@ -78,50 +122,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Emulated<S> {
         Micros(self.start.elapsed().as_micros() as u64)
     }
 
-    /// Sends what has set out long enough ago.
+    /// Writes the outgoing chunks that are due.
     fn send_due(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let now = self.now();
-        while let Some(chunk) = self.leaving.front_mut().filter(|chunk| chunk.due <= now) {
+        while let Some(chunk) = self.outgoing.front_mut().filter(|chunk| chunk.due <= now) {
             let sent =
                 ready!(Pin::new(&mut self.inner).poll_write(cx, &chunk.bytes[chunk.taken..]))?;
             chunk.taken += sent;
             if chunk.taken == chunk.bytes.len() {
-                self.leaving.pop_front();
+                self.outgoing.pop_front();
             }
         }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
-    /// Takes what the inner stream has, as far as the read rate allows.
-    fn take_arriving(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
-        let mut space = [0; 16 * 1024];
+    /// Reads what the inner stream has, within the read rate.
+    fn read_incoming(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+        let mut buffer = [0; 16 * 1024];
         while !self.has_ended {
             let now = self.now();
-            let most = match self.read_rate {
-                None => space.len(),
+            let limit = match self.max_read_rate {
+                None => buffer.len(),
                 Some(rate) => {
-                    self.allowance = (self.allowance
-                        + now.since(self.allowed_at).0 as f64 / 1e6 * f64::from(rate))
+                    self.read_allowance = (self.read_allowance
+                        + now.since(self.allowance_at).0 as f64 / 1e6 * f64::from(rate))
                     .min(f64::from(rate));
-                    self.allowed_at = now;
-                    (self.allowance as usize).min(space.len())
+                    self.allowance_at = now;
+                    (self.read_allowance as usize).min(buffer.len())
                 }
             };
-            // Reading a handful of bytes at a time would only burn CPU.
-            if most < 512 {
+            // Reading a few bytes at a time would waste CPU.
+            if limit < 512 {
                 return Ok(());
             }
-            let mut buffer = ReadBuf::new(&mut space[..most]);
-            match Pin::new(&mut self.inner).poll_read(cx, &mut buffer) {
+            let mut read = ReadBuf::new(&mut buffer[..limit]);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut read) {
                 Poll::Ready(result) => result?,
                 Poll::Pending => return Ok(()),
             }
-            let bytes = buffer.filled().to_vec();
-            self.allowance -= bytes.len() as f64;
+            let bytes = read.filled().to_vec();
+            self.read_allowance -= bytes.len() as f64;
             self.has_ended = bytes.is_empty();
             if !bytes.is_empty() {
-                self.arriving.push_back(Chunk {
-                    due: self.incoming.arrival(now),
+                self.incoming.push_back(Chunk {
+                    due: self.incoming_path.arrival(now),
                     bytes,
                     taken: 0,
                 });
@@ -130,16 +174,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Emulated<S> {
         Ok(())
     }
 
-    /// When something is due again. What the inner stream does not take is not: the stream itself wakes us then.
+    /// When the next chunk is due. While the inner stream is blocked, outgoing chunks do not count: it wakes this task itself.
     fn next_due(&self, is_blocked: bool) -> Option<Micros> {
-        let leaving = Some(&self.leaving).filter(|_| !is_blocked);
-        let queues = [Some(&self.arriving), leaving]
+        let outgoing = Some(&self.outgoing).filter(|_| !is_blocked);
+        let queues = [Some(&self.incoming), outgoing]
             .into_iter()
             .flatten()
             .filter_map(|queue| queue.front())
             .map(|chunk| chunk.due);
         let allowance = self
-            .read_rate
+            .max_read_rate
             .map(|_| self.now().plus(Micros::from_millis(50)));
         queues.chain(allowance).min()
     }
@@ -157,18 +201,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Emulated<S> {
                 Poll::Ready(Ok(())) => false,
                 Poll::Pending => true,
             };
-            self.take_arriving(cx)?;
+            self.read_incoming(cx)?;
             let now = self.now();
-            if let Some(chunk) = self.arriving.front_mut().filter(|chunk| chunk.due <= now) {
+            if let Some(chunk) = self.incoming.front_mut().filter(|chunk| chunk.due <= now) {
                 let count = into.remaining().min(chunk.bytes.len() - chunk.taken);
                 into.put_slice(&chunk.bytes[chunk.taken..chunk.taken + count]);
                 chunk.taken += count;
                 if chunk.taken == chunk.bytes.len() {
-                    self.arriving.pop_front();
+                    self.incoming.pop_front();
                 }
                 return Poll::Ready(Ok(()));
             }
-            if self.has_ended && self.arriving.is_empty() {
+            if self.has_ended && self.incoming.is_empty() {
                 return Poll::Ready(Ok(()));
             }
             let Some(due) = self.next_due(is_blocked) else {
@@ -188,8 +232,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Emulated<S> {
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         let now = self.now();
-        let due = self.outgoing.arrival(now);
-        self.leaving.push_back(Chunk {
+        let due = self.outgoing_path.arrival(now);
+        self.outgoing.push_back(Chunk {
             due,
             bytes: bytes.to_vec(),
             taken: 0,
@@ -198,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Emulated<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        // What is on its way has left as far as the writer can know.
+        // Bytes on the emulated path count as flushed: the writer cannot see them.
         match self.send_due(cx) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => Poll::Ready(Ok(())),

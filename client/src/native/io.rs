@@ -1,11 +1,12 @@
-//! Opening a socket: TCP, TLS, the emulated path, the WebSocket handshake.
+//! Opens a socket: TCP, TLS, the WebSocket handshake.
+//!
+//! In: a target. Out: a WebSocket stream, or an error that tells a person what to check. Never retries.
 
-use super::emulation::{Emulated, Emulation};
 use rustls_pki_types::ServerName;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -21,40 +22,37 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-/// Snapshots are small, and the library fills this much with zeros before each read.
-const READ_BUFFER: usize = 2 * 1024;
-/// What the system may receive ahead of a slow reader, in bytes (Linux doubles it).
-const SLOW_RECEIVE_BUFFER: u32 = 4 * 1024;
-
+/// Snapshots are small, and the library zeroes a whole buffer before each read.
+const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// Why a socket could not be opened.
 #[derive(Debug, Error)]
 pub enum ShellError {
-    /// The URL.
-    #[error("{0} is no ws:// or wss:// URL")]
+    /// The URL cannot be used.
+    #[error("{0} is not a ws:// or wss:// URL")]
     Url(String),
-    /// TCP.
+    /// The TCP connection failed.
     #[error("no connection: {0}")]
     Connect(#[from] std::io::Error),
-    /// TLS cannot be set up.
+    /// TLS cannot be set up on this machine.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] TlsError),
-    /// The server does not speak TLS.
+    /// The server does not use TLS.
     #[error("the server does not answer in TLS ({0}): is the URL ws://, not wss://?")]
     NoTls(TlsError),
-    /// The certificate.
+    /// The server's certificate is not trusted.
     #[error(
         "the server's certificate is not trusted ({0}): for a development server, take any certificate \
          (`insecure` of `Target::new`, `--insecure` of tickwire-bot)"
     )]
     Certificate(TlsError),
-    /// The server does not speak HTTP.
+    /// The server does not answer in HTTP.
     #[error("the server does not answer in HTTP ({0}): is the URL wss://, not ws://?")]
     NoHttp(Box<WebSocketError>),
-    /// Another path than that of the game.
+    /// The server has no game at the URL's path.
     #[error("there is no game at this path (HTTP {0}): is it /ws?")]
     Path(u16),
-    /// The handshake.
-    #[error("the server does not let us in: {0}")]
+    /// The server refused the WebSocket handshake.
+    #[error("the server refused the WebSocket handshake: {0}")]
     Handshake(Box<WebSocketError>),
 }
 
@@ -72,7 +70,7 @@ impl From<WebSocketError> for ShellError {
     }
 }
 
-/// Where to connect to.
+/// The address to connect to, and how to trust the server.
 #[derive(Debug)]
 pub struct Target {
     uri: Uri,
@@ -82,33 +80,35 @@ pub struct Target {
 }
 
 impl Target {
-    /// A `ws://` or `wss://` URL. `insecure` takes any certificate: for development servers only.
+    /// Parses a `ws://` or `wss://` URL. `insecure` accepts any certificate: for development servers only.
     ///
     /// # Errors
-    /// If it is no such URL, or TLS cannot be set up.
+    /// If the URL has another form, or TLS cannot be set up.
     pub fn new(url: &str, insecure: bool) -> Result<Self, ShellError> {
-        let wrong = || ShellError::Url(url.to_owned());
-        let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+        let bad_url = || ShellError::Url(url.to_owned());
+        let (scheme, rest) = url.split_once("://").ok_or_else(bad_url)?;
         let scheme = scheme.to_ascii_lowercase();
         let is_tls = match scheme.as_str() {
             "ws" => false,
             "wss" => true,
-            _ => return Err(wrong()),
+            _ => return Err(bad_url()),
         };
-        let uri: Uri = format!("{scheme}://{rest}").parse().map_err(|_| wrong())?;
-        // What stands behind the colon and is no port must not become the default one.
-        let authority = uri.authority().ok_or_else(wrong)?.as_str();
+        let uri: Uri = format!("{scheme}://{rest}")
+            .parse()
+            .map_err(|_| bad_url())?;
+        // An invalid port must not silently become the default one.
+        let authority = uri.authority().ok_or_else(bad_url)?.as_str();
         let authority = authority.rsplit('@').next().unwrap_or(authority);
         let has_port = authority
             .rsplit(']')
             .next()
             .is_some_and(|end| end.contains(':'));
         if has_port && uri.port_u16().is_none() {
-            return Err(wrong());
+            return Err(bad_url());
         }
         let host = uri
             .host()
-            .ok_or_else(wrong)?
+            .ok_or_else(bad_url)?
             .trim_matches(['[', ']'])
             .to_owned();
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
@@ -120,26 +120,31 @@ impl Target {
             tls,
         })
     }
+
+    /// Host and port, for TCP.
+    pub(super) fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
 }
 
-/// Anything that bytes go through.
+/// Any stream of bytes.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
-/// A stream, whatever it is made of.
+/// A boxed stream: TCP, TLS over TCP, or either over an emulated path.
 pub(super) type Io = Box<dyn ByteStream>;
 
-pub(super) async fn connect(
-    target: Arc<Target>,
-    emulation: Emulation,
-    connection: u32,
-) -> Result<WebSocketStream<Io>, ShellError> {
-    let tcp = connect_tcp(&target, emulation.read_rate.is_some()).await?;
+pub(super) async fn connect(target: Arc<Target>) -> Result<WebSocketStream<Io>, ShellError> {
+    let tcp = TcpStream::connect(target.address()).await?;
     tcp.set_nodelay(true)?;
-    let mut io: Io = Box::new(tcp);
-    if emulation.is_needed() {
-        io = Box::new(Emulated::new(io, emulation, u64::from(connection)));
-    }
+    handshake(&target, Box::new(tcp)).await
+}
+
+/// Does the TLS and WebSocket handshakes over a connected stream.
+pub(super) async fn handshake(
+    target: &Target,
+    mut io: Io,
+) -> Result<WebSocketStream<Io>, ShellError> {
     if let Some(config) = &target.tls {
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| ShellError::Url(target.host.clone()))?;
@@ -151,9 +156,9 @@ pub(super) async fn connect(
         "sec-websocket-protocol",
         HeaderValue::from_static(tickwire_proto::SUBPROTOCOL),
     );
-    // The server's messages have no bound.
+    // The size of the server's messages has no upper bound.
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(None)
         .max_frame_size(None);
     let (stream, _) =
@@ -161,7 +166,7 @@ pub(super) async fn connect(
     Ok(stream)
 }
 
-/// What went wrong under TLS: tokio-rustls puts it into an IO error.
+/// Finds the TLS error that tokio-rustls wraps into an IO error.
 fn tls_failure(error: std::io::Error) -> ShellError {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(tls @ TlsError::InvalidCertificate(_)) => ShellError::Certificate(tls.clone()),
@@ -170,33 +175,10 @@ fn tls_failure(error: std::io::Error) -> ShellError {
     }
 }
 
-/// A slow reader's system must not read for it, or the server would never notice.
-async fn connect_tcp(target: &Target, is_slow: bool) -> std::io::Result<TcpStream> {
-    let host = (target.host.as_str(), target.port);
-    if !is_slow {
-        return TcpStream::connect(host).await;
-    }
-    let mut result = Err(std::io::ErrorKind::AddrNotAvailable.into());
-    for address in tokio::net::lookup_host(host).await? {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        // Before the connection, as it decides on the window that is offered.
-        socket.set_recv_buffer_size(SLOW_RECEIVE_BUFFER)?;
-        result = socket.connect(address).await;
-        if result.is_ok() {
-            break;
-        }
-    }
-    result
-}
-
-/// What a client believes: the system's certificates, or with `insecure` any.
+/// The TLS settings of a client: trusts the system's certificates, or any with `insecure`.
 ///
 /// # Errors
-/// Never, with the provider that is built in.
+/// Never, with the built-in crypto provider.
 pub fn tls_config(insecure: bool) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -208,14 +190,14 @@ pub fn tls_config(insecure: bool) -> Result<Arc<ClientConfig>, TlsError> {
             .with_no_client_auth()
     } else {
         let mut roots = RootCertStore::empty();
-        // A certificate of the system's store that cannot be read is no reason not to use the others.
+        // One unreadable certificate in the system's store does not prevent the use of the others.
         let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         builder.with_root_certificates(roots).with_no_client_auth()
     };
     Ok(Arc::new(config))
 }
 
-/// Takes any certificate, and still checks that the server holds its key.
+/// Accepts any certificate, but still verifies that the server holds its key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
@@ -269,20 +251,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_port_does_not_become_the_usual_one() {
+    fn an_invalid_port_is_refused() {
         let port = |url: &str| Target::new(url, false).map(|target| target.port).ok();
         assert_eq!(port("ws://localhost:7777/ws"), Some(7777));
         assert_eq!(port("WSS://[::1]/ws"), Some(443));
         assert_eq!(port("ws://[::1]:81/ws"), Some(81));
         assert_eq!(port("ws://user:word@localhost/ws"), Some(80));
-        for wrong in [
+        for bad in [
             "ws://localhost:99999/ws",
             "ws://localhost:/ws",
             "ws://localhost:-1/ws",
             "http://localhost/ws",
             "localhost:7777",
         ] {
-            assert_eq!(port(wrong), None, "{wrong}");
+            assert_eq!(port(bad), None, "{bad}");
         }
     }
 }

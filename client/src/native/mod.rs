@@ -1,17 +1,19 @@
-//! The native shell: the client core on tokio, for bots and native players.
+//! The native shell: sockets for the client core, on tokio, for bots and native players.
 //!
-//! In: the core's actions. Out: what happened on its sockets, one thing at a time. All sockets of one session live in the
-//! caller's task: nothing is sent between tasks, and a bot costs one wake-up a message or tick.
+//! In: the core's actions. Out: events of its sockets, one at a time. All sockets of a session live in the caller's task: nothing
+//! is sent between tasks, and a bot costs one wake-up per message or tick. Never decides when to connect or to give up.
 
+#[cfg(feature = "emulation")]
+mod emulated_path;
+#[cfg(feature = "emulation")]
 mod emulation;
 mod io;
-mod path;
 
-pub use emulation::Emulation;
-pub use path::{Path, PathSettings};
+#[cfg(feature = "emulation")]
+pub use {emulated_path::PathSettings, emulation::Emulation};
 
+use crate::LinkId;
 use crate::client::Action;
-use crate::link::LinkId;
 use futures_util::{Sink as _, Stream as _};
 use io::Io;
 use std::collections::VecDeque;
@@ -26,105 +28,97 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 pub use io::{ShellError, Target, tls_config};
 
-/// Something that happened on a socket.
+/// Something that happened on a socket. Pass it to the method of [`crate::Client`] with the same name.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Happened {
-    /// It is open.
+pub enum SocketEvent {
+    /// The socket is open.
     Opened(LinkId),
-    /// A binary message came.
+    /// A binary message arrived.
     Received(LinkId, Bytes),
-    /// It is closed, or could not be opened: the close code, if there was a closing handshake, and the reason.
+    /// The socket is closed or could not be opened: the close code, if there was a closing handshake, and the reason.
     Closed(LinkId, Option<u16>, String),
 }
 
 /// The sockets of one session.
 pub struct Shell {
     target: Arc<Target>,
+    #[cfg(feature = "emulation")]
     emulation: Emulation,
-    opening: Vec<(LinkId, Opening)>,
+    attempts: Vec<(LinkId, ConnectTask)>,
     sockets: Vec<Socket>,
-    happened: VecDeque<Happened>,
+    events: VecDeque<SocketEvent>,
     timer: Pin<Box<tokio::time::Sleep>>,
 }
 
 /// A connection attempt.
-type Opening = JoinHandle<Result<WebSocketStream<Io>, ShellError>>;
+type ConnectTask = JoinHandle<Result<WebSocketStream<Io>, ShellError>>;
 
 struct Socket {
     id: LinkId,
     stream: WebSocketStream<Io>,
     needs_flush: bool,
-    /// The core has done with it: it is only there to say goodbye.
-    is_leaving: bool,
+    /// The core has closed it: only the closing handshake is left, and nothing more is reported.
+    is_closing: bool,
 }
 
 impl Shell {
-    /// A shell without sockets. Must be made inside of a tokio runtime. Shells of one process can share their target.
+    /// Creates a shell without sockets, inside a tokio runtime. The shells of one process can share their target.
     #[must_use]
     pub fn new(target: impl Into<Arc<Target>>) -> Self {
-        Self::with_emulation(target, Emulation::default())
-    }
-
-    /// The same for bots and tests, on lines that are worse than the true one.
-    #[must_use]
-    pub fn with_emulation(target: impl Into<Arc<Target>>, emulation: Emulation) -> Self {
         Self {
             target: target.into(),
-            emulation,
-            opening: Vec::new(),
+            #[cfg(feature = "emulation")]
+            emulation: Emulation::default(),
+            attempts: Vec::new(),
             sockets: Vec::new(),
-            happened: VecDeque::new(),
+            events: VecDeque::new(),
             timer: Box::pin(tokio::time::sleep_until(Instant::now().into())),
         }
     }
 
-    /// Carries out an action of the core. What is sent leaves with the next [`Self::next`].
-    pub fn act(&mut self, action: Action) {
+    /// Carries out an action of the core. Messages are written with the next [`Self::next_event`].
+    pub fn perform(&mut self, action: Action) {
         match action {
             Action::Open(id) => {
-                let connect = io::connect(Arc::clone(&self.target), self.emulation, id.0);
-                self.opening.push((id, tokio::spawn(connect)));
+                let target = Arc::clone(&self.target);
+                #[cfg(feature = "emulation")]
+                let connect = emulation::connect(target, self.emulation, id.0);
+                #[cfg(not(feature = "emulation"))]
+                let connect = io::connect(target);
+                self.attempts.push((id, tokio::spawn(connect)));
             }
             Action::Send(id, message) => {
                 if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
-                    // An error shows again when the socket is read.
+                    // An error will show again when the socket is read.
                     let _ = Pin::new(&mut socket.stream).start_send(Message::binary(message));
                     socket.needs_flush = true;
                 }
             }
             Action::Close(id) => {
-                self.opening.retain(|(opening, task)| {
-                    if *opening == id {
+                self.attempts.retain(|(attempt, task)| {
+                    if *attempt == id {
                         task.abort();
                     }
-                    *opening != id
+                    *attempt != id
                 });
                 if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
                     let _ = Pin::new(&mut socket.stream).start_send(Message::Close(None));
                     socket.needs_flush = true;
-                    socket.is_leaving = true;
+                    socket.is_closing = true;
                 }
             }
         }
     }
 
-    /// Drops all sockets without a word, as a crash would, and reports them as closed.
-    pub fn cut(&mut self) {
-        for socket in self.sockets.drain(..).filter(|socket| !socket.is_leaving) {
-            self.happened
-                .push_back(Happened::Closed(socket.id, None, "cut".to_owned()));
-        }
-    }
-
-    /// Waits until all sockets are closed that the core has done with, at most until `until`.
-    pub async fn goodbye(&mut self, until: Instant) {
+    /// Waits until the closing handshakes are done, at most until `until`.
+    pub async fn finish_closing(&mut self, until: Instant) {
         self.timer.as_mut().reset(until.into());
         poll_fn(|cx| {
             self.sockets.retain_mut(|socket| {
-                // To the end of what has come: only a pending socket wakes us again.
+                // Reads all that has arrived: only a pending socket wakes this task again.
                 loop {
                     match socket.poll(cx) {
-                        Poll::Ready(Happened::Closed(..)) => break false,
+                        Poll::Ready(SocketEvent::Closed(..)) => break false,
                         Poll::Ready(_) => {}
                         Poll::Pending => break true,
                     }
@@ -139,34 +133,34 @@ impl Shell {
         .await;
     }
 
-    /// What happens next; `None` if nothing does until `until`. Safe to cancel.
-    pub async fn next(&mut self, until: Instant) -> Option<Happened> {
+    /// The next event; `None` if nothing happens until `until`. Cancel-safe.
+    pub async fn next_event(&mut self, until: Instant) -> Option<SocketEvent> {
         if self.timer.deadline() != until.into() {
             self.timer.as_mut().reset(until.into());
         }
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
-        if let Some(happened) = self.happened.pop_front() {
-            return Poll::Ready(Some(happened));
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SocketEvent>> {
+        if let Some(event) = self.events.pop_front() {
+            return Poll::Ready(Some(event));
         }
-        if let Some(happened) = self.poll_opening(cx) {
-            return Poll::Ready(Some(happened));
+        if let Some(event) = self.poll_attempts(cx) {
+            return Poll::Ready(Some(event));
         }
         let mut index = 0;
         while index < self.sockets.len() {
             match self.sockets[index].poll(cx) {
-                Poll::Ready(happened) => {
-                    let is_over = matches!(happened, Happened::Closed(..));
-                    let is_leaving = self.sockets[index].is_leaving;
-                    if is_over {
+                Poll::Ready(event) => {
+                    let is_closed = matches!(event, SocketEvent::Closed(..));
+                    let is_closing = self.sockets[index].is_closing;
+                    if is_closed {
                         self.sockets.swap_remove(index);
                     }
-                    if !is_leaving {
-                        return Poll::Ready(Some(happened));
+                    if !is_closing {
+                        return Poll::Ready(Some(event));
                     }
-                    // Of a socket that is leaving nobody wants to hear; look at it (or its successor) again.
+                    // A closing socket reports nothing: poll it, or the one that took its place, again.
                 }
                 Poll::Pending => index += 1,
             }
@@ -174,43 +168,64 @@ impl Shell {
         self.timer.as_mut().poll(cx).map(|()| None)
     }
 
-    fn poll_opening(&mut self, cx: &mut Context<'_>) -> Option<Happened> {
-        let mut done = None;
-        for (index, (_, task)) in self.opening.iter_mut().enumerate() {
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<SocketEvent> {
+        let mut finished = None;
+        for (index, (_, task)) in self.attempts.iter_mut().enumerate() {
             if let Poll::Ready(result) = Pin::new(task).poll(cx) {
-                done = Some((index, result));
+                finished = Some((index, result));
                 break;
             }
         }
-        let (index, result) = done?;
-        let (id, _) = self.opening.swap_remove(index);
+        let (index, result) = finished?;
+        let (id, _) = self.attempts.swap_remove(index);
         match result {
             Ok(Ok(stream)) => {
                 self.sockets.push(Socket {
                     id,
                     stream,
                     needs_flush: false,
-                    is_leaving: false,
+                    is_closing: false,
                 });
-                Some(Happened::Opened(id))
+                Some(SocketEvent::Opened(id))
             }
-            Ok(Err(error)) => Some(Happened::Closed(id, None, error.to_string())),
-            Err(error) => Some(Happened::Closed(id, None, error.to_string())),
+            Ok(Err(error)) => Some(SocketEvent::Closed(id, None, error.to_string())),
+            Err(error) => Some(SocketEvent::Closed(id, None, error.to_string())),
+        }
+    }
+}
+
+/// Faults and bad networks, for bots and tests.
+#[cfg(feature = "emulation")]
+impl Shell {
+    /// Creates a shell whose sockets run over an emulated path.
+    #[must_use]
+    pub fn with_emulation(target: impl Into<Arc<Target>>, emulation: Emulation) -> Self {
+        let mut shell = Self::new(target);
+        shell.emulation = emulation;
+        shell
+    }
+
+    /// Drops all sockets without a closing handshake, as a crash would, and reports them as closed.
+    pub fn abort_all(&mut self) {
+        for socket in self.sockets.drain(..).filter(|socket| !socket.is_closing) {
+            let reason = "aborted".to_owned();
+            self.events
+                .push_back(SocketEvent::Closed(socket.id, None, reason));
         }
     }
 }
 
 impl Socket {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Happened> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
         if self.needs_flush {
             self.needs_flush = Pin::new(&mut self.stream).poll_flush(cx).is_pending();
         }
         loop {
             let closed =
-                |code, reason: String| Poll::Ready(Happened::Closed(self.id, code, reason));
+                |code, reason: String| Poll::Ready(SocketEvent::Closed(self.id, code, reason));
             match Pin::new(&mut self.stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(Message::Binary(message)))) => {
-                    return Poll::Ready(Happened::Received(self.id, message));
+                    return Poll::Ready(SocketEvent::Received(self.id, message));
                 }
                 Poll::Ready(Some(Ok(Message::Close(frame)))) => {
                     let _ = Pin::new(&mut self.stream).poll_flush(cx);
@@ -219,7 +234,7 @@ impl Socket {
                         None => closed(None, String::new()),
                     };
                 }
-                // A ping's answer is queued by the library.
+                // The library has queued the answer to a ping.
                 Poll::Ready(Some(Ok(_))) => {
                     self.needs_flush = Pin::new(&mut self.stream).poll_flush(cx).is_pending();
                 }
@@ -233,7 +248,7 @@ impl Socket {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        for (_, task) in &self.opening {
+        for (_, task) in &self.attempts {
             task.abort();
         }
     }

@@ -1,17 +1,20 @@
-//! The browser's shell: what JavaScript sees of the client core.
+//! The browser shell: what JavaScript sees of the client core.
 //!
-//! In: what happened on the page's WebSockets, the session's clock, the input of the ticks to come. Out: actions for the
-//! sockets, news (chat, events, messages), and once a frame flat lists of numbers to draw: the [`rows`] of any game, and
-//! what the [`arena`] makes of its own. JavaScript owns sockets and pixels and nothing else: every decision is made here
-//! or in the core.
+//! In: what happened on the page's WebSockets, the session's clock, and inputs. Out: actions for the sockets, events (chat, game
+//! events, messages), and once a frame flat lists of numbers to draw. JavaScript owns sockets and pixels and decides nothing:
+//! every decision is made here or in the core.
+//!
+//! `client` holds the exported [`client::WasmClient`]; `exports` holds its getters, by topic. `arena` draws and steers the arena;
+//! all other files serve any game.
 
 mod arena;
+mod client;
+mod event_queue;
+mod exports;
+mod inputs;
 mod movement_hash;
-mod news;
-mod rows;
-mod schema;
-mod session;
-mod status;
+mod shown;
+mod texts;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,13 +1,13 @@
-//! Proof that prediction is bit-exact: one number for the results of many random flights, the same on every machine.
+//! Proof that prediction is bit-exact: a hash over many random flights that must be equal on every machine.
 //!
-//! In: seeds. Out: a hash over every lane of every tick, and over the beams cast on the way. A test here and one in a
-//! JavaScript engine (`web/test/movement.test.mjs`) hold it against the same committed number.
+//! In: seeds. Out: a hash over every lane of every tick, and over the beams fired. A test here and one in a JavaScript engine
+//! (`web/test/movement.test.mjs`) compare it with the same committed number.
 
 use tickwire_game::arena::{self, Beam, Map, Movement, Target, WORLD_SIDE, kind, ship_lane};
 use tickwire_sync::EntityId;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Flies one ship for each seed from `first`, `ticks` ticks each, and hashes all that it does (FNV-1a over 32-bit words).
+/// Flies one ship for each of `seeds` seeds from `first`, `ticks` ticks each, and hashes all states (FNV-1a over 32-bit words).
 #[wasm_bindgen]
 #[must_use]
 pub fn movement_hash(first: u32, seeds: u32, ticks: u32) -> u64 {
@@ -29,7 +29,7 @@ pub fn movement_hash(first: u32, seeds: u32, ticks: u32) -> u64 {
         let mut private = [0; 3];
         let mut input = arena::ArenaInput::default();
         for _ in 0..ticks {
-            // Players hold their keys for a while, so ships get fast, and into rocks.
+            // Inputs are held for a while, as players hold keys, so that ships get fast and hit rocks.
             if random.u32(0..12) == 0 {
                 input = arena::ArenaInput::decode(&[random.u8(..), random.u8(..), random.u8(..)]);
             }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_thousand_random_flights_give_the_committed_number() {
+    fn ten_thousand_flights_give_the_committed_hash() {
         let expected = include_str!("../../tests/movement_hash.txt").trim();
         assert_eq!(movement_hash(0, 10_000, 120).to_string(), expected);
     }

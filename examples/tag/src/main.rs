@@ -13,9 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tickwire_game::glam::IVec2;
 use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Rules as _, Step};
-use tickwire_sync::frame::{Place, Publisher};
-use tickwire_sync::view::Sight;
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema};
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::interest::InterestArea;
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope};
 
 /// Positions are in 1/16 unit.
 const UNIT: i32 = 16;
@@ -58,14 +58,14 @@ impl Tag {
 
     /// Whom a player touches, by what the player's own screen showed.
     fn touched(&self, toucher: PlayerId, step: &Step<'_>) -> Option<PlayerId> {
-        let turn = step.turns.of(toucher)?;
+        let turn = step.inputs.of(toucher)?;
         // Only an input that came for this very tick may touch: the last one, repeated, must not.
         turn.fresh_seq()?;
         if !Wish::read(turn.payload()).touches {
             return None;
         }
         let here = place(&self.runners.get(&toucher)?.lanes);
-        let screen = step.screen(&turn);
+        let screen = step.rewound_for(&turn);
         let mut lanes = Vec::new();
         let is_near = |id: &EntityId| {
             screen.row(*id, &mut lanes) && (place(&lanes) - here).abs().max_element() < REACH * UNIT
@@ -143,7 +143,7 @@ impl Game for Tag {
 
     fn step(&mut self, step: &mut Step<'_>) {
         for (player, runner) in &mut self.runners {
-            let Some(turn) = step.turns.of(*player) else {
+            let Some(turn) = step.inputs.of(*player) else {
                 continue;
             };
             Movement.advance(
@@ -177,17 +177,17 @@ impl Game for Tag {
     fn publish(&self, out: &mut Publisher<'_>) {
         for (player, runner) in &self.runners {
             let id = runner_id(*player);
-            out.put(id, Place::Layer(Layer(0)), &runner.lanes, &[]);
+            out.put(id, Scope::Layer(Layer(0)), &runner.lanes, &[]);
             out.own(*player, id, &runner.private);
             let score = EntityId { kind: SCORE, ..id };
             let name = std::slice::from_ref(&runner.name);
-            out.put(score, Place::Everywhere, &[runner.touches], name);
+            out.put(score, Scope::Global, &[runner.touches], name);
         }
     }
 
-    fn sight(&self, player: PlayerId) -> Sight {
+    fn interest_area(&self, player: PlayerId) -> InterestArea {
         let own = self.runners.get(&player);
-        Sight {
+        InterestArea {
             focus: own.map_or(IVec2::splat(FIELD * UNIT / 2), |own| place(&own.lanes)),
             half_extent: IVec2::new(720, 440) * UNIT,
             layers: LayerSet::default(),

@@ -28,11 +28,11 @@ fn what_is_wrong_is_one_line_in_its_own_name() {
         (["--listen", "7777"], "tag: --listen 7777"),
         (
             ["--game", "chess"],
-            "tag: --game chooses among games that ship",
+            "tag: --game chooses among the games of tickwire-server",
         ),
         (
             ["--redis", "redis://127.0.0.1"],
-            "tag: --redis is not part of this version yet",
+            "tag: unexpected argument '--redis' found",
         ),
     ] {
         let output = tag(&flags);

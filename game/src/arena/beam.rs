@@ -4,7 +4,7 @@ use super::map::{Map, in_units, ray_to_circle};
 use super::{BEAM_RANGE, SHIP_RADIUS, UNIT, direction};
 use tickwire_sync::EntityId;
 
-/// A beam before it is cast: where it starts (in lane units) and where it points.
+/// A beam to cast: its start in lane units, and its heading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Beam {
     /// The shooter's position along x.
@@ -15,14 +15,14 @@ pub struct Beam {
     pub heading: i32,
 }
 
-/// A ship that a beam may hit, where the shooter's screen shows it (in lane units).
+/// A ship that a beam may hit, where the shooter's screen shows it, in lane units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Target {
     /// The ship.
     pub id: EntityId,
-    /// Its position along x.
+    /// The ship's position along x.
     pub x: i32,
-    /// Its position along y.
+    /// The ship's position along y.
     pub y: i32,
 }
 
@@ -33,11 +33,11 @@ pub struct BeamEnd {
     pub x: i32,
     /// Position along y.
     pub y: i32,
-    /// The ship it ends at.
+    /// The ship that the beam hit.
     pub hit: Option<EntityId>,
 }
 
-/// Casts a beam: it ends at the first rock or ship, or where its range does. The shooter must not be among the targets.
+/// Casts a beam. It ends at the first rock or ship, or at the end of its range. The shooter must not be among the targets.
 #[must_use]
 pub fn cast(map: &Map, beam: Beam, targets: impl IntoIterator<Item = Target>) -> BeamEnd {
     let from = in_units(beam.x, beam.y);

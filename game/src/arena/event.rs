@@ -1,11 +1,11 @@
-//! The arena's events and their bytes: little-endian, fixed length.
+//! The arena's events and their encoding: little-endian, of fixed length.
 
 use super::kind;
 use tickwire_sync::EntityId;
 
-/// Number of the beam event in the schema.
+/// The kind of the beam event: its position in the schema.
 pub const BEAM: u32 = 0;
-/// Number of the kill event in the schema.
+/// The kind of the kill event: its position in the schema.
 pub const KILL: u32 = 1;
 
 /// A beam was fired. Touches every cell that it crosses.
@@ -13,20 +13,20 @@ pub const KILL: u32 = 1;
 pub struct BeamFired {
     /// The shooter's ship.
     pub shooter: EntityId,
-    /// The number of the input that fired it; 0 for computer players.
+    /// The sequence number of the input that fired the beam; 0 for computer players.
     pub seq: u32,
-    /// Where it starts and ends, in lane units: x, y, x, y.
+    /// Start and end in lane units: x, y, x, y.
     pub line: [i32; 4],
-    /// The ship that it hit.
+    /// The ship that the beam hit.
     pub hit: Option<EntityId>,
 }
 
-/// A ship was shot down. In the global cell.
+/// A ship was shot down. Emitted in the global cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Kill {
-    /// Slot of the player who shot.
+    /// The slot of the player who shot.
     pub killer: u32,
-    /// Slot of the player who lost the ship.
+    /// The slot of the player who lost the ship.
     pub victim: u32,
 }
 

@@ -1,8 +1,8 @@
-//! What a player does in one tick: three bytes.
+//! The arena's input of one tick, in three bytes.
 
 use crate::rules::RuleInput;
 
-/// One tick's input: byte 0 the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
+/// One tick's input. Byte 0 holds the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ArenaInput {
     /// Thrust up the screen.
@@ -15,12 +15,12 @@ pub struct ArenaInput {
     pub right: bool,
     /// Fire when the beam is ready.
     pub fire: bool,
-    /// Where the ship shall point; `None`: stays as it is.
+    /// Where the ship should point; `None` keeps its heading.
     pub heading: Option<i32>,
 }
 
 impl ArenaInput {
-    /// What a tick's input asks of a ship: a repeated one moves on, and never fires.
+    /// The input as the rules apply it. A repeated input keeps moving and never fires.
     #[must_use]
     pub fn of(input: RuleInput<'_>) -> Self {
         match input {
@@ -33,7 +33,7 @@ impl ArenaInput {
         }
     }
 
-    /// Reads an input. What cannot be read is neutral, as an empty one is.
+    /// Reads an input. An empty or unreadable one is neutral.
     #[must_use]
     pub fn decode(payload: &[u8]) -> Self {
         let [buttons, low, high] = *payload else {
@@ -51,7 +51,7 @@ impl ArenaInput {
         }
     }
 
-    /// The bytes that [`Self::decode`] reads. Without a heading there is nothing to send but neutral.
+    /// The bytes that [`Self::decode`] reads. An input without a heading becomes the empty, neutral one.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let Some(heading) = self.heading else {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_input_moves_on_and_never_fires() {
+    fn a_repeated_input_moves_and_never_fires() {
         let input = ArenaInput {
             right: true,
             fire: true,

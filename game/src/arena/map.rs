@@ -1,23 +1,23 @@
-//! The arena's map: rocks in a square world. Made from the room's seed, sent to each client once.
+//! The arena's map: rocks in a square world, made from the room's seed and sent to each client once.
 //!
-//! In: a seed, or the bytes of `Welcome`. Out: collision and line-of-sight tests, the same on both ends. Rocks are kept in
-//! buckets, so that a test looks at the few that are near.
+//! In: a seed, or the bytes of `Welcome`. Out: collision and line-of-sight tests, the same on server and client. Rocks are kept
+//! in buckets, so that a test visits only the few that are near.
 
 use super::{UNIT, WORLD_SIDE};
 use glam::Vec2;
 
-/// Rocks in a map.
+/// How many rocks a map has.
 const ROCKS: usize = 90;
-/// Side of a bucket, in units; larger than the largest rock's radius plus a ship's.
+/// The side of a bucket, in units: larger than the largest rock's radius plus a ship's.
 const BUCKET_SIDE: f32 = 256.0;
 const BUCKETS: usize = (WORLD_SIDE as f32 / BUCKET_SIDE) as usize;
 
-/// A round rock. In units.
+/// A round rock, in units.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Rock {
-    /// Its middle.
-    pub middle: Vec2,
-    /// Its radius, up to 120.
+    /// The centre.
+    pub centre: Vec2,
+    /// The radius, up to 120.
     pub radius: f32,
 }
 
@@ -25,7 +25,7 @@ pub struct Rock {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Map {
     rocks: Vec<Rock>,
-    /// For each bucket the rocks that touch it or one next to it.
+    /// For each bucket the rocks that touch it or a neighbouring bucket.
     buckets: Vec<Vec<u16>>,
 }
 
@@ -39,16 +39,16 @@ impl Map {
         let mut rocks: Vec<Rock> = Vec::new();
         while rocks.len() < ROCKS {
             let radius = random.i32(28..=110) as f32;
-            let middle = Vec2::new(
+            let centre = Vec2::new(
                 random.i32(150..WORLD_SIDE - 150) as f32,
                 random.i32(150..WORLD_SIDE - 150) as f32,
             );
-            // Room for a ship to pass between any two.
+            // A ship can pass between any two rocks.
             if rocks
                 .iter()
-                .all(|rock| rock.middle.distance(middle) > rock.radius + radius + 70.0)
+                .all(|rock| rock.centre.distance(centre) > rock.radius + radius + 70.0)
             {
-                rocks.push(Rock { middle, radius });
+                rocks.push(Rock { centre, radius });
             }
         }
         Self::new(rocks)
@@ -58,8 +58,8 @@ impl Map {
         let mut buckets = vec![Vec::new(); BUCKETS * BUCKETS];
         for (index, rock) in rocks.iter().enumerate() {
             let (low, high) = (
-                bucket(rock.middle - rock.radius - 64.0),
-                bucket(rock.middle + rock.radius + 64.0),
+                bucket(rock.centre - rock.radius - 64.0),
+                bucket(rock.centre + rock.radius + 64.0),
             );
             for y in low.1..=high.1 {
                 for x in low.0..=high.0 {
@@ -76,7 +76,7 @@ impl Map {
         let numbers = self
             .rocks
             .iter()
-            .flat_map(|rock| [rock.middle.x, rock.middle.y, rock.radius]);
+            .flat_map(|rock| [rock.centre.x, rock.centre.y, rock.radius]);
         numbers
             .flat_map(|number| (number as u16).to_le_bytes())
             .collect()
@@ -92,11 +92,11 @@ impl Map {
         }
         let number = |bytes: &[u8]| Some(f32::from(u16::from_le_bytes(bytes.try_into().ok()?)));
         let rocks = bytes.chunks_exact(Self::BYTES_PER_ROCK).map(|rock| {
-            let (middle, radius) = (
+            let (centre, radius) = (
                 Vec2::new(number(&rock[..2])?, number(&rock[2..4])?),
                 number(&rock[4..])?,
             );
-            (radius <= 120.0).then_some(Rock { middle, radius })
+            (radius <= 120.0).then_some(Rock { centre, radius })
         });
         Some(Self::new(rocks.collect::<Option<_>>()?))
     }
@@ -107,51 +107,70 @@ impl Map {
         &self.rocks
     }
 
-    /// Pushes a circle out of rocks and back into the world. Returns its new middle and the direction of the push (zero: none).
+    /// Pushes a circle out of rocks and back into the world. Returns its new centre and the direction of the push, zero if there
+    /// was none.
     #[must_use]
-    pub fn push_out(&self, mut middle: Vec2, radius: f32) -> (Vec2, Vec2) {
+    pub fn push_out(&self, mut centre: Vec2, radius: f32) -> (Vec2, Vec2) {
         let mut push = Vec2::ZERO;
-        for rock in self.near(middle) {
-            let away = middle - rock.middle;
+        for rock in self.near(centre) {
+            let away = centre - rock.centre;
             let reach = rock.radius + radius;
             if away.length_squared() < reach * reach {
                 let normal = away.try_normalize().unwrap_or(Vec2::X);
-                middle = rock.middle + normal * reach;
+                centre = rock.centre + normal * reach;
                 push += normal;
             }
         }
-        let inside = middle.clamp(Vec2::splat(radius), Vec2::splat(WORLD_SIDE as f32 - radius));
-        push += (inside - middle).signum() * (inside - middle).abs().min(Vec2::ONE);
+        let inside = centre.clamp(Vec2::splat(radius), Vec2::splat(WORLD_SIDE as f32 - radius));
+        push += (inside - centre).signum() * (inside - centre).abs().min(Vec2::ONE);
         (inside, push.normalize_or_zero())
     }
 
     /// Whether a circle touches no rock and lies within the world.
     #[must_use]
-    pub fn is_free(&self, middle: Vec2, radius: f32) -> bool {
-        self.push_out(middle, radius) == (middle, Vec2::ZERO)
+    pub fn is_free(&self, centre: Vec2, radius: f32) -> bool {
+        self.push_out(centre, radius) == (centre, Vec2::ZERO)
     }
 
-    /// How far a ray gets before it meets a rock, at most `range`. `direction` has length 1.
+    /// A random position in whole units where a circle of this radius touches nothing.
+    #[must_use]
+    pub fn random_free_position(&self, random: &mut fastrand::Rng, radius: f32) -> Vec2 {
+        // Rocks cover a few percent of the world, so a few tries nearly always suffice.
+        let mut position = Vec2::ZERO;
+        for _ in 0..64 {
+            position = Vec2::new(
+                random.i32(40..WORLD_SIDE - 40) as f32,
+                random.i32(40..WORLD_SIDE - 40) as f32,
+            );
+            if self.is_free(position, radius) {
+                break;
+            }
+        }
+        position
+    }
+
+    /// How far a ray gets before it hits a rock, at most `range`. `direction` has length 1.
     #[must_use]
     pub fn ray(&self, from: Vec2, direction: Vec2, range: f32) -> f32 {
         self.rocks
             .iter()
-            .filter_map(|rock| ray_to_circle(from, direction, rock.middle, rock.radius))
+            .filter_map(|rock| ray_to_circle(from, direction, rock.centre, rock.radius))
             .fold(range, f32::min)
     }
 
-    fn near(&self, middle: Vec2) -> impl Iterator<Item = &Rock> {
-        let (x, y) = bucket(middle);
+    /// The rocks in and around a position's bucket.
+    fn near(&self, centre: Vec2) -> impl Iterator<Item = &Rock> {
+        let (x, y) = bucket(centre);
         self.buckets[y * BUCKETS + x]
             .iter()
             .map(|index| &self.rocks[usize::from(*index)])
     }
 }
 
-/// Where a ray enters a circle; 0 if it starts inside; `None` if it misses.
+/// The distance at which a ray enters a circle: 0 if it starts inside, `None` if it misses.
 #[must_use]
-pub fn ray_to_circle(from: Vec2, direction: Vec2, middle: Vec2, radius: f32) -> Option<f32> {
-    let to = middle - from;
+pub fn ray_to_circle(from: Vec2, direction: Vec2, centre: Vec2, radius: f32) -> Option<f32> {
+    let to = centre - from;
     let along = to.dot(direction);
     let aside_squared = to.length_squared() - along * along;
     let half_chord_squared = radius * radius - aside_squared;
@@ -167,7 +186,7 @@ fn bucket(position: Vec2) -> (usize, usize) {
     (along(position.x), along(position.y))
 }
 
-/// A position in lane units, in units.
+/// Converts a position from lane units to units.
 #[must_use]
 pub fn in_units(x: i32, y: i32) -> Vec2 {
     Vec2::new(x as f32, y as f32) / UNIT as f32
@@ -188,8 +207,8 @@ mod tests {
     fn nobody_gets_into_a_rock_or_out_of_the_world() {
         let map = Map::from_seed(7);
         for rock in map.rocks() {
-            let (out, push) = map.push_out(rock.middle + Vec2::new(1.0, 0.0), 16.0);
-            assert!(out.distance(rock.middle) >= rock.radius + 15.9 && push != Vec2::ZERO);
+            let (out, push) = map.push_out(rock.centre + Vec2::new(1.0, 0.0), 16.0);
+            assert!(out.distance(rock.centre) >= rock.radius + 15.9 && push != Vec2::ZERO);
         }
         assert_eq!(
             map.push_out(Vec2::new(-50.0, 9000.0), 16.0).0,

@@ -1,7 +1,7 @@
-//! Arena: ships, beams, pellets. Fly, shoot, collect, respawn.
+//! Arena, the first game: ships fly, shoot beams, collect pellets, and respawn.
 //!
-//! In: inputs of three bytes (`input`). Out: rows of four kinds, beams and kills as events. `movement`, `map` and `beam` are
-//! the rules that clients share; `world` is the server's half, `npc` its computer players. Positions are in 1/16 unit,
+//! In: inputs of three bytes (`input`). Out: rows of three kinds, and beams and kills as events. `movement`, `map` and `beam`
+//! are the rules that clients share. `world` is the server's half, `npc` its computer players. Positions are in 1/16 unit,
 //! headings in 1/1024 turn, clockwise from +x with y pointing down, as on a screen.
 
 mod beam;
@@ -9,7 +9,7 @@ mod event;
 mod input;
 mod map;
 mod movement;
-mod near;
+mod nearest;
 mod npc;
 mod pellets;
 mod world;
@@ -29,39 +29,39 @@ use tickwire_sync::{Grid, Kind, KindId, Lane, Schema};
 /// The game's name.
 pub const NAME: &str = "arena";
 
-/// Length units of the lanes in one world unit (which is a pixel on an unscaled screen).
+/// Steps of the position lanes in one unit, which is a pixel on an unscaled screen.
 pub const UNIT: i32 = 16;
-/// Headings in one turn.
+/// Steps of the heading lane in one turn.
 pub const TURN: u32 = 1024;
-/// Side of the square world, in units.
+/// The side of the square world, in units.
 pub const WORLD_SIDE: i32 = 4096;
-/// Side of a cell of the interest grid, in units.
+/// The side of a cell of the interest grid, in units.
 const CELL_SIDE: u32 = 512;
 /// Half of what a screen shows of the world around its ship, in units.
 pub const HALF_SCREEN: IVec2 = IVec2::new(640, 360);
-/// How much farther than the screen is replicated, in units: what comes into sight is known before.
-const SIGHT_MARGIN: i32 = 80;
+/// How far beyond the screen the area of interest reaches, in units, so that what comes into sight is already there.
+const INTEREST_MARGIN: i32 = 80;
 
 /// A ship's radius, in units.
 pub const SHIP_RADIUS: f32 = 16.0;
-/// A ship's health at full.
+/// A ship's full health.
 pub const FULL_HEALTH: i32 = 100;
-/// What a beam takes.
+/// The health that a beam takes.
 const BEAM_DAMAGE: i32 = 25;
 /// How far a beam reaches, in units.
 pub const BEAM_RANGE: f32 = 600.0;
-/// Spectators go on looking at whom they look at until another one leads by so many points.
+/// Spectators change to another player only once that one leads by this many points.
 pub const CLEAR_LEAD: i32 = 10;
 
 /// The kinds, as the schema numbers them.
 pub mod kind {
     use tickwire_sync::KindId;
 
-    /// A player's ship: lives from spawn to death.
+    /// A player's ship. It lives from spawn to death.
     pub const SHIP: KindId = KindId(0);
     /// A pellet to pick up.
     pub const PELLET: KindId = KindId(1);
-    /// A player: name and score, in the global cell, for the whole session.
+    /// A player's name and score, in the global cell for the whole session.
     pub const PLAYER: KindId = KindId(2);
 }
 
@@ -75,21 +75,21 @@ pub mod ship_lane {
     pub const HEADING: usize = 2;
     /// Health left, 1 to [`super::FULL_HEALTH`].
     pub const HEALTH: usize = 3;
-    /// The slot of the player that it belongs to.
+    /// The slot of the ship's player.
     pub const PLAYER: usize = 4;
-    /// How many.
+    /// How many lanes there are.
     pub const COUNT: usize = 5;
 }
 
 /// The private lanes of a ship.
 pub mod ship_private {
-    /// Velocity along x, in 1/256 unit a tick.
+    /// Velocity along x, in 1/256 unit per tick.
     pub const VELOCITY_X: usize = 0;
-    /// Velocity along y, in 1/256 unit a tick.
+    /// Velocity along y, in 1/256 unit per tick.
     pub const VELOCITY_Y: usize = 1;
     /// Ticks until the next beam.
     pub const COOLDOWN: usize = 2;
-    /// How many.
+    /// How many lanes there are.
     pub const COUNT: usize = 3;
 }
 
@@ -103,11 +103,11 @@ pub mod player_lane {
     pub const DEATHS: usize = 2;
     /// The session's number; 0 for computer players.
     pub const SESSION: usize = 3;
-    /// How many.
+    /// How many lanes there are.
     pub const COUNT: usize = 4;
 }
 
-/// Changes whenever the shared rules do.
+/// A hash that changes whenever the shared rules do.
 pub const RULES_HASH: u64 = hash_of_sources(&[
     include_bytes!("beam.rs"),
     include_bytes!("input.rs"),
@@ -184,7 +184,7 @@ pub fn direction(heading: i32) -> glam::Vec2 {
     )
 }
 
-/// The heading that points from one position to another (in any one unit); 0 where they are the same.
+/// The heading from one position to another, in any common unit; 0 if they are equal.
 #[must_use]
 pub fn heading_to(from: glam::Vec2, to: glam::Vec2) -> i32 {
     let angle = (to - from).to_angle() * (TURN as f32 / std::f32::consts::TAU);

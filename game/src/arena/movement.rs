@@ -7,27 +7,27 @@ use glam::Vec2;
 use std::sync::Arc;
 use tickwire_sync::KindId;
 
-/// What thrust adds to the speed, in units per tick and tick.
+/// What thrust adds to the speed, in units per tick squared.
 const THRUST: f32 = 0.28;
-/// What is left of the speed after a tick: so the top speed is THRUST / (1 - DRAG) = 7 units a tick.
+/// The part of the speed that a tick leaves. The top speed is THRUST * DRAG / (1 - DRAG), about 6.7 units per tick.
 const DRAG: f32 = 0.96;
-/// What is left of the speed towards a rock after a bump, turned round.
+/// The part of the speed towards a rock that a bump turns around.
 const BOUNCE: f32 = 0.4;
-/// Velocity lanes per unit and tick.
+/// Steps of the velocity lanes in one unit per tick.
 const VELOCITY_UNIT: f32 = 256.0;
-/// Ticks between two beams, at 60 Hz a third of a second.
+/// Ticks between two beams: a third of a second at 60 Hz.
 const COOLDOWN_TICKS: i32 = 20;
 
-/// Moves ships. Knows only the map.
+/// The arena's movement rules. They depend on the map alone.
 #[derive(Clone, Debug)]
 pub struct Movement {
     map: Arc<Map>,
 }
 
-/// What one tick did to a ship, beyond its lanes.
+/// What one tick of movement did beyond the ship's lanes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Motion {
-    /// Whether a beam leaves in this tick.
+    /// Whether the ship fires a beam in this tick.
     pub fires: bool,
 }
 
@@ -38,7 +38,7 @@ impl Movement {
         Self { map }
     }
 
-    /// The map.
+    /// The map that ships move on.
     #[must_use]
     pub fn map(&self) -> &Map {
         &self.map
@@ -47,7 +47,7 @@ impl Movement {
     /// Moves a ship by one tick.
     ///
     /// # Panics
-    /// If the slices are not a ship's lanes ([`ship_lane`], [`ship_private`]).
+    /// If the slices do not have a ship's lanes ([`ship_lane`], [`ship_private`]).
     pub fn ship(&self, lanes: &mut [i32], private: &mut [i32], input: ArenaInput) -> Motion {
         let push = |plus: bool, minus: bool| f32::from(i8::from(plus) - i8::from(minus));
         let thrust = Vec2::new(push(input.right, input.left), push(input.down, input.up))
@@ -60,8 +60,8 @@ impl Movement {
         let velocity = (velocity + thrust) * DRAG;
         let wanted = in_units(lanes[ship_lane::X], lanes[ship_lane::Y]) + velocity;
         let (position, bump) = self.map.push_out(wanted, SHIP_RADIUS);
-        let into_rock = velocity.dot(bump).min(0.0);
-        let velocity = velocity - bump * into_rock * (1.0 + BOUNCE);
+        let speed_into_rock = velocity.dot(bump).min(0.0);
+        let velocity = velocity - bump * speed_into_rock * (1.0 + BOUNCE);
         lanes[ship_lane::X] = (position.x * UNIT as f32).round() as i32;
         lanes[ship_lane::Y] = (position.y * UNIT as f32).round() as i32;
         lanes[ship_lane::HEADING] = input.heading.unwrap_or(lanes[ship_lane::HEADING]);
@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_lanes_and_any_input_move_without_a_panic_and_stay_in_the_world(
+        fn any_ship_and_any_input_stay_in_the_world(
             lanes in prop::array::uniform5(any::<i32>()),
             private in prop::array::uniform3(any::<i32>()),
             input in prop::collection::vec(any::<u8>(), 0..5),

@@ -1,4 +1,4 @@
-//! Computer players: they wander, chase who is near, and shoot not too well, so that a lone newcomer sees life.
+//! Computer players. They wander, chase nearby ships and shoot badly enough, so that a lone newcomer sees life.
 
 use super::map::{Map, in_units};
 use super::{ArenaInput, BEAM_RANGE, WORLD_SIDE, heading_to};
@@ -10,20 +10,20 @@ pub(super) const NAMES: [&str; 12] = [
     "Kepler", "Lise",
 ];
 
-/// Whoever is nearer than this is chased.
+/// A ship nearer than this is chased, in units.
 pub(super) const CHASE_RANGE: f32 = BEAM_RANGE * 0.9;
 
-/// What one computer player has in mind.
+/// One computer player: what it aims at and where it goes.
 #[derive(Clone, Debug)]
-pub(super) struct Mind {
+pub(super) struct Npc {
     random: fastrand::Rng,
     goal: Vec2,
-    /// Ticks until it thinks again.
+    /// Ticks until the next change of goal.
     patience: u32,
     aim_error: i32,
 }
 
-impl Mind {
+impl Npc {
     pub fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
@@ -42,7 +42,7 @@ impl Mind {
             self.goal = Vec2::new(self.random.f32(), self.random.f32()) * WORLD_SIDE as f32;
         }
         self.patience -= 1;
-        // Circles around an enemy rather than ramming it.
+        // Circle around an enemy rather than ram it.
         let target = match enemy {
             Some(enemy) => {
                 enemy

@@ -1,18 +1,18 @@
-//! Pellets: hundreds of them, at rest until somebody flies through one.
+//! Pellets: hundreds of them, at rest until a ship flies through one.
 
 use super::map::{Map, in_units};
 use super::{SHIP_RADIUS, UNIT, WORLD_SIDE, kind};
 use crate::entity;
 use glam::Vec2;
 use slotmap::{SlotMap, new_key_type};
-use tickwire_sync::Layer;
-use tickwire_sync::frame::{Place, Publisher};
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::{Layer, Scope};
 
-/// Pellets in the world.
+/// How many pellets the world has.
 const COUNT: usize = 400;
-/// How close a ship's middle must come, in units.
+/// How close a ship's centre must come to pick up a pellet, in units.
 const REACH: f32 = SHIP_RADIUS + 8.0;
-/// Side of a bucket, in units; at least [`REACH`].
+/// The side of a bucket, in units; at least [`REACH`].
 const BUCKET_SIDE: f32 = 128.0;
 const BUCKETS: usize = (WORLD_SIDE as f32 / BUCKET_SIDE) as usize;
 
@@ -25,7 +25,7 @@ struct Pellet {
     worth: i32,
 }
 
-/// All pellets, in buckets by place.
+/// All pellets, in buckets by position.
 #[derive(Debug)]
 pub(super) struct Pellets {
     pellets: SlotMap<PelletKey, Pellet>,
@@ -33,6 +33,7 @@ pub(super) struct Pellets {
 }
 
 impl Pellets {
+    /// Scatters the pellets over the map.
     pub fn scatter(map: &Map, random: &mut fastrand::Rng) -> Self {
         let mut pellets = Self {
             pellets: SlotMap::with_key(),
@@ -44,7 +45,8 @@ impl Pellets {
         pellets
     }
 
-    /// Picks up what a ship at a position (in lane units) touches; as many grow elsewhere. Returns what they were worth.
+    /// Picks up the pellets that a ship at a position (in lane units) touches, and adds as many elsewhere. Returns what the
+    /// picked ones were worth.
     pub fn pick_up(&mut self, x: i32, y: i32, map: &Map, random: &mut fastrand::Rng) -> i32 {
         let ship = in_units(x, y);
         let (low, high) = (bucket(ship - REACH), bucket(ship + REACH));
@@ -71,11 +73,12 @@ impl Pellets {
         worth
     }
 
+    /// Publishes every pellet.
     pub fn publish(&self, out: &mut Publisher<'_>) {
         for (key, pellet) in &self.pellets {
             out.put(
                 entity::id(kind::PELLET, key),
-                Place::Layer(Layer(0)),
+                Scope::Layer(Layer(0)),
                 &[pellet.x, pellet.y, pellet.worth],
                 &[],
             );
@@ -83,14 +86,14 @@ impl Pellets {
     }
 
     fn add(&mut self, map: &Map, random: &mut fastrand::Rng) {
-        let place = super::world::free_place(map, random, 8.0);
+        let position = map.random_free_position(random, 8.0);
         let worth = if random.u32(0..10) == 0 { 5 } else { 1 };
         let key = self.pellets.insert(Pellet {
-            x: place.x as i32 * UNIT,
-            y: place.y as i32 * UNIT,
+            x: position.x as i32 * UNIT,
+            y: position.y as i32 * UNIT,
             worth,
         });
-        let (column, row) = bucket(place);
+        let (column, row) = bucket(position);
         self.buckets[row * BUCKETS + column].push(key);
     }
 }

@@ -1,9 +1,10 @@
-//! What the configuration promises. Nothing here reads the environment's `TICKWIRE_` variables
-//! but the test of the binary (`tests/binary.rs`), where they can be set without a race.
+//! Tests of the configuration. Environment variables are tested with the binary (`tests/binary.rs`), where they can be set
+//! without a race.
 
 use super::*;
+use std::path::PathBuf;
 
-/// A file that goes away with the test.
+/// A file that is removed after the test.
 struct TestFile(PathBuf);
 
 impl TestFile {
@@ -28,15 +29,15 @@ fn load(arguments: &[&str]) -> Result<Config, ConfigError> {
     Config::load(["tickwire-server"].iter().chain(arguments))
 }
 
-/// The line that a person would see.
-fn line(arguments: &[&str]) -> String {
+/// The line on standard error for these arguments.
+fn error_line(arguments: &[&str]) -> String {
     let line = load(arguments).unwrap_err().to_string();
     assert_eq!(line.lines().count(), 1, "{line}");
     line
 }
 
 #[test]
-fn the_defaults_are_those_of_the_contract() {
+fn the_defaults_are_the_documented_ones() {
     let config = load(&[]).unwrap();
     assert_eq!(config.listen, "127.0.0.1:7777".parse().unwrap());
     assert_eq!(config.ops_listen, "127.0.0.1:9777".parse().unwrap());
@@ -51,11 +52,11 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.heartbeat_interval, Duration::from_secs(30));
     assert_eq!(config.resume_window, Duration::from_secs(60));
     assert_eq!(config.log_format, LogFormat::Text);
-    assert!(!config.ws_echo && config.tls.is_none() && config.cluster.is_none());
+    assert!(!config.ws_echo && config.tls.is_none());
 }
 
 #[test]
-fn flags_go_before_the_file() {
+fn flags_override_the_file() {
     let file = TestFile::new(
         "order.toml",
         "tick-rate = 30\nmax-rooms = 7\nhandshake-timeout = \"250ms\"\nws-echo = true\n\
@@ -74,21 +75,21 @@ fn flags_go_before_the_file() {
 }
 
 #[test]
-fn origins_repeat_and_come_out_in_normal_form() {
+fn origins_may_repeat_and_are_normalized() {
     let one = ["--allowed-origin", "https://A.example:443/"];
     let config = load(&[one, ["--allowed-origin", "http://b.example:8080"]].concat()).unwrap();
     assert_eq!(
         config.allowed_origins,
         ["https://a.example", "http://b.example:8080"]
     );
-    assert!(line(&["--allowed-origin", "game.example"]).starts_with("--allowed-origin game"));
+    assert!(error_line(&["--allowed-origin", "game.example"]).starts_with("--allowed-origin game"));
     let file = TestFile::new("origin.toml", "allowed-origin = \"https://a.example\"\n");
     let config = load(&["--config", &file.arg()]).unwrap();
     assert_eq!(config.allowed_origins, ["https://a.example"]);
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line_that_names_the_flag() {
+fn every_error_is_one_line_that_names_the_flag() {
     for (arguments, flag) in [
         (&["--tick-rate", "0"][..], "--tick-rate"),
         (&["--tick-rate", "241"], "--tick-rate"),
@@ -114,16 +115,17 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_flag() {
             &["--ticket-secret-file", "/no/secret"],
             "--ticket-secret-file",
         ),
-        (&["--redis", "localhost"], "--redis"),
-        (&["--node-name", "a b"], "--node-name"),
+        (&["--redis", "redis://localhost"], "--redis"),
         (&["--log-format", "xml"], "--log-format"),
         (&["--workers", "0"], "--workers"),
         (&["--config", "/no/file"], "--config"),
         (&["--ops-listen", "127.0.0.1:7777"], "--ops-listen"),
         (&["--frobnicate"], "--frobnicate"),
-        (&["--record", "/dev/null/x"], "--record"),
+        (&["--record", "/tmp"], "--record"),
+        (&["--journal", "/tmp"], "--journal"),
+        (&["--node-name", "one"], "--node-name"),
     ] {
-        let line = line(arguments);
+        let line = error_line(arguments);
         assert!(line.contains(flag), "{line:?} does not name {flag}");
     }
 }
@@ -131,7 +133,7 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_flag() {
 #[test]
 fn an_unknown_key_in_the_file_is_an_error() {
     let file = TestFile::new("unknown.toml", "tick-rate = 30\ntickrate = 60\n");
-    let line = line(&["--config", &file.arg()]);
+    let line = error_line(&["--config", &file.arg()]);
     assert!(
         line.contains("tickrate") && line.contains("line 2"),
         "{line}"
@@ -141,7 +143,7 @@ fn an_unknown_key_in_the_file_is_an_error() {
 #[test]
 fn a_wrong_value_in_the_file_names_its_line_and_key() {
     let file = TestFile::new("value.toml", "\nrtt-interval = \"soon\"\n");
-    let line = line(&["--config", &file.arg()]);
+    let line = error_line(&["--config", &file.arg()]);
     assert!(
         line.contains("line 2, rtt-interval: ") && line.contains("5s"),
         "{line}"
@@ -149,10 +151,10 @@ fn a_wrong_value_in_the_file_names_its_line_and_key() {
 }
 
 #[test]
-fn an_empty_secret_is_refused_and_a_secret_is_not_shown() {
+fn an_empty_secret_is_refused_and_none_is_shown() {
     let empty = TestFile::new("empty-secret", "\n");
     let arguments = ["--ticket-secret-file", &empty.arg()];
-    assert!(line(&arguments).contains("is empty"));
+    assert!(error_line(&arguments).contains("is empty"));
     let file = TestFile::new("secret", "hunter2\n");
     let config = load(&["--ticket-secret-file", &file.arg()]).unwrap();
     assert_eq!(

@@ -1,7 +1,7 @@
-//! The settings as they are written: one list serves the flags, the environment and the file.
+//! The settings as they are written: one list serves flags, environment variables and the file.
 //!
-//! Every option is optional here, so that the three sources can be laid over each other; defaults
-//! and validation are [`super::Config`]'s. The file's keys are the flags' names.
+//! In: arguments, environment, TOML. Out: [`Options`], in which every setting is optional so that the three sources can be laid
+//! over each other. Defaults and validation belong to [`super::Config`]. The file's keys are the flags' names.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,12 +11,12 @@ use clap::Parser;
 use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Deserializer};
 
-/// A length of time as a person writes it: `5s`, `250ms`, `1m 30s`.
+/// A duration as a person writes it: `5s`, `250ms`, `1m 30s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Period(pub Duration);
+pub struct HumanDuration(pub Duration);
 
-impl FromStr for Period {
+impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -27,7 +27,7 @@ impl FromStr for Period {
     }
 }
 
-impl TryFrom<String> for Period {
+impl TryFrom<String> for HumanDuration {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -35,29 +35,29 @@ impl TryFrom<String> for Period {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For machines: one JSON object a line.
+    /// One JSON object per line, for programs.
     Json,
 }
 
-/// Whether snapshots are sent by io_uring.
+/// Whether workers read and send by io_uring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum IoUring {
     /// Where the kernel permits it.
     #[default]
     Auto,
-    /// Never: socket by socket.
+    /// Workers never use io_uring; they serve sockets one by one.
     Off,
 }
 
-/// A list in a file may be a single word.
+/// Reads a list that may be written as a single word.
 fn one_or_more<'de, D: Deserializer<'de>>(file: D) -> Result<Option<Vec<String>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(
@@ -66,11 +66,11 @@ fn one_or_more<'de, D: Deserializer<'de>>(file: D) -> Result<Option<Vec<String>>
     )]
     enum Words {
         One(String),
-        More(Vec<String>),
+        Many(Vec<String>),
     }
     Ok(Some(match Words::deserialize(file)? {
         Words::One(word) => word.split(',').map(|word| word.trim().to_owned()).collect(),
-        Words::More(words) => words,
+        Words::Many(words) => words,
     }))
 }
 
@@ -82,7 +82,7 @@ macro_rules! options {
         #[serde(rename_all = "kebab-case", deny_unknown_fields)]
         pub struct Options {
             /// TOML file with any of these settings; keys are the flags' names. Flags and
-            /// environment go before it
+            /// environment override it
             #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
             #[serde(skip)]
             pub config: Option<PathBuf>,
@@ -100,7 +100,7 @@ macro_rules! options {
         }
 
         impl Options {
-            /// These, and where they say nothing, what `below` says.
+            /// The options of `self`, and those of `below` where `self` has none.
             #[must_use]
             pub fn over(self, below: Self) -> Self {
                 Self {
@@ -128,11 +128,11 @@ options! {
     tick_rate: u32, "TICKWIRE_TICK_RATE";
     /// Computer-controlled players per room, 0 to 10000 [default: 8]
     npcs: u32, "TICKWIRE_NPCS";
-    /// Rooms at a time; further ones get close 1013 [default: 1000]
+    /// Rooms that may exist at a time; further ones get close 1013 [default: 1000]
     max_rooms: usize, "TICKWIRE_MAX_ROOMS";
     /// Threads that own the rooms [default: one a core]
     workers: usize, "TICKWIRE_WORKERS";
-    /// PEM file with the certificate's chain: the game port then speaks only TLS
+    /// PEM file with the certificate's chain: the game port then accepts only TLS
     #[arg(value_name = "FILE")]
     tls_cert: PathBuf, "TICKWIRE_TLS_CERT";
     /// PEM file with the certificate's key
@@ -141,55 +141,43 @@ options! {
     /// TLS with a development certificate that is made in memory
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     tls_self_signed: bool, "TICKWIRE_TLS_SELF_SIGNED";
-    /// File with the secret of signed tickets (HS256): Hello must then carry one
+    /// File with the secret that signs tickets (HS256): Hello must then carry a ticket
     #[arg(value_name = "FILE")]
     ticket_secret_file: PathBuf, "TICKWIRE_TICKET_SECRET_FILE";
     /// Players per room; further ones get close 1013 [default: 4000]
     max_players: usize, "TICKWIRE_MAX_PLAYERS";
     /// Connections at a time, 0 for no limit; further ones get HTTP 503 [default: 10000]
     max_connections: usize, "TICKWIRE_MAX_CONNECTIONS";
-    /// The same per address; further ones get HTTP 429 [default: 0]
+    /// Connections at a time from one address, 0 for no limit; further ones get HTTP 429 [default: 0]
     max_connections_per_ip: usize, "TICKWIRE_MAX_CONNECTIONS_PER_IP";
     /// Largest message, 64 to 16777216 bytes; larger ones get close 1009 [default: 4096]
     #[arg(value_name = "BYTES")]
     max_message_bytes: usize, "TICKWIRE_MAX_MESSAGE_BYTES";
-    /// From accept to Hello [default: 5s]
+    /// Longest time from accept to Hello [default: 5s]
     #[arg(value_name = "TIME")]
-    handshake_timeout: Period, "TICKWIRE_HANDSHAKE_TIMEOUT";
-    /// Between heartbeat pings [default: 30s]
+    handshake_timeout: HumanDuration, "TICKWIRE_HANDSHAKE_TIMEOUT";
+    /// Time between heartbeat pings [default: 30s]
     #[arg(value_name = "TIME")]
-    heartbeat_interval: Period, "TICKWIRE_HEARTBEAT_INTERVAL";
-    /// No pong for the interval and this long ends the connection [default: 10s]
+    heartbeat_interval: HumanDuration, "TICKWIRE_HEARTBEAT_INTERVAL";
+    /// A connection without a pong for the interval and this long is closed [default: 10s]
     #[arg(value_name = "TIME")]
-    heartbeat_timeout: Period, "TICKWIRE_HEARTBEAT_TIMEOUT";
-    /// Between pings that measure the round trip, 0s for none [default: 1s]
+    heartbeat_timeout: HumanDuration, "TICKWIRE_HEARTBEAT_TIMEOUT";
+    /// Time between RTT probes, 0s for none [default: 1s]
     #[arg(value_name = "TIME")]
-    rtt_interval: Period, "TICKWIRE_RTT_INTERVAL";
+    rtt_interval: HumanDuration, "TICKWIRE_RTT_INTERVAL";
     /// How long a session waits for its player [default: 60s]
     #[arg(value_name = "TIME")]
-    resume_window: Period, "TICKWIRE_RESUME_WINDOW";
-    /// How far back a shot may be judged, at most 500ms; 0s for no lag compensation [default: 250ms]
+    resume_window: HumanDuration, "TICKWIRE_RESUME_WINDOW";
+    /// How far into the past a shot may be judged, at most 500ms; 0s for no lag compensation [default: 250ms]
     #[arg(value_name = "TIME")]
-    max_rewind: Period, "TICKWIRE_MAX_REWIND";
+    max_rewind: HumanDuration, "TICKWIRE_MAX_REWIND";
     /// How long draining waits for connections to end [default: 10s]
     #[arg(value_name = "TIME")]
-    drain_timeout: Period, "TICKWIRE_DRAIN_TIMEOUT";
-    /// Redis of the cluster (not part of this version: refused)
-    #[arg(value_name = "URL")]
-    redis: String, "TICKWIRE_REDIS";
-    /// This node's name in the cluster
-    #[arg(value_name = "NAME")]
-    node_name: String, "TICKWIRE_NODE_NAME";
-    /// Directory for replay files (not part of this version: refused)
-    #[arg(value_name = "DIR")]
-    record: PathBuf, "TICKWIRE_RECORD";
-    /// Directory for crash-safe journals (not part of this version: refused)
-    #[arg(value_name = "DIR")]
-    journal: PathBuf, "TICKWIRE_JOURNAL";
-    /// How log lines on standard error look [default: text]
+    drain_timeout: HumanDuration, "TICKWIRE_DRAIN_TIMEOUT";
+    /// Format of log lines on standard error [default: text]
     #[arg(value_enum)]
     log_format: LogFormat, "TICKWIRE_LOG_FORMAT";
-    /// Sends many snapshots by one system call: auto where the kernel permits io_uring, or off [default: auto]
+    /// Whether workers read and send by io_uring: auto where the kernel permits it, or off [default: auto]
     #[arg(value_enum)]
     io_uring: IoUring, "TICKWIRE_IO_URING";
     /// Adds /echo, for RFC 6455 conformance suites

@@ -1,28 +1,18 @@
-//! Everything between sockets and rooms: accept, TLS, HTTP, the upgrade, frames, limits, the
-//! closing handshake, heartbeats. It never learns what a room, a player or a message means: those
-//! are behind [`handler`].
+//! Everything between sockets and rooms: accepting, TLS, HTTP, WebSocket frames, limits, keepalive pings, the
+//! closing handshake.
+//!
+//! In: TCP connections. Out: complete messages, and the end of each connection with its reason, to a [`peer::handler::Handler`].
+//! This module never learns what a player or a message means: that is behind [`peer::handler`]. It knows rooms only by name,
+//! through [`room_service`].
+//!
+//! A connection passes through the folders in this order: `accept` (listening socket, limits, TLS), `http` (the page, and the
+//! upgrade to a WebSocket), `peer` (one open connection: reading, writing, closing) which uses `websocket` (frames as a pure
+//! state machine) and `io` (threads that poll sockets, and the kernel's time stamps).
 
-mod ack;
-mod arrival;
-pub mod connection;
-pub mod echo;
-pub mod flood;
-pub mod frame;
-pub mod game_port;
-pub mod handler;
-pub mod heartbeat;
-pub mod listener;
-pub mod open;
-pub mod origin;
-mod outbox;
-pub mod page;
-mod patience;
-mod poller;
-mod reader;
-pub mod rtt;
-pub mod served;
-pub mod slots;
-pub(crate) mod together;
-pub mod upgrade;
-mod utf8;
-pub mod violation;
+pub(crate) mod accept;
+mod connection_limits;
+pub(crate) mod http;
+pub(crate) mod io;
+pub(crate) mod peer;
+pub(crate) mod room_service;
+pub(crate) mod websocket;

@@ -1,37 +1,18 @@
-//! What a room needs of a connection.
+//! A client's connection, as a room sees it.
 
 use crate::close::Close;
-use crate::net::connection::{Connection, SendOutcome};
-use crate::net::together;
-use arrayvec::ArrayVec;
+use crate::net::peer::batch_io;
+use crate::net::peer::connection::Connection;
+use crate::net::peer::send::SendRequest;
 use tickwire_sync::Micros;
 
-/// Messages that can be sent to one link at once.
-pub const MOST_AT_ONCE: usize = 3;
-
-/// Messages for one link.
-#[derive(Debug)]
-pub struct ToSend<'a, L> {
-    /// Where to.
-    pub link: &'a L,
-    /// Each a whole message; they go in this order, and all or none.
-    pub messages: ArrayVec<&'a [u8], MOST_AT_ONCE>,
-    /// What became of it; [`SendOutcome::Closed`] until then.
-    pub outcome: SendOutcome,
-}
-
-/// One client's connection, as a room sees it. Nothing here blocks.
+/// One client's connection. Nothing here blocks. The simulator of the benches has links of its own.
 pub trait Link: Sized + Send + Sync + 'static {
-    /// Sends what is for each link if that can begin now, else nothing of it is taken; and says what became of it.
-    fn try_send(to_send: &mut [ToSend<'_, Self>]);
+    /// Sends each request if its link can begin it now, and sets its outcome. A request that cannot begin is not sent at all.
+    fn try_send(requests: &mut [SendRequest<'_, Self>]);
 
     /// Sends a message that must arrive.
     fn send(&self, message: &[u8]);
-
-    /// The first message to someone whom a room now serves: snapshots follow, and take along what the link itself has to say.
-    fn welcome(&self, message: &[u8]) {
-        self.send(message);
-    }
 
     /// Ends the connection.
     fn close(&self, close: &Close);
@@ -44,17 +25,13 @@ pub trait Link: Sized + Send + Sync + 'static {
 }
 
 impl Link for Connection {
-    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
-        together::try_send(to_send);
+    fn try_send(requests: &mut [SendRequest<'_, Self>]) {
+        batch_io::try_send(requests);
     }
 
     fn send(&self, message: &[u8]) {
-        // Whether it was taken, the reading side says soon enough.
+        // If the connection has ended, its reader puts that into the inbox soon.
         let _ = Self::send(self, &[message]);
-    }
-
-    fn welcome(&self, message: &[u8]) {
-        let _ = self.send_with_note(&[message]);
     }
 
     fn close(&self, close: &Close) {

@@ -1,31 +1,38 @@
-//! The messages that a room sends besides snapshots.
+//! The messages that a room sends beside snapshots.
 
 use prost::Message as _;
+use std::time::Duration;
 use tickwire_proto::v1::{self, message::Content, server_message::Body};
 use tickwire_sync::{Micros, PlayerId, Tick};
 
-/// Longest line of chat.
-pub(super) const MAX_CHAT_CHARACTERS: usize = 200;
-
-/// Makes `into` the beat of a tick.
-pub(super) fn beat(tick: Tick, now: Micros, into: &mut Vec<u8>) {
-    let beat = v1::Beat {
+/// Replaces `bytes` by the `Heartbeat` of a tick.
+pub(super) fn write_heartbeat(tick: Tick, now: Micros, bytes: &mut Vec<u8>) {
+    let heartbeat = v1::Heartbeat {
         tick: tick.0,
         clock_us: now.0,
     };
-    let body = Some(Body::Beat(beat));
-    into.clear();
-    // A Vec takes everything.
-    let _ = v1::ServerMessage { body }.encode(into);
+    let body = Some(Body::Heartbeat(heartbeat));
+    bytes.clear();
+    // Encoding into memory cannot fail.
+    let _ = v1::ServerMessage { body }.encode(bytes);
 }
 
+/// A notice for a person.
 pub(super) fn notice(text: &str) -> Vec<u8> {
     encode(Body::Notice(v1::Notice {
         text: text.to_owned(),
     }))
 }
 
-/// A reliable message that has no number yet.
+/// The last message before a close with 1001.
+pub(super) fn goodbye(reason: &str, reconnect_after: Duration) -> Vec<u8> {
+    encode(Body::Goodbye(v1::Goodbye {
+        reason: reason.to_owned(),
+        reconnect_after_ms: u32::try_from(reconnect_after.as_millis()).unwrap_or(u32::MAX),
+    }))
+}
+
+/// A line of chat, not yet numbered.
 pub(super) fn chat_message(from: PlayerId, name: &str, text: &str) -> v1::Message {
     v1::Message {
         number: 0,
@@ -35,7 +42,7 @@ pub(super) fn chat_message(from: PlayerId, name: &str, text: &str) -> v1::Messag
     }
 }
 
-/// A reliable message that has no number yet.
+/// A message of the game, not yet numbered.
 pub(super) fn game_message(payload: &[u8]) -> v1::Message {
     v1::Message {
         content: Some(Content::Game(payload.to_vec())),
@@ -43,6 +50,7 @@ pub(super) fn game_message(payload: &[u8]) -> v1::Message {
     }
 }
 
+/// A whole `ServerMessage`.
 pub(super) fn encode(body: Body) -> Vec<u8> {
     v1::ServerMessage { body: Some(body) }.encode_to_vec()
 }

@@ -1,102 +1,81 @@
-//! One room: one world, its sessions, and what happens in a tick.
+//! One room: one world, its sessions, and the work of a tick.
 //!
-//! In: joins, what sessions' inboxes hold, the tick's number and the time. Out: messages on the sessions' links. Pure but
-//! for the links: no clock and no IO of its own, so that a simulator can run it under a seeded network. `tick` reads
-//! downwards in the order in which data flows: inputs, step, publish, snapshots.
+//! In: joins, the messages in the sessions' inboxes, the tick's number and the time. Out: messages on the sessions' links. Pure
+//! but for the links: a room has no clock and no IO of its own, so a simulator can run it under a seeded network. [`Room::tick`]
+//! and [`Room::replicate`] read downwards in the order in which data flows: inputs, step, publish, encode, snapshots.
 
-mod allowance;
+mod chat;
+mod display_text;
 mod inbox;
 mod join;
 mod link;
 mod messages;
 mod session;
-mod snapshots;
-mod state;
+mod settings;
+mod state_json;
 mod stats;
-mod tables;
-mod text;
+mod tick;
+mod token_bucket;
 
-pub use inbox::{Arrived, Inbox, InputsArrived};
-pub use join::{Hello, JoinRefused, Joined};
-pub use link::{Link, ToSend};
-pub use session::Session;
+pub use inbox::{Inbox, InboxMessage, ReceivedInput};
+pub use join::join_request::{JoinError, JoinRequest};
+pub use link::Link;
+pub use settings::RoomSettings;
 pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
-use crate::metrics::InputOutcome;
-use allowance::Allowance;
-use messages::{chat_message, game_message};
-use prost::Message as _;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
-use session::SessionTurns;
+use messages::{game_message, goodbye};
+use session::Session;
+use session::inputs::SessionInputs;
+use session::resume_token::ResumeTokens;
 use std::sync::Arc;
 use std::time::Duration;
-use tables::CodingTables;
+use tick::codebook_schedule::CodebookSchedule;
 use tickwire_game::{Game, Messages, Recipient, Shots, Step};
-use tickwire_prefetch as prefetch;
 use tickwire_proto::v1;
-use tickwire_sync::claim::ViewPolicy;
-use tickwire_sync::clock::TickClock;
-use tickwire_sync::event::Events;
-use tickwire_sync::history::{History, MIN_FRAMES};
-use tickwire_sync::input_buffer::Taken;
-use tickwire_sync::memo::BlockMemo;
-use tickwire_sync::window::WindowPolicy;
-use tickwire_sync::{EntityId, Micros, PlayerId, Schema, Tick};
+use tickwire_sync::encode::BlockCache;
+use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
+use tickwire_sync::{Micros, PlayerId, Schema, Tick, TickClock};
+use token_bucket::TokenBucket;
 
-/// What holds for every room of a server.
-#[derive(Clone, Debug)]
-pub struct RoomSettings {
-    /// Ticks per second.
-    pub tick_rate: u32,
-    /// Sessions that a room takes.
-    pub max_players: usize,
-    /// How long a session waits for its player.
-    pub resume_window: Duration,
-    /// Longest message that a client may send, in bytes; told in `Welcome`.
-    pub max_message_bytes: usize,
-    /// How far back a shot may be judged.
-    pub max_rewind: Duration,
-    /// What is made of the clients' claims. Anything but the default is for measuring.
-    pub view_policy: ViewPolicy,
-    /// Whether snapshots wait for the path. Anything but the default is for measuring.
-    pub window_policy: WindowPolicy,
-}
-
-/// Lines of chat that a room takes: so many at once, then so many a second.
-const CHAT_LINES: f64 = 60.0;
-const CHAT_LINES_PER_SECOND: f64 = 20.0;
-
-/// One room. `L` is the kind of connection.
+/// One room: a world and its sessions, without a thread or a socket. A worker's `RoomRunner` runs it, the lobby's `RoomHandle`
+/// says on which worker, and a `RoomEntry` is what these two share. `L` is the kind of link to the clients.
 pub struct Room<L> {
     name: String,
     settings: RoomSettings,
     game: Box<dyn Game>,
     schema: Arc<Schema>,
-    ticks: TickClock,
+    tick_clock: TickClock,
     tick: Tick,
     history: History,
-    memo: BlockMemo,
+    block_cache: BlockCache,
+    codebooks: CodebookSchedule,
+    step_output: StepOutput,
+    /// Ascending by player.
+    sessions: Vec<Session<L>>,
+    newest_session: u32,
+    resume_tokens: ResumeTokens,
+    welcome_parts: WelcomeParts,
+    /// Rate limit of the chat of all players together.
+    chat_lines: TokenBucket,
+    stats: RoomStats,
+    /// Messages of one session, while they are handled.
+    inbox_messages: Vec<InboxMessage>,
+}
+
+/// What a game gives out in a step, beside its world. Emptied in every tick.
+#[derive(Default)]
+struct StepOutput {
     events: Events,
     messages: Messages,
     shots: Shots,
-    dismissals: Vec<(PlayerId, String)>,
-    /// Ascending by number.
-    sessions: Vec<Session<L>>,
-    newest_session: u32,
-    /// Secrets of resume tokens.
-    random: StdRng,
-    /// No other room has this number, one of the same name before or after it included.
-    epoch: u64,
-    /// Parts of welcomes that are the same for all.
-    schema_proto: v1::Schema,
+    kicks: Vec<(PlayerId, String)>,
+}
+
+/// The parts of `Welcome` that are the same for all players.
+struct WelcomeParts {
+    schema: v1::Schema,
     map: Vec<u8>,
-    tables: CodingTables,
-    /// Lines of chat: each goes to everybody, and a player behind a thin line must be able to take them all.
-    lines: Allowance,
-    stats: RoomStats,
-    arrived: Vec<Arrived>,
 }
 
 impl<L: Link> Room<L> {
@@ -106,39 +85,35 @@ impl<L: Link> Room<L> {
         name: &str,
         settings: RoomSettings,
         game: Box<dyn Game>,
-        ticks: TickClock,
+        tick_clock: TickClock,
         secret_seed: [u8; 32],
     ) -> Self {
         let schema = game.schema();
-        let mut random = StdRng::from_seed(secret_seed);
-        let epoch = random.random();
         Self {
             name: name.to_owned(),
-            history: History::new(Arc::clone(&schema), MIN_FRAMES),
-            memo: BlockMemo::new(&schema),
-            events: Events::default(),
-            messages: Messages::default(),
-            shots: Shots::default(),
-            dismissals: Vec::new(),
+            history: History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES),
+            block_cache: BlockCache::new(&schema),
+            codebooks: CodebookSchedule::new(settings.tick_rate),
+            step_output: StepOutput::default(),
             sessions: Vec::new(),
             newest_session: 0,
-            random,
-            epoch,
-            schema_proto: schema.to_proto(),
-            map: game.map(),
-            tables: CodingTables::new(settings.tick_rate),
-            lines: Allowance::new(CHAT_LINES, CHAT_LINES_PER_SECOND, Micros(0)),
+            resume_tokens: ResumeTokens::new(secret_seed),
+            welcome_parts: WelcomeParts {
+                schema: schema.to_proto(),
+                map: game.map(),
+            },
+            chat_lines: chat::room_limit(),
             stats: RoomStats::default(),
-            arrived: Vec::new(),
+            inbox_messages: Vec::new(),
             settings,
             schema,
-            ticks,
+            tick_clock,
             tick: Tick(0),
             game,
         }
     }
 
-    /// The room's name.
+    /// The name in URLs, `Hello` and the log.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -146,8 +121,8 @@ impl<L: Link> Room<L> {
 
     /// When ticks are due.
     #[must_use]
-    pub fn ticks(&self) -> TickClock {
-        self.ticks
+    pub fn tick_clock(&self) -> TickClock {
+        self.tick_clock
     }
 
     /// The newest tick made.
@@ -156,32 +131,25 @@ impl<L: Link> Room<L> {
         self.tick
     }
 
-    /// Sessions, those that wait for their player included.
+    /// All sessions, those that wait for their player included.
     #[must_use]
     pub fn sessions(&self) -> &[Session<L>] {
         &self.sessions
     }
 
-    /// The frames.
+    /// The latest frames of the world.
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// What was counted since the last call.
+    /// The counts since the last call.
     pub fn take_stats(&mut self) -> RoomStats {
-        let (encoded, reused) = (self.memo.encoded(), self.memo.reused());
-        self.stats.blocks_encoded = encoded - self.stats.blocks_encoded_before;
-        self.stats.blocks_reused = reused - self.stats.blocks_reused_before;
-        let dropped = self.events.dropped();
-        self.stats.events_dropped = dropped - self.stats.events_dropped_before;
-        let next = RoomStats {
-            events_dropped_before: dropped,
-            blocks_encoded_before: encoded,
-            blocks_reused_before: reused,
-            ..RoomStats::default()
-        };
-        let mut stats = std::mem::replace(&mut self.stats, next);
+        let mut stats = self.stats.take(
+            self.block_cache.misses(),
+            self.block_cache.hits(),
+            self.step_output.events.dropped_count(),
+        );
         stats.sessions = self.sessions.len();
         stats.entities = self
             .history
@@ -190,244 +158,125 @@ impl<L: Link> Room<L> {
         stats
     }
 
-    /// Asks for what the next tick will touch first, as far as it lies so many pointers away; see `tickwire_prefetch`.
-    pub fn prefetch(&self, hops: u8) {
-        self.history.prefetch(hops);
-        match hops {
-            0 => prefetch::near(self),
-            1 => {
-                self.memo.prefetch();
-                prefetch::first(&self.sessions, prefetch::near);
-            }
-            2 => prefetch::behind_first(&self.sessions, Session::prefetch_inputs),
-            _ => {}
-        }
-    }
-
-    /// Nothing has happened up to this tick, as nobody is there: the next one follows it.
-    pub fn rest_until(&mut self, tick: Tick) {
+    /// Skips the ticks up to this one, because nobody was there. The next tick follows it.
+    pub fn skip_to(&mut self, tick: Tick) {
         self.tick = self.tick.max(tick);
     }
 
-    /// Makes one tick at `now`: then it is to be shown, or not. `clock` gives times for the phases' durations, and nothing else.
+    /// Makes one tick at `now`. [`Self::replicate`] or [`Self::skip_replication`] must follow. `clock` measures the durations of
+    /// the phases, and has no effect on the world.
     pub fn tick(&mut self, tick: Tick, now: Micros, clock: impl Fn() -> Micros) {
         self.tick = tick;
         let started = clock();
         self.take_inputs(now);
-        let taken = clock();
+        let inputs_taken = clock();
         self.step();
         let stepped = clock();
         self.history
-            .publish(tick, &mut self.events, |out| self.game.publish(out));
+            .publish(tick, &mut self.step_output.events, |out| {
+                self.game.publish(out);
+            });
         let published = clock();
         self.stats.phases = PhaseTimes {
-            input: taken.since(started),
-            step: stepped.since(taken),
+            input: inputs_taken.since(started),
+            step: stepped.since(inputs_taken),
             publish: published.since(stepped),
             ..PhaseTimes::default()
         };
     }
 
-    /// Shows the tick to the players: sends their snapshots.
-    pub fn show(&mut self, now: Micros, clock: impl Fn() -> Micros) {
+    /// Sends the tick's snapshots to the players.
+    pub fn replicate(&mut self, now: Micros, clock: impl Fn() -> Micros) {
         let started = clock();
-        if self.tables.is_due(self.tick) {
+        if self.codebooks.is_search_due(self.tick) {
             let reads_packed = |session: &&Session<L>| session.reads_packed();
-            let clients = self.sessions.iter().filter(reads_packed).count();
-            self.tables.improve(&mut self.memo, clients, self.tick);
+            let packed_clients = self.sessions.iter().filter(reads_packed).count();
+            self.codebooks
+                .run_search(&mut self.block_cache, packed_clients, self.tick);
         }
-        self.memo.encode_ahead(&self.history);
+        self.block_cache.encode_ahead(&self.history);
         let encoded = clock();
         self.send_snapshots(now);
         self.stats.phases.encode = encoded.since(started);
         self.stats.phases.send = clock().since(encoded);
     }
 
-    /// Shows the tick to nobody: the next one is made at once.
-    pub fn hide(&mut self, now: Micros, clock: impl Fn() -> Micros) {
+    /// Defers the tick's snapshots, because the room is late and the next tick follows at once.
+    pub fn skip_replication(&mut self, now: Micros, clock: impl Fn() -> Micros) {
         let started = clock();
-        self.note_hidden(now);
+        self.defer_snapshots(now);
         self.stats.phases.send = clock().since(started);
     }
 
-    /// Takes what came since the last tick, and ends sessions that are over.
-    fn take_inputs(&mut self, now: Micros) {
-        let mut arrived = std::mem::take(&mut self.arrived);
-        let mut some_end = false;
-        for index in 0..self.sessions.len() {
-            prefetch::ahead(
-                &self.sessions,
-                index,
-                prefetch::near,
-                Session::prefetch_inputs,
-            );
-            if let Some(inbox) = &self.sessions[index].inbox {
-                inbox.take(&mut arrived);
-            }
-            for message in &arrived {
-                self.take(index, message, now);
-            }
-            arrived.clear();
-            let session = &mut self.sessions[index];
-            session.restart(now);
-            session.follow_link(self.tick);
-            if session.expire(now, self.settings.resume_window) {
-                let session = session.player.0;
-                tracing::info!(room = self.name, session, "did not come back");
-            }
-            some_end |= session.is_over;
-            session.inputs.advance(self.tick);
-            match session.inputs.current() {
-                Taken::Fresh(_) => self.stats.count_input(InputOutcome::Applied, 1),
-                Taken::Repeated(_) => self.stats.count_input(InputOutcome::Repeated, 1),
-                Taken::Neutral => {}
-            }
-        }
-        self.arrived = arrived;
-        if some_end {
-            self.end_sessions();
-        }
-    }
-
-    fn take(&mut self, index: usize, message: &Arrived, now: Micros) {
-        match message {
-            Arrived::Inputs(inputs) => {
-                let outcome = self.sessions[index].take_input(inputs, self.ticks);
-                self.stats
-                    .count_input(outcome, u64::from(outcome != InputOutcome::Applied));
-            }
-            Arrived::Chat(text) => self.chat(index, text, now),
-            Arrived::Command { number, payload } => {
-                let session = &mut self.sessions[index];
-                if session.is_new_command(*number) {
-                    self.game.command(session.player, payload);
-                }
-            }
-            Arrived::Resync { view_mismatch } => {
-                let session = &mut self.sessions[index];
-                if session.ask_for_restart() && *view_mismatch {
-                    self.stats.view_mismatches += 1;
-                    // Once for each: whoever says so again and again shall not fill the log.
-                    if !std::mem::replace(&mut session.has_mismatched, true) {
-                        tracing::error!(
-                            room = self.name,
-                            session = session.player.0,
-                            "a replica disagrees with its view"
-                        );
-                    }
-                }
-            }
-            Arrived::Leave => {
-                let session = &mut self.sessions[index];
-                session.is_over = true;
-                tracing::info!(room = self.name, session = session.player.0, "left");
-            }
-            Arrived::Gone(why) => {
-                let session = &mut self.sessions[index];
-                session.lose_link(now);
-                let player = session.player;
-                if !session.is_over {
-                    let why = why.as_str();
-                    tracing::info!(room = self.name, session = player.0, why, "away");
-                }
-                self.game.away(player);
-            }
-        }
-    }
-
     fn end_sessions(&mut self) {
-        for session in self.sessions.extract_if(.., |session| session.is_over) {
-            if let Some(link) = &session.link {
+        for session in self.sessions.extract_if(.., |session| session.is_over()) {
+            if let Some(link) = session.link() {
                 link.close(&Close::new(CloseCode::Normal, "you left"));
             }
             self.game.leave(session.player);
         }
     }
 
+    /// Runs the game's step, and passes on what it gives out.
     fn step(&mut self) {
-        let turns = SessionTurns::new(&self.sessions);
+        let inputs = SessionInputs::new(&self.sessions);
+        let output = &mut self.step_output;
         let mut step = Step {
             tick: self.tick,
             tick_rate: self.settings.tick_rate,
-            turns: &turns,
+            inputs: &inputs,
             history: &self.history,
-            events: &mut self.events,
-            messages: &mut self.messages,
-            shots: &mut self.shots,
-            dismissals: &mut self.dismissals,
+            events: &mut output.events,
+            messages: &mut output.messages,
+            shots: &mut output.shots,
+            kicks: &mut output.kicks,
         };
         self.game.step(&mut step);
-        self.stats.shots.extend(self.shots.drain());
-        for (to, payload) in self.messages.drain() {
+        self.stats.shots.extend(output.shots.drain());
+        for (recipient, payload) in output.messages.drain() {
             for session in &mut self.sessions {
-                let is_meant = match to {
+                let is_recipient = match recipient {
                     Recipient::Everyone => true,
                     Recipient::Player(player) => session.player == player,
-                    Recipient::Layer(layer) => {
-                        self.game.sight(session.player).layers.contains(layer)
-                    }
+                    Recipient::Layer(layer) => self
+                        .game
+                        .interest_area(session.player)
+                        .layers
+                        .contains(layer),
                 };
-                if is_meant {
-                    session.send_message(game_message(&payload));
+                if is_recipient {
+                    session.send_reliable(game_message(&payload));
                 }
             }
         }
-        if !self.dismissals.is_empty() {
-            self.dismiss();
+        if !self.step_output.kicks.is_empty() {
+            self.kick_players();
         }
     }
 
-    /// Ends the sessions of those whom the game has put out.
-    fn dismiss(&mut self) {
-        for (player, reason) in std::mem::take(&mut self.dismissals) {
-            // It may have left by itself.
+    /// Ends the sessions of the players whom the game has kicked.
+    fn kick_players(&mut self) {
+        for (player, reason) in std::mem::take(&mut self.step_output.kicks) {
+            // The player may have left already.
             let Some(index) = self.session_index(player) else {
                 continue;
             };
             let session = &mut self.sessions[index];
-            session.is_over = true;
+            session.end();
             tracing::info!(
                 room = self.name,
                 session = player.0,
                 reason,
-                "put out by the game"
+                "kicked by the game"
             );
-            if let Some(link) = &session.link {
+            if let Some(link) = session.link() {
                 link.close(&Close::new(CloseCode::Policy, reason));
             }
         }
         self.end_sessions();
     }
 
-    fn chat(&mut self, index: usize, text: &str, now: Micros) {
-        let session = &mut self.sessions[index];
-        let text = text::cleaned(text, messages::MAX_CHAT_CHARACTERS);
-        if text::is_blank(&text) {
-            return;
-        }
-        let refusal = if !session.allowances.lines.take(now) {
-            Some("you write too fast; that line was not sent")
-        } else if !self.lines.take(now) {
-            Some("too many write at once; that line was not sent")
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
-            if session.allowances.refusals.take(now) {
-                session.notice(refusal);
-            }
-            return;
-        }
-        let (from, name) = (session.player, session.name.clone());
-        if !self.game.chat(from, &text) {
-            return;
-        }
-        for session in &mut self.sessions {
-            session.send_message(chat_message(from, &name, &text));
-        }
-    }
-
-    /// Tells every connected player something. Returns how many were told.
+    /// Sends a notice to every connected player. Returns how many there are.
     pub fn notice(&self, text: &str) -> usize {
         self.sessions
             .iter()
@@ -435,22 +284,10 @@ impl<L: Link> Room<L> {
             .count()
     }
 
-    /// Says goodbye to every connected player and closes with 1001.
+    /// Says goodbye to every connected player, and closes with 1001.
     pub fn say_goodbye(&self, reason: &str, reconnect_after: Duration) {
-        let millis = u32::try_from(reconnect_after.as_millis()).unwrap_or(u32::MAX);
-        let goodbye = v1::Goodbye {
-            reason: reason.to_owned(),
-            reconnect_after_ms: millis,
-        };
-        let message = v1::ServerMessage {
-            body: Some(v1::server_message::Body::Goodbye(goodbye)),
-        }
-        .encode_to_vec();
-        for link in self
-            .sessions
-            .iter()
-            .filter_map(|session| session.link.as_ref())
-        {
+        let message = goodbye(reason, reconnect_after);
+        for link in self.sessions.iter().filter_map(Session::link) {
             link.send(&message);
             link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
         }
@@ -460,13 +297,6 @@ impl<L: Link> Room<L> {
         self.sessions
             .binary_search_by_key(&player, |session| session.player)
             .ok()
-    }
-
-    /// The entity of a session, if it has one.
-    #[must_use]
-    pub fn entity_of(&self, player: PlayerId) -> Option<EntityId> {
-        self.session_index(player)
-            .and_then(|index| self.sessions[index].entity)
     }
 }
 

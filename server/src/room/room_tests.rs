@@ -1,8 +1,8 @@
-//! One test for each promise that a room makes to its links, which keep what they are sent here.
+//! Tests of a room, one for each promise. Its links record what they are sent.
 
-use super::{Arrived, Hello, Inbox, InputsArrived, Link, Room, RoomSettings, ToSend};
+use super::{Inbox, InboxMessage, JoinRequest, Link, ReceivedInput, Room, RoomSettings};
 use crate::close::Close;
-use crate::net::connection::SendOutcome;
+use crate::net::peer::send::{SendOutcome, SendRequest};
 use prost::Message as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,24 +10,22 @@ use std::time::Duration;
 use tickwire_game::GameSettings;
 use tickwire_game::arena::Arena;
 use tickwire_proto::v1::{self, ServerMessage, server_message::Body};
-use tickwire_sync::claim::ViewPolicy;
-use tickwire_sync::clock::TickClock;
-use tickwire_sync::memo::Encoding;
-use tickwire_sync::window::WindowPolicy;
-use tickwire_sync::{CellId, Micros, Tick};
+use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
+use tickwire_sync::encode::Encoding;
+use tickwire_sync::{CellId, Micros, Tick, TickClock};
 
 const TICK_RATE: u32 = 60;
 
-/// A link that keeps what was sent at once, and takes nothing while it is blocked.
+/// A link that records the messages of each packet, and takes no snapshots while it is blocked.
 #[derive(Default)]
-struct Kept {
+struct RecordingLink {
     is_blocked: AtomicBool,
-    pending: AtomicUsize,
+    pending_bytes: AtomicUsize,
     packets: Mutex<Vec<Vec<Body>>>,
 }
 
-impl Kept {
-    fn keep<'a>(&self, messages: impl IntoIterator<Item = &'a [u8]>) {
+impl RecordingLink {
+    fn record<'a>(&self, messages: impl IntoIterator<Item = &'a [u8]>) {
         let body = |message| ServerMessage::decode(message).unwrap().body.unwrap();
         let packet = messages.into_iter().map(body).collect();
         self.packets.lock().unwrap().push(packet);
@@ -38,21 +36,22 @@ impl Kept {
     }
 }
 
-impl Link for Kept {
-    fn try_send(to_send: &mut [ToSend<'_, Self>]) {
-        for one in to_send {
-            one.outcome = match one.link.is_blocked.load(Ordering::Relaxed) {
-                true => SendOutcome::WouldBlock,
-                false => SendOutcome::Sent,
+impl Link for RecordingLink {
+    fn try_send(requests: &mut [SendRequest<'_, Self>]) {
+        for one in requests {
+            one.outcome = if one.link.is_blocked.load(Ordering::Relaxed) {
+                SendOutcome::WouldBlock
+            } else {
+                SendOutcome::Sent
             };
             if one.outcome == SendOutcome::Sent {
-                one.link.keep(one.messages.iter().copied());
+                one.link.record(one.messages.iter().copied());
             }
         }
     }
 
     fn send(&self, message: &[u8]) {
-        self.keep([message]);
+        self.record([message]);
     }
 
     fn close(&self, _: &Close) {}
@@ -62,7 +61,7 @@ impl Link for Kept {
     }
 
     fn pending_bytes(&self) -> usize {
-        self.pending.load(Ordering::Relaxed)
+        self.pending_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -77,7 +76,7 @@ pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> R
         view_policy: ViewPolicy::default(),
         window_policy,
     };
-    let ticks = TickClock {
+    let tick_clock = TickClock {
         tick_zero_us,
         tick_rate: TICK_RATE,
     };
@@ -87,15 +86,15 @@ pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> R
         npcs: 60,
         ..GameSettings::default()
     });
-    Room::new("tested", settings, Box::new(game), ticks, [1; 32])
+    Room::new("tested", settings, Box::new(game), tick_clock, [1; 32])
 }
 
-fn watcher(room: &mut Room<Kept>, encoding: Encoding) -> Arc<Kept> {
+fn watcher(room: &mut Room<RecordingLink>, encoding: Encoding) -> Arc<RecordingLink> {
     join(room, encoding).0
 }
 
-fn join(room: &mut Room<Kept>, encoding: Encoding) -> (Arc<Kept>, Arc<Inbox>) {
-    let hello = Hello {
+fn join(room: &mut Room<RecordingLink>, encoding: Encoding) -> (Arc<RecordingLink>, Arc<Inbox>) {
+    let request = JoinRequest {
         name: String::new(),
         subject: None,
         resume_token: Vec::new(),
@@ -103,32 +102,35 @@ fn join(room: &mut Room<Kept>, encoding: Encoding) -> (Arc<Kept>, Arc<Inbox>) {
         encoding,
         is_spectator: true,
     };
-    let (link, inbox) = (Arc::new(Kept::default()), Arc::new(Inbox::default()));
-    room.join(&hello, Arc::clone(&link), Arc::clone(&inbox), Micros(0))
+    let (link, inbox) = (
+        Arc::new(RecordingLink::default()),
+        Arc::new(Inbox::default()),
+    );
+    room.join(&request, Arc::clone(&link), Arc::clone(&inbox), Micros(0))
         .unwrap();
     (link, inbox)
 }
 
-fn tick(room: &mut Room<Kept>, tick: Tick) {
-    let now = Micros(room.ticks().due_us(tick) as u64);
+fn tick(room: &mut Room<RecordingLink>, tick: Tick) {
+    let now = Micros(room.tick_clock().due_us(tick) as u64);
     room.tick(tick, now, || now);
-    room.show(now, || now);
+    room.replicate(now, || now);
 }
 
-fn has_tables(packet: &[Body]) -> bool {
-    packet.iter().any(|body| matches!(body, Body::Tables(_)))
+fn has_codebooks(packet: &[Body]) -> bool {
+    packet.iter().any(|body| matches!(body, Body::Codebooks(_)))
 }
 
-/// Whether it is one packet, with the tables before the snapshot that uses them.
-fn is_tables_with_snapshot(packets: &[Vec<Body>]) -> bool {
+/// Whether there is one packet, with the codebooks before the snapshot that uses them.
+fn is_codebooks_with_snapshot(packets: &[Vec<Body>]) -> bool {
     match packets {
-        [packet] => matches!(&packet[..], [Body::Tables(_), .., Body::Snapshot(_)]),
+        [packet] => matches!(&packet[..], [Body::Codebooks(_), .., Body::Snapshot(_)]),
         _ => false,
     }
 }
 
 #[test]
-fn new_tables_go_with_the_first_snapshot_that_can_go() {
+fn new_codebooks_go_with_the_first_snapshot_that_can_go() {
     let mut room = room(0, WindowPolicy::Open);
     let plain = watcher(&mut room, Encoding::Plain);
     let packed = watcher(&mut room, Encoding::Packed);
@@ -139,28 +141,28 @@ fn new_tables_go_with_the_first_snapshot_that_can_go() {
         let packets = packed.take();
         packets
             .iter()
-            .any(|packet| has_tables(packet))
+            .any(|packet| has_codebooks(packet))
             .then_some((number, packets))
     });
-    let (number, packets) = found.expect("sixty ships that move are worth tables of their own");
-    assert!(is_tables_with_snapshot(&packets));
+    let (number, packets) = found.expect("sixty moving ships brought no codebooks of their own");
+    assert!(is_codebooks_with_snapshot(&packets));
 
-    // Not again; and who was blocked has got none, and gets them as soon as something goes.
+    // They are not sent again. A client that was blocked has got none, and gets them with its next snapshot.
     blocked.take();
     blocked.is_blocked.store(false, Ordering::Relaxed);
     tick(&mut room, Tick(number.0 + 1));
-    assert!(!packed.take().iter().any(|packet| has_tables(packet)));
-    assert!(is_tables_with_snapshot(&blocked.take()));
+    assert!(!packed.take().iter().any(|packet| has_codebooks(packet)));
+    assert!(is_codebooks_with_snapshot(&blocked.take()));
 
-    // Who comes now has them in the welcome, and who reads plain snapshots never needs any.
+    // A new client gets them in its welcome, and a client that reads plain snapshots never needs any.
     let late = watcher(&mut room, Encoding::Packed);
     tick(&mut room, Tick(number.0 + 2));
-    assert!(!late.take().iter().any(|packet| has_tables(packet)));
-    assert!(!plain.take().iter().any(|packet| has_tables(packet)));
+    assert!(!late.take().iter().any(|packet| has_codebooks(packet)));
+    assert!(!plain.take().iter().any(|packet| has_codebooks(packet)));
 }
 
-/// What a client says that could apply the snapshot of `received`, and none after it.
-fn input(number: Tick, received: Tick) -> Arrived {
+/// The input of a client that has applied the snapshot of `received`, and none after it.
+fn input(number: Tick, received: Tick) -> InboxMessage {
     let inputs = v1::Inputs {
         seq: number.0,
         target_tick: number.0 + 1,
@@ -168,34 +170,37 @@ fn input(number: Tick, received: Tick) -> Arrived {
         ..v1::Inputs::default()
     };
     let arrived = Micros(u64::from(number.0) * 1_000_000 / u64::from(TICK_RATE));
-    Arrived::Inputs(InputsArrived::new(&inputs, arrived).unwrap())
+    InboxMessage::Input(ReceivedInput::new(&inputs, arrived).unwrap())
 }
 
-fn starts_over(packets: &[Vec<Body>]) -> usize {
+fn full_snapshots(packets: &[Vec<Body>]) -> usize {
     let bodies = packets.iter().flatten();
     bodies
-        .filter(|body| matches!(body, Body::Snapshot(snapshot) if snapshot.start_over))
+        .filter(|body| matches!(body, Body::Snapshot(snapshot) if snapshot.full_snapshot))
         .count()
 }
 
 #[test]
-fn who_lost_its_view_gets_a_whole_one_whatever_is_on_its_way_and_one_a_second() {
-    let mut room = room(0, WindowPolicy::FollowsThePath);
+fn a_lost_view_gets_one_full_snapshot_a_second() {
+    let mut room = room(0, WindowPolicy::FollowPath);
     let (link, inbox) = join(&mut room, Encoding::Packed);
     let mut run = |ticks: std::ops::Range<u32>, lost: bool| {
         for number in ticks.map(Tick) {
             inbox.put(input(number, Tick(1)));
             if lost {
-                inbox.put(Arrived::Resync {
+                inbox.put(InboxMessage::Resync {
                     view_mismatch: true,
                 });
             }
             tick(&mut room, number);
         }
-        (starts_over(&link.take()), room.take_stats().view_mismatches)
+        (
+            full_snapshots(&link.take()),
+            room.take_stats().view_mismatches,
+        )
     };
     assert_eq!(run(1..60, false), (1, 0));
-    // Nothing that it was sent will ever be named, and the first second's allowance is there.
+    // The window is full of snapshots that are never acknowledged, and the first full snapshot goes nevertheless.
     assert_eq!(run(60..61, true), (1, 1));
     let (again, mismatches) = run(61..60 + 10 * TICK_RATE, true);
     assert!((9..=10).contains(&again), "{again}");
@@ -203,7 +208,7 @@ fn who_lost_its_view_gets_a_whole_one_whatever_is_on_its_way_and_one_a_second() 
 }
 
 #[test]
-fn messages_wait_for_a_link_that_is_full_and_come_in_their_order() {
+fn reliable_messages_wait_for_a_full_link_in_order() {
     let mut room = room(0, WindowPolicy::Open);
     let (slow, _) = join(&mut room, Encoding::Packed);
     let (_, inbox) = join(&mut room, Encoding::Packed);
@@ -214,15 +219,15 @@ fn messages_wait_for_a_link_that_is_full_and_come_in_their_order() {
         };
         packets.into_iter().flatten().filter_map(number).collect()
     };
-    slow.pending.store(1 << 20, Ordering::Relaxed);
+    slow.pending_bytes.store(1 << 20, Ordering::Relaxed);
     for number in 1..=20 {
         if number <= 3 {
-            inbox.put(Arrived::Chat(number.to_string()));
+            inbox.put(InboxMessage::Chat(number.to_string()));
         }
         tick(&mut room, Tick(number));
     }
     assert!(numbers(slow.take()).is_empty());
-    slow.pending.store(0, Ordering::Relaxed);
+    slow.pending_bytes.store(0, Ordering::Relaxed);
     for number in 21..=40 {
         tick(&mut room, Tick(number));
     }
@@ -230,35 +235,38 @@ fn messages_wait_for_a_link_that_is_full_and_come_in_their_order() {
 }
 
 #[test]
-fn a_room_takes_so_many_lines_of_chat_and_says_so_once_a_second() {
+fn chat_beyond_the_limit_is_refused_with_one_notice_a_second() {
     let mut room = room(0, WindowPolicy::Open);
     let players: Vec<_> = (0..40).map(|_| join(&mut room, Encoding::Packed)).collect();
-    let mut heard = (0, 0);
+    let mut received = (0, 0);
     for second in 0..10 {
         for number in (1..=TICK_RATE).map(|part| Tick(second * TICK_RATE + part)) {
             for (_, inbox) in &players {
-                inbox.put(Arrived::Chat("hello".to_owned()));
+                inbox.put(InboxMessage::Chat("hello".to_owned()));
             }
             tick(&mut room, number);
         }
         let packets = players[0].0.take();
         let bodies = packets.iter().flatten();
         for body in bodies {
-            heard.0 += u32::from(matches!(body, Body::Message(_)));
-            heard.1 += u32::from(matches!(body, Body::Notice(_)));
+            received.0 += u32::from(matches!(body, Body::Message(_)));
+            received.1 += u32::from(matches!(body, Body::Notice(_)));
         }
     }
-    // Sixty at once, and then twenty a second.
-    assert!((60 + 9 * 20..=60 + 10 * 20).contains(&heard.0), "{heard:?}");
-    assert!((9..=11).contains(&heard.1), "{heard:?}");
+    // The burst is sixty, and then twenty a second.
+    assert!(
+        (60 + 9 * 20..=60 + 10 * 20).contains(&received.0),
+        "{received:?}"
+    );
+    assert!((9..=11).contains(&received.1), "{received:?}");
 }
 
 #[test]
-fn events_that_a_cell_has_no_place_for_are_counted() {
-    let mut room: Room<Kept> = room(0, WindowPolicy::Open);
-    let dropped_of = |count: usize, room: &mut Room<Kept>| {
+fn events_beyond_the_limit_of_a_cell_are_counted() {
+    let mut room: Room<RecordingLink> = room(0, WindowPolicy::Open);
+    let dropped_of = |count: usize, room: &mut Room<RecordingLink>| {
         for _ in 0..count {
-            room.events.emit(0, b"", [CellId::GLOBAL]);
+            room.step_output.events.emit(0, b"", [CellId::GLOBAL]);
         }
         let next = room.tick_now().next();
         tick(room, next);

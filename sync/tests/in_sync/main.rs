@@ -1,7 +1,7 @@
 //! The promise of the whole crate: after every snapshot the replica equals the server's view, bit for bit.
 //!
-//! Random worlds: moves, spawns, despawns, slots reused, cell crossings, skipped ticks, events, cells held at different
-//! bases, views that move, rests longer than the history. A failing case is printed by proptest and shrunk.
+//! Random worlds: moves, spawns, despawns, reused slots, cell crossings, skipped ticks, events, cells deferred at different
+//! baselines, views that move, rests longer than the history. proptest prints and shrinks a failing case.
 
 #![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 
@@ -13,32 +13,30 @@ use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tickwire_proto::v1;
-use tickwire_sync::event::Events;
-use tickwire_sync::frame::{Frame, Place};
-use tickwire_sync::history::{History, MIN_FRAMES};
-use tickwire_sync::memo::{BlockMemo, Encoding};
-use tickwire_sync::replica::{Applied, Replica, Row, Watcher};
-use tickwire_sync::snapshot::{Header, HeaderState, Snapshot};
-use tickwire_sync::view::{Sight, View};
-use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, RowKey, Seq, Tick};
+use tickwire_sync::client::{ApplyOutcome, Replica, Row, RowObserver};
+use tickwire_sync::encode::{BlockCache, Encoding, Header, HeaderDecoder};
+use tickwire_sync::frame::{Events, Frame, History, MIN_HISTORY_FRAMES};
+use tickwire_sync::interest::{ClientView, InterestArea};
+use tickwire_sync::snapshot::SnapshotBuilder;
+use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, RowKey, Scope, Seq, Tick};
 
 mod world;
 
 use world::{Step, Turn, World, schema, turn};
 
 struct Client {
-    view: View,
+    view: ClientView,
     replica: Replica,
-    headers: HeaderState,
+    headers: HeaderDecoder,
     events: Vec<u32>,
-    heard: Heard,
+    observed: Observed,
 }
 
-/// Who is in sight, by what a watcher is told.
+/// The entities in view, by what an observer gets.
 #[derive(Default)]
-struct Heard(BTreeSet<EntityId>);
+struct Observed(BTreeSet<EntityId>);
 
-impl Watcher for Heard {
+impl RowObserver for Observed {
     fn row(&mut self, row: &Row, _: Tick) {
         self.0.insert(row.id);
     }
@@ -81,18 +79,18 @@ fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
 /// Plays the turns with three clients, checks every replica against its view, and passes each snapshot's bytes to `on_bytes`.
 fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
     let schema = schema();
-    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-    let mut memo = BlockMemo::new(&schema);
+    let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
+    let mut block_cache = BlockCache::new(&schema);
     let mut events = Events::default();
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = SnapshotBuilder::default();
     let mut world = World::default();
     let mut frames: BTreeMap<Tick, Frame> = BTreeMap::new();
     let new_client = || Client {
-        view: View::default(),
+        view: ClientView::default(),
         replica: Replica::new(Arc::clone(&schema)),
-        headers: HeaderState::default(),
+        headers: HeaderDecoder::default(),
         events: Vec::new(),
-        heard: Heard::default(),
+        observed: Observed::default(),
     };
     let mut clients: Vec<Client> = (0..3).map(|_| new_client()).collect();
     let mut tick = Tick(0);
@@ -108,40 +106,40 @@ fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
         }
         history.publish(tick, &mut events, |out| world.publish(out));
         frames.insert(tick, history.newest().unwrap().clone());
-        // As if a client got so much that any gain paid.
-        if let Some(changes) = memo.improve_tables(20, 1e9) {
-            // All of them or what changed: either way the same.
-            let whole = memo.tables().to_proto();
+        // A huge share, so that any gain pays.
+        if let Some(changes) = block_cache.tune_codebooks(20, 1e9) {
+            // All codes or the changed ones: the result is the same.
+            let whole = block_cache.codebooks().to_proto();
             for (client, message) in clients
                 .iter_mut()
                 .zip([&changes, &whole].into_iter().cycle())
             {
-                client.replica.change_tables(message).unwrap();
+                client.replica.update_codebooks(message).unwrap();
             }
         }
-        // Whether blocks are encoded before somebody asks must not show.
+        // Encoding ahead must not change any byte.
         if !tick.0.is_multiple_of(3) {
-            memo.encode_ahead(&history);
+            block_cache.encode_ahead(&history);
         }
-        for (index, (client, look)) in clients.iter_mut().zip(&turn.looks).enumerate() {
-            let layers = if look.layers {
+        for (index, (client, client_step)) in clients.iter_mut().zip(&turn.clients).enumerate() {
+            let layers = if client_step.layers {
                 LayerSet::default().with(Layer(1))
             } else {
                 LayerSet::default()
             };
-            client.view.aim(
+            client.view.update_interest(
                 &schema.grid,
-                Sight {
-                    focus: look.focus.into(),
+                InterestArea {
+                    focus: client_step.focus.into(),
                     half_extent: IVec2::splat(80),
                     layers,
                 },
             );
-            if look.starts_over {
-                client.view.start_over();
-                client.replica.wait_for_start();
+            if client_step.resyncs {
+                client.view.request_full_snapshot();
+                client.replica.await_full_snapshot();
             }
-            if !look.is_sent {
+            if !client_step.is_sent {
                 continue;
             }
             let header = Header {
@@ -151,44 +149,47 @@ fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
                 starved_inputs: tick.0 / 5,
                 ..Header::default()
             };
-            let hold = |cell: CellId| cell.0 & look.hold != 0;
+            let defers = |cell: CellId| cell.0 & client_step.defer_mask != 0;
             snapshot.build(
                 &mut client.view,
                 &history,
-                &mut memo,
+                &mut block_cache,
                 encoding,
                 header,
-                hold,
+                defers,
             );
-            let bytes = snapshot.message(&memo);
+            let bytes = snapshot.message(&block_cache);
             on_bytes(&bytes);
             let mut message = decode_snapshot(&bytes);
             if encoding == Encoding::Packed {
-                client.headers.fill_in(&mut message);
+                client.headers.decode(&mut message);
             }
             assert_eq!(
                 (message.tick, message.applied_seq, message.starved_inputs),
                 (tick.0, header.applied_seq.0, header.starved_inputs)
             );
-            client.view.sent(&history);
-            let applied = client.replica.apply(&message, &mut client.heard).unwrap();
+            client.view.mark_sent(&history);
+            let applied = client
+                .replica
+                .apply(&message, &mut client.observed)
+                .unwrap();
             assert_eq!(
                 applied,
-                Applied::Yes {
+                ApplyOutcome::Applied {
                     view_hash_agreed: Some(true)
                 }
             );
             let expected: Vec<_> = client
                 .view
-                .bases()
+                .baselines()
                 .filter_map(|(cell, base)| Some((cell, base?)))
                 .collect();
             assert_eq!(client.replica.cells().collect::<Vec<_>>(), expected);
             for (cell, base) in expected {
                 assert_cell_equals_frame(&client.replica, cell, &frames[&base]);
             }
-            assert_shown_is_right(client, &frames, tick);
-            let own: Vec<_> = message.own.iter().map(|own| own.slot).collect();
+            assert_visible_rows_are_right(client, &frames, tick);
+            let own: Vec<_> = message.owned.iter().map(|own| own.slot).collect();
             let wanted: Vec<_> = world
                 .ships
                 .keys()
@@ -213,21 +214,22 @@ fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// What is shown while cells stand at different ticks: each entity once, nothing that is known to be gone, every row true at its tick.
-fn assert_shown_is_right(client: &Client, frames: &BTreeMap<Tick, Frame>, now: Tick) {
-    let shown = client.replica.shown();
+/// Checks the visible rows while cells stand at different ticks: each entity once, none that is known to be gone, and every row
+/// as it was at its tick.
+fn assert_visible_rows_are_right(client: &Client, frames: &BTreeMap<Tick, Frame>, now: Tick) {
+    let shown = client.replica.visible_rows();
     let mut keys: Vec<RowKey> = shown.iter().map(|(row, _, _)| row.id.key()).collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), shown.len(), "an entity is shown twice");
-    let is_even = client.replica.cells().all(|(_, tick)| tick == now);
+    let all_up_to_date = client.replica.cells().all(|(_, tick)| tick == now);
     for (row, tick, _) in &shown {
         let was = frames
             .range(..=tick)
             .rev()
             .any(|(_, frame)| frame.id(row.id.key()) == Some(row.id));
-        assert!(was, "{:?} is shown and never was", row.id);
-        if is_even {
+        assert!(was, "{:?} is visible but never existed", row.id);
+        if all_up_to_date {
             assert_eq!(
                 frames[tick].id(row.id.key()),
                 Some(row.id),
@@ -235,20 +237,20 @@ fn assert_shown_is_right(client: &Client, frames: &BTreeMap<Tick, Frame>, now: T
             );
         }
     }
-    // Whoever is shown was told of, and once all cells are up to date, whoever is not shown any more was told to be gone.
+    // The observer got every visible entity. Once all cells are up to date, it also got the end of every one that is gone.
     let seen = client
-        .heard
+        .observed
         .0
         .iter()
-        .filter(|id| is_even || shown.iter().any(|(row, _, _)| row.id == **id));
+        .filter(|id| all_up_to_date || shown.iter().any(|(row, _, _)| row.id == **id));
     let mut ids: Vec<EntityId> = shown.iter().map(|(row, _, _)| row.id).collect();
     ids.sort_unstable();
     assert!(
         seen.eq(ids.iter()),
-        "{:?} were told of, {ids:?} are shown",
-        client.heard.0
+        "{:?} were observed, {ids:?} are shown",
+        client.observed.0
     );
-    // Whoever lives in a cell that is up to date is shown, with the newest row.
+    // Every member of a cell that is up to date is visible, with its newest row.
     let frame = &frames[&now];
     for (cell, tick) in client.replica.cells().filter(|(_, tick)| *tick == now) {
         for key in frame.members(cell) {
@@ -278,21 +280,21 @@ proptest! {
         is_packed: bool,
     ) {
         let encoding = if is_packed { Encoding::Packed } else { Encoding::Plain };
-        let mut headers = HeaderState::default();
+        let mut headers = HeaderDecoder::default();
         let mut events = Events::default();
         let schema = schema();
-        let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-        let (mut memo, mut snapshot, mut world) = (BlockMemo::new(&schema), Snapshot::default(), World::default());
-        let (mut view, mut replica) = (View::default(), Replica::new(Arc::clone(&schema)));
+        let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
+        let (mut block_cache, mut snapshot, mut world) = (BlockCache::new(&schema), SnapshotBuilder::default(), World::default());
+        let (mut view, mut replica) = (ClientView::default(), Replica::new(Arc::clone(&schema)));
         for (tick, turn) in turns.iter().enumerate() {
             for step in &turn.steps {
                 world.apply(step, &schema.grid, &mut events);
             }
             history.publish(Tick(tick as u32 + 1), &mut events, |out| world.publish(out));
-            view.aim(&schema.grid, Sight { focus: IVec2::splat(250), half_extent: IVec2::splat(200), layers: LayerSet::default() });
+            view.update_interest(&schema.grid, InterestArea { focus: IVec2::splat(250), half_extent: IVec2::splat(200), layers: LayerSet::default() });
             let header = Header { with_view_hash: true, ..Header::default() };
-            snapshot.build(&mut view, &history, &mut memo, encoding, header, |_| false);
-            let mut bytes = snapshot.message(&memo);
+            snapshot.build(&mut view, &history, &mut block_cache, encoding, header, |_| false);
+            let mut bytes = snapshot.message(&block_cache);
             let is_last = tick + 1 == turns.len();
             if is_last {
                 for (at, with) in &damage {
@@ -303,20 +305,20 @@ proptest! {
                     bytes.truncate(cut.index(bytes.len()));
                 }
             }
-            view.sent(&history);
+            view.mark_sent(&history);
             let Ok(v1::ServerMessage { body: Some(v1::server_message::Body::Snapshot(message)) }) = v1::ServerMessage::decode(&bytes[..]) else {
                 prop_assert!(is_last);
                 return Ok(());
             };
             let mut message = message;
             if is_packed {
-                headers.fill_in(&mut message);
+                headers.decode(&mut message);
             }
             match replica.apply(&message, &mut ()) {
-                // The hash is the judge: if it agrees, then the rows are right.
-                Ok(Applied::Yes { view_hash_agreed: Some(true) }) => {
+                // If the view hash agrees, the rows must be right.
+                Ok(ApplyOutcome::Applied { view_hash_agreed: Some(true) }) => {
                     for (cell, base) in replica.cells() {
-                        if base == Tick(tick as u32 + 1) && view.bases().any(|(other, _)| other == cell) {
+                        if base == Tick(tick as u32 + 1) && view.baselines().any(|(other, _)| other == cell) {
                             assert_cell_equals_frame(&replica, cell, history.newest().unwrap());
                         }
                     }
@@ -324,7 +326,7 @@ proptest! {
                 Ok(_) => prop_assert!(is_last),
                 Err(_) => {
                     prop_assert!(is_last);
-                    prop_assert_eq!(replica.apply(&v1::Snapshot::default(), &mut ()), Ok(Applied::Waiting));
+                    prop_assert_eq!(replica.apply(&v1::Snapshot::default(), &mut ()), Ok(ApplyOutcome::AwaitingFullSnapshot));
                 }
             }
         }
@@ -363,22 +365,22 @@ fn seeded_worlds_give_the_recorded_wire_bytes() {
 }
 
 #[test]
-fn each_cell_is_encoded_once_however_many_look() {
+fn each_cell_is_encoded_once_for_all_clients() {
     let encoding = Encoding::Packed;
     let schema = schema();
-    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-    let mut memo = BlockMemo::new(&schema);
+    let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
+    let mut block_cache = BlockCache::new(&schema);
     let mut events = Events::default();
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = SnapshotBuilder::default();
     let mut world = World::default();
     for slot in 0..10 {
         world.spawn(
             slot,
             (slot as i32 * 45, slot as i32 * 45),
-            Place::Layer(Layer(0)),
+            Scope::Layer(Layer(0)),
         );
     }
-    let mut views = vec![View::default(); 200];
+    let mut views = vec![ClientView::default(); 200];
     let mut encoded_by_tick = Vec::new();
     let mut unforeseen = 0;
     for tick in 1..20 {
@@ -394,13 +396,13 @@ fn each_cell_is_encoded_once_however_many_look() {
             );
         }
         history.publish(Tick(tick), &mut events, |out| world.publish(out));
-        let before = memo.encoded();
-        memo.encode_ahead(&history);
-        let ahead = memo.encoded() - before;
+        let before = block_cache.misses();
+        block_cache.encode_ahead(&history);
+        let ahead = block_cache.misses() - before;
         for view in &mut views {
-            view.aim(
+            view.update_interest(
                 &schema.grid,
-                Sight {
+                InterestArea {
                     focus: IVec2::splat(250),
                     half_extent: IVec2::splat(250),
                     layers: LayerSet::default(),
@@ -409,12 +411,12 @@ fn each_cell_is_encoded_once_however_many_look() {
             snapshot.build(
                 view,
                 &history,
-                &mut memo,
+                &mut block_cache,
                 encoding,
                 Header::default(),
                 |_| false,
             );
-            view.sent(&history);
+            view.mark_sent(&history);
         }
         let cells: std::collections::BTreeSet<_> = world
             .ships
@@ -425,9 +427,9 @@ fn each_cell_is_encoded_once_however_many_look() {
                     .cell_at(IVec2::new(ship.lanes[0], ship.lanes[1]), Layer(0))
             })
             .collect();
-        encoded_by_tick.push((memo.encoded() - before, cells.len() as u64));
+        encoded_by_tick.push((block_cache.misses() - before, cells.len() as u64));
         if tick > 3 {
-            unforeseen += memo.encoded() - before - ahead;
+            unforeseen += block_cache.misses() - before - ahead;
         }
     }
     assert!(
@@ -436,7 +438,7 @@ fn each_cell_is_encoded_once_however_many_look() {
             .all(|(encoded, cells)| encoded == cells),
         "{encoded_by_tick:?}"
     );
-    assert!(memo.reused() > memo.encoded() * 100);
+    assert!(block_cache.hits() > block_cache.misses() * 100);
     assert_eq!(
         unforeseen, 1,
         "once a ship comes to where nothing had changed before"
@@ -444,24 +446,24 @@ fn each_cell_is_encoded_once_however_many_look() {
 }
 
 #[test]
-fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
+fn a_world_at_rest_costs_only_headers() {
     let encoding = Encoding::Plain;
     let mut events = Events::default();
     let schema = schema();
-    let mut history = History::new(Arc::clone(&schema), MIN_FRAMES);
-    let (mut memo, mut snapshot, mut world, mut view) = (
-        BlockMemo::new(&schema),
-        Snapshot::default(),
+    let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
+    let (mut block_cache, mut snapshot, mut world, mut view) = (
+        BlockCache::new(&schema),
+        SnapshotBuilder::default(),
         World::default(),
-        View::default(),
+        ClientView::default(),
     );
     let mut replica = Replica::new(Arc::clone(&schema));
-    world.spawn(0, (250, 250), Place::Layer(Layer(0)));
+    world.spawn(0, (250, 250), Scope::Layer(Layer(0)));
     for tick in 1..1000 {
         history.publish(Tick(tick), &mut events, |out| world.publish(out));
-        view.aim(
+        view.update_interest(
             &schema.grid,
-            Sight {
+            InterestArea {
                 focus: IVec2::splat(250),
                 half_extent: IVec2::splat(80),
                 layers: LayerSet::default(),
@@ -472,19 +474,19 @@ fn a_resting_world_costs_only_headers_for_longer_than_the_history() {
             snapshot.build(
                 &mut view,
                 &history,
-                &mut memo,
+                &mut block_cache,
                 encoding,
                 Header::default(),
                 |_| false,
             );
-            view.sent(&history);
+            view.mark_sent(&history);
             replica
-                .apply(&decode_snapshot(&snapshot.message(&memo)), &mut ())
+                .apply(&decode_snapshot(&snapshot.message(&block_cache)), &mut ())
                 .unwrap();
         }
     }
     assert_eq!(
-        memo.encoded(),
+        block_cache.misses(),
         2,
         "one keyframe for the ship's cell, one for the global cell, and nothing after"
     );

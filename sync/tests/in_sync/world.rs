@@ -1,12 +1,11 @@
-//! A random world, and what its clients look at: turns to play, and the entities that come of them.
+//! A random world and its clients: turns to play, and the entities that result.
 
 use glam::IVec2;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tickwire_sync::event::Events;
-use tickwire_sync::frame::{Place, Publisher};
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, PlayerId, Schema};
+use tickwire_sync::frame::{Events, Publisher};
+use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, PlayerId, Schema, Scope};
 
 const SHIP: KindId = KindId(0);
 const FLAG: KindId = KindId(1);
@@ -47,7 +46,7 @@ pub fn schema() -> Arc<Schema> {
 #[derive(Clone, Debug)]
 pub struct Ship {
     pub generation: u32,
-    pub place: Place,
+    pub scope: Scope,
     pub lanes: [i32; 4],
     pub name: Arc<str>,
 }
@@ -93,21 +92,21 @@ pub enum Step {
 
 /// What one client does at one tick.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct ClientStep {
     pub focus: (i32, i32),
     pub layers: bool,
     pub is_sent: bool,
-    /// Cells whose number shares a bit with this one are held.
-    pub hold: u32,
-    pub starts_over: bool,
+    /// Cells whose number shares a bit with this mask are deferred.
+    pub defer_mask: u32,
+    pub resyncs: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct Turn {
     pub steps: Vec<Step>,
     pub skipped_ticks: u32,
-    pub looks: Vec<Look>,
-    /// Ticks in which nothing happens and nothing is sent, before this one.
+    pub clients: Vec<ClientStep>,
+    /// How many ticks without a change or a snapshot come before this turn.
     pub rest: u32,
 }
 
@@ -130,21 +129,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn look() -> impl Strategy<Value = Look> {
-    let hold = prop_oneof![2 => Just(0_u32), 1 => any::<u32>()];
+fn client_step() -> impl Strategy<Value = ClientStep> {
+    let defer_mask = prop_oneof![2 => Just(0_u32), 1 => any::<u32>()];
     (
         position(),
         any::<bool>(),
         prop::bool::weighted(0.8),
-        hold,
+        defer_mask,
         prop::bool::weighted(0.03),
     )
-        .prop_map(|(focus, layers, is_sent, hold, starts_over)| Look {
+        .prop_map(|(focus, layers, is_sent, defer_mask, resyncs)| ClientStep {
             focus,
             layers,
             is_sent,
-            hold,
-            starts_over,
+            defer_mask,
+            resyncs,
         })
 }
 
@@ -153,13 +152,13 @@ pub fn turn() -> impl Strategy<Value = Turn> {
     (
         prop::collection::vec(step(), 0..8),
         prop_oneof![9 => Just(0_u32), 1 => 1..5_u32],
-        prop::collection::vec(look(), 3),
+        prop::collection::vec(client_step(), 3),
         rest,
     )
-        .prop_map(|(steps, skipped_ticks, looks, rest)| Turn {
+        .prop_map(|(steps, skipped_ticks, clients, rest)| Turn {
             steps,
             skipped_ticks,
-            looks,
+            clients,
             rest,
         })
 }
@@ -188,7 +187,7 @@ impl World {
             }
             Step::Spawn { slot, at, layer } => {
                 if !self.ships.contains_key(&slot) {
-                    self.spawn(slot, at, Place::Layer(Layer(layer)));
+                    self.spawn(slot, at, Scope::Layer(Layer(layer)));
                 }
             }
             Step::Despawn { slot } => {
@@ -196,7 +195,7 @@ impl World {
             }
             Step::Reuse { slot, at } => {
                 if self.ships.remove(&slot).is_some() {
-                    self.spawn(slot, at, Place::Layer(Layer(0)));
+                    self.spawn(slot, at, Scope::Layer(Layer(0)));
                 }
             }
             Step::Rename { slot, to } => {
@@ -206,7 +205,7 @@ impl World {
             }
             Step::Everywhere { slot } => {
                 if let Some(ship) = self.ships.get_mut(&slot) {
-                    ship.place = Place::Everywhere;
+                    ship.scope = Scope::Global;
                 }
             }
             Step::Score { points } => self.score = points,
@@ -218,14 +217,14 @@ impl World {
         }
     }
 
-    pub fn spawn(&mut self, slot: u32, at: (i32, i32), place: Place) {
+    pub fn spawn(&mut self, slot: u32, at: (i32, i32), scope: Scope) {
         let generation = self.generations.entry(slot).or_default();
         *generation += 1;
         self.ships.insert(
             slot,
             Ship {
                 generation: *generation,
-                place,
+                scope,
                 lanes: [at.0, at.1, 0, 100],
                 name: format!("ship {slot}").into(),
             },
@@ -239,7 +238,7 @@ impl World {
                 slot: *slot,
                 generation: ship.generation,
             };
-            out.put(id, ship.place, &ship.lanes, &[Arc::clone(&ship.name)]);
+            out.put(id, ship.scope, &ship.lanes, &[Arc::clone(&ship.name)]);
             out.own(PlayerId(1 + slot % 3), id, &[7]);
         }
         out.put(
@@ -248,7 +247,7 @@ impl World {
                 slot: 0,
                 generation: 1,
             },
-            Place::Everywhere,
+            Scope::Global,
             &[self.score],
             &[],
         );

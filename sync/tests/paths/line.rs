@@ -1,8 +1,8 @@
-//! A line to one client, in simulated time: what the server sends goes through one narrow place, and inputs come back.
+//! A line to one client in simulated time: snapshots go through one bottleneck, and inputs come back.
 //!
-//! In: what the line is like, and a policy that decides at each tick whether a snapshot goes. Out: what arrived, and how old
-//! it was. As over TCP nothing overtakes and nothing is lost for good: a lost packet holds back all that follows for a
-//! round trip. Seeded; an event at a time.
+//! In: the properties of the line, and a policy that decides at each tick whether a snapshot goes. Out: what arrived, and how
+//! old it was. As over TCP nothing overtakes and nothing is lost for good: a lost packet delays all that follow by a round
+//! trip. Seeded, event by event.
 
 use crate::outcome::{Arrival, Outcome};
 use crate::policies::Policy;
@@ -11,63 +11,63 @@ use std::collections::{BinaryHeap, VecDeque};
 use tickwire_sync::{Micros, Tick};
 
 pub const TICK_US: i64 = 16_667;
-/// Heads of WebSocket, TCP and IP.
-pub const HEADS: i64 = 66;
-/// The competing flow's packets.
+/// Headers of WebSocket, TCP and IP, in bytes.
+pub const HEADERS: i64 = 66;
+/// Bytes of a competing flow's packet.
 const PACKET: i64 = 1500;
-/// What the client's clock is ahead: just before its 32 bits wrap.
+/// How far the client's clock is ahead: just before its 32 bits wrap.
 const CLOCK_OFFSET: i64 = (1 << 32) - 3_000_000;
 
-/// When the client says what it has received.
+/// When the client acks what it has received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answers {
     /// With every tick's input.
     EveryTick,
-    /// With every tick's input, but they arrive in bursts of so many.
+    /// With every tick's input, which arrive in bursts of this many.
     InBurstsOf(usize),
     /// Never, from this moment on (a hidden tab).
     NeverFrom(i64),
 }
 
-/// What losses are like.
+/// How packets are lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Losses {
-    /// On the way down alone, and what is sent again arrives.
+    /// On the downlink alone; every retransmission arrives.
     Mild,
-    /// Both ways, and what is sent again can be lost again.
+    /// Both ways; retransmissions can be lost too.
     Harsh,
 }
 
-/// What a line is like. Times in microseconds.
+/// The properties of a line. Times are in microseconds.
 #[derive(Clone, Debug)]
 pub struct Line {
     pub name: &'static str,
-    /// From when on it carries so many bits a second.
+    /// From each time on, how many bits per second it carries.
     pub rates: Vec<(i64, i64)>,
     pub round_trip: i64,
-    /// From when on each way takes so much more or less, evenly.
+    /// From each time on, by how much each way varies, evenly.
     pub jitters: Vec<(i64, i64)>,
-    /// Chance that a packet is lost.
+    /// The probability that a packet is lost.
     pub loss: f64,
     pub losses: Losses,
-    /// Other flows that fill the queue, as downloads do: from when to when.
+    /// Competing flows that fill the queue, as downloads do: start and end of each.
     pub competitors: Vec<(i64, i64)>,
-    /// Bytes that go through at once after a pause, as a token bucket lets them.
+    /// Bytes that go through at once after a pause, as through a token bucket.
     pub burst: i64,
-    /// What the queue before the narrow place holds, in time.
+    /// How long the bottleneck's queue is, in time.
     pub queue: i64,
     pub answers: Answers,
     pub seconds: i64,
-    /// What a snapshot with everything in it takes, and by how much that varies.
+    /// The bytes of a snapshot with everything in it, and by how much they vary.
     pub wants: i64,
     pub varies: i64,
-    /// Whether crowds come and go: for three seconds there is little to send, then much, and so on.
+    /// Whether crowds come and go: three seconds with little to send, three with much, and so on.
     pub crowds: bool,
-    /// Whether a snapshot may be filled to less.
+    /// Whether a snapshot may be cut to a budget.
     pub fills: bool,
-    /// How often a second the client's process stops for a while, on average, and for how long at the least and at the most.
+    /// How often per second the client's process stops on average, and the shortest and longest stop.
     pub hiccups: (f64, i64, i64),
-    /// By how much one that is filled may be larger than asked, as it is made of whole blocks.
+    /// By how many bytes a cut snapshot may exceed its budget, as it is made of whole blocks.
     pub overshoot: i64,
 }
 
@@ -94,7 +94,7 @@ impl Line {
         }
     }
 
-    /// With a queue that holds so many milliseconds.
+    /// The same line with a queue of this many milliseconds.
     pub fn queue(self, millis: i64) -> Self {
         Self {
             queue: millis * 1000,
@@ -106,8 +106,8 @@ impl Line {
         value_at(&self.rates, time)
     }
 
-    /// When the last of so many bytes is through, if the first goes in at `start`.
-    fn through(&self, start: i64, bytes: i64) -> i64 {
+    /// When the last of these bytes has left the bottleneck, if the first enters it at `start`.
+    fn departure(&self, start: i64, bytes: i64) -> i64 {
         let mut bits = bytes * 8 * 1_000_000;
         let mut at = start;
         loop {
@@ -128,7 +128,7 @@ impl Line {
     }
 }
 
-/// What holds at a time, of what holds from times on.
+/// The value at a time, of values that each hold from a time on.
 fn value_at(values: &[(i64, i64)], time: i64) -> i64 {
     let past = values.iter().take_while(|(from, _)| *from <= time);
     past.last().map_or(0, |(_, value)| *value)
@@ -136,9 +136,9 @@ fn value_at(values: &[(i64, i64)], time: i64) -> i64 {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Event {
-    /// A packet of this competing flow is acknowledged.
+    /// A packet of this competing flow is acked.
     Acknowledged(usize),
-    /// The client's process stops, and goes on.
+    /// The client's process stops, or continues.
     Stops,
     GoesOn,
     Delivered {
@@ -159,18 +159,18 @@ struct Run<'a> {
     random: fastrand::Rng,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     numbered: u64,
-    /// When the narrow place is free again.
+    /// When the bottleneck is free again.
     free_at: i64,
     newest_delivery: i64,
     newest_input: i64,
     held_inputs: Vec<(u32, u32)>,
-    /// Inputs that the client should have made while it stood still.
+    /// Inputs that the client should have made while its process stood still.
     inputs_due: usize,
     received: (u32, u32),
-    /// While the client's process stands still: snapshots that nobody has read yet.
+    /// Snapshots that arrived while the client's process is stopped, and are unread.
     unread: Option<VecDeque<(u32, i64, i64)>>,
     in_flight: i64,
-    /// Of each competing flow: its window, and what is on its way, in packets.
+    /// For each competing flow its window and what is in flight, in packets.
     competing: Vec<(f64, f64)>,
 }
 
@@ -256,7 +256,7 @@ impl Run<'_> {
                 self.at(now + most + pause, Event::Stops);
             }
             Event::GoesOn => {
-                // What is done first when it goes on is up to its loop: some snapshots are read, inputs are made late and at once, the rest is read.
+                // The order is up to the client's loop: some snapshots are read, late inputs are made all at once, the rest is read.
                 let mut unread = self.unread.take().unwrap_or_default();
                 let first = self.random.usize(0..=unread.len());
                 for snapshot in unread.drain(..first) {
@@ -279,7 +279,7 @@ impl Run<'_> {
 
     fn server_tick(&mut self, now: i64, tick: u32, policy: &mut dyn Policy) {
         let backlog = self.backlog(now);
-        let Some(fill) = policy.may_send(Micros(now as u64), backlog) else {
+        let Some(fill) = policy.request_send(Micros(now as u64), backlog) else {
             return;
         };
         let varies = self.line.varies;
@@ -295,22 +295,22 @@ impl Run<'_> {
         if tick == 1 {
             bytes *= 5;
         } else if self.line.fills {
-            // The last block goes a bit beyond.
+            // The last block exceeds the budget a little.
             let more = self.random.i64(0..=self.line.overshoot);
             bytes = bytes.min(i64::try_from(fill).unwrap_or(i64::MAX / 2) + more);
         }
         policy.sent(Tick(tick), bytes as usize, Micros(now as u64));
         self.in_flight += bytes;
-        // Dropped at the tail: comes again after a round trip through that queue.
+        // Dropped at the tail of the queue: comes again after a round trip through it.
         let late = if backlog_time(self, now) > self.line.queue && !self.competing.is_empty() {
             self.line.round_trip + self.line.queue
         } else {
-            self.lost_for()
+            self.retransmission_delay()
         };
         let credit = (self.line.burst * 8_000_000 / self.line.rate_at(now).max(1)).min(now);
         self.free_at = self
             .line
-            .through(self.free_at.max(now - credit), bytes + HEADS);
+            .departure(self.free_at.max(now - credit), bytes + HEADERS);
         let delay = (self.line.round_trip / 2 + self.jitter(now)).max(0);
         self.newest_delivery = self
             .newest_delivery
@@ -325,9 +325,9 @@ impl Run<'_> {
         );
     }
 
-    /// By how much losses make a packet late. It comes again a round trip later; where losses are harsh only after the next one's
-    /// acknowledgement has told of it, and if it is lost once more, only the sender's timer helps.
-    fn lost_for(&mut self) -> i64 {
+    /// How late losses make a packet. It comes again a round trip later. With harsh losses that takes the ack of the next packet,
+    /// and a second loss takes the sender's timer.
+    fn retransmission_delay(&mut self) -> i64 {
         if self.line.losses == Losses::Mild {
             let is_lost = self.random.f64() < self.line.loss;
             return i64::from(is_lost) * (self.line.round_trip + 5_000);
@@ -350,7 +350,7 @@ impl Run<'_> {
         });
     }
 
-    /// Bytes before the narrow place.
+    /// Bytes that queue before the bottleneck.
     fn backlog(&self, now: i64) -> i64 {
         backlog_time(self, now) * self.line.rate_at(now) / 8_000_000
     }
@@ -378,17 +378,17 @@ impl Run<'_> {
         let delay = (self.line.round_trip / 2 + self.jitter(now)).max(0);
         let late = match self.line.losses {
             Losses::Mild => 0,
-            Losses::Harsh => self.lost_for(),
+            Losses::Harsh => self.retransmission_delay(),
         };
         self.newest_input = self.newest_input.max(now + delay + late);
-        // The server looks at its sockets every few milliseconds.
+        // The server reads its sockets every few milliseconds.
         let arrival = (self.newest_input / 4_000 + 1) * 4_000;
         for (received, at) in std::mem::take(&mut self.held_inputs) {
             self.at(arrival, Event::InputArrived { received, at });
         }
     }
 
-    /// A flow that grows by a packet a round trip, and keeps seven tenths after a loss as cubic does.
+    /// A flow that grows by a packet per round trip, and keeps seven tenths after a loss, as CUBIC does.
     fn compete(&mut self, flow: usize, now: i64) {
         let (window, flying) = &mut self.competing[flow];
         *flying = (*flying - 1.0).max(0.0);
@@ -402,7 +402,7 @@ impl Run<'_> {
                 *window = (*window * 0.7).max(2.0);
                 break;
             }
-            self.free_at = self.line.through(self.free_at.max(now), PACKET);
+            self.free_at = self.line.departure(self.free_at.max(now), PACKET);
             self.competing[flow].1 += 1.0;
             let acknowledged = self.free_at + self.line.round_trip;
             self.at(acknowledged, Event::Acknowledged(flow));

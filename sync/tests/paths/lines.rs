@@ -1,8 +1,8 @@
-//! The lines: those that the rules were tuned on, and those that were held back meanwhile.
+//! The lines: those that the window was tuned on, and those that were held back meanwhile.
 
 use crate::line::{Answers, Line, Losses};
 
-/// The rates are in bits a second, from second 10 and 20 on.
+/// A line whose rate changes at second 10 and back at second 20. Rates are in bits per second.
 pub fn changing(name: &'static str, first: i64, then: i64, round_trip_ms: i64) -> Line {
     Line {
         rates: vec![(0, first), (10_000_000, then), (20_000_000, first)],
@@ -11,7 +11,7 @@ pub fn changing(name: &'static str, first: i64, then: i64, round_trip_ms: i64) -
     }
 }
 
-/// The lines that the rules were tuned on.
+/// The lines that the window was tuned on.
 pub fn tuned_on() -> Vec<Line> {
     let base = Line::new;
     let cut = vec![(0, 1_000_000), (10_000_000, 0), (15_000_000, 1_000_000)];
@@ -102,7 +102,7 @@ pub fn tuned_on() -> Vec<Line> {
     ]
 }
 
-/// Lines that were held back while the rules were tuned.
+/// The lines that were held back while the window was tuned.
 pub fn held_back() -> Vec<Line> {
     let base = Line::new;
     vec![
@@ -160,7 +160,7 @@ pub fn held_back() -> Vec<Line> {
     ]
 }
 
-/// Small snapshots, as a duel has them.
+/// With small snapshots, as in a duel.
 pub fn small(line: Line) -> Line {
     Line {
         wants: 120,
@@ -169,7 +169,7 @@ pub fn small(line: Line) -> Line {
     }
 }
 
-/// Jitter from one second to another; the line is watched for a minute.
+/// With jitter from one second to another, over a minute.
 pub fn jitter_between(line: Line, from: i64, to: i64, millis: i64) -> Line {
     Line {
         jitters: vec![(from * 1_000_000, millis * 1000), (to * 1_000_000, 0)],
@@ -178,7 +178,7 @@ pub fn jitter_between(line: Line, from: i64, to: i64, millis: i64) -> Line {
     }
 }
 
-/// Another flow from one second to another; the line is watched for 40 s.
+/// With a download from one second to another, over 40 s.
 pub fn download(line: Line, from: i64, to: i64) -> Line {
     let mut competitors = line.competitors.clone();
     competitors.push((from * 1_000_000, to * 1_000_000));
@@ -204,7 +204,7 @@ pub fn jitter(line: Line, millis: i64) -> Line {
     }
 }
 
-/// The client's process stops so often a second, for 20 to 80 ms.
+/// With a client process that stops this often per second, for 20 to 80 ms.
 pub fn hiccups(line: Line, often: f64) -> Line {
     Line {
         hiccups: (often, 20_000, 80_000),
@@ -219,7 +219,7 @@ pub fn filled(line: Line) -> Line {
     }
 }
 
-/// As `tc tbf` with the least burst that lets a packet through.
+/// With a token bucket like `tc tbf`'s, of the smallest burst that lets a packet through.
 pub fn bucket(line: Line) -> Line {
     Line {
         burst: 1600,

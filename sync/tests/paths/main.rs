@@ -1,4 +1,4 @@
-//! The window on simulated lines: its promises, and a table that compares it with other policies.
+//! The congestion window on simulated lines: its promises, and a table that compares it with other policies.
 //!
 //! `cargo test --release -p tickwire-sync --test paths -- --nocapture table` prints the table. Everything is seeded, so the
 //! figures are the same on every machine.
@@ -56,7 +56,7 @@ fn table() {
     }
 }
 
-/// One way, what a snapshot takes on the wire, and two ticks.
+/// The goal for a snapshot's age: one way, its own time on the wire, and two ticks.
 fn goal_ms(line: &Line, bytes: i64) -> f64 {
     (line.round_trip / 2) as f64 / 1e3
         + (bytes + 66) as f64 * 8e3 / line.rates[0].1 as f64
@@ -93,10 +93,10 @@ fn a_thin_line_is_used_and_its_snapshots_are_fresh() {
     }
 }
 
-/// As the bench of real lines has it: rows and blocks as they come, a token bucket, two minutes. The path runs empty every ten
-/// seconds, and the bucket fills meanwhile: who takes that for a quicker line sends more than it carries.
+/// As on the bench's real lines: real blocks, a token bucket, two minutes. The path is drained every ten seconds, and the bucket
+/// fills meanwhile. A window that takes this for a faster line sends more than the line carries.
 #[test]
-fn on_a_thin_line_with_a_bucket_nearly_no_snapshot_is_late() {
+fn a_token_bucket_makes_nearly_no_snapshot_late() {
     for round_trip in [10, 30, 80, 120] {
         for seed in SEEDS {
             let line = Line {
@@ -145,7 +145,7 @@ fn a_line_that_carries_everything_gets_every_tick() {
     }
 }
 
-/// By turns with and without a window, on the same lines under the same seeds: what the window costs where there is no queue.
+/// Plays the same lines and seeds with and without a window, to show what the window costs where there is no queue.
 #[test]
 fn without_a_queue_the_window_costs_nothing() {
     let base = Line::new;
@@ -184,7 +184,7 @@ fn without_a_queue_the_window_costs_nothing() {
             line.name, with[0], without[0], with[1], without[1], with[2], without[2]
         );
         assert!(with[0] >= without[0] * least, "{}: {with:?}", line.name);
-        // What waits is younger, never older.
+        // A deferred snapshot is younger, never older.
         assert!(with[1] <= without[1] + 0.5, "{}: {with:?}", line.name);
         assert!(with[2] <= without[2] + 0.5, "{}: {with:?}", line.name);
     }
@@ -220,8 +220,8 @@ fn jitter_is_no_queue() {
     }
 }
 
-/// Small snapshots over a long line, as a duel between continents has them. Who takes the scatter of the first few for a queue
-/// holds such a line for thin, for half a minute. Of many lines that scatter by chance a few do look like one.
+/// Small snapshots over a long line, as in a duel between continents. A window that takes the scatter of the first acks for a
+/// queue counts such a line as slow for half a minute. Among many lines that scatter by chance a few do look like a queue.
 #[test]
 fn on_a_long_fast_line_jitter_each_way_defers_nothing() {
     const LINES: u64 = 200;
@@ -237,7 +237,7 @@ fn on_a_long_fast_line_jitter_each_way_defers_nothing() {
         for seed in 1..=LINES {
             let outcome = model(&line, seed);
             rates.push(outcome.rate(2.0, line.seconds as f64));
-            more += u32::from(outcome.most_deferred(2.0) > most_deferred);
+            more += u32::from(outcome.longest_deferral(2.0) > most_deferred);
         }
         rates.sort_by(f64::total_cmp);
         assert!(
@@ -248,7 +248,7 @@ fn on_a_long_fast_line_jitter_each_way_defers_nothing() {
     }
 }
 
-/// An ocean away nothing is heard for a fifth of a second: a client does not stand still at the beginning for that.
+/// Across an ocean the first ack takes a fifth of a second. A client must not stand still for it.
 #[test]
 fn a_far_client_sees_all_from_the_start() {
     for round_trip in [100, 200, 400] {
@@ -265,9 +265,9 @@ fn a_far_client_sees_all_from_the_start() {
     }
 }
 
-/// Jitter from the start, jitter that begins, jitter that ends: what it does to the delays is taken for a queue at first.
+/// Jitter from the start, jitter that begins, and jitter that ends look like a queue at first.
 #[test]
-fn a_path_that_was_wrongly_held_for_thin_is_not_for_long() {
+fn a_path_wrongly_counted_as_thin_recovers_soon() {
     for (kbit, millis) in [1000, 100_000]
         .iter()
         .flat_map(|kbit| [20, 40, 60].map(|millis| (*kbit, millis)))
@@ -288,9 +288,9 @@ fn a_path_that_was_wrongly_held_for_thin_is_not_for_long() {
     }
 }
 
-/// Whatever else goes on on the line, a screen has nearly as fresh a world as with no window at all.
+/// Whatever else happens on the line, a screen's world is nearly as fresh as without a window.
 #[test]
-fn beside_others_and_where_packets_are_lost_the_window_costs_little() {
+fn cross_traffic_and_losses_cost_little() {
     let base = Line::new;
     println!("{:28} shown age, ms: with, without", "line");
     for (line, more) in [
@@ -333,7 +333,7 @@ fn beside_others_and_where_packets_are_lost_the_window_costs_little() {
 }
 
 #[test]
-fn after_a_line_has_changed_it_is_fresh_again_within_half_a_second() {
+fn a_changed_line_is_fresh_within_half_a_second() {
     for line in [
         changing("RTT 10", 1_000_000, 256_000, 10),
         changing("RTT 30", 1_000_000, 256_000, 30),
@@ -361,9 +361,9 @@ fn after_a_line_has_changed_it_is_fresh_again_within_half_a_second() {
     }
 }
 
-/// As the bench of real lines counts it: rows and blocks as they come, a token bucket, and a change at any moment.
+/// As the bench of real lines counts it: real blocks, a token bucket, and a change at any moment.
 #[test]
-fn wherever_in_a_tick_a_line_becomes_slower_it_is_fresh_within_half_a_second() {
+fn a_slower_line_is_fresh_within_half_a_second() {
     for round_trip in [10, 30, 80] {
         for seed in 1..40 {
             let down = 10_000_000 + seed * 1_371;
@@ -390,7 +390,7 @@ fn wherever_in_a_tick_a_line_becomes_slower_it_is_fresh_within_half_a_second() {
 }
 
 #[test]
-fn after_a_stall_the_true_world_comes_with_the_first_answer() {
+fn after_a_stall_the_first_ack_brings_the_newest_world() {
     let cut = vec![(0, 1_000_000), (10_000_000, 0), (15_000_000, 1_000_000)];
     let line = Line {
         rates: cut,
@@ -409,7 +409,7 @@ fn after_a_stall_the_true_world_comes_with_the_first_answer() {
             .iter()
             .find(|arrival| arrival.at >= 15_000_000 && arrival.at - arrival.sent < 60_000);
         let after = fresh.unwrap().at - first.at;
-        // What was on its way drains, an answer comes back, and a snapshot goes.
+        // What was in flight drains, an ack comes back, and a snapshot goes.
         assert!(
             after <= 30_000 + 8 * 10_000 + 2 * 16_667,
             "seed {seed}: {after} µs"
@@ -450,7 +450,7 @@ fn a_hidden_tab_costs_less_than_a_kilobyte_a_second() {
 }
 
 #[test]
-fn answers_in_bursts_and_lost_packets_cost_little() {
+fn acks_in_bursts_and_lost_packets_cost_little() {
     for (line, least) in [
         (answers(Line::new("by 6", 10_000, 60), 6), 59.0),
         (answers(Line::new("by 30", 10_000, 60), 30), 55.0),
@@ -478,7 +478,7 @@ fn beside_a_download_a_share_of_the_line_is_left() {
         competing(Line::new("2 Mbit/s", 2000, 60)),
     ] {
         for seed in SEEDS {
-            // The download keeps 280 to 400 ms of queue standing; waiting for its end would leave 4 to 6 a second.
+            // The download keeps a queue of 280 to 400 ms. Waiting for its end would leave 4 to 6 snapshots per second.
             let rate = model(&line, seed).rate(10.0, line.seconds as f64);
             assert!(rate >= 12.0, "{} seed {seed}: {rate}/s", line.name);
         }

@@ -1,6 +1,6 @@
-//! What became of a run: the snapshots that arrived, and what can be asked of them.
+//! The outcome of a run: the snapshots that arrived, and questions about them.
 
-use crate::line::{HEADS, TICK_US};
+use crate::line::{HEADERS, TICK_US};
 
 /// One snapshot that arrived.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,7 @@ pub struct Arrival {
     pub bytes: i64,
 }
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     pub arrivals: Vec<Arrival>,
@@ -25,7 +25,7 @@ impl Outcome {
             .filter(move |arrival| (from..to).contains(&arrival.at))
     }
 
-    /// The age on arrival, in ms, that this part of the snapshots had at most; of those that arrived in a span (in s).
+    /// A quantile of the snapshots' ages on arrival, in ms, of those that arrived in a span (in s).
     pub fn age_ms(&self, part: f64, from: f64, to: f64) -> f64 {
         let mut ages: Vec<i64> = self
             .of((from * 1e6) as i64, (to * 1e6) as i64)
@@ -37,12 +37,12 @@ impl Outcome {
             .map_or(f64::INFINITY, |age| *age as f64 / 1e3)
     }
 
-    /// Snapshots a second that arrived in a span (in s).
+    /// Snapshots per second that arrived in a span (in s).
     pub fn rate(&self, from: f64, to: f64) -> f64 {
         self.of((from * 1e6) as i64, (to * 1e6) as i64).count() as f64 / (to - from)
     }
 
-    /// How old the newest that has arrived is, at each millisecond of a span (in s): what a screen has to show.
+    /// The age of the newest snapshot received, at each millisecond of a span (in s): what a screen can show.
     pub fn shown_ages_ms(&self, from: f64, to: f64) -> Vec<f64> {
         let mut arrivals = self.arrivals.iter().peekable();
         let mut newest = 0;
@@ -56,7 +56,7 @@ impl Outcome {
         ages
     }
 
-    /// For how long at a time, in seconds, fewer than so many a second arrived, of the whole seconds after `from` (in s).
+    /// The longest run of seconds after `from` (in s) in which fewer than `rate` snapshots per second arrived.
     pub fn longest_below(&self, rate: f64, from: u32, to: u32) -> u32 {
         let (mut longest, mut now) = (0, 0);
         for second in from..to {
@@ -71,8 +71,8 @@ impl Outcome {
         longest
     }
 
-    /// How many in a row did not go at the most, of those due after `from` (in s).
-    pub fn most_deferred(&self, from: f64) -> i64 {
+    /// The longest run of snapshots due after `from` (in s) that did not go.
+    pub fn longest_deferral(&self, from: f64) -> i64 {
         let pairs = self.arrivals.windows(2);
         pairs
             .filter(|pair| pair[0].sent as f64 > from * 1e6)
@@ -81,16 +81,16 @@ impl Outcome {
             .unwrap_or(0)
     }
 
-    /// Which part of the line was used.
+    /// The part of the line that was used.
     pub fn used(&self) -> f64 {
         self.arrivals
             .iter()
-            .map(|arrival| (arrival.bytes + HEADS) as f64)
+            .map(|arrival| (arrival.bytes + HEADERS) as f64)
             .sum::<f64>()
             / self.line_bytes
     }
 
-    /// How long after `from` (in s) the first arrives from which on all are fresh for 300 ms, as the bench of real lines counts it.
+    /// How long after `from` (in s) until all snapshots are fresh for 300 ms, as the bench of real lines counts it.
     pub fn fresh_for_ms(&self, from: f64, to: f64, allowed: &impl Fn(i64) -> f64) -> f64 {
         let is_old = |one: &Arrival| (one.at - one.sent) as f64 / 1e3 > allowed(one.bytes);
         let (from_us, to_us) = ((from * 1e6) as i64, (to * 1e6) as i64);
@@ -100,7 +100,7 @@ impl Outcome {
         fresh.map_or(f64::INFINITY, |first| (first.at - from_us) as f64 / 1e3)
     }
 
-    /// How long after `from` (in s) all that arrives is at most `age_ms` old.
+    /// How long after `from` (in s) until everything that arrives is at most `age_ms` old.
     pub fn fresh_after_ms(&self, from: f64, to: f64, age_ms: f64) -> f64 {
         let from_us = (from * 1e6) as i64;
         let old = self

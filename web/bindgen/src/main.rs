@@ -1,5 +1,7 @@
-//! In: the module that cargo built for wasm32-unknown-unknown. Out: `tickwire_bg.wasm`, and the JavaScript and
-//! TypeScript declarations through which a page loads it (`wasm-bindgen --target web`).
+//! Generates the JavaScript side of the wasm module, like `wasm-bindgen --target web`.
+//!
+//! In: the module that cargo built for wasm32-unknown-unknown. Out: `tickwire_bg.wasm`, and the JavaScript and TypeScript declarations
+//! through which a page loads it.
 
 use std::error::Error;
 

@@ -1,12 +1,12 @@
-// The game on the page: one session, drawn frame by frame.
+// The arena on the page: one session, drawn frame by frame.
 //
-// In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game: what it draws it is told.
+// In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game.
 
 import { Arena, type ArenaFrame, TickwireClient, type ClientOptions, type PlayerRow } from "../sdk/index.js";
-import type { Drawn } from "./automation.js";
+import type { PageState } from "./automation.js";
 import { Camera } from "./camera.js";
 import { Controls } from "./controls.js";
-import { Effects, type Witness } from "./draw/effects.js";
+import { Effects, type EffectListener } from "./draw/effects.js";
 import { Minimap } from "./draw/minimap.js";
 import { Rocks } from "./draw/rocks.js";
 import { Ships } from "./draw/ships.js";
@@ -21,17 +21,18 @@ import { recall, remember } from "./memory.js";
 import { isMotionReduced } from "./motion.js";
 import { Sound } from "./sound.js";
 
-/** The score board is read so often. */
-const BOARD_MS = 250;
-/** A pause between frames counts as at most this: nothing leaps after a hitch. */
+/** Interval of updating the score board. */
+const BOARD_INTERVAL_MS = 250;
+/** Longer pauses between frames count as this long, so that animations do not leap after a hitch. */
 const MAX_ELAPSED_MS = 100;
-/** How far one hears, in units. */
-const EARSHOT = 900;
+/** Distance at which sounds become inaudible, in units. */
+const EARSHOT_UNITS = 900;
+/** Session storage: whether the page was reloaded for a newer version. */
 const RELOADED = "tickwire.reloaded";
 
-export class ArenaPage implements Drawn, Witness {
+export class ArenaPage implements PageState, EffectListener {
   client: TickwireClient | undefined;
-  hasGivenUp = false;
+  hasFailedToLoad = false;
   own: { x: number; y: number } | null = null;
   frames = 0;
   shots = 0;
@@ -63,12 +64,12 @@ export class ArenaPage implements Drawn, Witness {
   #close = { code: 0, reason: "" };
   #players: PlayerRow[] = [];
   #names = new Map<number, string>();
-  #boardAt = 0;
-  #frameAt = performance.now();
+  #boardUpdatedAt = 0;
+  #lastFrameAt = performance.now();
 
-  /** See {@link Overlay} for what the player may want. */
-  constructor(again: () => void, back: () => void) {
-    this.#overlay = new Overlay(again, back);
+  /** `joinAgain` and `backToForm`: what the buttons of the {@link Overlay} do. */
+  constructor(joinAgain: () => void, backToForm: () => void) {
+    this.#overlay = new Overlay(joinAgain, backToForm);
     onTap("tap-chat", () => this.#openChat());
     onTap("tap-sound", () => this.#toggleSound());
     const frame = () => {
@@ -95,15 +96,15 @@ export class ArenaPage implements Drawn, Witness {
     });
   }
 
-  /** Over a thin line the core takes seconds to come, and over a broken one it does not. */
+  /** Loads the core, which takes seconds over a slow network and fails over a broken one. */
   async #connect(options: ClientOptions): Promise<TickwireClient | undefined> {
     this.#overlay.loading();
     try {
       return await TickwireClient.connect(options);
     } catch (error) {
       console.error(error);
-      this.hasGivenUp = true;
-      this.#overlay.notLoaded();
+      this.hasFailedToLoad = true;
+      this.#overlay.loadingFailed();
       return undefined;
     }
   }
@@ -118,7 +119,7 @@ export class ArenaPage implements Drawn, Witness {
     this.#minimap.reset();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
     else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
-    // What was pressed before is not for this ship.
+    // Buttons pressed earlier were not meant for this ship.
     this.#controls.takePressed();
     this.#hasJoined = true;
     this.#hud.hidden = false;
@@ -127,10 +128,10 @@ export class ArenaPage implements Drawn, Witness {
       remember(RELOADED, "no", "sessionStorage");
       return;
     }
-    // The server has newer rules than this page: a newer page is to be had. Once, or else one plays without prediction.
+    // The server has newer rules, so it also has a newer page: reload once. If that does not help, play without prediction.
     const isFirstTime = recall(RELOADED, "sessionStorage") !== "yes";
     if (isFirstTime && remember(RELOADED, "yes", "sessionStorage")) location.reload();
-    else this.#feed.notice("This page is not of the server's version: your ship answers a little late.");
+    else this.#feed.notice("This page is not of the server's version: your ship reacts a little late.");
   }
 
   #slotOf(session: number): number {
@@ -149,9 +150,9 @@ export class ArenaPage implements Drawn, Witness {
 
   #frame(): void {
     const now = performance.now();
-    const elapsedMs = Math.min(MAX_ELAPSED_MS, now - this.#frameAt);
-    this.#frameAt = now;
-    this.#camera.pace(elapsedMs);
+    const elapsedMs = Math.min(MAX_ELAPSED_MS, now - this.#lastFrameAt);
+    this.#lastFrameAt = now;
+    this.#camera.adaptResolution(elapsedMs);
     this.#camera.fit(this.#canvas);
     const { client } = this;
     const arena = this.#arena;
@@ -163,8 +164,8 @@ export class ArenaPage implements Drawn, Witness {
       return;
     }
     this.#control(arena);
-    client.pump();
-    const frame = arena.look();
+    client.poll();
+    const frame = arena.sample();
     const own = frame.own;
     this.own = own ? { x: own.x, y: own.y } : null;
     this.#camera.follow(frame.focus, elapsedMs);
@@ -178,14 +179,14 @@ export class ArenaPage implements Drawn, Witness {
     const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
     const from = this.own ?? this.#camera;
     const direction = aim ?? (at && { x: at.x - from.x, y: at.y - from.y });
-    // First what went down, or else a click between two frames would never have been.
+    // First the buttons that went down since the last frame: a click between two frames would be lost otherwise.
     arena.control(held | this.#controls.takePressed(), direction);
     arena.control(held, direction);
   }
 
   #draw(frame: ArenaFrame, now: number, elapsedMs: number): void {
     const [context, camera] = [this.#context, this.#camera];
-    this.#effects.take(frame, this);
+    this.#effects.add(frame, this);
     this.#space.draw(context, camera);
     this.#rocks.draw(context, camera);
     this.#ships.draw(
@@ -201,19 +202,19 @@ export class ArenaPage implements Drawn, Witness {
     this.#minimap.draw(context, camera, frame, this.#rocks);
   }
 
-  /** What needs the core again: the frame is drawn, and not read any more. */
+  /** Everything that calls the core again: only after drawing, as that ends the frame's validity. */
   #update(client: TickwireClient, arena: Arena, hasShip: boolean, now: number): void {
     this.#netGraph.update(client.status(), now);
     this.#overlay.update(client, this.#close, hasShip || client.isSpectator, now);
-    if (now - this.#boardAt < BOARD_MS) return;
-    this.#boardAt = now;
+    if (now - this.#boardUpdatedAt < BOARD_INTERVAL_MS) return;
+    this.#boardUpdatedAt = now;
     this.#players = arena.players();
     this.#names = new Map(this.#players.map(({ slot, name }) => [slot, name]));
     this.#board.show(this.#players, client.playerSlot);
   }
 
   beam(x: number, y: number, isOwn: boolean): void {
-    const { volume, side } = this.#heard(x, y);
+    const { volume, side } = this.#audibility(x, y);
     if (isOwn) this.shots++;
     this.#sound.beam(isOwn ? 1 : volume, isOwn ? 0 : side, isOwn);
   }
@@ -231,14 +232,14 @@ export class ArenaPage implements Drawn, Witness {
   }
 
   burst(x: number, y: number, isOwn: boolean): void {
-    const { volume, side } = this.#heard(x, y);
+    const { volume, side } = this.#audibility(x, y);
     this.#sound.burst(volume, side);
     this.#camera.shake(isOwn ? 22 : 10 * volume);
   }
 
-  #heard(x: number, y: number): { volume: number; side: number } {
+  #audibility(x: number, y: number): { volume: number; side: number } {
     const distance = Math.hypot(x - this.#camera.x, y - this.#camera.y);
-    return { volume: Math.max(0, 1 - distance / EARSHOT), side: (x - this.#camera.x) / EARSHOT };
+    return { volume: Math.max(0, 1 - distance / EARSHOT_UNITS), side: (x - this.#camera.x) / EARSHOT_UNITS };
   }
 }
 

@@ -1,7 +1,6 @@
-// What scripts and tests read of a running page: `window.tickwire`.
+// `window.tickwire`: what scripts and tests read of a running page.
 //
-// Its properties are read from the session when somebody reads them, so that they are as fresh in a hidden tab, where no
-// frames are drawn.
+// Its properties read the session directly, so that they are fresh even in a hidden tab, which draws no frames.
 
 import type { Phase, TickwireClient } from "../sdk/index.js";
 
@@ -14,7 +13,7 @@ export interface Automation {
   readonly rttMs: number;
   /** The player's entity id; 0 before Welcome. */
   readonly playerId: number;
-  /** View hashes that did not match. It must stay 0. */
+  /** View hashes that differed from the server's. Must stay 0. */
   readonly viewMismatches: number;
   /** Predictions that the server corrected. */
   readonly corrections: number;
@@ -22,11 +21,11 @@ export interface Automation {
   readonly snapshotAgeMs: number;
   /** All WebSocket payload received. */
   readonly bytesIn: number;
-  /** Where the player's own ship is drawn (world units); null without one. */
+  /** Position of the player's own ship on the screen (world units); null without one. */
   readonly own: { x: number; y: number } | null;
   /** Frames drawn since the page was loaded. */
   readonly frames: number;
-  /** The player's own shots that were drawn since. */
+  /** The player's own shots drawn since the page was loaded. */
   readonly shots: number;
 }
 
@@ -36,21 +35,21 @@ declare global {
   }
 }
 
-/** What the page knows and the session does not. */
-export interface Drawn {
+/** What the page knows beside the session. */
+export interface PageState {
   client: TickwireClient | undefined;
-  /** Whether there will be no client: the game could not be loaded. */
-  hasGivenUp: boolean;
+  /** Whether the core could not be loaded, so that there will be no client. */
+  hasFailedToLoad: boolean;
   own: { x: number; y: number } | null;
   frames: number;
   shots: number;
 }
 
-export function automationOf(drawn: Drawn): Automation {
-  const status = () => drawn.client?.status();
+export function automationOf(page: PageState): Automation {
+  const status = () => page.client?.status();
   return {
     get state() {
-      return drawn.client?.phase ?? (drawn.hasGivenUp ? "closed" : "connecting");
+      return page.client?.phase ?? (page.hasFailedToLoad ? "closed" : "connecting");
     },
     get tick() {
       return status()?.tick ?? 0;
@@ -62,7 +61,7 @@ export function automationOf(drawn: Drawn): Automation {
       return status()?.rttMs ?? 0;
     },
     get playerId() {
-      return drawn.client?.playerId ?? 0;
+      return page.client?.playerId ?? 0;
     },
     get viewMismatches() {
       return status()?.viewMismatches ?? 0;
@@ -77,13 +76,13 @@ export function automationOf(drawn: Drawn): Automation {
       return status()?.bytesIn ?? 0;
     },
     get own() {
-      return drawn.own;
+      return page.own;
     },
     get frames() {
-      return drawn.frames;
+      return page.frames;
     },
     get shots() {
-      return drawn.shots;
+      return page.shots;
     },
   };
 }

@@ -1,15 +1,15 @@
-// Which part of the world the canvas shows. It never shows more than the server replicates around a ship.
+// The camera: which part of the world the canvas shows. Never shows more than the server replicates around a ship.
 
 import { isMotionReduced } from "./motion.js";
 
-/** What a screen shows of the world at most, in units; `HALF_SCREEN` of the arena, doubled. */
+/** Largest part of the world on the screen, in units: twice the arena's `HALF_SCREEN`. */
 const VIEW_WIDTH = 1280;
 const VIEW_HEIGHT = 720;
-/** How fast the camera catches up with its ship: what is left of the way after this time is 1/e. */
+/** Time constant of following a ship: after this time 1/e of the distance is left. */
 const FOLLOW_MS = 70;
-/** Farther than this it jumps: another ship, another place. */
+/** Over longer distances the camera jumps: it follows another ship. */
 const JUMP_UNITS = 500;
-/** Finer than this nobody sees. A machine that cannot keep up gets fewer pixels, down to one a CSS pixel. */
+/** Nobody sees finer pixels. A machine that is too slow gets fewer, down to one per CSS pixel. */
 const MAX_PIXEL_RATIO = 2;
 const SLOW_FRAME_MS = 24;
 const SLOW_FRAMES = 45;
@@ -40,8 +40,8 @@ export class Camera {
     this.scale = Math.max(width / VIEW_WIDTH, height / VIEW_HEIGHT);
   }
 
-  /** Takes the time that the last frame took: most slow in a row mean too many pixels. */
-  pace(elapsedMs: number): void {
+  /** Takes the time of the last frame, and lowers the resolution if most frames are slow. */
+  adaptResolution(elapsedMs: number): void {
     this.#slowFrames = Math.max(0, this.#slowFrames + (elapsedMs > SLOW_FRAME_MS ? 1 : -1));
     if (this.#slowFrames < SLOW_FRAMES) return;
     this.#slowFrames = 0;
@@ -58,7 +58,7 @@ export class Camera {
     this.#isPlaced = true;
   }
 
-  /** Drifts while there is nothing to follow. */
+  /** Moves slowly while there is nothing to follow. */
   drift(elapsedMs: number): void {
     this.x += elapsedMs * 0.02;
     this.y += elapsedMs * 0.008;
@@ -68,7 +68,7 @@ export class Camera {
     if (!isMotionReduced()) this.#shake = Math.max(this.#shake, units);
   }
 
-  /** Sets the context to world units. */
+  /** Transforms the context to world units. */
   apply(context: CanvasRenderingContext2D): void {
     const shakeX = (Math.random() - 0.5) * this.#shake;
     const shakeY = (Math.random() - 0.5) * this.#shake;
@@ -83,14 +83,14 @@ export class Camera {
     );
   }
 
-  /** Whether a circle can be seen. */
+  /** Whether a circle is visible. */
   sees(x: number, y: number, radius: number): boolean {
     return (
       Math.abs(x - this.x) < this.width / 2 / this.scale + radius && Math.abs(y - this.y) < this.height / 2 / this.scale + radius
     );
   }
 
-  /** The place in the world under a point of the page (CSS pixels). */
+  /** The point in the world under a point of the page (CSS pixels). */
   worldAt(pageX: number, pageY: number): { x: number; y: number } {
     return {
       x: this.x + (pageX * this.pixelRatio - this.width / 2) / this.scale,

@@ -1,12 +1,12 @@
-// Keys, mouse and touch: which buttons are down, and what is pointed at.
+// Keys, mouse and touch: the buttons that are down, and the aim.
 //
-// In: the page's events. Out: buttons and a direction, whenever somebody asks; and what was pressed since the last time, as a
-// click may be shorter than a frame.
+// In: the page's events. Out: buttons and a direction on demand, and the buttons pressed since the last frame, as a click may be
+// shorter than a frame.
 
 import { Button } from "../sdk/index.js";
 import { Touch } from "./touch.js";
 
-/** By place on the keyboard, so that they form a cross on any layout. */
+/** By position on the keyboard, so that they form a cross on any layout. */
 const KEYS: Record<string, number> = {
   KeyW: Button.Up,
   ArrowUp: Button.Up,
@@ -18,18 +18,18 @@ const KEYS: Record<string, number> = {
   ArrowRight: Button.Right,
   Space: Button.Fire,
 };
-/** What a button of the page that has the focus takes for itself. */
-const PRESSES = new Set(["Enter", "NumpadEnter", "Space"]);
-/** The left one, of a mouse event's `buttons`. */
-const LEFT = 1;
+/** Keys that press a focused button of the page. */
+const BUTTON_KEYS = new Set(["Enter", "NumpadEnter", "Space"]);
+/** Bit of the left button in a mouse event's `buttons`. */
+const LEFT_BUTTON = 1;
 
 export class Controls {
-  /** Where the mouse is on the page, in CSS pixels; undefined: not moved yet, or not since a touch. */
+  /** Position of the mouse on the page, in CSS pixels; undefined before its first move, and after a touch. */
   mouse: { x: number; y: number } | undefined;
   readonly #down = new Set<string>();
-  /** See {@link takePressed}. */
+  /** Buttons for {@link takePressed}. */
   #pressed = 0;
-  /** Whether the mouse's buttons went down on the canvas: those that went down elsewhere are not the ship's. */
+  /** Whether the mouse's buttons went down on the canvas: presses elsewhere do not steer the ship. */
   #isMouseHeld = false;
   readonly #touch: Touch;
 
@@ -39,7 +39,7 @@ export class Controls {
   ) {
     addEventListener("keydown", (event) => this.#key(event));
     addEventListener("keyup", (event) => this.#down.delete(event.code));
-    // Keys that are let go while another window has the focus are never heard of.
+    // Keys released while another window has the focus are never reported.
     addEventListener("blur", () => this.release());
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     this.#touch = new Touch(canvas);
@@ -53,13 +53,13 @@ export class Controls {
     });
     addEventListener("pointermove", (event) => event.pointerType !== "touch" && this.#follow(event));
     addEventListener("pointerup", (event) => event.pointerType !== "touch" && this.#follow(event));
-    // A pen that the system takes for a gesture of its own is never let go of.
-    addEventListener("pointercancel", () => this.#letMouseGo());
-    // The last to hear of each: what it put down is noted.
+    // When the system takes a pen for a gesture of its own, no `pointerup` follows.
+    addEventListener("pointercancel", () => this.#releaseMouse());
+    // Registered last, so that the other listeners have handled each event before.
     for (const type of ["pointerdown", "pointermove", "keydown"]) addEventListener(type, () => (this.#pressed |= this.held));
   }
 
-  /** The buttons that were down at some time since this was asked last. */
+  /** The buttons that were down at any time since the last call. */
   takePressed(): number {
     const pressed = this.#pressed;
     this.#pressed = 0;
@@ -73,12 +73,12 @@ export class Controls {
     return buttons;
   }
 
-  /** The direction that thumbs give; undefined: none, so that the mouse points if there is one. */
+  /** The direction of the touch sticks; undefined if they give none, so that the mouse aims. */
   get aim(): { x: number; y: number } | undefined {
     return this.#touch.aim;
   }
 
-  /** Lets go of everything, e.g. when a line of chat begins. */
+  /** Releases everything, e.g. when a line of chat begins. */
   release(): void {
     this.#down.clear();
     this.#pressed = 0;
@@ -86,15 +86,15 @@ export class Controls {
     this.#touch.release();
   }
 
-  /** Of several buttons only the first comes as `pointerdown` and only the last as `pointerup`; the others come as moves. */
+  /** With several buttons only the first press is a `pointerdown` and only the last release a `pointerup`; the others are moves. */
   #follow({ clientX, clientY, buttons }: PointerEvent): void {
     this.mouse = { x: clientX, y: clientY };
-    if (buttons === 0) this.#letMouseGo();
-    else if (this.#isMouseHeld && buttons & LEFT) this.#down.add("Mouse");
+    if (buttons === 0) this.#releaseMouse();
+    else if (this.#isMouseHeld && buttons & LEFT_BUTTON) this.#down.add("Mouse");
     else this.#down.delete("Mouse");
   }
 
-  #letMouseGo(): void {
+  #releaseMouse(): void {
     this.#isMouseHeld = false;
     this.#down.delete("Mouse");
   }
@@ -114,7 +114,7 @@ export class Controls {
   }
 }
 
-/** Whether the element that has the focus takes the key: a line every one, a button those that press it. */
+/** Whether the focused element takes the key: an input takes every key, a button those that press it. */
 function isForElement({ target, code }: KeyboardEvent): boolean {
-  return target instanceof HTMLInputElement || (target instanceof HTMLButtonElement && PRESSES.has(code));
+  return target instanceof HTMLInputElement || (target instanceof HTMLButtonElement && BUTTON_KEYS.has(code));
 }

@@ -1,19 +1,19 @@
-// What this browser remembers. One that is told to remember nothing throws instead; then nothing is remembered.
+// Storage of this browser. If storage is forbidden, browsers throw: then nothing is stored.
 
-type Where = "localStorage" | "sessionStorage";
+type StorageName = "localStorage" | "sessionStorage";
 
-export function recall(key: string, where: Where = "localStorage"): string | null {
+export function recall(key: string, storage: StorageName = "localStorage"): string | null {
   try {
-    return window[where].getItem(key);
+    return window[storage].getItem(key);
   } catch {
     return null;
   }
 }
 
-/** Returns whether it will be remembered. */
-export function remember(key: string, value: string, where: Where = "localStorage"): boolean {
+/** Stores a value. Returns whether that worked. */
+export function remember(key: string, value: string, storage: StorageName = "localStorage"): boolean {
   try {
-    window[where].setItem(key, value);
+    window[storage].setItem(key, value);
     return true;
   } catch {
     return false;

@@ -1,6 +1,6 @@
-// Whether things may shake and flash.
+// The reader's preference for reduced motion: no shaking, no flashing.
 
-/** Asked each time: it can be changed while one plays. */
+/** Reads the preference each time, as it can change during the game. */
 export function isMotionReduced(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

@@ -1,25 +1,25 @@
-// Sounds, made on the spot: no files. Silent until the first click, as browsers want it.
+// Synthesized sounds, without files. Silent until the first click, as browsers demand.
 
 import { recall, remember } from "./memory.js";
 
-const STORED = "tickwire.sound";
+const STORAGE_KEY = "tickwire.sound";
 const VOLUME = 0.25;
 
 export class Sound {
-  isOn = recall(STORED) !== "off";
+  isOn = recall(STORAGE_KEY) !== "off";
   #context: AudioContext | undefined;
   #out: GainNode | undefined;
   #noise: AudioBuffer | undefined;
 
   constructor() {
     addEventListener("pointerdown", () => this.#start(), { once: true });
-    // A touch counts only when it is lifted.
+    // A touch counts as an activation only when it is lifted.
     addEventListener("pointerup", () => void this.#context?.resume(), { once: true });
   }
 
   toggle(): boolean {
     this.isOn = !this.isOn;
-    remember(STORED, this.isOn ? "on" : "off");
+    remember(STORAGE_KEY, this.isOn ? "on" : "off");
     return this.isOn;
   }
 

@@ -1,17 +1,17 @@
-// Thumbs on a touch screen: the left one flies, the right one aims and shoots, each by a stick that is where it lands.
+// Touch controls: the left thumb flies, the right one aims and shoots, each with a stick that appears where the thumb lands.
 //
-// In: touches of the arena, each finger followed by its pointer id. Out: buttons and a direction, as keys and mouse give them.
-// Mice and pens are not heard here. The sticks are shown on a device whose pointer is coarse, or from the first touch on.
+// In: touches of the arena, tracked by pointer id. Out: buttons and a direction, like those of keys and mouse. Ignores mice and pens.
+// The sticks are shown on devices with a coarse pointer, or from the first touch on.
 
 import { Button } from "../sdk/index.js";
 import { byId } from "./hud/dom.js";
 
-/** A thumb that moved less has chosen no direction, in CSS pixels. */
-const REST_PX = 10;
-/** A stick reaches so far; a thumb that goes farther takes it along. */
+/** Movements below this choose no direction, in CSS pixels. */
+const DEAD_ZONE_PX = 10;
+/** Radius of a stick. A thumb that moves farther drags the stick along. */
 const REACH_PX = 52;
-/** The sine of 22.5 degrees: eight directions of the same width. */
-const OBLIQUE = 0.383;
+/** The sine of 22.5 degrees: it makes eight directions of equal width. */
+const DIAGONAL = 0.383;
 
 interface Point {
   x: number;
@@ -32,7 +32,7 @@ export class Touch {
     });
     onTouch("pointermove", (event) => this.#each((stick) => stick.move(event)));
     onTouch("pointerup", (event) => this.#each((stick) => stick.lift(event.pointerId)));
-    // A touch that the system takes for a gesture of its own is never let go of.
+    // When the system takes a touch for a gesture of its own, no `pointerup` follows.
     onTouch("pointercancel", (event) => this.#each((stick) => stick.lift(event.pointerId)));
   }
 
@@ -41,19 +41,19 @@ export class Touch {
     const { x, y } = this.#fly.direction ?? { x: 0, y: 0 };
     return (
       fire |
-      (y < -OBLIQUE ? Button.Up : 0) |
-      (y > OBLIQUE ? Button.Down : 0) |
-      (x < -OBLIQUE ? Button.Left : 0) |
-      (x > OBLIQUE ? Button.Right : 0)
+      (y < -DIAGONAL ? Button.Up : 0) |
+      (y > DIAGONAL ? Button.Down : 0) |
+      (x < -DIAGONAL ? Button.Left : 0) |
+      (x > DIAGONAL ? Button.Right : 0)
     );
   }
 
-  /** Where the ship is to point; undefined: as before. It points where it flies while the right thumb points nowhere. */
+  /** The direction to point the ship at: the right stick's, else the left one's; undefined keeps it. */
   get aim(): Point | undefined {
     return this.#shoot.direction ?? this.#fly.direction;
   }
 
-  /** Lets go of everything; fingers that still lie there count again when they land again. */
+  /** Releases both sticks. Fingers still on the screen count again only after they were lifted. */
   release(): void {
     this.#each((stick) => stick.lift());
   }
@@ -64,9 +64,9 @@ export class Touch {
   }
 }
 
-/** One thumb's stick. It follows the first finger that lands, until that one is lifted. */
+/** One stick. It follows the first finger that lands until that finger is lifted. */
 class Stick {
-  /** Of length 1; undefined: the thumb has chosen none yet. It stays while the thumb rests. */
+  /** Unit vector; undefined before the thumb has chosen a direction. Kept while the thumb rests. */
   direction: Point | undefined;
   readonly #ring: HTMLElement;
   #pointer: number | undefined;
@@ -91,13 +91,13 @@ class Stick {
     if (pointerId !== this.#pointer) return;
     const [dx, dy] = [clientX - this.#centre.x, clientY - this.#centre.y];
     const distance = Math.hypot(dx, dy);
-    if (distance >= REST_PX) this.direction = { x: dx / distance, y: dy / distance };
+    if (distance >= DEAD_ZONE_PX) this.direction = { x: dx / distance, y: dy / distance };
     const tow = Math.max(0, 1 - REACH_PX / Math.max(1, distance));
     this.#centre = { x: this.#centre.x + dx * tow, y: this.#centre.y + dy * tow };
     this.#draw(dx * (1 - tow), dy * (1 - tow));
   }
 
-  /** `pointer`: only if it is this one's. */
+  /** Lifts the stick, if `pointer` is the finger that it follows. */
   lift(pointer = this.#pointer): void {
     if (pointer !== this.#pointer) return;
     this.#pointer = this.direction = undefined;

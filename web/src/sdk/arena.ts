@@ -1,10 +1,10 @@
-// The arena, a layer above the session: its controls, its predicted picture, its rocks, players and kills.
+// The arena, a layer above the session: its controls, its frame with the player's own ship as predicted, its rocks, players and kills.
 //
-// In: buttons and where is pointed at. Out: the core's flat lists of numbers, read in place, in the arena's units.
-// Everything here needs a room that plays the arena; a session serves any game without it.
+// In: buttons and an aim. Out: entities and effects, read in place from the core's lists of numbers, in the arena's units.
+// Needs a room that plays the arena. A session serves any game without this layer.
 
 import { WasmClient } from "../wasm/tickwire.js";
-import { insideOf, type TickwireClient } from "./client.js";
+import { internalsOf, type TickwireClient } from "./client.js";
 import { Emitter } from "./emitter.js";
 
 /** Bits of the buttons that are down. */
@@ -34,7 +34,7 @@ export interface Effect {
   y0: number;
   x1: number;
   y1: number;
-  /** Slot of the player that it belongs to; -1: unknown. */
+  /** Slot of the player that caused it; -1: unknown. */
   player: number;
   isOwn: boolean;
   endsAtShip: boolean;
@@ -67,34 +67,34 @@ export class Arena extends Emitter<ArenaEvents> {
   constructor(client: TickwireClient) {
     super();
     this.#client = client;
-    ({ core: this.#core, memory: this.#memory } = insideOf(client));
-    this.#core.buttons(0);
+    ({ core: this.#core, memory: this.#memory } = internalsOf(client));
+    this.#core.set_buttons(0);
     client.on("joined", () => this.#names.clear());
     client.on("event", ({ kind, payload }) => {
-      if (kind === "kill" && client.game === Arena.GAME) this.#killed(payload);
+      if (kind === "kill" && client.game === Arena.GAME) this.#emitKill(payload);
     });
   }
 
-  #killed(payload: Uint8Array): void {
-    const [killerSlot, victimSlot] = WasmClient.kill_of(payload);
+  #emitKill(payload: Uint8Array): void {
+    const [killerSlot, victimSlot] = WasmClient.decode_kill(payload);
     if (killerSlot === undefined || victimSlot === undefined) return;
     const nameOf = (slot: number) => this.#core.player_name(slot) ?? "";
     this.emit("kill", { killer: nameOf(killerSlot), victim: nameOf(victimSlot), killerSlot, victimSlot });
   }
 
   /**
-   * The buttons that are down (`Button`), and what is pointed at, from the own ship in units (or only its direction); undefined: nothing yet.
-   * A button that is up again before a tick has come is in one input all the same.
+   * Sets the buttons that are down (`Button`), and the point to aim at, relative to the player's own ship; only its direction counts.
+   * An undefined aim leaves the aim as it is. A button released before the next tick still is in that tick's input.
    */
   control(buttons: number, aim: { x: number; y: number } | undefined): void {
-    this.#core.buttons(buttons);
-    if (aim) this.#core.aim(aim.x, aim.y);
+    this.#core.set_buttons(buttons);
+    if (aim) this.#core.set_aim(aim.x, aim.y);
   }
 
-  /** The arena as it is to be drawn now, the own ship as it is predicted. Good until the next call of this or of the client. */
-  look(): ArenaFrame {
-    this.#client.look();
-    this.#core.look_at_arena();
+  /** The arena to draw now, the player's own ship as predicted. The frame is valid until the next call of this object or of the client. */
+  sample(): ArenaFrame {
+    this.#client.sample();
+    this.#core.sample_arena();
     return new ArenaFrame(this.#core, this.#memory);
   }
 
@@ -103,7 +103,7 @@ export class Arena extends Emitter<ArenaEvents> {
     return this.#core.rocks();
   }
 
-  /** All players, the best first. */
+  /** All players, highest score first. */
   players(): PlayerRow[] {
     const numbers = this.#core.players();
     const rows: PlayerRow[] = [];
@@ -114,7 +114,7 @@ export class Arena extends Emitter<ArenaEvents> {
     return rows;
   }
 
-  /** A name is asked for once: strings are the only costly thing to fetch from the core. */
+  /** Caches names: strings are the only costly thing to fetch from the core. */
   #nameOf(slot: number, generation: number): string {
     const known = this.#names.get(slot);
     if (known?.generation === generation) return known.name;
@@ -124,11 +124,11 @@ export class Arena extends Emitter<ArenaEvents> {
   }
 }
 
-/** What is drawn of the arena in one frame. Its memory may move when the core is called again. */
+/** The entities and effects of one frame. Its memory may move with the next call of the core. */
 export class ArenaFrame {
-  /** What the camera looks at; undefined: nothing new. */
+  /** The point for the camera to follow; undefined: none in this frame. */
   readonly focus: { x: number; y: number } | undefined;
-  /** Which entity is the own ship. */
+  /** Index of the player's own ship among the entities. */
   readonly ownIndex: number | undefined;
   readonly #entities: Float32Array;
   readonly #effects: Float32Array;
@@ -140,15 +140,16 @@ export class ArenaFrame {
     this.focus = x !== undefined && y !== undefined ? { x, y } : undefined;
     this.ownIndex = core.own_index;
     this.#stride = core.stride;
-    this.#entities = new Float32Array(memory.buffer, core.entities_at, core.entities_len);
-    this.#effects = new Float32Array(memory.buffer, core.effects_at, core.effects_len);
+    this.#entities = new Float32Array(memory.buffer, core.entities_ptr, core.entities_len);
+    this.#effects = new Float32Array(memory.buffer, core.effects_ptr, core.effects_len);
   }
 
+  /** The player's own ship. */
   get own(): Entity | undefined {
     return this.ownIndex === undefined ? undefined : this.#entity(this.ownIndex, { ...EMPTY });
   }
 
-  /** Calls `draw` for each entity, with one object that is used again and again. */
+  /** Calls `draw` for each entity. All calls share one object. */
   forEachEntity(draw: (entity: Entity, index: number) => void): void {
     const entity = { ...EMPTY };
     const count = this.#entities.length / this.#stride;

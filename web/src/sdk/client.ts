@@ -1,9 +1,10 @@
 // One session of any game: the wasm core, its sockets, and its clock.
 //
-// The core decides everything; this carries out its actions and passes on what happens. The functions stand in the order
-// of a session: load, join, keep going, leave. What only the arena has is in arena.ts.
+// In: the page's events and the app's calls. Out: typed events, and the world to draw. Decides nothing: it carries out the core's
+// actions and passes on its events. The functions stand in the order of a session: load, join, play, leave. arena.ts adds what only
+// the arena has.
 
-import init, { ActionKind, NewsKind, PhaseKind, WasmClient, type InitOutput } from "../wasm/tickwire.js";
+import init, { ActionKind, PhaseKind, SessionEventKind, WasmClient, type InitOutput } from "../wasm/tickwire.js";
 import { SessionClock } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { Frame, Texts } from "./frame.js";
@@ -12,19 +13,20 @@ import { Sockets } from "./sockets.js";
 import type { ClientEvents, Phase, Status } from "./types.js";
 
 export interface ClientOptions {
-  /** Address of the WebSocket: ws or wss (http and https mean the same), or a path beginning with / on the page's server. Default: `ws` beside the page. */
+  /** Address of the WebSocket: ws or wss (or http or https, with the same meaning), or a path on the page's server that begins with /. Default: `ws` beside the page. */
   url?: string;
-  /** Default: the server's. */
+  /** Room name. Default: the server's. */
   room?: string;
+  /** Display name. Default: the server picks one. */
   name?: string;
-  /** Where the server demands one. One that runs out before the game does is renewed by {@link TickwireClient.ticket}. */
+  /** Signed ticket, where the server demands one. Set {@link TickwireClient.ticket} before it expires. */
   ticket?: string;
   /** Watch without playing. */
   spectate?: boolean;
 }
 
-/** How often the core is asked what is due, besides every frame: a 30 Hz display must not make 30 inputs a second. */
-const PUMP_INTERVAL_MS = 8;
+/** Interval of polling the core beside every frame: a 30 Hz display must not make 30 inputs a second. */
+const POLL_INTERVAL_MS = 8;
 
 const PHASES: Record<PhaseKind, Phase> = {
   [PhaseKind.Connecting]: "connecting",
@@ -33,7 +35,7 @@ const PHASES: Record<PhaseKind, Phase> = {
   [PhaseKind.Closed]: "closed",
 };
 
-/** What the server takes of an input, and of a command. */
+/** Limits of the server. */
 const MAX_INPUT_BYTES = 64;
 const MAX_COMMAND_BYTES = 4000;
 const PROTOCOLS = new Set(["ws:", "wss:"]);
@@ -41,14 +43,14 @@ const PROTOCOLS = new Set(["ws:", "wss:"]);
 let core: Promise<InitOutput> | undefined;
 
 /**
- * Loads the wasm core; once, however often it is asked for. `connect` does so by itself. `from`: where
- * `tickwire_bg.wasm` is, or its bytes; default: beside the script. Later calls change nothing.
+ * Loads the wasm core, once for all sessions. `connect` does so by itself. `from`: the address of `tickwire_bg.wasm`, or its bytes;
+ * default: beside the script. Calls after a successful one change nothing.
  */
 export async function loadCore(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<void> {
-  await loaded(from);
+  await coreLoaded(from);
 }
 
-function loaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<InitOutput> {
+function coreLoaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<InitOutput> {
   core ??= init(from && { module_or_path: from }).catch((error: unknown) => {
     // The next call tries again.
     core = undefined;
@@ -57,16 +59,16 @@ function loaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<InitOutp
   return core;
 }
 
-/** @internal The core behind a session, for the arena's layer. */
-export let insideOf: (client: TickwireClient) => { core: WasmClient; memory: WebAssembly.Memory };
+/** @internal The wasm core of a session, for arena.ts. */
+export let internalsOf: (client: TickwireClient) => { core: WasmClient; memory: WebAssembly.Memory };
 
 /**
- * A session of any game. The screen is {@link TickwireClient.look}, a little in the past; the game's own movement is not
- * predicted, as its rules are not in this core (the arena's are: see `Arena`).
+ * A session of any game. {@link TickwireClient.sample} gives the world to draw, a little in the past. The player's own movement is
+ * predicted only in the arena (see `Arena`): this core does not have the rules of other games.
  */
 export class TickwireClient extends Emitter<ClientEvents> {
   static {
-    insideOf = (client) => ({ core: client.#core, memory: client.#memory });
+    internalsOf = (client) => ({ core: client.#core, memory: client.#memory });
   }
 
   readonly #core: WasmClient;
@@ -74,16 +76,17 @@ export class TickwireClient extends Emitter<ClientEvents> {
   readonly #sockets: Sockets;
   readonly #clock = new SessionClock();
   readonly #texts: Texts;
-  readonly #ends = new AbortController();
+  /** Aborted when the session is over. */
+  readonly #closing = new AbortController();
   #schema = NO_SCHEMA;
   #timer: ReturnType<typeof setInterval> | undefined;
   #phase: Phase = "connecting";
 
-  /** Starts a session. Listen to `phase` and `joined`. Rejects with a TypeError if `url` is no address of a WebSocket. */
+  /** Starts a session. Listen to `phase` and `joined`. Rejects with a TypeError if `url` cannot be the address of a WebSocket. */
   static async connect(options: ClientOptions = {}): Promise<TickwireClient> {
     const { url, room } = options;
     const address = url === undefined || url === null ? addressBesidePage(text(room)) : checkedAddress(String(url));
-    return new TickwireClient(address, options, (await loaded()).memory);
+    return new TickwireClient(address, options, (await coreLoaded()).memory);
   }
 
   private constructor(address: string, options: ClientOptions, memory: WebAssembly.Memory) {
@@ -94,57 +97,57 @@ export class TickwireClient extends Emitter<ClientEvents> {
     this.#core = new WasmClient(text(room), text(name), text(ticket), spectate, seed, this.#clock.now());
     this.#texts = new Texts(this.#core);
     this.#sockets = new Sockets(address, {
-      opened: (link) => this.#did(() => this.#core.opened(link, this.#clock.now())),
-      received: (link, message) => this.#did(() => this.#core.received(link, message, this.#clock.now())),
-      closed: (link, code, reason) => this.#did(() => this.#core.closed(link, code, reason, this.#clock.now())),
+      opened: (link) => this.#update(() => this.#core.opened(link, this.#clock.now())),
+      received: (link, message) => this.#update(() => this.#core.received(link, message, this.#clock.now())),
+      closed: (link, code, reason) => this.#update(() => this.#core.closed(link, code, reason, this.#clock.now())),
     });
-    this.#timer = setInterval(() => this.pump(), PUMP_INTERVAL_MS);
+    this.#timer = setInterval(() => this.poll(), POLL_INTERVAL_MS);
     this.#listenToPage();
-    // After the caller had a chance to listen.
-    queueMicrotask(() => this.pump());
+    // In a microtask, so that the caller can add listeners first.
+    queueMicrotask(() => this.poll());
   }
 
   #listenToPage(): void {
-    const { signal } = this.#ends;
-    const look = () => {
+    const { signal } = this.#closing;
+    const updateVisibility = () => {
       if (document.visibilityState === "hidden") this.#core.hide();
       else this.#core.show(this.#clock.now());
-      this.pump();
+      this.poll();
     };
-    const hurry = () => {
-      this.#core.hurry(this.#clock.now());
-      this.pump();
+    const probeNow = () => {
+      this.#core.probe_now(this.#clock.now());
+      this.poll();
     };
-    addEventListener("visibilitychange", look, { signal });
-    addEventListener("online", hurry, { signal });
+    addEventListener("visibilitychange", updateVisibility, { signal });
+    addEventListener("online", probeNow, { signal });
     addEventListener(
       "pageshow",
       (event) => {
         if (!event.persisted) return;
-        look();
-        hurry();
+        updateVisibility();
+        probeNow();
       },
       { signal },
     );
-    // A page that goes for good says so; one that may come back (from the back-forward cache) keeps its session.
+    // A page that is closed for good leaves. One that may return from the back-forward cache keeps its session.
     addEventListener("pagehide", (event) => event.persisted || this.leave(), { signal });
-    look();
+    updateVisibility();
   }
 
-  /** Does what is due now. Called by a timer; call it from every frame too, before drawing it. */
-  pump(): void {
-    this.#did(() => this.#core.pump(this.#clock.now()));
+  /** Runs what is due now: connecting, and the inputs of the ticks that have come. A timer calls it; call it in every frame too, before drawing. */
+  poll(): void {
+    this.#update(() => this.#core.poll(this.#clock.now()));
   }
 
-  /** After every call of the core: its actions, its news. */
-  #did(call: () => void): void {
-    if (this.#ends.signal.aborted) return;
+  /** Calls the core, then carries out its actions and emits its events. */
+  #update(call: () => void): void {
+    if (this.#closing.signal.aborted) return;
     call();
-    this.#act();
-    this.#tell();
+    this.#performActions();
+    this.#emitEvents();
   }
 
-  #act(): void {
+  #performActions(): void {
     for (;;) {
       const action = this.#core.next_action();
       const link = this.#core.action_link;
@@ -164,7 +167,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
     }
   }
 
-  #tell(): void {
+  #emitEvents(): void {
     const phase = PHASES[this.#core.phase];
     if (phase !== this.#phase) {
       this.#phase = phase;
@@ -173,91 +176,93 @@ export class TickwireClient extends Emitter<ClientEvents> {
     }
     const core = this.#core;
     for (;;) {
-      switch (core.next_news()) {
-        case NewsKind.None:
+      switch (core.next_event()) {
+        case SessionEventKind.None:
           return;
-        case NewsKind.Joined:
+        case SessionEventKind.Joined:
           this.#schema = schemaOf(core);
-          this.emit("joined", { resumed: core.news_number === 1 });
+          this.emit("joined", { resumed: core.event_number === 1 });
           break;
-        case NewsKind.Chat:
-          this.emit("chat", { session: core.news_number, name: core.news_name, text: core.news_text });
+        case SessionEventKind.Chat:
+          this.emit("chat", { session: core.event_number, name: core.event_name, text: core.event_text });
           break;
-        case NewsKind.Notice:
-          this.emit("notice", { text: core.news_text });
+        case SessionEventKind.Notice:
+          this.emit("notice", { text: core.event_text });
           break;
-        case NewsKind.Event: {
-          const kind = this.#schema.events[core.news_number] ?? "";
-          this.emit("event", { kind, tick: core.news_tick, payload: core.take_news_payload() });
+        case SessionEventKind.GameEvent: {
+          const kind = this.#schema.events[core.event_number] ?? "";
+          this.emit("event", { kind, tick: core.event_tick, payload: core.take_event_payload() });
           break;
         }
-        case NewsKind.Message:
-          this.emit("message", { payload: core.take_news_payload() });
+        case SessionEventKind.GameMessage:
+          this.emit("message", { payload: core.take_event_payload() });
           break;
       }
     }
   }
 
-  /** The input of every tick from the next one on, until another is given: at most 64 bytes, in the game's own encoding. */
+  /** Sets the input of every tick from the next one on: at most 64 bytes, in the game's own encoding. */
   input(payload: Uint8Array): void {
     checkInput(payload);
     this.#core.input(payload);
   }
 
   /**
-   * The input of one tick, the next one: a jump, a shot. Then what {@link input} said goes on. Called several times, each has a tick of its own,
-   * in order; when 64 wait already (no ticks come, in a hidden tab for instance), one more is a RangeError. What has found no tick when
-   * the session joins, for the first time or again, is dropped: what must arrive is a {@link command}.
+   * Sets the input of one tick, the next one: a jump, a shot. After it the input of {@link input} goes on. Several such inputs get a tick
+   * each, in order; when 64 wait already (in a hidden tab, for instance, no ticks come), another one is a RangeError. Inputs that still
+   * wait when the session joins, for the first time or again, are dropped: send what must arrive as a {@link command}.
    */
   inputOnce(payload: Uint8Array): void {
     checkInput(payload);
-    if (!this.#core.input_once(payload)) throw new RangeError("too many inputs of one tick wait for theirs");
+    if (!this.#core.input_once(payload)) throw new RangeError("too many inputs of one tick are waiting");
   }
 
   /**
-   * Tells the game something that is no input of a tick (a purchase, a choice of team): at most 4,000 bytes, in the game's own encoding. It
-   * arrives once and in order; what is said without a connection follows as soon as there is one, unless the session is over by then.
+   * Sends the game a command: anything that is not the input of a tick, e.g. a purchase; at most 4,000 bytes, in the game's own encoding.
+   * Commands arrive once and in order. Without a connection they follow when there is one, unless the session is over by then.
    */
   command(payload: Uint8Array): void {
     if (payload.length > MAX_COMMAND_BYTES) throw new RangeError(`a command has at most ${MAX_COMMAND_BYTES} bytes, not ${payload.length}`);
-    this.#did(() => this.#core.command(payload));
+    this.#update(() => this.#core.command(payload));
   }
 
-  /** The world as it is to be drawn now. Good until the next look. */
-  look(): Frame {
-    this.#core.look(this.#clock.now());
-    this.#texts.begin();
+  /** The world to draw now. The frame is valid until the next call. */
+  sample(): Frame {
+    this.#core.sample(this.#clock.now());
+    this.#texts.beginFrame();
     return new Frame(this.#core, this.#schema, this.#texts);
   }
 
+  /** Sends a chat line to the room. */
   chat(line: string): void {
-    this.#did(() => this.#core.chat(text(line)));
+    this.#update(() => this.#core.chat(text(line)));
   }
 
-  /** Another ticket, for the connections to come: one that has run out lets nobody come back. */
+  /** Replaces the ticket for future connections: nobody can reconnect with an expired one. */
   set ticket(ticket: string) {
     this.#core.ticket = text(ticket);
   }
 
-  /** Leaves the room for good. */
+  /** Leaves the room and ends the session. */
   leave(): void {
-    this.#did(() => this.#core.leave());
+    this.#update(() => this.#core.leave());
   }
 
   #end(): void {
     clearInterval(this.#timer);
-    this.#ends.abort();
+    this.#closing.abort();
   }
 
   get phase(): Phase {
     return this.#phase;
   }
 
-  /** Why there is no connection, for people; empty: there is one, or nobody said why. */
-  get trouble(): string {
-    return this.#core.trouble;
+  /** Why there is no connection, for people; empty if there is one or the reason is unknown. */
+  get lastError(): string {
+    return this.#core.last_error;
   }
 
+  /** The session's number in the room. */
   get session(): number {
     return this.#core.session;
   }
@@ -287,6 +292,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#core.player_slot;
   }
 
+  /** The player's name as the server has it. */
   get name(): string {
     return this.#core.name;
   }
@@ -299,7 +305,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#core.is_spectator;
   }
 
-  /** Whether the own movement is predicted: in the arena, if the page is of the server's version; never in another game. */
+  /** Whether the player's own movement is predicted: in the arena, if the page has the server's version; never in another game. */
   get isPredicting(): boolean {
     return this.#core.is_predicting;
   }
@@ -312,7 +318,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
       entities: core.entities,
       rttMs: core.rtt_ms,
       jitterMs: core.jitter_ms,
-      marginTicks: core.margin_ticks,
+      inputMarginTicks: core.input_margin_ticks,
       interpolationDelayMs: core.interpolation_delay_ms,
       snapshotAgeMs: core.snapshot_age_ms,
       snapshotGapMs: core.snapshot_gap_ms,
@@ -325,7 +331,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
   }
 }
 
-/** What the core takes for a text; scripts without types give anything. Empty: none. */
+/** Makes a string of whatever an untyped script gives; null and undefined become empty. */
 function text(given: string | null | undefined): string {
   return String(given ?? "");
 }
@@ -334,7 +340,7 @@ function checkInput({ length }: Uint8Array): void {
   if (length > MAX_INPUT_BYTES) throw new RangeError(`an input has at most ${MAX_INPUT_BYTES} bytes, not ${length}`);
 }
 
-/** The address in the form that every browser takes. One that is none would be tried for ever. */
+/** The address in the form that every browser accepts. An invalid one is refused here: the core would retry it forever. */
 function checkedAddress(given: string): string {
   let url: URL | undefined;
   try {
@@ -342,15 +348,15 @@ function checkedAddress(given: string): string {
     url.protocol = url.protocol.replace(/^http/, "ws");
     url.hash = "";
   } catch {
-    // Not even an address.
+    // Handled below, like a wrong protocol.
   }
   if (!url || !PROTOCOLS.has(url.protocol)) {
-    throw new TypeError(`"${given}" is no address of a WebSocket: it has to look like wss://game.example/ws`);
+    throw new TypeError(`"${given}" is no address of a WebSocket: use one like wss://game.example/ws`);
   }
   return url.href;
 }
 
-/** `ws` beside the page, over TLS if the page came so. */
+/** `ws` beside the page, over TLS if the page is. */
 function addressBesidePage(room: string): string {
   const url = new URL("ws", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";

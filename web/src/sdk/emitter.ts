@@ -1,9 +1,9 @@
-// Typed events: who listens to what, and nothing more.
+// Typed events: listeners by event name.
 
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
-  /** Calls `listener` with every such event. Returns what ends that. One that throws is reported as an error of the page, and keeps none from the others. */
+  /** Calls `listener` with every event of this name. Returns a function that removes it. If it throws, the error is reported to the page, and the other listeners are called all the same. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
     let listeners = this.#listeners.get(name);
     if (!listeners) this.#listeners.set(name, (listeners = new Set()));

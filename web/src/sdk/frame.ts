@@ -1,28 +1,28 @@
-// What the screen shows of any game at one moment: rows, a little in the past and blended between two snapshots.
+// The rows of any game at one view tick: a little in the past, interpolated between two snapshots.
 //
-// In: the core's flat list of a kind's rows. Out: one row after the other, through one object.
+// In: the core's flat list of a kind's rows. Out: one row after the other, through one shared object.
 
 import type { WasmClient } from "../wasm/tickwire.js";
 import type { Kind, Schema } from "./schema.js";
 
-/** Slot and generation, before the lanes. */
-const HEAD = 2;
+/** Slot and generation precede the lanes. */
+const HEADER_LENGTH = 2;
 
-/** @internal The texts that rows have, each fetched from the core once. */
+/** @internal The texts of rows, each fetched from the core once. */
 export class Texts {
   readonly #core: WasmClient;
   readonly #texts = new Map<number, string>();
-  #from = 0;
+  #firstNumber = 0;
 
   constructor(core: WasmClient) {
     this.#core = core;
   }
 
-  /** Forgets what the core has forgotten; for each new frame. */
-  begin(): void {
-    const from = this.#core.texts_from;
-    if (from === this.#from) return;
-    this.#from = from;
+  /** Drops the texts that the core has dropped. Call it for each new frame. */
+  beginFrame(): void {
+    const first = this.#core.first_text;
+    if (first === this.#firstNumber) return;
+    this.#firstNumber = first;
     this.#texts.clear();
   }
 
@@ -35,7 +35,7 @@ export class Texts {
   }
 }
 
-/** One entity as the screen shows it. {@link Frame.forEachRow} shows all rows through one object: take out of it what is to be kept. */
+/** One entity at the frame's view tick. {@link Frame.forEachRow} reuses one object for all rows: copy what is to be kept. */
 export class Row {
   readonly kind: Kind;
   readonly #numbers: Int32Array;
@@ -49,7 +49,7 @@ export class Row {
     this.#texts = texts;
   }
 
-  /** @internal Goes to the row that begins there. */
+  /** @internal Moves to the row that begins at this index. */
   goTo(at: number): this {
     this.#at = at;
     return this;
@@ -64,36 +64,36 @@ export class Row {
     return this.#numbers[this.#at] ?? 0;
   }
 
-  /** Another one in the same slot is another entity. */
+  /** How many entities have used the slot, this one included. Another generation in the same slot is another entity. */
   get generation(): number {
     return (this.#numbers[this.#at + 1] ?? 0) >>> 0;
   }
 
-  /** Of a placed kind, in the game's own units. */
+  /** Position of a placed kind, in the game's own units; NaN for other kinds. */
   get x(): number {
     return this.kind.isPlaced ? this.lane(0) : NaN;
   }
 
-  /** Of a placed kind, in the game's own units. */
+  /** Position of a placed kind, in the game's own units; NaN for other kinds. */
   get y(): number {
     return this.kind.isPlaced ? this.lane(1) : NaN;
   }
 
-  /** A lane by its place or its name. Continuous lanes are blended, others jump. */
+  /** A lane by index or name. Continuous lanes are interpolated, others jump. */
   lane(lane: number | string): number {
-    return this.#numbers[this.#at + HEAD + place(this.kind, "lanes", lane)] ?? 0;
+    return this.#numbers[this.#at + HEADER_LENGTH + indexOf(this.kind, "lanes", lane)] ?? 0;
   }
 
-  /** A text by its place or its name. Empty in the last moment of an entity: the newest snapshot does not have it, and the screen is not there yet. */
+  /** A text by index or name. Empty while an entity is shown that the newest snapshot no longer has. */
   text(text: number | string): string {
-    const number = this.#numbers[this.#at + HEAD + this.kind.lanes.length + place(this.kind, "texts", text)] ?? -1;
+    const number = this.#numbers[this.#at + HEADER_LENGTH + this.kind.lanes.length + indexOf(this.kind, "texts", text)] ?? -1;
     return number < 0 ? "" : this.#texts.get(number);
   }
 }
 
-/** The screen at one moment. Good until the next `look`. */
+/** The world at one view tick. Valid until the next `sample`. */
 export class Frame {
-  /** The shown moment, in ticks: an event is to be seen when this has come to its `tick`. */
+  /** The view tick, with its fraction. Show an event when this has reached the event's `tick`. */
   readonly tick: number;
   readonly #core: WasmClient;
   readonly #schema: Schema;
@@ -101,15 +101,15 @@ export class Frame {
 
   /** @internal */
   constructor(core: WasmClient, schema: Schema, texts: Texts) {
-    this.tick = core.shown_ticks;
+    this.tick = core.view_tick;
     this.#core = core;
     this.#schema = schema;
     this.#texts = texts;
   }
 
   /**
-   * Calls `show` for each entity of a kind, with one object that is used again and again. Shows nothing
-   * before the session has joined. The own entity is among them, as old as all others: only the arena is predicted.
+   * Calls `show` for each entity of a kind. All calls share one object. Shows nothing before the session has joined. The player's own
+   * entity is among them, as old as all others: only the arena predicts it.
    */
   forEachRow(kind: string, show: (row: Row) => void): void {
     const { kinds } = this.#schema;
@@ -120,12 +120,12 @@ export class Frame {
     }
     const numbers = this.#core.rows(found.number);
     const row = new Row(found, numbers, this.#texts);
-    const stride = HEAD + found.lanes.length + found.texts.length;
+    const stride = HEADER_LENGTH + found.lanes.length + found.texts.length;
     for (let at = 0; at < numbers.length; at += stride) show(row.goTo(at));
   }
 }
 
-function place(kind: Kind, list: "lanes" | "texts", wanted: number | string): number {
+function indexOf(kind: Kind, list: "lanes" | "texts", wanted: number | string): number {
   const names = kind[list];
   const at = typeof wanted === "string" ? names.indexOf(wanted) : wanted;
   if (names[at] === undefined) throw new RangeError(`${kind.name} has no ${wanted} among its ${list}: ${names.join(", ")}`);

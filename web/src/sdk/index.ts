@@ -1,4 +1,4 @@
-// @tickwire/client: what an app imports.
+// @tickwire/client: everything that an app imports.
 
 export { TickwireClient, loadCore, type ClientOptions } from "./client.js";
 export type { ClientEvents, Phase, Status } from "./types.js";

@@ -1,13 +1,13 @@
-// What a game replicates, as the server says when the session joins.
+// The schema of a game: its kinds of entities and events, known once the session has joined.
 
 import type { WasmClient } from "../wasm/tickwire.js";
 
 /** One kind of entity. */
 export interface Kind {
   readonly name: string;
-  /** Its place in {@link Schema.kinds}. */
+  /** Index in {@link Schema.kinds}. */
   readonly number: number;
-  /** Names of the lanes that everyone sees: whole numbers, in units that the game chose. */
+  /** Names of the public lanes: integers, in the game's own units. */
   readonly lanes: readonly string[];
   readonly texts: readonly string[];
   /** Whether the first two lanes are x and y. */
@@ -32,10 +32,10 @@ export function schemaOf(core: WasmClient): Schema {
     texts: list((text) => core.text_name(number, text)),
     isPlaced: core.kind_is_placed(number),
   }));
-  return { kinds, events: list((event) => core.event_name(event)) };
+  return { kinds, events: list((event) => core.event_kind_name(event)) };
 }
 
-/** All names, up to the first number that has none. */
+/** All names, up to the first number without one. */
 function list(nameOf: (number: number) => string | undefined): string[] {
   const names: string[] = [];
   for (;;) {

@@ -1,6 +1,6 @@
-// The WebSockets of one session, by the numbers that the core gives them. While a dead link is replaced there are two.
+// The WebSockets of one session, by the core's link numbers. While a dead link is replaced there are two.
 //
-// In: open, send and close, as the core says. Out: what happened on which socket. Decides nothing.
+// In: the core's actions open, send and close. Out: what happened on which socket. Decides nothing.
 
 export interface SocketListener {
   opened(link: number): void;
@@ -10,7 +10,7 @@ export interface SocketListener {
 }
 
 const SUBPROTOCOL = "tickwire.v1";
-/** What a browser reports when there was no close frame. */
+/** Codes that a browser reports when there was no close frame, or one without a code. */
 const ABNORMAL = 1006;
 const NO_STATUS = 1005;
 
@@ -38,7 +38,7 @@ export class Sockets {
 
   send(link: number, message: Uint8Array<ArrayBuffer>): void {
     const socket = this.#sockets.get(link);
-    // A socket that is closing drops what it is given; its `onclose` says the rest.
+    // A closing socket would drop the message; its `onclose` follows.
     if (socket?.readyState === WebSocket.OPEN) socket.send(message);
   }
 

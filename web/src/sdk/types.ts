@@ -1,36 +1,41 @@
-// The words of the SDK: plain values that an app reads.
+// Plain values that an app reads from the SDK.
 
 export type Phase = "connecting" | "playing" | "reconnecting" | "closed";
 
-/** What happens in a session besides the world. */
+/** Events of a session. */
 export interface ClientEvents {
-  /** The session has a place in the room (again). */
+  /** The session is in the room, for the first time or again. `resumed`: as the same session as before. */
   joined: { resumed: boolean };
   phase: { phase: Phase; closeCode: number; closeReason: string };
   chat: { session: number; name: string; text: string };
-  /** A word from the operator. */
+  /** An announcement of the server's operator. */
   notice: { text: string };
   /**
-   * Something of the game happened in `tick`. It comes as soon as it is known; the screen gets there a little later
-   * (`Frame.tick`). `kind`: one of the schema's names; `payload`: the game's own encoding.
+   * An event of the game, which happened in `tick`. It is delivered as soon as it is known; the screen reaches its tick a little later
+   * (`Frame.tick`). `kind`: one of the schema's names; `payload`: in the game's own encoding.
    */
   event: { kind: string; tick: number; payload: Uint8Array };
-  /** A word of the game to this player: in order, and each once. In the game's own encoding. */
+  /** A message of the game to this player, in the game's own encoding. Messages arrive in order and once each. */
   message: { payload: Uint8Array };
 }
 
-/** How well a session does. */
+/** Measurements of a session. */
 export interface Status {
   phase: Phase;
   tick: number;
   entities: number;
   rttMs: number;
   jitterMs: number;
-  marginTicks: number;
+  /** How early the newest input reached the server. */
+  inputMarginTicks: number;
+  /** How far the screen is behind the quickest arrival. */
   interpolationDelayMs: number;
+  /** Arrival of the newest snapshot minus its tick's due time. */
   snapshotAgeMs: number;
   snapshotGapMs: number;
+  /** Predictions that the server corrected. */
   corrections: number;
+  /** View hashes that differed from the server's. Must stay 0. */
   viewMismatches: number;
   protocolErrors: number;
   bytesIn: number;

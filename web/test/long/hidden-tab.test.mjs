@@ -1,9 +1,9 @@
-// A player looks at another tab for a while and comes back: what did the hidden tab cost, and how soon is it fresh again?
+// A hidden tab: what it costs, and how soon it is up to date after the player returns to it.
 //
 //   npm run test:long                     60 s hidden
 //   HIDDEN_SECONDS=10 npm run test:long   shorter
 //
-// Needs Xvfb. The figures are printed, with the seconds before as their control; only what must hold is asserted.
+// Needs Xvfb. Prints the figures, with the visible seconds before as their control; asserts only what must hold.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ const FRESH_TICKS = 15;
 const seconds = (n) => new Promise((done) => setTimeout(done, n * 1000));
 
 test(
-  `a tab that was hidden for ${HIDDEN_SECONDS} s plays on when it is looked at`,
+  `a tab hidden for ${HIDDEN_SECONDS} s plays on when it is shown`,
   { timeout: (HIDDEN_SECONDS + CONTROL_SECONDS + 60) * 1000 },
   async (t) => {
     const server = await startServer(t);
@@ -34,20 +34,20 @@ test(
     };
     const visible = await bytesPerSecond(CONTROL_SECONDS);
 
-    // The page itself notes when it is looked at again, and when its tick has caught up with the time that passed.
+    // The page itself measures how long its tick takes to catch up after it is shown again.
     await page.evaluate(
       ({ rate, freshTicks }) => {
         const due = { tick: window.tickwire.tick, at: performance.now() };
         addEventListener("visibilitychange", () => {
           if (document.visibilityState !== "visible") return;
           const seen = performance.now();
-          const look = () => {
+          const check = () => {
             const now = performance.now();
             const expected = due.tick + ((now - due.at) * rate) / 1000;
             if (window.tickwire.tick >= expected - freshTicks) window.freshAfterMs = now - seen;
-            else requestAnimationFrame(look);
+            else requestAnimationFrame(check);
           };
-          look();
+          check();
         });
       },
       { rate: TICK_RATE, freshTicks: FRESH_TICKS },
@@ -63,7 +63,7 @@ test(
     await page.waitForFunction(() => window.freshAfterMs !== undefined, null, { timeout: 10_000 });
     const fresh = await page.evaluate(() => window.freshAfterMs);
     t.diagnostic(`bytes/s: ${visible.toFixed(0)} visible, ${hidden.toFixed(0)} hidden for ${HIDDEN_SECONDS} s (state ${state})`);
-    t.diagnostic(`within ${FRESH_TICKS} ticks of now ${fresh.toFixed(0)} ms after it was looked at`);
+    t.diagnostic(`within ${FRESH_TICKS} ticks of now ${fresh.toFixed(0)} ms after it was shown`);
 
     await playing(page);
     assert.equal((await automation(page)).viewMismatches, 0);

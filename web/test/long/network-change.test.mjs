@@ -1,7 +1,7 @@
-// A phone leaves the house: its wifi falls silent, and there is another network, with another address of its own.
+// A phone that changes networks: its wifi falls silent, and another network gives it another address.
 //
-// The browser runs in a network namespace with two links. The old connection ends for neither side: no FIN, no RST. The time
-// from the cut to playing again is printed; what is asserted is the order of what happens, and that nobody is there twice.
+// The browser runs in a network namespace with two links. Neither side sees the old connection end: no FIN, no RST. Prints the time
+// from the cut to playing again; asserts the order of states, and that no player is in the room twice.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,10 +12,10 @@ const room = "street";
 
 const OPTIONS = { timeout: 90_000, skip: whyNoDevice() };
 
-test("a phone that changes from wifi to mobile plays on as the same", OPTIONS, async (t) => {
+test("the same session plays on after a change of networks", OPTIONS, async (t) => {
   const { device, server, page, problems } = await playingOverWifi(t);
   const before = await roomState(server, room);
-  await noteStates(page);
+  await recordStates(page);
 
   const cutAt = Date.now();
   device.leave("wifi");
@@ -25,28 +25,28 @@ test("a phone that changes from wifi to mobile plays on as the same", OPTIONS, a
   const states = await page.evaluate(() => window.states);
   t.diagnostic(states.map(({ state, at }) => `${state} ${((at - cutAt) / 1000).toFixed(2)} s after the cut`).join(", "));
   assert.deepEqual(states.map(({ state }) => state), ["reconnecting", "playing"]);
-  await sameAndNobodyElse(t, server, before);
+  await assertSamePlayers(t, server, before);
   const { tick } = await automation(page);
   await page.waitForFunction((tick) => window.tickwire.tick >= tick + 60 && window.tickwire.state === "playing", tick);
   assert.equal((await automation(page)).viewMismatches, 0);
-  // Without TLS, and not by the name localhost, a header is of no use to the browser, and it says so.
+  // Chromium warns that this header has no effect without TLS on other hosts than localhost.
   assert.deepEqual(problems.filter((problem) => !problem.includes("Cross-Origin-Opener-Policy")), []);
 });
 
-test("a phone without any network says so, and plays on when there is one", OPTIONS, async (t) => {
+test("a phone without a network says so, and plays on later", OPTIONS, async (t) => {
   const { device, server, page } = await playingOverWifi(t);
   const before = await roomState(server, room);
 
   device.leave("wifi");
   await page.waitForFunction(() => /Reconnecting/.test(document.getElementById("overlay").innerText));
   assert.ok(await page.isVisible("#overlay"));
-  // The next notice is of attempts that fail.
+  // The next message is about failed attempts.
   await page.waitForFunction(() => /cannot be reached.*Trying again/.test(document.getElementById("overlay").innerText));
 
   device.join("mobile");
   await playing(page);
   await page.waitForFunction(() => document.getElementById("overlay").hidden);
-  await sameAndNobodyElse(t, server, before);
+  await assertSamePlayers(t, server, before);
   assert.equal((await automation(page)).viewMismatches, 0);
 });
 
@@ -61,8 +61,8 @@ async function playingOverWifi(t) {
   return { device, server, page, problems };
 }
 
-/** Whoever was there is there again, and no ship but theirs: no ghost is left. */
-async function sameAndNobodyElse(t, server, before) {
+/** Asserts that the same players are in the room as before, with one ship: no ghost is left. */
+async function assertSamePlayers(t, server, before) {
   const after = await until(t, async () => {
     const state = await roomState(server, room);
     return state.players.some((player) => player.connected) && state;
@@ -73,8 +73,8 @@ async function sameAndNobodyElse(t, server, before) {
   assert.equal(ships(after).length, 1);
 }
 
-/** From now on `window.states` holds each state that the page changes to, and when. */
-const noteStates = (page) =>
+/** Makes the page record its changes of state, with their times, in `window.states`. */
+const recordStates = (page) =>
   page.evaluate(() => {
     window.states = [];
     let last = window.tickwire.state;

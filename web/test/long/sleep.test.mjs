@@ -1,11 +1,10 @@
-// A laptop sleeps: the browser, all of it, stands still while the server goes on, and then goes on as if nothing had been.
+// A laptop that sleeps: the whole browser is stopped while the server goes on, and later continues.
 //
-// SIGSTOP stands for the sleep: no code runs, no timer fires, and nothing is noticed before it is over. What it leaves as it
-// was are the network (the system still takes what comes, until its buffers are full) and the clocks. So in one test the
-// network is cut too, and `performance.now()` stands still, as the monotonic clock does in a real sleep on Linux and macOS.
-// What nothing here does is what the system and the browser say of a sleep: their events of power and of the screen.
+// SIGSTOP emulates the sleep: no code runs and no timer fires. Unlike in a real sleep, the network goes on (the kernel still receives
+// until its buffers are full), and so do the clocks. So one test cuts the network too, and some stop `performance.now()`, as the
+// monotonic clock stops in a real sleep on Linux and macOS. Power and screen events of the system are not emulated.
 //
-// How long a sleep lasts is for the server to say: until it gave up the connection, or the session.
+// The server decides how long a sleep lasts: until it has given up the connection, or the session.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,9 +16,9 @@ const LIMITS = { timeout: 120_000 };
 const QUICK_HEARTBEAT = ["--heartbeat-interval", "1s", "--heartbeat-timeout", "1s", "--rtt-interval", "500ms", "--npcs", "0"];
 
 const isConnected = (state) => state.players.some((player) => player.connected);
-const whoIsThere = (state) => state.players.map(({ session, entity }) => ({ session, entity }));
+const playersOf = (state) => state.players.map(({ session, entity }) => ({ session, entity }));
 
-test("a sleep that ends the connection: the same session plays on, and its score goes on", LIMITS, async (t) => {
+test("the same session and score go on after a lost connection", LIMITS, async (t) => {
   const server = await startServer(t, { args: QUICK_HEARTBEAT });
   const { context, pid } = await startBrowser(t);
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room }));
@@ -28,15 +27,15 @@ test("a sleep that ends the connection: the same session plays on, and its score
   const [before, score] = [await roomState(server, room), await ownScore(page)];
 
   await sleep(t, { server, pid, isOver: (state) => !isConnected(state) });
-  const after = await backInTheTrueWorld(t, server, page);
+  const after = await backInThePresent(t, server, page);
 
-  assert.deepEqual(whoIsThere(after), whoIsThere(before));
+  assert.deepEqual(playersOf(after), playersOf(before));
   assert.equal(await ownScore(page), score);
   await scoreMoreThan(page, score);
   assert.deepEqual(problems, []);
 });
 
-test("a sleep in which the clock stands still, and that ends in another network", { ...LIMITS, skip: whyNoDevice() }, async (t) => {
+test("a sleep with a stopped clock that ends in another network", { ...LIMITS, skip: whyNoDevice() }, async (t) => {
   const device = new Device(t);
   device.join("wifi");
   const server = await startServer(t, { listen: Device.listen, args: QUICK_HEARTBEAT });
@@ -48,10 +47,10 @@ test("a sleep in which the clock stands still, and that ends in another network"
 
   device.leave("wifi");
   await sleep(t, { server, pid, isOver: (state) => !isConnected(state), beforeWaking: () => device.join("mobile") });
-  const after = await backInTheTrueWorld(t, server, page);
+  const after = await backInThePresent(t, server, page);
 
-  assert.deepEqual(whoIsThere(after), whoIsThere(before));
-  assert.ok((await page.evaluate(() => window.sleptMs)) > 0, "the clock did not stand still: this tested nothing");
+  assert.deepEqual(playersOf(after), playersOf(before));
+  assert.ok((await page.evaluate(() => window.sleptMs)) > 0, "the clock did not stop: this tested nothing");
 });
 
 test("a nap that the connection survives", LIMITS, async (t) => {
@@ -63,14 +62,14 @@ test("a nap that the connection survives", LIMITS, async (t) => {
   const before = await roomState(server, room);
 
   await sleep(t, { server, pid, isOver: (state) => state.tick > before.tick + 300 });
-  const after = await backInTheTrueWorld(t, server, page);
+  const after = await backInThePresent(t, server, page);
 
-  assert.deepEqual(whoIsThere(after), whoIsThere(before));
-  assert.ok((await page.evaluate(() => window.sleptMs)) > 0, "the clock did not stand still: this tested nothing");
+  assert.deepEqual(playersOf(after), playersOf(before));
+  assert.ok((await page.evaluate(() => window.sleptMs)) > 0, "the clock did not stop: this tested nothing");
   assert.deepEqual(problems, []);
 });
 
-test("a sleep that the session does not outlast: a new one plays on, without a click", LIMITS, async (t) => {
+test("a new session plays on after a sleep that ended the old one", LIMITS, async (t) => {
   const server = await startServer(t, { args: [...QUICK_HEARTBEAT, "--resume-window", "1s"] });
   const { context, pid } = await startBrowser(t);
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room }));
@@ -78,7 +77,7 @@ test("a sleep that the session does not outlast: a new one plays on, without a c
   const before = await roomState(server, room);
 
   await sleep(t, { server, pid, isOver: (state) => state.players.length === 0 });
-  const after = await backInTheTrueWorld(t, server, page);
+  const after = await backInThePresent(t, server, page);
 
   assert.equal(after.players.length, 1);
   assert.notEqual(after.players[0].session, before.players[0].session);
@@ -86,7 +85,7 @@ test("a sleep that the session does not outlast: a new one plays on, without a c
   assert.deepEqual(problems, []);
 });
 
-/** The browser sleeps until the server says something of the room. */
+/** Suspends the browser until `isOver` holds of the room's state. */
 async function sleep(t, { server, pid, isOver, beforeWaking = () => {} }) {
   const wake = freeze(t, pid);
   await until(t, async () => isOver(await roomState(server, room)));
@@ -94,15 +93,15 @@ async function sleep(t, { server, pid, isOver, beforeWaking = () => {} }) {
   wake();
 }
 
-/** Waits until the page shows the world of now, and returns what the server says of the room. */
-async function backInTheTrueWorld(t, server, page) {
+/** Waits until the page shows the present, and returns the room's state. */
+async function backInThePresent(t, server, page) {
   const wokenAt = Date.now();
   const { tick } = await roomState(server, room);
   await page.waitForFunction((tick) => window.tickwire.tick >= tick && window.tickwire.state === "playing", tick);
   await page.waitForFunction(() => window.tickwire.own);
   t.diagnostic(`playing in the present ${((Date.now() - wokenAt) / 1000).toFixed(2)} s after the sleep`);
 
-  // Two seconds of ticks more, and it still plays and was told nothing wrong.
+  // It still plays after two more seconds of ticks, without a mismatch.
   await page.waitForFunction((tick) => window.tickwire.tick >= tick && window.tickwire.state === "playing", (await automation(page)).tick + 120);
   assert.equal((await automation(page)).viewMismatches, 0);
   return until(t, async () => {
@@ -111,7 +110,7 @@ async function backInTheTrueWorld(t, server, page) {
   });
 }
 
-/** In the page, before its own code: `performance.now()` does not count the time in which nothing runs. */
+/** Runs in the page before its own code: makes `performance.now()` leave out the time in which nothing runs. */
 function stopClockInSleep() {
   const longest = 1_000;
   const real = performance.now.bind(performance);
@@ -127,7 +126,7 @@ function stopClockInSleep() {
 
 const ownScore = (page) => page.evaluate(() => Number(document.querySelector("#board .own .number")?.textContent ?? 0));
 
-/** Flies about until enough pellets are collected. */
+/** Flies around until the score, from collected pellets, is higher. */
 async function scoreMoreThan(page, score) {
   for (let leg = 0; ; leg++) {
     const key = "wdsa"[leg % 4];

@@ -1,4 +1,4 @@
-//! The cases: which line, what happens to it, and the figures.
+//! The cases: each has a line, what happens to it, and its figures.
 
 use crate::net::{Net, PORT, Process, SERVER, Server, beside};
 use crate::record::{Record, at, mean};
@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// From the start of a run, until joining and what it brings at once is over, in seconds.
+/// How long after the start of a run joining and its burst are over, in seconds.
 pub(super) const WARM_UP: u64 = 3;
 
 pub(super) struct Settings {
@@ -16,7 +16,7 @@ pub(super) struct Settings {
     pub(super) npcs: u32,
     encoding: String,
     only: String,
-    /// How often the line is cut.
+    /// How many times the line is cut.
     cuts: u32,
 }
 
@@ -83,7 +83,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     bench.change_network()
 }
 
-/// Namespaces outlive their maker: whoever interrupts it shall not have to look for them.
+/// Removes the namespaces when the program is interrupted, since they outlive their maker.
 fn remove_when_asked_to_end(net: &Net) {
     let net = net.handle();
     std::thread::spawn(move || {
@@ -114,21 +114,20 @@ pub(super) struct Bench {
     zero: f64,
 }
 
-/// What became of one cut of the line. Times in milliseconds until the true world was there again,
-/// not a number if it never was.
+/// The outcome of one cut of the line. Times are in milliseconds until the newest world was there again; NaN if it never was.
 struct Cut {
     since_return: f64,
     since_first: f64,
     joins: usize,
-    /// The most that was on its way to the player, and waited in the server, in bytes.
+    /// The most bytes in flight to the player, and waiting in the server.
     most_held: u64,
-    /// Between the snapshots of another player, sorted, in milliseconds.
+    /// The gaps between another player's snapshots, sorted, in milliseconds.
     gaps_before: Vec<f64>,
     gaps_meanwhile: Vec<f64>,
     wrong: String,
 }
 
-/// A probe that runs.
+/// A running probe.
 pub(super) struct Probe {
     process: Process,
     started: u64,
@@ -136,7 +135,7 @@ pub(super) struct Probe {
 }
 
 impl Bench {
-    /// Starts a probe in a namespace. `round_trip` and `jitter` in milliseconds.
+    /// Starts a probe in a namespace. `round_trip` and `jitter` are in milliseconds.
     fn probe(
         &self,
         namespace: &str,
@@ -154,7 +153,7 @@ impl Bench {
         )
     }
 
-    /// The same at the server on a port whose tick 0 was due then.
+    /// Starts a probe at the server on a port, whose tick 0 was due at a known time.
     pub(super) fn probe_at(
         &self,
         (port, zero): (u16, f64),
@@ -186,7 +185,7 @@ impl Bench {
         !name.contains(&self.settings.only)
     }
 
-    /// A line that stays as it is.
+    /// A line that does not change.
     fn steady(&self, control: &str, kbit: u32, round_trip: u32, jitter: u32) -> anyhow::Result<()> {
         let name = format!("{control} {}", line_name(kbit, round_trip, jitter));
         if self.is_left_out(&name) {
@@ -211,7 +210,7 @@ impl Bench {
         let record = probe.finish()?;
         let seconds = (to - from) as f64 / 1e6;
         let ages = record.ages(from, to);
-        // One way, what it takes on the wire itself, and two ticks.
+        // One way, the snapshot's own time on the wire, and two ticks.
         let one_way = f64::from(round_trip) / 2.0 + f64::from(jitter);
         let is_late = |(_, age, bytes): &&(u64, f64, u64)| {
             *age > one_way + (bytes + 66) as f64 * 8.0 / f64::from(kbit) + 33.4
@@ -228,7 +227,7 @@ impl Bench {
             ages.len() as f64 / seconds,
             kbits * 100.0 / f64::from(kbit),
             far / near,
-            // The path's own length is in both ages, and nobody's choice.
+            // The path's one-way delay is in both ages, and nobody chooses it.
             (far - f64::from(round_trip) / 2.0) / (near - f64::from(round_trip) / 2.0),
             wrong(&record),
             cpu * 100.0 / seconds,
@@ -255,7 +254,7 @@ impl Bench {
             sleep(Duration::from_secs(7));
             let end = now();
             let record = probe.finish()?;
-            // One way, what it takes on the slower wire, and two ticks.
+            // One way, the snapshot's own time on the slower wire, and two ticks.
             let allowed =
                 |bytes: u64| f64::from(round_trip) / 2.0 + (bytes + 66) as f64 * 8.0 / 256.0 + 33.4;
             println!(
@@ -272,8 +271,8 @@ impl Bench {
         Ok(())
     }
 
-    /// The line is cut for five seconds, while others play on. The room is asked as often before
-    /// the cut as during it, so that what asking costs the others is in both of their gaps.
+    /// The line is cut for five seconds while others play on. The room's state is requested as often before the cut as during it,
+    /// so that both spans contain the cost of the requests.
     fn cut(&self) -> anyhow::Result<()> {
         if self.is_left_out("cut") {
             return Ok(());
@@ -350,7 +349,7 @@ impl Bench {
         })
     }
 
-    /// Asks five times a second until then, and gives the most that was held for that player.
+    /// Requests the room's state five times a second until then. Returns the most that was held for that player.
     fn most_held_for(&self, name: &str, until: u64) -> u64 {
         let mut most = 0;
         while now() < until {
@@ -360,7 +359,7 @@ impl Bench {
         most
     }
 
-    /// What the room says is on its way to a player, and waits in the server.
+    /// The bytes in flight to a player and waiting in the server, by the room's state.
     fn held_for(&self, name: &str) -> Option<u64> {
         let mut command = Net::within(&self.net.server(), &beside("lines").ok()?);
         command.args(["get", &format!("{SERVER}:{PORT}"), "/rooms/lines/state"]);
@@ -372,7 +371,7 @@ impl Bench {
         Some(bytes("bytes_in_flight") + bytes("pending_bytes"))
     }
 
-    /// The network is gone for good, and another one is there.
+    /// The network is gone for good, and another one takes its place.
     fn change_network(&self) -> anyhow::Result<()> {
         if self.is_left_out("network") {
             return Ok(());
@@ -424,7 +423,7 @@ impl Bench {
 }
 
 impl Probe {
-    /// Waits for its end, which comes by itself, and reads what it wrote.
+    /// Waits for the probe to end by itself, and reads its record.
     pub(super) fn finish(self) -> anyhow::Result<Record> {
         let is_good = self.process.wait()?;
         let text = std::fs::read_to_string(&self.out)?;
@@ -448,7 +447,7 @@ pub(super) fn line_name(kbit: u32, round_trip: u32, jitter: u32) -> String {
     format!("{kbit} kbit/s, RTT {round_trip}{spread}")
 }
 
-/// Mismatches and protocol errors of checks.
+/// Mismatches and protocol errors, of how many view checks.
 pub(super) fn wrong(record: &Record) -> String {
     let (mismatches, errors, checks) = record.end.unwrap_or((0, 0, 0));
     format!("{}/{checks}", mismatches + errors)

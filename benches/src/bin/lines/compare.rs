@@ -1,7 +1,7 @@
-//! Fast lines with the window and with none, by turns: what it costs where there is no queue.
+//! Fast lines with the congestion window and with none, by turns: what the window costs where there is no queue.
 //!
-//! Two servers of the same binary run side by side in the server's namespace; they differ in `Config::window_policy` alone. At
-//! each moment one of them has a player.
+//! Two servers of the same binary run side by side in the server's namespace. They differ in `Config::window_policy` alone. At any
+//! time one of them has a player.
 
 use crate::cases::{Bench, WARM_UP, line_name, now, wrong};
 use crate::net::{PORT, Server};
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 use tickwire_server::config::Config;
-use tickwire_sync::window::WindowPolicy;
+use tickwire_sync::bench_policies::WindowPolicy;
 
-/// Turns that each of the two has on a line.
+/// How many turns each of the two gets on a line.
 const TURNS: u64 = 5;
 
-/// One of the two, and what it has shown so far.
+/// One of the two servers, and its results so far.
 struct Side {
     name: &'static str,
     port: u16,
@@ -81,7 +81,7 @@ impl Bench {
         };
         let mut sides = [side("window", 0), side("none", 1)];
         for turn in 0..TURNS {
-            // Who is first changes, too.
+            // The two alternate who goes first.
             for which in [turn % 2, 1 - turn % 2] {
                 self.turn(&mut sides[which as usize], line)?;
             }
@@ -126,11 +126,11 @@ impl Bench {
     }
 }
 
-/// The server, with a window or with none: `server window|open FLAGS`.
+/// The server with a window or with none: `server window|open FLAGS`.
 pub fn serve(arguments: &[&str]) -> anyhow::Result<()> {
     let (policy, flags) = match arguments {
         ["open", flags @ ..] => (WindowPolicy::Open, flags),
-        ["window", flags @ ..] => (WindowPolicy::FollowsThePath, flags),
+        ["window", flags @ ..] => (WindowPolicy::FollowPath, flags),
         _ => anyhow::bail!("server window|open FLAGS"),
     };
     let mut config = Config::load(std::iter::once("lines").chain(flags.iter().copied()))?;

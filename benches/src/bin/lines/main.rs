@@ -1,8 +1,8 @@
-//! Real TCP over thin, changing and broken lines: what arrives, how old, how much of the line is used.
+//! Real TCP over slow, changing and broken lines: what arrives, how old it is, and how much of the line is used.
 //!
-//! Three network namespaces of its own: server - router - client; the narrow place is a `tc tbf` on the router, so that the
-//! sender's kernel cannot see it. Needs root, `ip` and `tc`, and the server's release build beside this binary. Everything
-//! ends in bounded time, and the namespaces and processes go with it. See benches/README.md for how to read the figures.
+//! Makes three network namespaces: server, router, client. The bottleneck is a `tc tbf` on the router, where the sender's kernel
+//! cannot see it. Needs root, `ip` and `tc`, and the server's release build beside this binary. Everything ends in bounded time,
+//! and the namespaces and processes with it. benches/README.md says how to read the figures.
 
 mod cases;
 mod compare;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        // Inside of a namespace: started by the cases.
+        // Inside a namespace, started by the cases.
         ["probe", rest @ ..] => probe::run(rest),
         ["server", rest @ ..] => compare::serve(rest),
         ["get", addr, path] => net::get(addr, path).map(|body| println!("{body}")),

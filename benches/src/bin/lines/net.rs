@@ -1,4 +1,4 @@
-//! Namespaces, lines and processes; all of them go with the value that stands for them.
+//! Namespaces, lines and processes. Each ends when its value is dropped.
 
 use anyhow::{Context as _, bail};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// The server's address; the client's two are in networks 1 and 2.
+/// The server's address. The client's two addresses are in networks 1 and 2.
 pub const SERVER: &str = "10.77.0.2";
 /// Where the server under test listens.
 pub const PORT: u16 = 7777;
 const CLIENT: &str = "10.77.1.2";
 
-/// Server - router - client, and a second way from the router to the client.
+/// Server, router and client, with a second network from the router to the client.
 pub struct Net {
     id: u32,
 }
@@ -54,7 +54,7 @@ impl Net {
         Ok(net)
     }
 
-    /// The same network, to be removed from elsewhere.
+    /// A second handle to the same network, to remove it from elsewhere.
     pub fn handle(&self) -> std::mem::ManuallyDrop<Self> {
         std::mem::ManuallyDrop::new(Self { id: self.id })
     }
@@ -85,7 +85,7 @@ impl Net {
         format!("twl{}c", self.id)
     }
 
-    /// Narrows the line to the client, with a tail-drop queue of 400 ms.
+    /// Sets the rate of the line to the client, with a tail-drop queue of 400 ms.
     pub fn set_rate(&self, kbit: u32) -> anyhow::Result<()> {
         let burst = (kbit * 1000 / 8 / 250).max(1600);
         self.tc(&format!(
@@ -108,13 +108,13 @@ impl Net {
         Ok(bytes.parse()?)
     }
 
-    /// How senders of the server's namespace control their congestion. `false`: the kernel does not have it.
+    /// Sets the congestion control of the server's namespace. Returns `false` if the kernel does not have it.
     pub fn set_congestion_control(&self, name: &str) -> bool {
         let setting = format!("net.ipv4.tcp_congestion_control={name}");
         self.sysctl(&self.server(), &setting).is_ok()
     }
 
-    /// Nothing comes through any more, in either direction, and nobody is told.
+    /// Silently drops everything in both directions.
     pub fn cut(&self) -> anyhow::Result<()> {
         let router = self.router();
         ip(&format!("-n {router} route replace blackhole {CLIENT}/32"))?;
@@ -127,7 +127,7 @@ impl Net {
         ip(&format!("-n {router} route del blackhole {SERVER}/32"))
     }
 
-    /// The client's first network is gone for good, and the second one is there: another source address.
+    /// Removes the client's first network for good and sets up the second, with another source address.
     pub fn change_network(&self) -> anyhow::Result<()> {
         ip(&format!(
             "-n {} route replace blackhole {CLIENT}/32",
@@ -145,7 +145,7 @@ impl Net {
         )
     }
 
-    /// A command that runs in a namespace.
+    /// A command to run in a namespace.
     pub fn within(namespace: &str, program: &PathBuf) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace]).arg(program);
@@ -177,7 +177,7 @@ fn command(program: &str, arguments: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A process that ends with this value.
+/// A process that is killed when this value is dropped.
 pub struct Process(Child);
 
 impl Process {
@@ -185,7 +185,7 @@ impl Process {
         Ok(Self(command.spawn()?))
     }
 
-    /// Waits for its end; it is known to end by itself.
+    /// Waits for the process, which ends by itself.
     pub fn wait(mut self) -> anyhow::Result<bool> {
         Ok(self.0.wait()?.success())
     }
@@ -209,7 +209,7 @@ impl Server {
         Self::ready(Net::within(&net.server(), &program), PORT, npcs)
     }
 
-    /// The same server out of this binary, on a port of its own, with a window or with none.
+    /// Starts the server role of this binary on a port of its own, with a window or with none.
     pub fn start_own(net: &Net, port: u16, npcs: u32, has_window: bool) -> anyhow::Result<Self> {
         let mut command = Net::within(&net.server(), &beside("lines")?);
         let window = if has_window { "window" } else { "open" };
@@ -239,7 +239,7 @@ impl Server {
         let stat = stat.unwrap_or_default();
         let after_name = stat.rsplit(')').next().unwrap_or_default();
         let fields = after_name.split_whitespace().skip(11).take(2);
-        // In hundredths of a second, on every Linux.
+        // In hundredths of a second on every Linux.
         fields
             .filter_map(|ticks| ticks.parse::<f64>().ok())
             .sum::<f64>()
@@ -259,7 +259,7 @@ pub fn beside(name: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// A GET, from inside of a namespace.
+/// Sends a GET from inside a namespace.
 pub fn get(addr: &str, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;

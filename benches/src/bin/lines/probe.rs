@@ -1,24 +1,24 @@
-//! One player who writes down what arrives, in a process of its own, as it lives in another namespace.
+//! One player that records what arrives. It is a process of its own, since it lives in another namespace.
 //!
-//! In: URL, seconds, delay and jitter in milliseconds, encoding. Out: a line a snapshot, join or sample on standard output
-//! (`record.rs` reads them), with the time since 1970, which all processes of the machine share.
+//! In: URL, seconds, delay and jitter in milliseconds, encoding. Out: on standard output one line per snapshot, join or sample, which
+//! `record.rs` reads. Times are since 1970, which all processes of the machine share.
 
 use crate::record::Line;
 use anyhow::bail;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tickwire_client::native::{Emulation, Happened, PathSettings, Shell, Target};
-use tickwire_client::{Client, Incoming, Options, Phase};
+use tickwire_client::native::{Emulation, PathSettings, Shell, SocketEvent, Target};
+use tickwire_client::{Client, Options, Phase, SessionEvent};
 use tickwire_game::arena::{ArenaInput, UNIT};
 use tickwire_proto::v1;
 use tickwire_sync::Micros;
 
-/// Near is what is closer to the own ship than this, far what is farther away than that, in world units.
+/// Rows closer to the own ship than this are near, rows farther than the second value are far, in units.
 const NEAR: f64 = 256.0;
 const FAR: f64 = 512.0;
 const TICK_US: f64 = 1e6 / 60.0;
-/// Ticks between two looks at how old the rows are.
+/// Ticks between two samples of the rows' ages.
 const LOOK_INTERVAL: u32 = 7;
 
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
@@ -48,7 +48,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
         .block_on(async {
             let emulation = Emulation {
                 path,
-                read_rate: None,
+                max_read_rate: None,
                 seed: 1,
             };
             Probe::new(
@@ -66,7 +66,7 @@ struct Probe {
     shell: Shell,
     start: Instant,
     ticks: u32,
-    /// When tick 0 was due, in microseconds since 1970; 0: as the client estimates it.
+    /// When tick 0 was due, in microseconds since 1970; 0 to use the client's estimate.
     zero: f64,
     out: Vec<u8>,
 }
@@ -86,17 +86,17 @@ impl Probe {
     async fn play(mut self, until: Instant) -> anyhow::Result<()> {
         while Instant::now() < until {
             let wake = self.start + Duration::from_micros(self.client.wake_at(self.now()).0);
-            let happened = self.shell.next(wake.min(until)).await;
+            let happened = self.shell.next_event(wake.min(until)).await;
             if let Some(happened) = happened {
                 self.take(happened);
             }
             let now = self.now();
             self.client.poll(now);
-            while self.client.due(now).is_some() {
+            while self.client.next_due_tick(now).is_some() {
                 self.input(now);
             }
-            while let Some(incoming) = self.client.next_incoming() {
-                if let Incoming::Joined { resumed } = incoming {
+            while let Some(incoming) = self.client.next_event() {
+                if let SessionEvent::Joined { resumed } = incoming {
                     let slot = self.client.entity().map_or(0, |entity| entity.slot);
                     self.write(&Line::Joined {
                         at: epoch_us(),
@@ -124,7 +124,7 @@ impl Probe {
         self.client.leave();
         self.act();
         self.shell
-            .goodbye(Instant::now() + Duration::from_millis(200))
+            .finish_closing(Instant::now() + Duration::from_millis(200))
             .await;
         Ok(())
     }
@@ -133,8 +133,8 @@ impl Probe {
         Micros(self.start.elapsed().as_micros() as u64)
     }
 
-    /// The server's tick axis now: by the machine's clock if that is known, as over a thin line the client's estimate of
-    /// it is off by half of what a round trip's two ways differ.
+    /// The server's position on the tick axis now. By the machine's clock where that is known, since over a slow line the client's
+    /// estimate is off by half the difference between the two ways.
     fn server_ticks(&self, now: Micros) -> Option<f64> {
         if self.zero > 0.0 {
             return Some((epoch_us() as f64 - self.zero) / TICK_US);
@@ -144,15 +144,15 @@ impl Probe {
 
     fn act(&mut self) {
         while let Some(action) = self.client.next_action() {
-            self.shell.act(action);
+            self.shell.perform(action);
         }
     }
 
-    fn take(&mut self, happened: Happened) {
+    fn take(&mut self, happened: SocketEvent) {
         let now = self.now();
         match happened {
-            Happened::Opened(link) => self.client.opened(link, now),
-            Happened::Received(link, message) => {
+            SocketEvent::Opened(link) => self.client.opened(link, now),
+            SocketEvent::Received(link, message) => {
                 let before = self.client.counters();
                 self.client.received(link, &message, now);
                 let after = self.client.counters();
@@ -168,13 +168,13 @@ impl Probe {
                     });
                 }
             }
-            Happened::Closed(link, code, reason) => self.client.closed(link, code, &reason, now),
+            SocketEvent::Closed(link, code, reason) => self.client.closed(link, code, &reason, now),
         }
     }
 
     fn input(&mut self, now: Micros) {
         self.ticks += 1;
-        // Round and round, so that cells come and go.
+        // In circles, so that cells come and go.
         let leg = self.ticks / 90 % 4;
         let input = ArenaInput {
             up: leg == 0,
@@ -186,14 +186,14 @@ impl Probe {
         };
         self.client.input(&input.encode());
         if self.ticks.is_multiple_of(LOOK_INTERVAL) {
-            self.look(now);
+            self.sample(now);
         }
     }
 
-    /// How old the rows near and far are now, by the server's clock.
-    fn look(&mut self, now: Micros) {
+    /// The ages of near and far rows now, by the server's clock.
+    fn sample(&mut self, now: Micros) {
         let (Some(own), Some(replica), Some(server)) = (
-            self.client.own(),
+            self.client.predicted(),
             self.client.replica(),
             self.server_ticks(now),
         ) else {
@@ -201,12 +201,12 @@ impl Probe {
         };
         let (x, y) = (f64::from(own.lanes[0]), f64::from(own.lanes[1]));
         let (mut near, mut far) = ((0.0, 0_u32), (0.0, 0_u32));
-        for (row, tick, _) in replica.shown() {
+        for (row, tick, _) in replica.visible_rows() {
             let is_placed = replica
                 .schema()
                 .kind(row.id.kind)
                 .is_some_and(|kind| kind.placed);
-            // What never moves is never old.
+            // Rows that never move are never old.
             if !is_placed || row.id.kind != own.id.kind || row.id == own.id {
                 continue;
             }
@@ -232,7 +232,7 @@ impl Probe {
     }
 
     fn write(&mut self, line: &Line) {
-        // Into memory: it cannot fail.
+        // Writing to memory cannot fail.
         let _ = writeln!(self.out, "{line}");
     }
 }

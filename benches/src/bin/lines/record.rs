@@ -1,8 +1,8 @@
-//! What a probe writes down: lines of text, and what they come to.
+//! A probe's record: lines of text, and figures computed from them.
 
 use std::fmt;
 
-/// One line. Times in microseconds since 1970, ages in milliseconds.
+/// One line of a record. Times are in microseconds since 1970, ages in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub enum Line {
     Snapshot {
@@ -77,7 +77,7 @@ impl Line {
     }
 }
 
-/// Everything that a probe wrote down.
+/// A probe's whole record.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     pub snapshots: Vec<(u64, f64, u64)>,
@@ -111,7 +111,7 @@ impl Record {
         record
     }
 
-    /// What arrived from `from` on, before `to`.
+    /// The snapshots that arrived from `from` on and before `to`.
     pub fn between(&self, from: u64, to: u64) -> impl Iterator<Item = &(u64, f64, u64)> {
         self.snapshots
             .iter()
@@ -122,7 +122,7 @@ impl Record {
         self.between(from, to).map(|(_, age, _)| *age).collect()
     }
 
-    /// The pauses between snapshots, in milliseconds.
+    /// The gaps between snapshots, in milliseconds.
     pub fn gaps(&self, from: u64, to: u64) -> Vec<f64> {
         let times: Vec<u64> = self.between(from, to).map(|(at, _, _)| *at).collect();
         times
@@ -131,8 +131,8 @@ impl Record {
             .collect()
     }
 
-    /// When the first arrived from which on all are fresh for 300 ms, in milliseconds after `from`. `allowed` is the age that a
-    /// snapshot of so many bytes may have.
+    /// How long after `from` until all snapshots are fresh for 300 ms, in milliseconds. `allowed` gives the age that a snapshot of
+    /// so many bytes may have.
     pub fn fresh_after(&self, from: u64, to: u64, allowed: impl Fn(u64) -> f64) -> f64 {
         const WHILE_US: u64 = 300_000;
         let is_old = |(_, age, bytes): &(u64, f64, u64)| *age > allowed(*bytes);
@@ -144,7 +144,7 @@ impl Record {
     }
 }
 
-/// The value that this part of all is at most.
+/// A quantile: this part of all values is at most the result.
 pub fn at(part: f64, values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_unstable_by(f64::total_cmp);

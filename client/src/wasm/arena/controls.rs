@@ -1,31 +1,31 @@
-//! What keys, mouse and touch ask for, as one tick's input.
+//! Keys, mouse and touch, turned into the input of a tick.
 
 use glam::Vec2;
 use tickwire_game::arena::{ArenaInput, heading_to};
 
 /// The state of keys, mouse and touch.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Controls {
+pub(in crate::wasm) struct Controls {
     buttons: u8,
-    /// Those that went down since the newest input was made: a click may be over before the next tick.
+    /// Buttons that went down since the newest input: a click may be over before the next tick.
     pressed: u8,
-    /// From the own ship to what is pointed at, in units, or only the direction; `None`: nothing yet.
+    /// From the player's own ship to the point aimed at, in units; only the direction counts. `None` before the first aim.
     aim: Option<Vec2>,
 }
 
 impl Controls {
-    /// Buttons as in byte 0 of an input: up 1, down 2, left 4, right 8, fire 16.
+    /// Sets the buttons that are down, as in byte 0 of an input: up 1, down 2, left 4, right 8, fire 16.
     pub fn set_buttons(&mut self, buttons: u8) {
         self.pressed |= buttons & !self.buttons;
         self.buttons = buttons;
     }
 
-    pub fn aim(&mut self, x: f32, y: f32) {
+    pub fn set_aim(&mut self, x: f32, y: f32) {
         self.aim = Some(Vec2::new(x, y));
     }
 
-    /// The same with what was pressed and is let go of since the latest call; that counts once.
-    pub fn with_presses(&mut self) -> Self {
+    /// The controls with every button that went down since the latest call, even if it is up again.
+    pub fn take_with_presses(&mut self) -> Self {
         let pressed = std::mem::take(&mut self.pressed);
         Self {
             buttons: self.buttons | pressed,
@@ -33,12 +33,12 @@ impl Controls {
         }
     }
 
-    /// Nothing was pressed: what there was is too old.
+    /// Forgets buttons that went down: they are too old.
     pub fn forget_presses(&mut self) {
         self.pressed = 0;
     }
 
-    /// The input of one tick for a ship that points to `heading`.
+    /// The input of a tick for a ship with this heading, which it keeps without an aim.
     pub fn input(&self, heading: i32) -> Vec<u8> {
         let heading = self.aim.map_or(heading, |aim| heading_to(Vec2::ZERO, aim));
         let [low, high] = (heading as u16).to_le_bytes();

@@ -1,68 +1,68 @@
-//! What is seen for a moment: beams, hits, ships that burst.
+//! Short-lived effects: beams, hits, bursting ships.
 //!
-//! In: beams and kills as the server tells them, and own shots as they are made. Out: a flat list for the frame that is
-//! drawn. The world on the screen is a little in the past, so what others do waits until the screen has come to its tick;
-//! an own beam is drawn at once from the predicted ship, and what the server says of it later only confirms the hit.
+//! In: beams and kills from the server, and the player's own shots. Out: a flat list for each frame. The screen is a little in the
+//! past, so effects of others wait until the view tick reaches their tick. The player's own beam is drawn at once, from the
+//! predicted ship; the server's report of it then only confirms the hit. Never draws one shot twice.
 
-use super::screen::Screen;
+use super::scene::{STRIDE, Scene};
 use std::collections::VecDeque;
 use tickwire_game::arena::{BeamEnd, BeamFired, Kill, UNIT};
 use tickwire_sync::{EntityId, Tick, ViewTick};
 
-/// Numbers per effect: what, x, y, x, y, player slot (-1: unknown), flags, 0.
-pub(super) const STRIDE: usize = 8;
+/// Kinds of effects, the first of the `STRIDE` numbers of each: kind, x, y, x, y (units), player slot (-1: unknown), flags, 0.
 const BEAM: f32 = 0.0;
 const HIT: f32 = 1.0;
 const BURST: f32 = 2.0;
-/// Flags: the own player's, ends at a ship, ends at the own ship.
+/// Flags: of the player's own ship, ends at a ship, ends at the player's own ship.
 const OWN: u32 = 1;
 const ENDS_AT_SHIP: u32 = 2;
 const ENDS_AT_OWN: u32 = 4;
 
-/// Effects that wait for their tick, or for a frame; a hidden page draws none.
-const CAPACITY: usize = 256;
-/// What the screen has passed by this many ticks is not worth showing any more.
-const STALE_TICKS: u32 = 30;
-/// Own shots that may still be confirmed.
-const SHOTS: usize = 32;
+/// Effects that may wait for their tick or for a frame; a hidden page draws no frames.
+const MAX_EFFECTS: usize = 256;
+/// An effect that the view tick passed by more than this is dropped.
+const MAX_AGE_TICKS: u32 = 30;
+/// The player's own shots that may still be confirmed.
+const MAX_UNCONFIRMED_SHOTS: usize = 32;
 
 #[derive(Debug)]
-enum Waiting {
+enum PendingEffect {
     Beam(BeamFired),
     Kill(Kill),
 }
 
 /// The effects of the frames to come.
 #[derive(Debug, Default)]
-pub(super) struct Effects {
-    waiting: VecDeque<(Tick, Waiting)>,
-    ready: Vec<f32>,
+pub(in crate::wasm) struct Effects {
+    pending: VecDeque<(Tick, PendingEffect)>,
+    /// The list of the next frame.
+    next_frame: Vec<f32>,
     frame: Vec<f32>,
-    /// Numbers of the inputs whose beams were drawn already.
-    shots: VecDeque<u32>,
+    /// Sequence numbers of the inputs whose beams are drawn already.
+    drawn_shots: VecDeque<u32>,
 }
 
 impl Effects {
-    /// Draws an own beam before the server knows of it.
+    /// Draws the player's own beam before the server knows of it.
     pub fn own_shot(&mut self, seq: u32, from: [i32; 2], end: BeamEnd, player: u32) {
-        if self.shots.len() == SHOTS {
-            self.shots.pop_front();
+        if self.drawn_shots.len() == MAX_UNCONFIRMED_SHOTS {
+            self.drawn_shots.pop_front();
         }
-        self.shots.push_back(seq);
+        self.drawn_shots.push_back(seq);
         let flags = OWN | if end.hit.is_some() { ENDS_AT_SHIP } else { 0 };
         self.push(BEAM, [from[0], from[1], end.x, end.y], player as f32, flags);
     }
 
-    /// Takes a beam from the server. `own`: whether the shooter is the own ship.
-    pub fn beam(&mut self, tick: Tick, beam: BeamFired, own: Option<u32>) {
-        let Some(player) = own else {
-            self.wait(tick, Waiting::Beam(beam));
+    /// Takes a beam from the server. `own_player`: the player's slot if the shooter is the player's own ship.
+    pub fn beam(&mut self, tick: Tick, beam: BeamFired, own_player: Option<u32>) {
+        let Some(player) = own_player else {
+            self.push_pending(tick, PendingEffect::Beam(beam));
             return;
         };
-        let drawn = self.shots.iter().position(|seq| *seq == beam.seq);
+        let drawn = self.drawn_shots.iter().position(|seq| *seq == beam.seq);
         match drawn {
             Some(index) => {
-                self.shots.remove(index);
+                self.drawn_shots.remove(index);
             }
             None => self.push(
                 BEAM,
@@ -78,33 +78,33 @@ impl Effects {
     }
 
     /// Takes a kill from the server.
-    pub fn kill(&mut self, tick: Tick, kill: Kill, own_player: Option<u32>, screen: &Screen) {
-        // The own ship is shown as it is now, not in the past.
+    pub fn kill(&mut self, tick: Tick, kill: Kill, own_player: Option<u32>, scene: &Scene) {
+        // The player's own ship is shown in the present, not at the view tick.
         if own_player == Some(kill.victim) {
-            self.burst(kill, own_player, screen);
+            self.burst(kill, own_player, scene);
         } else {
-            self.wait(tick, Waiting::Kill(kill));
+            self.push_pending(tick, PendingEffect::Kill(kill));
         }
     }
 
-    /// Makes the list of the frame that shows `view`.
-    pub fn look(
+    /// Fills the list of the frame at `view`.
+    pub fn sample(
         &mut self,
         view: ViewTick,
         own_ship: Option<EntityId>,
         own_player: Option<u32>,
-        screen: &Screen,
+        scene: &Scene,
     ) {
         while let Some((tick, effect)) = self
-            .waiting
+            .pending
             .pop_front_if(|(tick, _)| ViewTick::new(*tick, 0) <= view)
         {
-            if view.tick().since(tick) > STALE_TICKS {
+            if view.tick().since(tick) > MAX_AGE_TICKS {
                 continue;
             }
             match effect {
-                Waiting::Beam(beam) => {
-                    let player = screen
+                PendingEffect::Beam(beam) => {
+                    let player = scene
                         .player_of(beam.shooter)
                         .map_or(-1.0, |player| player as f32);
                     let mut flags = if beam.hit.is_some() { ENDS_AT_SHIP } else { 0 };
@@ -113,27 +113,27 @@ impl Effects {
                     }
                     self.push(BEAM, beam.line, player, flags);
                 }
-                Waiting::Kill(kill) => self.burst(kill, own_player, screen),
+                PendingEffect::Kill(kill) => self.burst(kill, own_player, scene),
             }
         }
         self.frame.clear();
-        std::mem::swap(&mut self.frame, &mut self.ready);
+        std::mem::swap(&mut self.frame, &mut self.next_frame);
     }
 
-    /// The list that [`Self::look`] made.
+    /// The list of the latest [`Self::sample`].
     pub fn frame(&self) -> &[f32] {
         &self.frame
     }
 
-    /// Another session, another world.
+    /// Forgets everything: the session has joined another world.
     pub fn clear(&mut self) {
-        self.waiting.clear();
-        self.ready.clear();
-        self.shots.clear();
+        self.pending.clear();
+        self.next_frame.clear();
+        self.drawn_shots.clear();
     }
 
-    fn burst(&mut self, kill: Kill, own_player: Option<u32>, screen: &Screen) {
-        if let Some([x, y]) = screen.last_place(kill.victim) {
+    fn burst(&mut self, kill: Kill, own_player: Option<u32>, scene: &Scene) {
+        if let Some([x, y]) = scene.last_position(kill.victim) {
             let flags = if own_player == Some(kill.victim) {
                 OWN
             } else {
@@ -143,18 +143,18 @@ impl Effects {
         }
     }
 
-    fn wait(&mut self, tick: Tick, effect: Waiting) {
-        if self.waiting.len() == CAPACITY {
-            self.waiting.pop_front();
+    fn push_pending(&mut self, tick: Tick, effect: PendingEffect) {
+        if self.pending.len() == MAX_EFFECTS {
+            self.pending.pop_front();
         }
-        self.waiting.push_back((tick, effect));
+        self.pending.push_back((tick, effect));
     }
 
-    fn push(&mut self, what: f32, line: [i32; 4], player: f32, flags: u32) {
-        if self.ready.len() < CAPACITY * STRIDE {
+    fn push(&mut self, kind: f32, line: [i32; 4], player: f32, flags: u32) {
+        if self.next_frame.len() < MAX_EFFECTS * STRIDE {
             let [x0, y0, x1, y1] = line.map(|value| value as f32 / UNIT as f32);
-            self.ready
-                .extend_from_slice(&[what, x0, y0, x1, y1, player, flags as f32, 0.0]);
+            self.next_frame
+                .extend_from_slice(&[kind, x0, y0, x1, y1, player, flags as f32, 0.0]);
         }
     }
 }
@@ -190,8 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn an_own_beam_is_drawn_once_and_its_hit_when_the_server_says_so() {
-        let (mut effects, screen) = (Effects::default(), Screen::default());
+    fn the_own_beam_is_drawn_once_and_its_hit_when_confirmed() {
+        let (mut effects, scene) = (Effects::default(), Scene::default());
         let view = ViewTick::new(Tick(90), 0);
         effects.own_shot(
             7,
@@ -203,29 +203,24 @@ mod tests {
             },
             3,
         );
-        effects.look(view, None, Some(3), &screen);
+        effects.sample(view, None, Some(3), &scene);
         assert_eq!(kinds(&effects), [BEAM]);
         effects.beam(Tick(100), beam(1, 7, Some(2)), Some(3));
-        effects.look(view, None, Some(3), &screen);
+        effects.sample(view, None, Some(3), &scene);
         assert_eq!(kinds(&effects), [HIT]);
-        // One that was not foreseen is drawn when it is known.
+        // A shot that was not predicted is drawn when the server reports it.
         effects.beam(Tick(101), beam(1, 8, None), Some(3));
-        effects.look(view, None, Some(3), &screen);
+        effects.sample(view, None, Some(3), &scene);
         assert_eq!(kinds(&effects), [BEAM]);
     }
 
     #[test]
-    fn what_others_do_is_drawn_when_the_screen_comes_to_its_tick() {
-        let (mut effects, screen) = (Effects::default(), Screen::default());
+    fn effects_of_others_wait_for_the_view_tick() {
+        let (mut effects, scene) = (Effects::default(), Scene::default());
         effects.beam(Tick(100), beam(2, 0, Some(1)), None);
-        effects.look(
-            ViewTick::new(Tick(99), 255),
-            Some(ship(1)),
-            Some(3),
-            &screen,
-        );
+        effects.sample(ViewTick::new(Tick(99), 255), Some(ship(1)), Some(3), &scene);
         assert_eq!(effects.frame(), [0.0; 0]);
-        effects.look(ViewTick::new(Tick(100), 0), Some(ship(1)), Some(3), &screen);
+        effects.sample(ViewTick::new(Tick(100), 0), Some(ship(1)), Some(3), &scene);
         assert_eq!(kinds(&effects), [BEAM]);
         assert_eq!(effects.frame()[6], (ENDS_AT_SHIP | ENDS_AT_OWN) as f32);
     }

@@ -1,37 +1,37 @@
-//! The arena's part of the browser's shell: what only that game has.
+//! The arena in the browser: its controls, and what is drawn of it.
 //!
-//! In: keys, mouse and touch, beams and kills. Out: inputs, and once a frame flat lists of what is drawn, in the arena's units, with
-//! the own ship as it is predicted ([`screen`], [`effects`]; [`picture`] hands them over). Holds no rule of its own but one: an
-//! own shot is drawn at once. In a room of another game nothing here does anything.
+//! In: keys, mouse and touch, beams and kills. Out: inputs, and once a frame flat lists of entities ([`scene`]) and effects
+//! ([`effects`]) in the arena's units, the player's own ship as predicted. Decides nothing but one thing: the player's own shot is
+//! drawn at once. Does nothing in a room of another game.
 
 mod controls;
 mod effects;
-mod picture;
-mod screen;
+mod scene;
 
 use crate::client::Client;
-use crate::prediction::Own;
+use crate::prediction::PredictedState;
 use controls::Controls;
 use effects::Effects;
-use screen::Screen;
+use scene::Scene;
+pub(super) use scene::{STRIDE, player_rows};
 use tickwire_game::arena::{self, Beam, BeamFired, Kill, Map, kind, ship_lane, ship_private};
-use tickwire_sync::replica::ReceivedEvent;
+use tickwire_sync::client::ReceivedEvent;
 use tickwire_sync::{EntityId, Micros, ViewTick};
 
-/// What is steered and drawn.
+/// The arena's controls and its latest frame.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
-    /// None: the inputs are not made here.
+    /// `None` while the inputs are made elsewhere.
     controls: Option<Controls>,
     map: Option<Map>,
-    screen: Screen,
+    scene: Scene,
     effects: Effects,
 }
 
 impl Arena {
-    /// The session has a place in a room.
+    /// Starts over: the session has joined a room.
     pub fn joined(&mut self, client: &Client) {
-        self.screen.clear();
+        self.scene.clear();
         self.effects.clear();
         if let Some(controls) = &mut self.controls {
             controls.forget_presses();
@@ -41,8 +41,8 @@ impl Arena {
             .flatten();
     }
 
-    /// The controls, which make the inputs from now on.
-    fn steer(&mut self) -> &mut Controls {
+    /// The controls. They make the inputs from now on.
+    pub fn controls_mut(&mut self) -> &mut Controls {
         self.controls.get_or_insert_default()
     }
 
@@ -51,16 +51,16 @@ impl Arena {
         self.controls.is_some() && is_arena(client)
     }
 
-    /// The inputs are made elsewhere.
-    pub fn let_go(&mut self) {
+    /// Drops the controls: the inputs are made elsewhere from now on.
+    pub fn release_controls(&mut self) {
         self.controls = None;
     }
 
-    /// Makes the input that is due.
+    /// Makes the input that is due, and draws the shot that it fires.
     pub fn input(&mut self, client: &mut Client) {
         let controls = match &mut self.controls {
-            // Of several inputs at once the newest carries a click: it is the least likely to be too late.
-            Some(controls) if client.is_newest_due() => controls.with_presses(),
+            // Of several due inputs the newest carries a click, as it is the least likely to arrive too late.
+            Some(controls) if client.is_newest_due_tick() => controls.take_with_presses(),
             controls => controls.unwrap_or_default(),
         };
         let before = own_ship(client).map(|own| {
@@ -89,13 +89,13 @@ impl Arena {
                 y,
                 heading: own.lanes[ship_lane::HEADING],
             };
-            let end = Screen::cast(client, map, ship, beam);
+            let end = Scene::cast(client, map, ship, beam);
             self.effects
-                .own_shot(client.seq(), [x, y], end, player.slot);
+                .own_shot(client.input_seq(), [x, y], end, player.slot);
         }
     }
 
-    /// Takes an event, for what is drawn of it.
+    /// Takes an event, for the effects that it shows.
     pub fn event(&mut self, client: &Client, event: &ReceivedEvent) {
         if !is_arena(client) {
             return;
@@ -111,23 +111,36 @@ impl Arena {
             }
             arena::KILL => {
                 if let Some(kill) = Kill::decode(&event.payload) {
-                    self.effects
-                        .kill(event.tick, kill, own_player, &self.screen);
+                    self.effects.kill(event.tick, kill, own_player, &self.scene);
                 }
             }
             _ => {}
         }
     }
 
-    /// Makes the lists of the frame that shows `view`.
-    pub fn look(&mut self, client: &Client, view: ViewTick, now: Micros) {
+    /// Fills the lists of the frame at `view`.
+    pub fn sample(&mut self, client: &Client, view: ViewTick, now: Micros) {
         if is_arena(client) {
-            // Before the new places are known: a ship bursts where it was last drawn.
+            // Effects first: a ship bursts where the previous frame drew it.
             let own_player = client.entity().map(|id| id.slot);
             self.effects
-                .look(view, own_id(client), own_player, &self.screen);
-            self.screen.look(client, now);
+                .sample(view, own_id(client), own_player, &self.scene);
+            self.scene.sample(client, now);
         }
+    }
+}
+
+impl Arena {
+    pub fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    pub fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    pub fn map(&self) -> Option<&Map> {
+        self.map.as_ref()
     }
 }
 
@@ -136,12 +149,12 @@ fn is_arena(client: &Client) -> bool {
 }
 
 fn own_id(client: &Client) -> Option<EntityId> {
-    client.own().map(|own| own.id)
+    client.predicted().map(|own| own.id)
 }
 
-/// The own ship, with as many lanes as it must have.
-fn own_ship(client: &Client) -> Option<&Own> {
-    client.own().filter(|own| {
+/// The player's own ship, if it has the arena's lanes.
+fn own_ship(client: &Client) -> Option<&PredictedState> {
+    client.predicted().filter(|own| {
         own.id.kind == kind::SHIP
             && own.lanes.len() == ship_lane::COUNT
             && own.private_lanes.len() == ship_private::COUNT

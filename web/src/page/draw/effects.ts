@@ -1,4 +1,4 @@
-// What lasts a moment: beams that fade, sparks, bursting ships, hit markers.
+// Short-lived effects: beams, sparks, bursting ships, hit markers.
 
 import { EffectKind, type ArenaFrame } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
@@ -8,10 +8,10 @@ const BEAM_MS = 220;
 const HIT_MS = 260;
 const RING_MS = 620;
 const MAX_PARTICLES = 700;
-/** A beam leaves at the nose, not in the middle of the ship. */
+/** A beam is drawn from the ship's nose, not from its middle. */
 const NOSE = 20;
 const TICK_MS = 1000 / 60;
-/** A beam that is shorter ended at something. */
+/** Shorter beams ended at an obstacle. */
 const FULL_RANGE = 598;
 
 interface Beam {
@@ -41,8 +41,8 @@ interface Particle {
   style: string;
 }
 
-/** What else an effect does: sounds, shaking. */
-export interface Witness {
+/** Called for each new effect, for sounds and shaking. */
+export interface EffectListener {
   beam(x: number, y: number, isOwn: boolean): void;
   hit(): void;
   burst(x: number, y: number, isOwn: boolean): void;
@@ -55,7 +55,8 @@ export class Effects {
   #rings: Flash[] = [];
   #particles: Particle[] = [];
 
-  take(frame: ArenaFrame, witness: Witness): void {
+  /** Adds the effects of a frame. */
+  add(frame: ArenaFrame, listener: EffectListener): void {
     frame.forEachEffect((effect) => {
       const hue = hueOf(effect.player);
       switch (effect.kind) {
@@ -66,25 +67,25 @@ export class Effects {
           const nose = Math.min(NOSE, length);
           this.#beams.push({ x0: x0 + dx * nose, y0: y0 + dy * nose, x1, y1, hue, age: 0 });
           if (effect.endsAtShip || length < FULL_RANGE) this.#sparks(x1, y1, -dx, -dy, effect.endsAtShip ? 14 : 7, hue);
-          witness.beam(x0, y0, effect.isOwn);
-          if (effect.endsAtOwn) witness.wounded();
+          listener.beam(x0, y0, effect.isOwn);
+          if (effect.endsAtOwn) listener.wounded();
           break;
         }
         case EffectKind.Hit:
           this.#hits.push({ x: effect.x1, y: effect.y1, hue, age: 0 });
-          witness.hit();
+          listener.hit();
           break;
         case EffectKind.Burst:
           this.#burst(effect.x0, effect.y0, hue);
-          witness.burst(effect.x0, effect.y0, effect.isOwn);
+          listener.burst(effect.x0, effect.y0, effect.isOwn);
           break;
       }
     });
   }
 
-  /** One spark of a flame; velocity in units a tick. */
+  /** Adds one spark of a flame; velocity in units per tick. */
   spark(x: number, y: number, vx: number, vy: number, hue: number): void {
-    this.#add({ x, y, vx, vy, age: 0, life: 260 + Math.random() * 200, size: 2.2, style: colour(hue, 1, 70) });
+    this.#addParticle({ x, y, vx, vy, age: 0, life: 260 + Math.random() * 200, size: 2.2, style: colour(hue, 1, 70) });
   }
 
   draw(context: CanvasRenderingContext2D, camera: Camera, elapsedMs: number): void {
@@ -97,10 +98,10 @@ export class Effects {
       particle.y += particle.vy * ticks;
       particle.vx *= drag;
       particle.vy *= drag;
-      const left = 1 - particle.age / particle.life;
-      context.globalAlpha = left;
+      const remaining = 1 - particle.age / particle.life;
+      context.globalAlpha = remaining;
       context.fillStyle = particle.style;
-      const size = particle.size * (0.4 + left * 0.6);
+      const size = particle.size * (0.4 + remaining * 0.6);
       context.fillRect(particle.x - size / 2, particle.y - size / 2, size, size);
     }
     context.globalAlpha = 1;
@@ -114,13 +115,13 @@ export class Effects {
     context.lineCap = "round";
     this.#beams = this.#beams.filter((beam) => beam.age < BEAM_MS);
     for (const beam of this.#beams) {
-      const left = 1 - beam.age / BEAM_MS;
+      const remaining = 1 - beam.age / BEAM_MS;
       for (const [width, style] of [
-        [12, colour(beam.hue, 0.13 * left)],
-        [5, colour(beam.hue, 0.5 * left)],
-        [1.8, `rgb(255 255 255 / ${left})`],
+        [12, colour(beam.hue, 0.13 * remaining)],
+        [5, colour(beam.hue, 0.5 * remaining)],
+        [1.8, `rgb(255 255 255 / ${remaining})`],
       ] as const) {
-        context.lineWidth = width * (0.4 + left * 0.6);
+        context.lineWidth = width * (0.4 + remaining * 0.6);
         context.strokeStyle = style;
         context.beginPath();
         context.moveTo(beam.x0, beam.y0);
@@ -132,13 +133,13 @@ export class Effects {
         [beam.x1, beam.y1, 15],
       ] as const) {
         const flash = context.createRadialGradient(x, y, 0, x, y, size);
-        flash.addColorStop(0, `rgb(255 255 255 / ${0.8 * left})`);
-        flash.addColorStop(0.4, colour(beam.hue, 0.45 * left));
+        flash.addColorStop(0, `rgb(255 255 255 / ${0.8 * remaining})`);
+        flash.addColorStop(0.4, colour(beam.hue, 0.45 * remaining));
         flash.addColorStop(1, colour(beam.hue, 0));
         context.fillStyle = flash;
         context.fillRect(x - size, y - size, size * 2, size * 2);
       }
-      // Aged after it was drawn: even a slow frame shows each beam once, at full.
+      // Ages only after drawing, so that even a slow frame shows each beam once at full brightness.
       beam.age += elapsedMs;
     }
   }
@@ -170,10 +171,10 @@ export class Effects {
     this.#hits = this.#hits.filter((hit) => hit.age < HIT_MS);
     const pixel = camera.pixelRatio / camera.scale;
     for (const hit of this.#hits) {
-      const left = 1 - hit.age / HIT_MS;
-      const [near, far] = [5 * pixel, (9 + 6 * left) * pixel];
+      const remaining = 1 - hit.age / HIT_MS;
+      const [near, far] = [5 * pixel, (9 + 6 * remaining) * pixel];
       context.lineWidth = 2.5 * pixel;
-      context.strokeStyle = `rgb(255 255 255 / ${left})`;
+      context.strokeStyle = `rgb(255 255 255 / ${remaining})`;
       context.beginPath();
       for (const [dx, dy] of [
         [1, 1],
@@ -193,7 +194,7 @@ export class Effects {
     for (let spark = 0; spark < count; spark++) {
       const angle = Math.atan2(dy, dx) + (Math.random() - 0.5) * 2.4;
       const speed = 1 + Math.random() * 4;
-      this.#add({
+      this.#addParticle({
         x,
         y,
         vx: Math.cos(angle) * speed,
@@ -211,7 +212,7 @@ export class Effects {
     for (let shard = 0; shard < 90; shard++) {
       const angle = Math.random() * Math.PI * 2;
       const speed = Math.random() ** 1.6 * 7.5;
-      this.#add({
+      this.#addParticle({
         x,
         y,
         vx: Math.cos(angle) * speed,
@@ -224,7 +225,7 @@ export class Effects {
     }
   }
 
-  #add(particle: Particle): void {
+  #addParticle(particle: Particle): void {
     if (this.#particles.length >= MAX_PARTICLES) this.#particles.shift();
     this.#particles.push(particle);
   }

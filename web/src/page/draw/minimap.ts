@@ -1,4 +1,4 @@
-// The map in the corner: all rocks, the part in sight, and the ships in it.
+// The minimap in the corner: all rocks, the visible part of the world, and the ships in it.
 
 import { type ArenaFrame, EntityKind } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
@@ -6,28 +6,28 @@ import { OWN_COLOUR, colour, hueOf, sprite } from "./palette.js";
 import type { Rocks } from "./rocks.js";
 
 const WORLD = 4096;
-/** Side and distance from the corner, in CSS pixels. */
+/** Side length and distance from the corner, in CSS pixels. */
 const SIDE = 148;
 const MARGIN = 16;
 
 export class Minimap {
-  #ground: HTMLCanvasElement | undefined;
+  #background: HTMLCanvasElement | undefined;
   #ratio = 0;
 
-  /** Another map. */
+  /** Redraws the rocks with the next frame: the map has changed. */
   reset(): void {
-    this.#ground = undefined;
+    this.#background = undefined;
   }
 
   draw(context: CanvasRenderingContext2D, camera: Camera, frame: ArenaFrame, rocks: Rocks): void {
     const side = SIDE * camera.pixelRatio;
-    if (!this.#ground || this.#ratio !== camera.pixelRatio) {
+    if (!this.#background || this.#ratio !== camera.pixelRatio) {
       this.#ratio = camera.pixelRatio;
-      this.#ground = ground(side, rocks);
+      this.#background = background(side, rocks);
     }
     const margin = MARGIN * camera.pixelRatio;
     context.setTransform(1, 0, 0, 1, camera.width - side - margin, camera.height - side - margin);
-    context.drawImage(this.#ground, 0, 0);
+    context.drawImage(this.#background, 0, 0);
     const part = side / WORLD;
     const [width, height] = [(camera.width / camera.scale) * part, (camera.height / camera.scale) * part];
     context.strokeStyle = "rgb(200 225 255 / 0.4)";
@@ -49,7 +49,7 @@ export class Minimap {
   }
 }
 
-function ground(side: number, rocks: Rocks): HTMLCanvasElement {
+function background(side: number, rocks: Rocks): HTMLCanvasElement {
   return sprite(side, side, (context) => {
     context.fillStyle = "rgb(8 13 26 / 0.72)";
     context.fillRect(0, 0, side, side);

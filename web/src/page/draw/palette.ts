@@ -1,9 +1,9 @@
-// Colours: one hue a player, far from its neighbours'. Names and shapes say the same, for who cannot tell hues apart.
+// Colours: one hue per player, far from those of neighbouring slots. Nothing is shown by hue alone, for people who cannot tell hues apart.
 
 const GOLDEN_ANGLE = 137.508;
 const HUES = 36;
 
-/** A player's hue in degrees; players nobody knows are grey-blue. */
+/** A player's hue in degrees; an unknown player is blue. */
 export function hueOf(player: number): number {
   if (player < 0) return 210;
   const hue = (player * GOLDEN_ANGLE + 60) % 360;
@@ -14,7 +14,7 @@ export const colour = (hue: number, alpha = 1, lightness = 62) => `hsl(${hue} 90
 
 export const OWN_COLOUR = "#eafcff";
 
-/** A canvas to draw on once and to show often. */
+/** A canvas that is drawn once and shown often. */
 export function sprite(width: number, height: number, draw: (context: CanvasRenderingContext2D) => void): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = Math.ceil(width);
@@ -24,8 +24,8 @@ export function sprite(width: number, height: number, draw: (context: CanvasRend
   return canvas;
 }
 
-/** Numbers from 0 to 1 that look random and are the same for the same seed. */
-export function dice(seed: number): () => number {
+/** A seeded generator of pseudo-random numbers from 0 to 1. */
+export function seededRandom(seed: number): () => number {
   let state = (seed * 2654435761) >>> 0 || 1;
   return () => {
     state ^= state << 13;

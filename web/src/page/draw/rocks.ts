@@ -1,12 +1,12 @@
-// Rocks: a handful of shapes, lit from the upper left, shown in any size.
+// Rocks: a few shapes, lit from the upper left, scaled to any size.
 
 import type { Camera } from "../camera.js";
-import { dice, sprite } from "./palette.js";
+import { seededRandom, sprite } from "./palette.js";
 
 const SHAPES = 10;
-/** Radius of a shape in its sprite, in pixels, and the room around it for its glow. */
+/** Radius of a shape in its sprite, in pixels, and the factor that leaves space for its glow. */
 const RADIUS = 150;
-const ROOM = 1.12;
+const GLOW_FACTOR = 1.12;
 
 export class Rocks {
   readonly #shapes = Array.from({ length: SHAPES }, (_, seed) => shape(seed + 1));
@@ -19,8 +19,8 @@ export class Rocks {
   draw(context: CanvasRenderingContext2D, camera: Camera): void {
     this.forEach((x, y, radius, index) => {
       const image = this.#shapes[index % SHAPES];
-      if (!image || !camera.sees(x, y, radius * ROOM)) return;
-      const half = radius * ROOM;
+      if (!image || !camera.sees(x, y, radius * GLOW_FACTOR)) return;
+      const half = radius * GLOW_FACTOR;
       context.drawImage(image, x - half, y - half, half * 2, half * 2);
     });
   }
@@ -31,10 +31,10 @@ export class Rocks {
   }
 }
 
-/** Bumpy, but never far from the circle that ships and beams meet. */
+/** Draws a bumpy rock that stays close to the circle that ships and beams collide with. */
 function shape(seed: number): HTMLCanvasElement {
-  const random = dice(seed * 977);
-  const side = RADIUS * ROOM * 2;
+  const random = seededRandom(seed * 977);
+  const side = RADIUS * GLOW_FACTOR * 2;
   return sprite(side, side, (context) => {
     context.translate(side / 2, side / 2);
     const [phase, second, third] = [random() * 7, random() * 7, random() * 7];

@@ -1,6 +1,6 @@
-// Ships: hull, glow, flames, health and name; and pellets.
+// Ships (hull, glow, flames, health and name) and pellets.
 //
-// Flames show thrust, which is not replicated: it is read off how a ship's place on the screen changes.
+// Flames show thrust, which is not replicated: it is estimated from the movement of a ship on the screen.
 
 import { type ArenaFrame, EntityKind } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
@@ -8,10 +8,10 @@ import { OWN_COLOUR, colour, hueOf, sprite } from "./palette.js";
 
 const FULL_HEALTH = 100;
 const TICK_MS = 1000 / 60;
-/** Thrust and what is left of the speed after a tick, as the arena has them; only for the look of flames. */
+/** Thrust, and the part of the speed lost in a tick, as in the arena's rules; only for flames. */
 const THRUST = 0.28;
 const DRAG = 0.04;
-/** A ship's sprite: its side in units, and its pixels per unit. */
+/** Side of a ship's sprite, in units. */
 const SPRITE_UNITS = 96;
 
 interface Motion {
@@ -19,10 +19,12 @@ interface Motion {
   y: number;
   vx: number;
   vy: number;
-  /** From 0 to 1, and where to. */
+  /** Estimated thrust, from 0 to 1. */
   power: number;
+  /** Direction of the thrust, in radians. */
   angle: number;
-  seen: number;
+  /** The latest frame that showed the ship. */
+  lastSeen: number;
 }
 
 export class Ships {
@@ -57,7 +59,7 @@ export class Ships {
     });
     frame.forEachEntity((entity) => {
       if (entity.kind !== EntityKind.Ship) return;
-      const motion = this.#move(entity.slot * 4096 + entity.generation, entity.x, entity.y, elapsedMs);
+      const motion = this.#updateMotion(entity.slot * 4096 + entity.generation, entity.x, entity.y, elapsedMs);
       if (motion.power < 0.12) return;
       const hue = hueOf(entity.player);
       this.#flame(context, entity.x, entity.y, motion, hue);
@@ -79,14 +81,14 @@ export class Ships {
       context.restore();
     });
     this.#labels(context, camera, frame, nameOf);
-    for (const [key, motion] of this.#motions) if (motion.seen < this.#frame - 30) this.#motions.delete(key);
+    for (const [key, motion] of this.#motions) if (motion.lastSeen < this.#frame - 30) this.#motions.delete(key);
   }
 
-  #move(key: number, x: number, y: number, elapsedMs: number): Motion {
+  #updateMotion(key: number, x: number, y: number, elapsedMs: number): Motion {
     const ticks = Math.max(0.1, elapsedMs / TICK_MS);
     const motion = this.#motions.get(key);
     if (!motion || Math.hypot(x - motion.x, y - motion.y) > 120) {
-      const fresh: Motion = { x, y, vx: 0, vy: 0, power: 0, angle: 0, seen: this.#frame };
+      const fresh: Motion = { x, y, vx: 0, vy: 0, power: 0, angle: 0, lastSeen: this.#frame };
       this.#motions.set(key, fresh);
       return fresh;
     }
@@ -99,7 +101,7 @@ export class Ships {
     const power = Math.min(1, Math.hypot(thrustX, thrustY) / THRUST);
     motion.power += ((power > 0.3 ? power : 0) - motion.power) * (1 - Math.exp(-elapsedMs / 70));
     if (power > 0.3) motion.angle = Math.atan2(thrustY, thrustX);
-    [motion.x, motion.y, motion.seen] = [x, y, this.#frame];
+    [motion.x, motion.y, motion.lastSeen] = [x, y, this.#frame];
     return motion;
   }
 

@@ -1,14 +1,14 @@
-// What lies behind everything: stars in three depths, mist, a faint grid, the edge of the world.
+// The background: stars at three depths, mist, a faint grid, the edge of the world.
 
 import type { Camera } from "../camera.js";
-import { dice, sprite } from "./palette.js";
+import { seededRandom, sprite } from "./palette.js";
 
 const WORLD = 4096;
 const TILE = 512;
 const GRID = 128;
 
 interface Layer {
-  /** How much of the camera's way this layer goes. */
+  /** Parallax: the fraction of the camera's movement that this layer follows. */
   depth: number;
   tile: HTMLCanvasElement;
 }
@@ -81,7 +81,7 @@ export class Space {
 }
 
 function stars(seed: number, count: number, size: number, alpha: number): HTMLCanvasElement {
-  const random = dice(seed);
+  const random = seededRandom(seed);
   return sprite(TILE, TILE, (context) => {
     for (let star = 0; star < count; star++) {
       const [x, y] = [4 + random() * (TILE - 8), 4 + random() * (TILE - 8)];
@@ -95,10 +95,10 @@ function stars(seed: number, count: number, size: number, alpha: number): HTMLCa
   });
 }
 
-/** Clouds that wrap round, so that tiles join without a seam. */
+/** Draws clouds that wrap around the tile, so that tiles join without a seam. */
 function mist(seed: number): HTMLCanvasElement {
   const size = TILE * 2;
-  const random = dice(seed);
+  const random = seededRandom(seed);
   return sprite(size, size, (context) => {
     for (let cloud = 0; cloud < 9; cloud++) {
       const [x, y, radius] = [random() * size, random() * size, 160 + random() * 240];

@@ -1,10 +1,10 @@
-// The score board: the best few, and the player.
+// The score board: the best players, and the player's own line.
 
 import type { PlayerRow } from "../../sdk/index.js";
 import { OWN_COLOUR, colour, hueOf } from "../draw/palette.js";
 import { byId, element } from "./dom.js";
 
-const LINES = 8;
+const MAX_LINES = 8;
 
 export class Board {
   readonly #body = byId("board-rows", HTMLElement);
@@ -13,9 +13,9 @@ export class Board {
 
   show(players: PlayerRow[], ownSlot: number | undefined): void {
     const ownPlace = players.findIndex((player) => player.slot === ownSlot);
-    const places = players.slice(0, LINES).map((player, place) => ({ player, place }));
+    const places = players.slice(0, MAX_LINES).map((player, place) => ({ player, place }));
     const own = players[ownPlace];
-    if (own && ownPlace >= LINES) places[LINES - 1] = { player: own, place: ownPlace };
+    if (own && ownPlace >= MAX_LINES) places[MAX_LINES - 1] = { player: own, place: ownPlace };
     const text = JSON.stringify([places, players.length, ownSlot]);
     if (text === this.#shown) return;
     this.#shown = text;

@@ -1,4 +1,4 @@
-// The line to type in: Enter opens it and sends it, Escape gives it up. Whoever leaves it otherwise finds it again as it was.
+// The chat input: Enter opens it and sends the line, Escape discards the line. Losing the focus keeps the line as a draft.
 
 import { byId } from "./dom.js";
 
@@ -7,16 +7,16 @@ export class ChatBox {
   readonly #input = byId("chat-input", HTMLInputElement);
   readonly #panel = byId("chat", HTMLElement);
 
-  constructor(say: (text: string) => void) {
+  constructor(send: (text: string) => void) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.#input.value.trim();
-      if (text) say(text);
-      this.#empty();
+      if (text) send(text);
+      this.#clear();
     });
     this.#input.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "Escape") this.#empty();
+      if (event.key === "Escape") this.#clear();
     });
     this.#input.addEventListener("blur", () => this.close());
   }
@@ -27,7 +27,7 @@ export class ChatBox {
     this.#input.focus();
   }
 
-  #empty(): void {
+  #clear(): void {
     this.#input.value = "";
     this.close();
   }

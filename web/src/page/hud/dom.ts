@@ -1,4 +1,4 @@
-// The page's elements by their id, and new ones. Texts of players are only ever set as text.
+// Finds the page's elements by id, and creates new ones. Players' texts are never set as HTML.
 
 export function byId<Element extends HTMLElement>(id: string, type: new () => Element): Element {
   const element = document.getElementById(id);
@@ -6,7 +6,7 @@ export function byId<Element extends HTMLElement>(id: string, type: new () => El
   return element;
 }
 
-/** A button of the HUD that does what else a key does. It keeps no focus: the keys are the game's. */
+/** Makes a button of the HUD act like a key. It does not keep the focus: keys belong to the game. */
 export function onTap(id: string, act: () => void): void {
   const button = byId(id, HTMLButtonElement);
   button.addEventListener("click", () => {
@@ -16,9 +16,9 @@ export function onTap(id: string, act: () => void): void {
 }
 
 export function element(tag: "div" | "span" | "li" | "b", className: string, text = "", colour = ""): HTMLElement {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  if (colour) made.style.color = colour;
-  return made;
+  const created = document.createElement(tag);
+  created.className = className;
+  created.textContent = text;
+  if (colour) created.style.color = colour;
+  return created;
 }

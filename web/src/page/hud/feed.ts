@@ -1,11 +1,11 @@
-// Lines that come and fade: kills on the right, chat and notices at the lower left.
+// Lines that appear and fade: kills on the right, chat and notices at the lower left.
 
 import { colour, hueOf } from "../draw/palette.js";
 import { byId, element } from "./dom.js";
 
-const KILLS = 5;
+const MAX_KILLS = 5;
 const KILL_MS = 6_000;
-const LINES = 9;
+const MAX_LINES = 9;
 const LINE_MS = 14_000;
 
 export class Feed {
@@ -19,24 +19,24 @@ export class Feed {
       element("span", "beam", "━━✷"),
       element("span", "", victim || "somebody", colour(hueOf(victimSlot), 1, 76)),
     );
-    add(this.#kills, line, KILLS, KILL_MS);
+    add(this.#kills, line, MAX_KILLS, KILL_MS);
   }
 
-  /** `slot`: whose colour; -1: nobody's. */
+  /** `slot`: of the player whose colour the name gets; -1: none. */
   chat(name: string, text: string, slot: number): void {
     const line = element("div", "line");
-    // The space is neither's: in a name from right to left it would be at the wrong end.
+    // The space is outside of both elements: inside a right-to-left name it would be at the wrong end.
     line.append(element("b", "", name || "server", colour(hueOf(slot), 1, 76)), " ", element("span", "", text));
-    add(this.#lines, line, LINES, LINE_MS);
+    add(this.#lines, line, MAX_LINES, LINE_MS);
   }
 
   notice(text: string): void {
-    add(this.#lines, element("div", "line notice", text), LINES, LINE_MS * 2);
+    add(this.#lines, element("div", "line notice", text), MAX_LINES, LINE_MS * 2);
   }
 }
 
-function add(list: HTMLElement, line: HTMLElement, most: number, lifeMs: number): void {
+function add(list: HTMLElement, line: HTMLElement, max: number, lifeMs: number): void {
   list.append(line);
-  while (list.children.length > most) list.firstElementChild?.remove();
+  while (list.children.length > max) list.firstElementChild?.remove();
   setTimeout(() => line.classList.add("old"), lifeMs);
 }

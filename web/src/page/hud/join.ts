@@ -1,11 +1,11 @@
-// The form to join by. The name is remembered in this browser.
+// The join form. The name is kept in this browser.
 
 import { recall, remember } from "../memory.js";
 import { byId } from "./dom.js";
 
-const STORED = "tickwire.name";
+const STORAGE_KEY = "tickwire.name";
 
-export interface Wish {
+export interface JoinRequest {
   name: string;
   room: string;
   spectate: boolean;
@@ -17,20 +17,20 @@ export class JoinForm {
   readonly #room = byId("join-room", HTMLInputElement);
   readonly #spectate = byId("join-spectate", HTMLInputElement);
 
-  constructor(query: URLSearchParams, join: (wish: Wish) => void) {
-    this.#name.value = query.get("name") ?? recall(STORED) ?? "";
+  constructor(query: URLSearchParams, join: (request: JoinRequest) => void) {
+    this.#name.value = query.get("name") ?? recall(STORAGE_KEY) ?? "";
     this.#room.value = query.get("room") ?? "";
     this.#spectate.checked = query.get("spectate") === "1";
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#form.hidden = true;
-      join(this.wish);
+      join(this.request);
     });
   }
 
-  get wish(): Wish {
+  get request(): JoinRequest {
     const name = this.#name.value.trim();
-    remember(STORED, name);
+    remember(STORAGE_KEY, name);
     return { name, room: this.#room.value.trim(), spectate: this.#spectate.checked };
   }
 

@@ -1,12 +1,12 @@
-// The net graph (key N, or a tap on the figures): the latest seconds of every measure of the connection, and the line of figures
-// that is always there.
+// The net graph (key N, or a tap on the read-out): the latest seconds of every measurement of the connection, and the read-out that is
+// always visible.
 
 import type { Status } from "../../sdk/index.js";
 import { byId, onTap } from "./dom.js";
 
-const SAMPLES = 180;
+const MAX_SAMPLES = 180;
 const RATE_WINDOW_MS = 1_000;
-const ROW = 34;
+const ROW_HEIGHT = 34;
 const WIDTH = 300;
 
 interface Graph {
@@ -14,22 +14,22 @@ interface Graph {
   unit: string;
   digits: number;
   colour: string;
-  /** The scale reaches at least this far. */
-  least: number;
-  /** As bars that stand out, rather than as a line. */
+  /** Smallest maximum of the scale. */
+  minScale: number;
+  /** Whether to draw bars instead of a line. */
   isBars: boolean;
   read(status: Status, netGraph: NetGraph): number;
 }
 
 const GRAPHS: Graph[] = [
-  { title: "round trip", unit: "ms", digits: 1, colour: "#6cc7ff", least: 20, isBars: false, read: (status) => status.rttMs },
-  { title: "jitter (p99)", unit: "ms", digits: 1, colour: "#c6a3ff", least: 10, isBars: false, read: (status) => status.jitterMs },
-  { title: "input margin", unit: "ticks", digits: 1, colour: "#7ff0b5", least: 4, isBars: false, read: (status) => status.marginTicks },
-  { title: "interpolation delay", unit: "ms", digits: 1, colour: "#ffd479", least: 30, isBars: false, read: (status) => status.interpolationDelayMs },
-  { title: "snapshot gap", unit: "ms", digits: 1, colour: "#ff9f6e", least: 34, isBars: false, read: (status) => status.snapshotGapMs },
-  { title: "snapshot age", unit: "ms", digits: 1, colour: "#ff7eb6", least: 20, isBars: false, read: (status) => status.snapshotAgeMs },
-  { title: "received", unit: "kB/s", digits: 1, colour: "#9be15d", least: 10, isBars: false, read: (_, graph) => graph.bytesPerSecond / 1000 },
-  { title: "corrections", unit: "in all", digits: 0, colour: "#ff5d5d", least: 1, isBars: true, read: (_, graph) => graph.newCorrections },
+  { title: "round trip", unit: "ms", digits: 1, colour: "#6cc7ff", minScale: 20, isBars: false, read: (status) => status.rttMs },
+  { title: "jitter (p99)", unit: "ms", digits: 1, colour: "#c6a3ff", minScale: 10, isBars: false, read: (status) => status.jitterMs },
+  { title: "input margin", unit: "ticks", digits: 1, colour: "#7ff0b5", minScale: 4, isBars: false, read: (status) => status.inputMarginTicks },
+  { title: "interpolation delay", unit: "ms", digits: 1, colour: "#ffd479", minScale: 30, isBars: false, read: (status) => status.interpolationDelayMs },
+  { title: "snapshot gap", unit: "ms", digits: 1, colour: "#ff9f6e", minScale: 34, isBars: false, read: (status) => status.snapshotGapMs },
+  { title: "snapshot age", unit: "ms", digits: 1, colour: "#ff7eb6", minScale: 20, isBars: false, read: (status) => status.snapshotAgeMs },
+  { title: "received", unit: "kB/s", digits: 1, colour: "#9be15d", minScale: 10, isBars: false, read: (_, graph) => graph.bytesPerSecond / 1000 },
+  { title: "corrections", unit: "in total", digits: 0, colour: "#ff5d5d", minScale: 1, isBars: true, read: (_, graph) => graph.newCorrections },
 ];
 
 export class NetGraph {
@@ -41,10 +41,10 @@ export class NetGraph {
   readonly #values = GRAPHS.map(() => [] as number[]);
   #window: { at: number; bytes: number }[] = [];
   #corrections = 0;
-  #lineAt = 0;
+  #lineUpdatedAt = 0;
 
   constructor() {
-    // A phone has no key for it.
+    // A phone has no key N.
     onTap("readout", () => this.toggle());
   }
 
@@ -63,10 +63,10 @@ export class NetGraph {
     GRAPHS.forEach((graph, index) => {
       const values = this.#values[index];
       values?.push(graph.read(status, this));
-      if (values && values.length > SAMPLES) values.shift();
+      if (values && values.length > MAX_SAMPLES) values.shift();
     });
-    if (now - this.#lineAt > 250) {
-      this.#lineAt = now;
+    if (now - this.#lineUpdatedAt > 250) {
+      this.#lineUpdatedAt = now;
       this.#line.textContent = `${status.rttMs.toFixed(0)} ms · ${(this.bytesPerSecond / 1000).toFixed(1)} kB/s`;
     }
     if (!this.#panel.hidden) this.#draw(status);
@@ -74,7 +74,7 @@ export class NetGraph {
 
   #draw(status: Status): void {
     const ratio = devicePixelRatio;
-    const height = ROW * GRAPHS.length;
+    const height = ROW_HEIGHT * GRAPHS.length;
     this.#canvas.width = WIDTH * ratio;
     this.#canvas.height = height * ratio;
     const context = this.#canvas.getContext("2d");
@@ -83,7 +83,7 @@ export class NetGraph {
     context.font = "11px ui-monospace, monospace";
     GRAPHS.forEach((graph, index) => {
       const values = this.#values[index] ?? [];
-      const top = index * ROW;
+      const top = index * ROW_HEIGHT;
       const newest = graph.isBars ? status.corrections : (values.at(-1) ?? 0);
       context.fillStyle = "#9fb2cc";
       context.textAlign = "left";
@@ -92,16 +92,16 @@ export class NetGraph {
       if (!graph.isBars) context.fillText(`max ${Math.max(0, ...values).toFixed(graph.digits)}`, WIDTH - 84, top + 10);
       context.fillStyle = graph.colour;
       context.fillText(`${newest.toFixed(graph.digits)} ${graph.unit}`, WIDTH, top + 10);
-      plot(context, graph, values, top + 14, ROW - 18);
+      plot(context, graph, values, top + 14, ROW_HEIGHT - 18);
     });
   }
 }
 
 function plot(context: CanvasRenderingContext2D, graph: Graph, values: number[], top: number, height: number): void {
-  const most = Math.max(graph.least, ...values);
+  const high = Math.max(graph.minScale, ...values);
   const low = Math.min(0, ...values);
-  const yOf = (value: number) => top + height - ((value - low) / (most - low)) * height;
-  const step = WIDTH / SAMPLES;
+  const yOf = (value: number) => top + height - ((value - low) / (high - low)) * height;
+  const step = WIDTH / MAX_SAMPLES;
   const left = WIDTH - values.length * step;
   context.fillStyle = "rgb(255 255 255 / 0.05)";
   context.fillRect(0, top, WIDTH, height);

@@ -1,19 +1,19 @@
-// What lies over the game while it cannot be played: connecting, reconnecting, shot down, over.
+// The overlay shown while the game cannot be played: connecting, reconnecting, shot down, over.
 
 import type { TickwireClient } from "../../sdk/index.js";
 import { byId } from "./dom.js";
 
-/** Without a ship for so long, it is not a hitch: the player waits for a new one. */
+/** Without a ship for longer than this the player waits for a new one; less may be a hitch. */
 const DEAD_AFTER_MS = 250;
 const RESPAWN_MS = 2_000;
-const NO_WAY_IN = "There is no way in";
-const KEPT = "The connection is lost. Your ship and your score are kept for a while.";
+const CANNOT_JOIN = "Cannot join";
+const SHIP_IS_KEPT = "The connection is lost. Your ship and your score are kept for a while.";
 
 export class Overlay {
   readonly #panel = byId("overlay", HTMLElement);
   readonly #title = byId("overlay-title", HTMLElement);
   readonly #text = byId("overlay-text", HTMLElement);
-  readonly #again = byId("overlay-again", HTMLButtonElement);
+  readonly #button = byId("overlay-again", HTMLButtonElement);
   readonly #bar = byId("overlay-bar", HTMLElement);
   #killer = "";
   #shipSeenAt = performance.now();
@@ -21,9 +21,9 @@ export class Overlay {
   #isOtherGame = false;
   #shown = "";
 
-  /** `again`: the player wants to join once more after the session ended. `back`: or to choose again, as there is no way in. */
-  constructor(again: () => void, back: () => void) {
-    this.#again.addEventListener("click", () => (this.#hasPlayed ? again() : back()));
+  /** `joinAgain`: after a session that ended. `backToForm`: after a session that never began. */
+  constructor(joinAgain: () => void, backToForm: () => void) {
+    this.#button.addEventListener("click", () => (this.#hasPlayed ? joinAgain() : backToForm()));
   }
 
   killedBy(name: string): void {
@@ -34,17 +34,17 @@ export class Overlay {
     this.#show("connecting", "Loading…", "");
   }
 
-  notLoaded(): void {
-    this.#show("closed", NO_WAY_IN, "The game could not be loaded. Is the server there, and the network?");
+  loadingFailed(): void {
+    this.#show("closed", CANNOT_JOIN, "The game could not be loaded. Is the server there, and the network?");
   }
 
-  /** For good: no other room and no newer page helps. */
+  /** Stays for good: neither another room nor a newer page helps. */
   otherGame(game: string): void {
     this.#isOtherGame = true;
     this.#show("other-game", "No page for this game", `This server plays «${game}»; this page is for the arena.`);
   }
 
-  /** Call it once a frame. `hasShip`: or needs none, as spectators do. */
+  /** Call it once a frame. `hasShip`: also true for spectators, which need none. */
   update(client: TickwireClient, close: { code: number; reason: string }, hasShip: boolean, now: number): void {
     if (this.#isOtherGame) return;
     const { phase } = client;
@@ -55,9 +55,9 @@ export class Overlay {
     }
     const missingMs = now - this.#shipSeenAt;
     if (phase === "connecting") this.#show("connecting", "Connecting…", tryingAgain(client));
-    else if (phase === "reconnecting") this.#show("reconnecting", "Reconnecting…", tryingAgain(client) || KEPT);
+    else if (phase === "reconnecting") this.#show("reconnecting", "Reconnecting…", tryingAgain(client) || SHIP_IS_KEPT);
     else if (phase === "closed") {
-      const title = this.#hasPlayed ? "Disconnected" : NO_WAY_IN;
+      const title = this.#hasPlayed ? "Disconnected" : CANNOT_JOIN;
       this.#show("closed", title, sentence(close.reason || `the server closed the connection (${close.code})`));
     } else if (this.#killer || missingMs > DEAD_AFTER_MS) {
       this.#show("dead", this.#killer ? `Shot down by ${this.#killer}` : "Launching", "A new ship is on its way.");
@@ -74,16 +74,16 @@ export class Overlay {
     this.#title.textContent = title;
     this.#text.textContent = text;
     const isRefused = state === "connecting" && text !== "";
-    this.#again.hidden = state !== "closed" && !isRefused;
-    this.#again.textContent = this.#hasPlayed ? "Join again" : "Back";
+    this.#button.hidden = state !== "closed" && !isRefused;
+    this.#button.textContent = this.#hasPlayed ? "Join again" : "Back";
   }
 }
 
-function tryingAgain({ trouble }: TickwireClient): string {
-  return trouble && `${sentence(trouble)} Trying again.`;
+function tryingAgain({ lastError }: TickwireClient): string {
+  return lastError && `${sentence(lastError)} Trying again.`;
 }
 
-/** What the server says, as a sentence. */
+/** Makes a sentence of the server's reason. */
 function sentence(reason: string): string {
   return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${/[.!?]$/.test(reason) ? "" : "."}`;
 }

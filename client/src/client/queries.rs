@@ -1,0 +1,216 @@
+//! What screens, bots and reports ask of a session. Nothing here changes it but [`Client::sample`], which moves the view tick on.
+
+use super::{Client, Counters, Phase, Session};
+use crate::interpolation::ShownEntity;
+use crate::prediction::{PredictedState, PredictionStats};
+use crate::stats::RecentSamples;
+use tickwire_sync::client::Replica;
+use tickwire_sync::{EntityId, KindId, Micros, Tick, ViewTick};
+
+impl Client {
+    /// State of the session.
+    #[must_use]
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Why the last link was refused, was lost, or could not be opened, for people; empty while all is well or the reason is unknown.
+    #[must_use]
+    pub fn last_error(&self) -> &str {
+        &self.links.last_error
+    }
+
+    fn session_or<'a, T>(&'a self, none: T, get: impl FnOnce(&'a Session) -> T) -> T {
+        self.session.as_ref().map_or(none, get)
+    }
+
+    /// The session's number in the room; 0 before the first `Welcome`.
+    #[must_use]
+    pub fn session(&self) -> u32 {
+        self.session_or(0, |session| session.number)
+    }
+
+    /// The player's own entity.
+    #[must_use]
+    pub fn entity(&self) -> Option<EntityId> {
+        self.session_or(None, |session| session.entity)
+    }
+
+    /// The player's name as the server has it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.session_or(&self.options.name, |session| &session.name)
+    }
+
+    /// The room's name; empty before the first `Welcome`.
+    #[must_use]
+    pub fn room(&self) -> &str {
+        self.session_or("", |session| &session.room)
+    }
+
+    /// The game's name; empty before the first `Welcome`.
+    #[must_use]
+    pub fn game(&self) -> &str {
+        self.session_or("", |session| &session.game)
+    }
+
+    /// The game's map; empty before the first `Welcome`.
+    #[must_use]
+    pub fn map(&self) -> &[u8] {
+        self.session_or(&[], |session| &session.map)
+    }
+
+    /// Whether this session only watches.
+    #[must_use]
+    pub fn is_spectator(&self) -> bool {
+        self.session_or(self.options.is_spectator, |session| session.is_spectator)
+    }
+
+    /// The replicated world; `None` before the first `Welcome`.
+    #[must_use]
+    pub fn replica(&self) -> Option<&Replica> {
+        self.session_or(None, |session| Some(&session.replica))
+    }
+
+    /// The tick of the newest snapshot, and when it arrived.
+    #[must_use]
+    pub fn newest_snapshot(&self) -> (Tick, Micros) {
+        (self.snapshots.newest_tick, self.snapshots.newest_at)
+    }
+
+    /// Moves the view tick on to `now` and returns it: the moment from which a frame of the screen is drawn.
+    pub fn sample(&mut self, now: Micros) -> ViewTick {
+        self.clocks.advance_view(now)
+    }
+
+    /// The view tick of the latest [`Self::next_due_tick`] or [`Self::sample`].
+    #[must_use]
+    pub fn view_tick(&self) -> ViewTick {
+        self.clocks.view_tick
+    }
+
+    /// Calls `show` for every entity at the view tick, interpolated; only those of one kind if one is named. The player's own
+    /// entity is among them, as old as all others.
+    pub fn for_each_shown(&self, kind: Option<KindId>, show: impl FnMut(ShownEntity<'_>)) {
+        self.for_each_shown_at(self.clocks.view_tick, kind, show);
+    }
+
+    /// Calls `show` for every entity at another moment of the last second: for a replay of a shot.
+    pub fn for_each_shown_at(
+        &self,
+        view: ViewTick,
+        kind: Option<KindId>,
+        show: impl FnMut(ShownEntity<'_>),
+    ) {
+        if let Some(replica) = self.replica() {
+            self.snapshots
+                .interpolation
+                .for_each_shown(replica, view, kind, show);
+        }
+    }
+
+    /// The predicted state of the player's own entity at the newest input's tick; the newest snapshot's state where there is no prediction.
+    #[must_use]
+    pub fn predicted(&self) -> Option<&PredictedState> {
+        self.prediction.newest()
+    }
+
+    /// The player's own entity as the screen shows it at `now`: its lanes between the two newest predicted ticks, with the rest of
+    /// the corrections that are still being smoothed.
+    #[must_use]
+    pub fn predicted_on_screen(&self, now: Micros) -> Option<(EntityId, Vec<i32>)> {
+        let newest = self.prediction.newest()?;
+        let kind = self.replica()?.schema().kind(newest.id.kind)?;
+        let mut lanes = newest.lanes.clone();
+        let before = newest
+            .tick
+            .minus(1)
+            .and_then(|tick| self.prediction.at(tick));
+        if let (Some(before), Some(clock)) = (before, &self.clocks.input) {
+            let part = ((clock.ticks() - f64::from(newest.tick.0)).clamp(0.0, 1.0) * 256.0) as u64;
+            for (index, lane) in kind.lanes.iter().enumerate() {
+                lanes[index] =
+                    lane.interpolate(before.lanes[index], newest.lanes[index], part, 256);
+            }
+        }
+        if kind.placed {
+            let offset = self.prediction.smoothing_offset(now);
+            lanes[0] = lanes[0].wrapping_add(offset[0].round() as i32);
+            lanes[1] = lanes[1].wrapping_add(offset[1].round() as i32);
+        }
+        Some((newest.id, lanes))
+    }
+
+    /// Whether this client predicts: it has the server's rules. `false` before the first `Welcome`.
+    #[must_use]
+    pub fn is_predicting(&self) -> bool {
+        self.prediction.has_rules()
+    }
+
+    /// Sequence number of the newest input made.
+    #[must_use]
+    pub fn input_seq(&self) -> u32 {
+        self.inputs.newest_seq
+    }
+
+    /// Sequence number of the newest input that the game was given, as the newest snapshot says.
+    #[must_use]
+    pub fn applied_seq(&self) -> u32 {
+        self.inputs.applied_seq
+    }
+
+    /// Totals since the session began.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// How accurate prediction is.
+    #[must_use]
+    pub fn prediction_stats(&self) -> PredictionStats {
+        self.prediction.stats()
+    }
+
+    /// The server's tick, with its fraction, at `now`; `None` while the clock is unknown.
+    #[must_use]
+    pub fn server_ticks(&self, now: Micros) -> Option<f64> {
+        let ticks = self.session.as_ref()?.ticks;
+        Some(ticks.ticks_at(self.clocks.server.server_us(now)?))
+    }
+
+    /// The latest round trips of clock pings, in milliseconds.
+    #[must_use]
+    pub fn rtt_ms(&self) -> &RecentSamples {
+        &self.samples.rtt_ms
+    }
+
+    /// The latest snapshots' ages on arrival (arrival minus the tick's due time, on the server's clock), in milliseconds.
+    #[must_use]
+    pub fn snapshot_age_ms(&self) -> &RecentSamples {
+        &self.samples.snapshot_age_ms
+    }
+
+    /// The latest gaps between snapshots, in milliseconds.
+    #[must_use]
+    pub fn snapshot_gap_ms(&self) -> &RecentSamples {
+        &self.samples.snapshot_gap_ms
+    }
+
+    /// The latest input margins (how early inputs reached the server), in ticks.
+    #[must_use]
+    pub fn input_margin_ticks(&self) -> &RecentSamples {
+        &self.samples.input_margin_ticks
+    }
+
+    /// How far the view tick is behind the quickest arrival, in milliseconds.
+    #[must_use]
+    pub fn interpolation_delay_ms(&self) -> Option<f64> {
+        self.clocks.view.delay_ms()
+    }
+
+    /// The 99th percentile of the arrivals' jitter, in milliseconds.
+    #[must_use]
+    pub fn jitter_ms(&self) -> f64 {
+        self.clocks.view.jitter_ms()
+    }
+}

@@ -1,0 +1,393 @@
+//! The session that JavaScript holds: [`Client`], with numbers and strings for its types.
+//!
+//! In: calls of the page, with the time in milliseconds. Out: actions for its sockets; `exports` has the getters. Knows no rule of
+//! any game.
+
+use super::arena::Arena;
+use super::event_queue::{EventQueue, PageEvent};
+use super::inputs::PageInputs;
+use super::texts::Texts;
+use crate::LinkId;
+use crate::MAX_COMMAND_BYTES;
+use crate::client::{Action, Client, Options, SessionEvent};
+use tickwire_proto::v1::Encoding;
+use tickwire_sync::{Micros, ViewTick};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// What the page has to do with its sockets.
+#[wasm_bindgen]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ActionKind {
+    /// Nothing.
+    None = 0,
+    /// Open a WebSocket for `action_link`.
+    Open = 1,
+    /// Send `take_message()` on `action_link`.
+    Send = 2,
+    /// Close `action_link` with code 1000 and forget it.
+    Close = 3,
+}
+
+/// One session. Times are milliseconds of a clock that never goes back, and that counts the time for which the device slept.
+#[wasm_bindgen]
+pub struct WasmClient {
+    pub(super) client: Client,
+    pub(super) inputs: PageInputs,
+    pub(super) arena: Arena,
+    /// When the latest frame was sampled.
+    pub(super) sampled_at: Micros,
+    /// The view tick of the latest frame.
+    pub(super) view: ViewTick,
+    pub(super) texts: Texts,
+    pub(super) events: EventQueue,
+    /// The event that the page reads now.
+    pub(super) event: PageEvent,
+    action_link: u32,
+    action_message: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl WasmClient {
+    /// Creates a session that connects with the first [`Self::poll`]. `seed`: of the reconnection jitter.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(
+        room: String,
+        name: String,
+        ticket: String,
+        spectate: bool,
+        seed: u32,
+        now_ms: f64,
+    ) -> Self {
+        let options = Options {
+            room,
+            name,
+            ticket,
+            encoding: Encoding::Packed,
+            is_spectator: spectate,
+            seed: u64::from(seed),
+        };
+        Self {
+            client: Client::new(options, micros(now_ms)),
+            inputs: PageInputs::default(),
+            arena: Arena::default(),
+            sampled_at: Micros(0),
+            view: ViewTick::default(),
+            texts: Texts::default(),
+            events: EventQueue::default(),
+            event: PageEvent::NONE,
+            action_link: 0,
+            action_message: Vec::new(),
+        }
+    }
+
+    /// Runs what is due: connects, gives up dead links, makes the inputs of the ticks that have come. Carry out the actions afterwards.
+    pub fn poll(&mut self, now_ms: f64) {
+        let now = micros(now_ms);
+        self.client.poll(now);
+        while self.client.next_due_tick(now).is_some() {
+            if self.client.is_spectator() {
+                self.inputs.take_once();
+                self.client.input(&[]);
+            } else if let Some(payload) = self.inputs.take_once() {
+                self.client.input(&payload);
+            } else if self.arena.is_steering(&self.client) {
+                self.arena.input(&mut self.client);
+            } else {
+                self.client.input(self.inputs.held());
+            }
+        }
+    }
+
+    /// Sets the input of every tick from the next one on, in the game's own encoding. Inputs longer than
+    /// [`tickwire_sync::input_buffer::MAX_INPUT_BYTES`] are ignored.
+    pub fn input(&mut self, payload: &[u8]) {
+        if self.inputs.hold(payload) {
+            self.arena.release_controls();
+        }
+    }
+
+    /// Queues an input for one tick, the next one without such an input; then [`Self::input`] or the buttons go on. Returns `false`
+    /// if the payload is too long or 64 inputs wait already. Inputs that still wait when the session joins, for the first time or
+    /// again, are dropped.
+    pub fn input_once(&mut self, payload: &[u8]) -> bool {
+        self.inputs.push_once(payload)
+    }
+
+    /// Sends the game a command, in the game's own encoding. Commands longer than [`MAX_COMMAND_BYTES`] are ignored.
+    pub fn command(&mut self, payload: &[u8]) {
+        if payload.len() <= MAX_COMMAND_BYTES {
+            self.client.command(payload);
+        }
+    }
+
+    /// The next thing to do; `action_link` and `take_message` belong to it.
+    pub fn next_action(&mut self) -> ActionKind {
+        let (kind, LinkId(link)) = match self.client.next_action() {
+            None => return ActionKind::None,
+            Some(Action::Open(link)) => (ActionKind::Open, link),
+            Some(Action::Close(link)) => (ActionKind::Close, link),
+            Some(Action::Send(link, message)) => {
+                self.action_message = message;
+                (ActionKind::Send, link)
+            }
+        };
+        self.action_link = link;
+        kind
+    }
+
+    /// The socket of the latest action.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn action_link(&self) -> u32 {
+        self.action_link
+    }
+
+    /// The message of the latest [`ActionKind::Send`]; can be taken once.
+    pub fn take_message(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.action_message)
+    }
+
+    /// Reports that a socket is open.
+    pub fn opened(&mut self, link: u32, now_ms: f64) {
+        self.client.opened(LinkId(link), micros(now_ms));
+    }
+
+    /// Passes on a message that arrived on a socket.
+    pub fn received(&mut self, link: u32, message: &[u8], now_ms: f64) {
+        self.client.received(LinkId(link), message, micros(now_ms));
+        while let Some(event) = self.client.next_event() {
+            match &event {
+                SessionEvent::GameEvent(event) => self.arena.event(&self.client, event),
+                SessionEvent::Joined { .. } => {
+                    self.inputs.clear_once();
+                    self.arena.joined(&self.client);
+                }
+                _ => {}
+            }
+            self.events.push(event.into());
+        }
+    }
+
+    /// Reports that a socket is closed or could not be opened. `code`: none if there was no closing handshake.
+    pub fn closed(&mut self, link: u32, code: Option<u16>, reason: &str, now_ms: f64) {
+        self.client
+            .closed(LinkId(link), code, reason, micros(now_ms));
+    }
+
+    /// Sends a chat line to the room.
+    pub fn chat(&mut self, text: &str) {
+        self.client.chat(text);
+    }
+
+    /// Replaces the ticket for future connections.
+    #[wasm_bindgen(setter)]
+    pub fn set_ticket(&mut self, ticket: &str) {
+        self.client.set_ticket(ticket);
+    }
+
+    /// Leaves the room and ends the session.
+    pub fn leave(&mut self) {
+        self.client.leave();
+    }
+
+    /// Reports that the page is hidden.
+    pub fn hide(&mut self) {
+        self.client.hide();
+    }
+
+    /// Reports that the page is visible again.
+    pub fn show(&mut self, now_ms: f64) {
+        self.client.show(micros(now_ms));
+    }
+
+    /// Checks the connection at once, e.g. as the device is online again.
+    pub fn probe_now(&mut self, now_ms: f64) {
+        self.client.probe_now(micros(now_ms));
+    }
+}
+
+/// Converts a time of the page. Any number gives a time, as `as` saturates.
+pub(super) fn micros(ms: f64) -> Micros {
+    Micros((ms * 1e3) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::inputs::MAX_WAITING_INPUTS;
+    use prost::Message as _;
+    use tickwire_game::{GameSettings, arena::ArenaInput};
+    use tickwire_proto::v1::{self, client_message, server_message};
+    use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
+
+    const TICK_MS: f64 = 1000.0 / 60.0;
+    const FIRE: u8 = 16;
+    const UP: u8 = 1;
+
+    fn welcome() -> Vec<u8> {
+        let settings = GameSettings {
+            seed: 1,
+            tick_rate: 60,
+            ..GameSettings::default()
+        };
+        let game = tickwire_game::shipped("arena").unwrap()(&settings);
+        let welcome = v1::Welcome {
+            session: 7,
+            tick_rate: 60,
+            schema: Some(game.schema().to_proto()),
+            game: game.name().to_owned(),
+            map: game.map(),
+            rules_hash: game.rules_hash(),
+            ..v1::Welcome::default()
+        };
+        let body = Some(server_message::Body::Welcome(welcome));
+        v1::ServerMessage { body }.encode_to_vec()
+    }
+
+    /// A page that plays the arena, and its clock.
+    struct Page {
+        client: WasmClient,
+        now_ms: f64,
+    }
+
+    impl Page {
+        fn in_the_room() -> Self {
+            let nothing = String::new;
+            let client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
+            let mut page = Self {
+                client,
+                now_ms: 0.0,
+            };
+            page.client.poll(0.0);
+            page.join();
+            page.ticks(1);
+            page
+        }
+
+        /// Joins over the next link that the core opens.
+        fn join(&mut self) {
+            while self.client.next_action() != ActionKind::Open {}
+            let link = self.client.action_link();
+            self.client.opened(link, self.now_ms);
+            self.client.received(link, &welcome(), self.now_ms);
+        }
+
+        /// The inputs of the next `count` ticks.
+        fn ticks(&mut self, count: usize) -> Vec<Vec<u8>> {
+            let mut inputs = Vec::new();
+            while inputs.len() < count {
+                self.now_ms += TICK_MS;
+                self.client.poll(self.now_ms);
+                inputs.extend(self.sent().into_iter().filter_map(|body| match body {
+                    client_message::Body::Inputs(inputs) => Some(inputs.payload),
+                    _ => None,
+                }));
+            }
+            inputs
+        }
+
+        fn sent(&mut self) -> Vec<client_message::Body> {
+            let mut sent = Vec::new();
+            loop {
+                match self.client.next_action() {
+                    ActionKind::None => return sent,
+                    ActionKind::Send => {
+                        let message = self.client.take_message();
+                        sent.extend(v1::ClientMessage::decode(&message[..]).unwrap().body);
+                    }
+                    _ => {}
+                }
+            }
+        }
+
+        /// Which of the next `count` ticks fire.
+        fn fires(&mut self, count: usize) -> Vec<bool> {
+            let inputs = self.ticks(count);
+            inputs
+                .iter()
+                .map(|input| ArenaInput::decode(input).fire)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn a_click_between_two_ticks_fires_in_one_input() {
+        let mut page = Page::in_the_room();
+        page.client.set_buttons(FIRE);
+        page.client.set_buttons(0);
+        assert_eq!(page.fires(3), [true, false, false]);
+    }
+
+    #[test]
+    fn a_click_seen_by_a_tick_fires_only_while_it_is_held() {
+        let mut page = Page::in_the_room();
+        page.client.set_buttons(FIRE);
+        assert_eq!(page.fires(2), [true, true]);
+        page.client.set_buttons(FIRE);
+        page.client.set_buttons(0);
+        assert_eq!(page.fires(2), [false, false]);
+    }
+
+    #[test]
+    fn of_delayed_inputs_the_newest_carries_the_click() {
+        let mut page = Page::in_the_room();
+        page.client.set_buttons(FIRE);
+        page.client.set_buttons(0);
+        page.now_ms += 3.0 * TICK_MS;
+        assert_eq!(page.fires(5), [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_click_is_added_to_the_held_buttons() {
+        let mut page = Page::in_the_room();
+        page.client.set_buttons(UP | FIRE);
+        page.client.set_buttons(UP);
+        let inputs: Vec<_> = page.ticks(2);
+        assert_eq!([inputs[0][0], inputs[1][0]], [UP | FIRE, UP]);
+    }
+
+    #[test]
+    fn a_click_without_a_connection_never_fires() {
+        let mut page = Page::in_the_room();
+        page.client.set_buttons(0);
+        let link = page.client.action_link();
+        page.client.closed(link, None, "lost", page.now_ms);
+        page.client.set_buttons(FIRE);
+        page.client.set_buttons(0);
+        page.client.input_once(&[FIRE, 0, 0]);
+        page.now_ms += 10_000.0;
+        page.client.poll(page.now_ms);
+        page.join();
+        assert_eq!(page.fires(2), [false, false]);
+    }
+
+    #[test]
+    fn one_tick_inputs_precede_the_held_one_a_tick_each() {
+        let mut page = Page::in_the_room();
+        page.client.input(&[1]);
+        assert!(page.client.input_once(&[2]));
+        assert!(page.client.input_once(&[3]));
+        assert_eq!(page.ticks(4), [[2], [3], [1], [1]]);
+    }
+
+    #[test]
+    fn a_one_tick_input_delays_a_click_and_loses_none() {
+        let mut page = Page::in_the_room();
+        page.client.set_buttons(FIRE);
+        page.client.set_buttons(0);
+        assert!(page.client.input_once(&[UP, 0, 0]));
+        assert_eq!(page.fires(3), [false, true, false]);
+    }
+
+    #[test]
+    fn a_one_tick_input_too_long_or_too_many_is_refused() {
+        let mut page = Page::in_the_room();
+        assert!(!page.client.input_once(&[0; MAX_INPUT_BYTES + 1]));
+        let accepted = (0..100).filter(|_| page.client.input_once(&[2]));
+        assert_eq!(accepted.count(), MAX_WAITING_INPUTS);
+        page.client.input(&[1]);
+        let inputs = page.ticks(MAX_WAITING_INPUTS + 1);
+        assert_eq!(inputs[MAX_WAITING_INPUTS - 1..], [[2], [1]]);
+    }
+}

@@ -1,0 +1,218 @@
+//! Status of a session: its phase, its identity, and measurements of its connection.
+
+use crate::client::Phase;
+use crate::wasm::client::WasmClient;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// State of a session.
+#[wasm_bindgen]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PhaseKind {
+    /// Not yet in the room.
+    Connecting = 0,
+    /// In the room, over a live link.
+    Playing = 1,
+    /// Was in the room and tries to come back.
+    Reconnecting = 2,
+    /// Over for good; `close_code` and `close_reason` say why.
+    Closed = 3,
+}
+
+/// Status of the session.
+#[wasm_bindgen]
+impl WasmClient {
+    /// State of the session.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn phase(&self) -> PhaseKind {
+        match self.client.phase() {
+            Phase::Connecting => PhaseKind::Connecting,
+            Phase::Playing => PhaseKind::Playing,
+            Phase::Reconnecting => PhaseKind::Reconnecting,
+            Phase::Closed { .. } => PhaseKind::Closed,
+        }
+    }
+
+    /// The close code of a session that is over; 0 before.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn close_code(&self) -> u16 {
+        match self.client.phase() {
+            Phase::Closed { code, .. } => *code,
+            _ => 0,
+        }
+    }
+
+    /// Why the session is over, for people; empty before.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn close_reason(&self) -> String {
+        match self.client.phase() {
+            Phase::Closed { reason, .. } => reason.clone(),
+            _ => String::new(),
+        }
+    }
+
+    /// Why there is no connection, for people; empty if there is one or the reason is unknown.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn last_error(&self) -> String {
+        self.client.last_error().to_owned()
+    }
+
+    /// The session's number in the room.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn session(&self) -> u32 {
+        self.client.session()
+    }
+
+    /// The player's entity: its kind in the upper 8 bits, its slot below; 0 if there is none.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn player_id(&self) -> u32 {
+        self.client
+            .entity()
+            .map_or(0, |id| u32::from(id.kind.0) << 24 | id.slot)
+    }
+
+    /// The slot of the player's entity; undefined for spectators.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn player_slot(&self) -> Option<u32> {
+        self.client.entity().map(|id| id.slot)
+    }
+
+    /// The player's name as the server has it.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.client.name().to_owned()
+    }
+
+    /// The room's name.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn room(&self) -> String {
+        self.client.room().to_owned()
+    }
+
+    /// Whether this session only watches.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn is_spectator(&self) -> bool {
+        self.client.is_spectator()
+    }
+
+    /// Whether this module has the server's rules. If not, the server has a newer page.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn is_predicting(&self) -> bool {
+        self.client.is_predicting()
+    }
+
+    /// The tick of the newest snapshot.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn tick(&self) -> u32 {
+        self.client.newest_snapshot().0.0
+    }
+
+    /// Number of entities in view.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn entities(&self) -> usize {
+        self.client.replica().map_or(0, |replica| {
+            replica
+                .cells()
+                .map(|(cell, _)| replica.rows(cell).len())
+                .sum()
+        })
+    }
+
+    /// The newest round trip, in milliseconds.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn rtt_ms(&self) -> f64 {
+        self.client.rtt_ms().newest().unwrap_or_default()
+    }
+
+    /// The 99th percentile of the arrivals' jitter, in milliseconds.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn jitter_ms(&self) -> f64 {
+        self.client.jitter_ms()
+    }
+
+    /// How early the newest input reached the server, in ticks.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn input_margin_ticks(&self) -> f64 {
+        self.client
+            .input_margin_ticks()
+            .newest()
+            .unwrap_or_default()
+    }
+
+    /// How far the view tick is behind the quickest arrival, in milliseconds.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn interpolation_delay_ms(&self) -> f64 {
+        self.client.interpolation_delay_ms().unwrap_or_default()
+    }
+
+    /// Arrival of the newest snapshot minus its tick's due time, in milliseconds. Negative ages, from the error of the clocks, count as 0.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn snapshot_age_ms(&self) -> f64 {
+        self.client
+            .snapshot_age_ms()
+            .newest()
+            .unwrap_or_default()
+            .max(0.0)
+    }
+
+    /// The newest gap between two snapshots, in milliseconds; during a stall, the gap that has not ended yet.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn snapshot_gap_ms(&self) -> f64 {
+        let newest = self.client.snapshot_gap_ms().newest().unwrap_or_default();
+        let open_gap = self.sampled_at.since(self.client.newest_snapshot().1);
+        newest.max(open_gap.as_millis())
+    }
+
+    /// Predictions that the server corrected.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn corrections(&self) -> f64 {
+        self.client.prediction_stats().corrections as f64
+    }
+
+    /// View hashes that differed from the server's.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn view_mismatches(&self) -> f64 {
+        self.client.counters().view_mismatches as f64
+    }
+
+    /// Messages that could not be decoded or applied.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn protocol_errors(&self) -> f64 {
+        self.client.counters().protocol_errors as f64
+    }
+
+    /// Payload bytes of all messages received.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn bytes_in(&self) -> f64 {
+        self.client.counters().bytes_in as f64
+    }
+
+    /// Payload bytes of all messages sent.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn bytes_out(&self) -> f64 {
+        self.client.counters().bytes_out as f64
+    }
+}

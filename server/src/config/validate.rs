@@ -1,0 +1,151 @@
+//! Turns single settings into valid values.
+//!
+//! In: a flag's name and its value, if one was given. Out: the value or its default, or an error that names the flag.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::options::HumanDuration;
+use crate::origin;
+use crate::ticket::TicketSecret;
+use crate::tls::{Tls, TlsSource};
+
+pub(super) fn invalid(flag: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value {
+        flag,
+        problem: problem.into(),
+    }
+}
+
+pub(super) fn within<T>(flag: &'static str, value: T, min: T, max: T) -> Result<T, ConfigError>
+where
+    T: PartialOrd + std::fmt::Display,
+{
+    if value < min || value > max {
+        let problem = format!("{value} is out of range; it takes {min} to {max}");
+        return Err(invalid(flag, problem));
+    }
+    Ok(value)
+}
+
+/// A duration from zero to a day.
+pub(super) fn duration(
+    flag: &'static str,
+    value: Option<HumanDuration>,
+    default_seconds: u64,
+) -> Result<Duration, ConfigError> {
+    let duration = value.map_or(Duration::from_secs(default_seconds), |period| period.0);
+    if duration > Duration::from_secs(24 * 3600) {
+        let problem = format!(
+            "{} is out of range; it takes at most 24h",
+            humantime::format_duration(duration)
+        );
+        return Err(invalid(flag, problem));
+    }
+    Ok(duration)
+}
+
+/// The limit of rewind. A session remembers which of the latest 64 ticks it was sent, so 60 ticks are the most.
+pub(super) fn max_rewind(
+    value: Option<HumanDuration>,
+    tick_rate: u32,
+) -> Result<Duration, ConfigError> {
+    const MAX_TICKS: f64 = 60.0;
+    let rewind = value.map_or(Duration::from_millis(250), |period| period.0);
+    let ticks = rewind.as_secs_f64() * f64::from(tick_rate);
+    if rewind > Duration::from_millis(500) || ticks > MAX_TICKS {
+        return Err(invalid(
+            "max-rewind",
+            "takes at most 500ms, and at most 60 ticks",
+        ));
+    }
+    Ok(rewind)
+}
+
+/// A duration from a tenth of a second to a day.
+pub(super) fn nonzero_duration(
+    flag: &'static str,
+    value: Option<HumanDuration>,
+    default_seconds: u64,
+) -> Result<Duration, ConfigError> {
+    let duration = duration(flag, value, default_seconds)?;
+    if duration < Duration::from_millis(100) {
+        let problem = format!(
+            "{} is out of range; it takes at least 100ms",
+            humantime::format_duration(duration)
+        );
+        return Err(invalid(flag, problem));
+    }
+    Ok(duration)
+}
+
+pub(super) fn address(
+    flag: &'static str,
+    value: Option<String>,
+    default: &str,
+) -> Result<SocketAddr, ConfigError> {
+    let text = value.as_deref().unwrap_or(default);
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|error| invalid(flag, format!("{text}: {error}; write it like {default}")))?;
+    found
+        .next()
+        .ok_or_else(|| invalid(flag, format!("{text} names no address")))
+}
+
+pub(super) fn tls(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    self_signed: Option<bool>,
+) -> Result<Option<TlsSource>, ConfigError> {
+    let source = match (cert, key, self_signed.unwrap_or(false)) {
+        (None, None, false) => return Ok(None),
+        (None, None, true) => TlsSource::SelfSigned,
+        (Some(cert), Some(key), false) => TlsSource::Files { cert, key },
+        (Some(_), None, _) => return Err(invalid("tls-cert", "needs --tls-key as well")),
+        (None, Some(_), _) => return Err(invalid("tls-key", "needs --tls-cert as well")),
+        (Some(_), Some(_), true) => {
+            return Err(invalid(
+                "tls-self-signed",
+                "can't be used together with --tls-cert",
+            ));
+        }
+    };
+    Tls::load(source.clone())?;
+    Ok(Some(source))
+}
+
+pub(super) fn origins(values: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let check = |value: String| {
+        let value = value.trim();
+        let host = value
+            .split_once("://")
+            .map(|(_, rest)| rest.trim_end_matches('/'));
+        if value == "*"
+            || value == "null"
+            || host.is_some_and(|h| !h.is_empty() && !h.contains('/'))
+        {
+            return Ok(origin::normalized(value));
+        }
+        let problem = format!("{value} is not an origin; write it like https://game.example");
+        Err(invalid("allowed-origin", problem))
+    };
+    values.into_iter().map(check).collect()
+}
+
+pub(super) fn ticket_secret(path: PathBuf) -> Result<TicketSecret, ConfigError> {
+    let flag = "ticket-secret-file";
+    let bytes = std::fs::read(&path)
+        .map_err(|error| invalid(flag, format!("{}: {error}", path.display())))?;
+    // Editors and `echo` end a file with a newline that is not part of the secret.
+    let secret = bytes.trim_ascii_end();
+    if secret.is_empty() {
+        return Err(invalid(
+            flag,
+            format!("{}: the file is empty", path.display()),
+        ));
+    }
+    Ok(TicketSecret::new(secret.to_vec()))
+}

@@ -1,0 +1,272 @@
+//! Everything that one client sends: from its `Hello` to its place in a room, and its messages from there.
+//!
+//! In: messages of one connection, from `net`. Out: validated types in the session's inbox, so that nothing behind it validates
+//! again; or the close code of what is wrong with a message.
+
+use super::directory::RoomDirectory;
+use crate::clock::now;
+use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::metrics::InputOutcome;
+use crate::net::io::polled_connection::Migration;
+use crate::net::peer::connection::Connection;
+use crate::net::peer::handler::Handler;
+use crate::room::{Inbox, InboxMessage, JoinRequest, ReceivedInput};
+use crate::{clock, ticket};
+use prost::Message as _;
+use std::sync::Arc;
+use std::time::Instant;
+use tickwire_proto::v1::{self, client_message::Body, server_message};
+use tickwire_sync::TickClock;
+use tickwire_sync::encode::Encoding;
+
+/// The room of clients that name none.
+const DEFAULT_ROOM: &str = "main";
+/// From this tick rate on, a room's worker reads its connections; below, a poller does.
+const MIN_RATE_FOR_WORKER_READS: u32 = 20;
+
+/// Receives the messages of one client.
+pub struct ClientIngress {
+    directory: Arc<RoomDirectory>,
+    connection: Arc<Connection>,
+    state: IngressState,
+    /// Passes the connection on to the room's worker, until the reader has taken it.
+    migration: Option<Migration>,
+}
+
+enum IngressState {
+    /// The client has not said a valid `Hello` yet.
+    AwaitingHello { url_room: Option<String> },
+    /// The client's join is with the room's worker, or done.
+    InRoom(InRoom),
+    /// The connection has ended.
+    Closed,
+}
+
+struct InRoom {
+    inbox: Arc<Inbox>,
+    tick_clock: TickClock,
+}
+
+impl ClientIngress {
+    pub(super) fn new(
+        directory: Arc<RoomDirectory>,
+        connection: Arc<Connection>,
+        url_room: Option<String>,
+    ) -> Self {
+        Self {
+            directory,
+            connection,
+            state: IngressState::AwaitingHello { url_room },
+            migration: None,
+        }
+    }
+
+    fn hello(&mut self, hello: v1::Hello) -> Result<(), Close> {
+        let IngressState::AwaitingHello { url_room } = &self.state else {
+            return Err(Close::new(
+                CloseCode::WrongOrder,
+                "Hello comes once, at the start",
+            ));
+        };
+        let (room, request) = self.check_hello(hello, url_room.as_deref())?;
+        let inbox = Arc::new(Inbox::default());
+        self.connection.mark_hello_received();
+        let handle = self
+            .directory
+            .send_to_room(&room, request, &self.connection, &inbox)?;
+        let tick_clock = handle.tick_clock;
+        self.state = IngressState::InRoom(InRoom { inbox, tick_clock });
+        // A worker reads once a tick; at a low tick rate, answers would be late.
+        if tick_clock.tick_rate >= MIN_RATE_FOR_WORKER_READS {
+            let directory = Arc::clone(&self.directory);
+            self.migration = Some(Box::new(move |connection| {
+                directory.adopt(&handle, room, connection);
+            }));
+        }
+        Ok(())
+    }
+
+    /// Validates a `Hello`. Returns the room's name and the request to join it.
+    fn check_hello(
+        &self,
+        hello: v1::Hello,
+        url_room: Option<&str>,
+    ) -> Result<(String, JoinRequest), Close> {
+        let unsupported = |reason: String| Close::new(CloseCode::Unsupported, reason);
+        if hello.version != tickwire_proto::VERSION {
+            return Err(unsupported(format!(
+                "unsupported protocol version {}; use {}",
+                hello.version,
+                tickwire_proto::VERSION
+            )));
+        }
+        let room = match (url_room, hello.room.as_str()) {
+            (Some(url), "") => url,
+            (Some(url), named) if url != named => {
+                return Err(unsupported(
+                    "Hello names another room than the URL".to_owned(),
+                ));
+            }
+            (_, "") => DEFAULT_ROOM,
+            (_, named) => named,
+        };
+        if !tickwire_proto::is_room_name(room) {
+            return Err(unsupported(
+                "a room's name is 1 to 32 letters, digits, - or _".to_owned(),
+            ));
+        }
+        let encoding = Encoding::negotiate(hello.encoding());
+        let mut request = JoinRequest {
+            name: hello.name,
+            subject: None,
+            resume_token: hello.resume_token,
+            last_message: hello.last_message,
+            encoding,
+            is_spectator: hello.spectate,
+        };
+        if let Some(secret) = &self.directory.config.ticket_secret {
+            let ticket = ticket::check(secret, &hello.ticket, room)
+                .map_err(|error| Close::new(CloseCode::Policy, error.to_string()))?;
+            request.name = ticket.name.unwrap_or(request.name);
+            request.subject = Some(ticket.subject);
+        }
+        Ok((room.to_owned(), request))
+    }
+
+    fn put_input(&self, in_room: &InRoom, input: ReceivedInput) {
+        if !in_room.inbox.put(InboxMessage::Input(input)) {
+            self.count_rejected_input();
+        }
+    }
+
+    fn count_rejected_input(&self) {
+        let inputs = &self.directory.metrics.inputs;
+        inputs.get(InputOutcome::Rejected).inc();
+    }
+
+    fn pong(&self, in_room: &InRoom, ping: &v1::Ping, arrived: Instant) {
+        let now = now();
+        let tick = in_room.tick_clock.ticks_at(now.0 as f64).max(0.0) as u32;
+        let pong = v1::Pong {
+            stamp: ping.stamp,
+            clock_us: now.0,
+            tick,
+            held_us: now.since(clock::at(arrived)).0 as u32,
+        };
+        let message = v1::ServerMessage {
+            body: Some(server_message::Body::Pong(pong)),
+        };
+        let _ = self.connection.send(&[&message.encode_to_vec()]);
+    }
+}
+
+impl Handler for ClientIngress {
+    fn prefetch(&self) {
+        if let IngressState::InRoom(in_room) = &self.state {
+            tickwire_prefetch::value(&*in_room.inbox);
+        }
+    }
+
+    fn message(
+        &mut self,
+        payload: &[u8],
+        arrived: Instant,
+        is_over_limit: bool,
+    ) -> Result<(), Close> {
+        if let IngressState::InRoom(in_room) = &self.state
+            && let Some(input) = ReceivedInput::decode(payload, clock::at(arrived))
+        {
+            self.put_input(in_room, input);
+            return Ok(());
+        }
+        let message = v1::ClientMessage::decode(payload).map_err(|_| {
+            Close::new(
+                CloseCode::Malformed,
+                "not a valid ClientMessage; see docs/PROTOCOL.md",
+            )
+        })?;
+        // A kind of message that a later version has added is no mistake.
+        let Some(body) = message.body else {
+            return Ok(());
+        };
+        let in_room = match &self.state {
+            IngressState::InRoom(in_room) => in_room,
+            IngressState::AwaitingHello { .. } => {
+                return match body {
+                    Body::Hello(hello) => self.hello(hello),
+                    _ => Err(Close::new(CloseCode::WrongOrder, "say Hello first")),
+                };
+            }
+            IngressState::Closed => return Ok(()),
+        };
+        let was_put = match body {
+            Body::Hello(hello) => return self.hello(hello),
+            Body::Inputs(inputs) => {
+                match ReceivedInput::new(&inputs, clock::at(arrived)) {
+                    Some(input) => self.put_input(in_room, input),
+                    None => self.count_rejected_input(),
+                }
+                true
+            }
+            Body::Chat(chat) => in_room.inbox.put(InboxMessage::Chat(chat.text)),
+            Body::Command(command) => {
+                let (number, payload) = (command.number, command.payload);
+                if !in_room.inbox.put(InboxMessage::Command { number, payload }) {
+                    // The client sends the command again over its next connection, and later ones must not overtake it.
+                    return Err(Close::new(
+                        CloseCode::Full,
+                        "more messages than a tick can take; connect again",
+                    ));
+                }
+                true
+            }
+            Body::Resync(resync) => in_room.inbox.put(InboxMessage::Resync {
+                view_mismatch: resync.view_mismatch,
+            }),
+            Body::Leave(_) => {
+                // Many clients end the stream right after this, without the closing handshake.
+                self.connection
+                    .set_disconnect_reason(DisconnectReason::Left);
+                in_room.inbox.put(InboxMessage::Leave)
+            }
+            Body::Ping(_) if is_over_limit => true,
+            Body::Ping(ping) => {
+                self.pong(in_room, &ping, arrived);
+                true
+            }
+        };
+        if !was_put {
+            tracing::debug!(
+                connection = self.connection.id().0,
+                "more messages than a tick can take; one was dropped"
+            );
+        }
+        Ok(())
+    }
+
+    fn wants_migration(&self) -> bool {
+        self.migration.is_some()
+    }
+
+    fn take_migration(&mut self) -> Option<Migration> {
+        self.migration.take()
+    }
+
+    fn flood_warning(&mut self) {
+        let notice = v1::Notice {
+            text: "you send more messages than anyone needs; slow down or be disconnected"
+                .to_owned(),
+        };
+        let message = v1::ServerMessage {
+            body: Some(server_message::Body::Notice(notice)),
+        };
+        let _ = self.connection.send(&[&message.encode_to_vec()]);
+    }
+
+    fn closed(&mut self, why: DisconnectReason) {
+        let state = std::mem::replace(&mut self.state, IngressState::Closed);
+        if let IngressState::InRoom(in_room) = state {
+            in_room.inbox.put(InboxMessage::ConnectionClosed(why));
+        }
+    }
+}

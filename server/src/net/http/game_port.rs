@@ -1,0 +1,354 @@
+//! The game port's HTTP: the page, the state of a room, and the upgrade to a WebSocket.
+//!
+//! In: a request, with the permit and the deadline of its TCP connection. Out: an answer, and for a WebSocket a reader at a
+//! poller. Everything about a request (draining, method, origin, handshake) is checked before the upgrade, so a client that may
+//! not connect gets an HTTP status.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastwebsockets::upgrade::UpgradeFut;
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::{Request, StatusCode};
+use tokio::sync::Semaphore;
+
+use super::page;
+use super::upgrade::{self, Upgraded};
+use crate::close::{Close, CloseCode};
+use crate::config::Config;
+use crate::fd_budget::FdBudget;
+use crate::http_answers::{self, Answer};
+use crate::metrics::{ConnectionOutcome, Metrics};
+use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit};
+use crate::net::io::poller::Pollers;
+use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};
+use crate::net::peer::echo::{self, Echo};
+use crate::net::peer::flood;
+use crate::net::peer::handler::Handler;
+use crate::net::peer::keepalive::KeepaliveTimes;
+use crate::net::peer::open_connections::OpenConnections;
+use crate::net::peer::reader::{ReadPolicy, Reader, ReaderSettings};
+use crate::net::room_service::RoomService;
+use crate::net::websocket::frame::FrameLimits;
+use crate::origin;
+use crate::shutdown::Shutdown;
+
+/// Above this many pending bytes, `/echo` reads nothing more.
+const ECHO_PAUSE_ABOVE_BYTES: usize = 256 * 1024;
+
+/// The game port's state, shared by all of its connections.
+pub struct GamePort<R> {
+    pub(crate) config: Arc<Config>,
+    pub(crate) rooms: Arc<R>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Once requested, no new player is let in.
+    pub(crate) draining: Shutdown,
+    pub(crate) limits: Arc<ConnectionLimits>,
+    pub(crate) open: Arc<OpenConnections>,
+    pollers: Pollers,
+    /// Permits for connections that are being refused because a limit is reached.
+    pub(crate) refusals: Semaphore,
+}
+
+/// The TCP connection that a request came on.
+#[derive(Clone)]
+pub(in crate::net) struct Caller {
+    pub peer: SocketAddr,
+    /// When `Hello` must have come, if this request becomes a WebSocket.
+    pub hello_deadline: Instant,
+    pub permit: Arc<ConnectionPermit>,
+}
+
+impl<R: RoomService> GamePort<R> {
+    /// Starts the pollers of the game port.
+    ///
+    /// # Errors
+    /// If the system cannot start a thread or create a poll.
+    pub(crate) fn new(
+        config: Arc<Config>,
+        rooms: Arc<R>,
+        metrics: Arc<Metrics>,
+        draining: Shutdown,
+    ) -> io::Result<Arc<Self>> {
+        // Before the rooms' workers take connections over, reading costs a fraction of what ticking and sending do.
+        let pollers = Pollers::start(config.workers.div_ceil(2))?;
+        // Workers that have just started may not have opened their files yet.
+        let budget = FdBudget::of_process(config.max_connections, 2 * config.workers);
+        Ok(Arc::new(Self {
+            pollers,
+            limits: ConnectionLimits::new(budget.connections, config.max_connections_per_ip),
+            refusals: Semaphore::new(budget.refusals),
+            open: OpenConnections::new(metrics.connections.clone()),
+            config,
+            rooms,
+            metrics,
+            draining,
+        }))
+    }
+
+    /// Answers a request.
+    pub(in crate::net) async fn answer(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+        caller: Caller,
+    ) -> Answer {
+        if let Err(refusal) = http_answers::check_host(&request) {
+            return *refusal;
+        }
+        let path = request.uri().path();
+        let answer = match path {
+            "/ws" => self.websocket(&mut request, caller),
+            "/echo" if self.config.ws_echo => self.echo(&mut request, caller),
+            _ => match room_of_state_path(path) {
+                Some(room) => match http_answers::check_method(request.method(), "GET, HEAD") {
+                    Ok(()) => Ok(self.room_state(room).await),
+                    Err(answer) => Err(answer),
+                },
+                None => page::serve(&request),
+            },
+        };
+        answer.unwrap_or_else(|refusal| *refusal)
+    }
+
+    async fn room_state(&self, room: &str) -> Answer {
+        match self.rooms.room_state(room).await {
+            Some(state) => http_answers::json(StatusCode::OK, &state),
+            None => http_answers::text(StatusCode::NOT_FOUND, "there is no such room"),
+        }
+    }
+
+    fn websocket(
+        self: &Arc<Self>,
+        request: &mut Request<Incoming>,
+        caller: Caller,
+    ) -> Result<Answer, Box<Answer>> {
+        let (answer, upgrade_future) = self.check_upgrade(request, Some(upgrade::SUBPROTOCOL))?;
+        let room = request.uri().query().and_then(room_of_query);
+        let settings = ReaderSettings {
+            frames: FrameLimits {
+                max_message_bytes: self.config.max_message_bytes,
+                allow_text: false,
+            },
+            reading: ReadPolicy {
+                hello_deadline: Some(caller.hello_deadline),
+                max_messages_per_second: Some(flood::max_messages_per_second(
+                    self.config.tick_rate,
+                )),
+                pause_above_bytes: usize::MAX,
+                // One read takes more than a player may send in a tick, so a flood waits and other players do not.
+                reads_per_poll: 1,
+            },
+            ..self.echo_settings()
+        };
+        let rooms = Arc::clone(&self.rooms);
+        self.spawn(
+            upgrade_future,
+            caller,
+            settings,
+            MAX_GAME_PENDING_BYTES,
+            move |connection| rooms.connected(connection, room),
+        );
+        Ok(answer)
+    }
+
+    fn echo(
+        self: &Arc<Self>,
+        request: &mut Request<Incoming>,
+        caller: Caller,
+    ) -> Result<Answer, Box<Answer>> {
+        let (answer, upgrade_future) = self.check_upgrade(request, None)?;
+        let mut settings = self.echo_settings();
+        // A conformance suite expects the frames that it asked for, and no pings.
+        settings.keepalive.rtt_interval = Duration::ZERO;
+        self.spawn(
+            upgrade_future,
+            caller,
+            settings,
+            echo::MAX_ECHO_PENDING_BYTES,
+            Echo,
+        );
+        Ok(answer)
+    }
+
+    /// How `/echo` is served; `/ws` differs in some of it.
+    fn echo_settings(&self) -> ReaderSettings {
+        ReaderSettings {
+            frames: echo::LIMITS,
+            keepalive: KeepaliveTimes {
+                rtt_interval: self.config.rtt_interval,
+                interval: self.config.heartbeat_interval,
+                timeout: self.config.heartbeat_timeout,
+            },
+            reading: ReadPolicy {
+                hello_deadline: None,
+                max_messages_per_second: None,
+                pause_above_bytes: ECHO_PAUSE_ABOVE_BYTES,
+                reads_per_poll: 8,
+            },
+        }
+    }
+
+    fn check_upgrade(
+        &self,
+        request: &mut Request<Incoming>,
+        subprotocol: Option<&'static str>,
+    ) -> Result<(Answer, UpgradeFut), Box<Answer>> {
+        // The origin is checked first, so that a foreign page does not even learn what its handshake lacks.
+        let refusal = if !origin::is_allowed(request.headers(), &self.config.allowed_origins) {
+            let sentence = "this page's origin may not connect; see --allowed-origin";
+            let answer = http_answers::text(StatusCode::FORBIDDEN, sentence);
+            (ConnectionOutcome::Origin, Box::new(answer))
+        } else if self.draining.is_requested() {
+            (ConnectionOutcome::Draining, Box::new(unavailable()))
+        } else {
+            let accepted = http_answers::check_method(request.method(), "GET")
+                .and_then(|()| upgrade::accept(request, subprotocol));
+            match accepted {
+                Ok(accepted) => return Ok(accepted),
+                Err(answer) => (ConnectionOutcome::BadHandshake, answer),
+            }
+        };
+        self.metrics.connections_total.get(refusal.0).inc();
+        Err(refusal.1)
+    }
+
+    /// Serves the WebSocket once the answer to its handshake has been sent.
+    fn spawn<H: Handler>(
+        self: &Arc<Self>,
+        upgrade_future: UpgradeFut,
+        caller: Caller,
+        settings: ReaderSettings,
+        max_pending_bytes: usize,
+        handler: impl FnOnce(Arc<Connection>) -> H + Send + 'static,
+    ) {
+        let port = Arc::clone(self);
+        tokio::spawn(async move {
+            let upgraded = match upgrade::finish(upgrade_future).await {
+                Ok(upgraded) => upgraded,
+                Err(error) => return tracing::debug!(peer = %caller.peer, "{error}"),
+            };
+            let Upgraded {
+                socket,
+                tls,
+                early_bytes,
+            } = upgraded;
+            let opened = socket.into_std().and_then(|socket| {
+                let poller = port.pollers.next();
+                Connection::new(socket, tls, caller.peer, max_pending_bytes, poller)
+            });
+            let connection = match opened {
+                Ok(connection) => connection,
+                Err(error) => return tracing::debug!(peer = %caller.peer, "{error}"),
+            };
+            port.metrics
+                .connections_total
+                .get(ConnectionOutcome::Accepted)
+                .inc();
+            let open = port.open.add(&connection);
+            let handler = handler(Arc::clone(&connection));
+            // Draining may have begun since the request, and may have missed this connection.
+            if port.draining.is_requested() {
+                connection.close(&going_away());
+            }
+            let token = connection.id().token();
+            let poller = Arc::clone(connection.poller());
+            let metrics = Arc::clone(&port.metrics);
+            let reader = Reader::new(
+                connection,
+                handler,
+                early_bytes,
+                settings,
+                metrics,
+                open,
+                caller.permit,
+            );
+            poller.adopt(token, Box::new(reader));
+        });
+    }
+}
+
+/// The close frame of a server that drains.
+pub(crate) fn going_away() -> Close {
+    Close::new(
+        CloseCode::GoingAway,
+        "the server is going away; reconnect soon",
+    )
+}
+
+/// 503: the server is full or drains.
+pub(in crate::net) fn unavailable() -> Answer {
+    let sentence = "the server takes no more connections now; try again later";
+    let mut answer = http_answers::text(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    answer
+}
+
+/// 429: the address has too many connections.
+pub(in crate::net) fn too_many_connections() -> Answer {
+    let sentence = "too many connections from this address; close one first";
+    let mut answer = http_answers::text(StatusCode::TOO_MANY_REQUESTS, sentence);
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    answer
+}
+
+/// `NAME` of `/rooms/NAME/state`.
+fn room_of_state_path(path: &str) -> Option<&str> {
+    let room = path.strip_prefix("/rooms/")?.strip_suffix("/state")?;
+    (!room.is_empty() && !room.contains('/')).then_some(room)
+}
+
+/// `NAME` of a query `...room=NAME...`, percent-decoded; the last one counts.
+fn room_of_query(query: &str) -> Option<String> {
+    let value = query
+        .split('&')
+        .rev()
+        .find_map(|pair| pair.strip_prefix("room="))?;
+    Some(percent_decoded(value))
+}
+
+/// Decodes `%XX`. Malformed escapes stay as they are: they make no valid room name, and the lobby refuses that.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let decoded = match (byte, after) {
+            (b'%', [high, low, ..]) => (char::from(*high).to_digit(16))
+                .zip(char::from(*low).to_digit(16))
+                .and_then(|(high, low)| u8::try_from(high * 16 + low).ok()),
+            _ => None,
+        };
+        bytes.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_queries_name_rooms() {
+        assert_eq!(room_of_state_path("/rooms/lobby/state"), Some("lobby"));
+        assert_eq!(room_of_state_path("/rooms//state"), None);
+        assert_eq!(room_of_state_path("/rooms/a/b/state"), None);
+        assert_eq!(room_of_state_path("/rooms/state"), None);
+        assert_eq!(room_of_query("room=lobby"), Some("lobby".into()));
+        assert_eq!(room_of_query("x=1&room=a%2Db&y"), Some("a-b".into()));
+        assert_eq!(room_of_query("rooms=a"), None);
+        assert_eq!(room_of_query("room=%"), Some("%".into()));
+        assert_eq!(room_of_query("room=%zz%4"), Some("%zz%4".into()));
+        assert_eq!(room_of_query("room="), Some(String::new()));
+    }
+}

@@ -1,0 +1,8 @@
+//! HTTP on the game port: the page, the state of a room, and the upgrade to a WebSocket.
+
+mod game_port;
+mod page;
+mod upgrade;
+
+pub(super) use game_port::{Caller, too_many_connections, unavailable};
+pub(crate) use game_port::{GamePort, going_away};

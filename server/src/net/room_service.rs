@@ -1,0 +1,27 @@
+//! What the game port needs from whatever serves rooms.
+//!
+//! `net` knows connections, frames and limits; behind this trait are rooms and players, which `net` knows only by name.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::peer::connection::Connection;
+use super::peer::handler::Handler;
+
+/// The rooms, as connections and the game port see them.
+pub trait RoomService: Send + Sync + 'static {
+    /// Receives one connection's messages.
+    type Handler: Handler;
+
+    /// A WebSocket was opened on `/ws`. `room` is the name in the URL, if there is one, not yet validated. The connection is
+    /// closed with 4003 unless [`Connection::mark_hello_received`] is called before the handshake timeout.
+    fn connected(
+        self: &Arc<Self>,
+        connection: Arc<Connection>,
+        room: Option<String>,
+    ) -> Self::Handler;
+
+    /// The state of a room, for `/rooms/NAME/state`; `None`: there is no such room.
+    fn room_state(&self, room: &str)
+    -> impl Future<Output = Option<Arc<serde_json::Value>>> + Send;
+}

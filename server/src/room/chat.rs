@@ -1,0 +1,76 @@
+//! Chat: one player's line goes to all players, unless a rate limit or the game holds it back.
+//!
+//! In: lines from the sessions' inboxes, not yet cleaned. Out: a reliable message to every session, or a notice to the sender
+//! that its line was refused.
+
+use super::link::Link;
+use super::messages::chat_message;
+use super::token_bucket::TokenBucket;
+use super::{Room, display_text};
+use tickwire_sync::Micros;
+
+/// Longest line of chat; the rest is cut off.
+const MAX_LINE_CHARACTERS: usize = 200;
+/// Lines that a room takes at once, and then per second. Each line goes to everybody, and a player behind a thin line must be
+/// able to receive them all.
+const ROOM_BURST_LINES: f64 = 60.0;
+const ROOM_LINES_PER_SECOND: f64 = 20.0;
+/// Lines that one player may send at once, and then per second.
+const PLAYER_BURST_LINES: f64 = 5.0;
+const PLAYER_LINES_PER_SECOND: f64 = 1.0;
+/// Notices of refused lines that one player gets at once, and then per second.
+const BURST_REFUSALS: f64 = 1.0;
+const REFUSALS_PER_SECOND: f64 = 1.0;
+
+/// Rate limits of one player's chat.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ChatLimits {
+    lines: TokenBucket,
+    /// Notices that a line was refused.
+    refusals: TokenBucket,
+}
+
+impl ChatLimits {
+    pub fn new(now: Micros) -> Self {
+        Self {
+            lines: TokenBucket::new(PLAYER_BURST_LINES, PLAYER_LINES_PER_SECOND, now),
+            refusals: TokenBucket::new(BURST_REFUSALS, REFUSALS_PER_SECOND, now),
+        }
+    }
+}
+
+/// The rate limit of the chat of all players of a room together.
+pub(super) fn room_limit() -> TokenBucket {
+    TokenBucket::new(ROOM_BURST_LINES, ROOM_LINES_PER_SECOND, Micros(0))
+}
+
+impl<L: Link> Room<L> {
+    /// Sends a line of the session at `index` to all players, or refuses it.
+    pub(super) fn chat(&mut self, index: usize, text: &str, now: Micros) {
+        let session = &mut self.sessions[index];
+        let text = display_text::cleaned(text, MAX_LINE_CHARACTERS);
+        if display_text::is_blank(&text) {
+            return;
+        }
+        let refusal = if !session.chat_limits.lines.take(now) {
+            Some("you write too fast; that line was not sent")
+        } else if !self.chat_lines.take(now) {
+            Some("too many write at once; that line was not sent")
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            if session.chat_limits.refusals.take(now) {
+                session.notice(refusal);
+            }
+            return;
+        }
+        let (from, name) = (session.player, session.name.clone());
+        if !self.game.chat(from, &text) {
+            return;
+        }
+        for session in &mut self.sessions {
+            session.send_reliable(chat_message(from, &name, &text));
+        }
+    }
+}

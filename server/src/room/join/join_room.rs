@@ -1,0 +1,148 @@
+//! Lets a player into a room: with a new session, or by resuming an earlier one.
+//!
+//! In: a validated `Hello` and its link. Out: `Welcome` on the link, or the reason for the refusal.
+
+use super::join_request::{JoinError, JoinRequest, Joined};
+use crate::close::{Close, CloseCode};
+use crate::metrics::ResumeOutcome;
+use crate::room::inbox::Inbox;
+use crate::room::link::Link;
+use crate::room::session::{Session, resume_token};
+use crate::room::{Room, display_text, messages};
+use std::sync::Arc;
+use tickwire_game::Identity;
+use tickwire_proto::MAX_NAME_CHARACTERS;
+use tickwire_proto::v1::{self, server_message::Body};
+use tickwire_sync::encode::Encoding;
+use tickwire_sync::input_buffer::MAX_INPUT_LEAD_TICKS;
+use tickwire_sync::{EntityId, Micros, PlayerId};
+
+impl<L: Link> Room<L> {
+    /// Lets a player in, and sends `Welcome` on its link.
+    ///
+    /// # Errors
+    /// If the room is full or the game refuses the player; nothing was sent.
+    pub fn join(
+        &mut self,
+        request: &JoinRequest,
+        link: Arc<L>,
+        inbox: Arc<Inbox>,
+        now: Micros,
+    ) -> Result<Joined, JoinError> {
+        let resumed = self.find_resumable(request);
+        let index = match resumed {
+            Some(index) => index,
+            None => self.open_session(request, now)?,
+        };
+        let session = &mut self.sessions[index];
+        let joined = Joined {
+            player: session.player,
+            resumed: resumed.is_some(),
+        };
+        let old = session.attach(Arc::clone(&link), inbox, request.encoding, now);
+        session.codebooks_version = self.codebooks.version;
+        if let Some(old) = old {
+            old.close(&Close::new(
+                CloseCode::ResumedElsewhere,
+                "this session goes on over a newer connection",
+            ));
+        }
+        if joined.resumed {
+            self.game.resume(joined.player);
+        }
+        link.send(&self.welcome(index, joined.resumed, now));
+        if joined.resumed {
+            self.sessions[index].resend_after(request.last_message);
+        }
+        Ok(joined)
+    }
+
+    /// The index of the session that the request resumes.
+    fn find_resumable(&mut self, request: &JoinRequest) -> Option<usize> {
+        let token = &request.resume_token[..];
+        if token.is_empty() {
+            return None;
+        }
+        let player = resume_token::player_of(token);
+        let index = self
+            .session_index(player)
+            .filter(|index| resume_token::is_same(&self.sessions[*index].token, token))
+            // A stolen token does not open the session with another player's ticket.
+            .filter(|index| self.sessions[*index].subject == request.subject);
+        self.stats.count_resume(match index {
+            Some(_) => ResumeOutcome::Resumed,
+            // The session exists, and belongs to somebody else.
+            None if self.session_index(player).is_some() => ResumeOutcome::Unknown,
+            None if self.resume_tokens.is_of_this_room(token) => ResumeOutcome::Expired,
+            None => ResumeOutcome::Unknown,
+        });
+        index
+    }
+
+    fn open_session(&mut self, request: &JoinRequest, now: Micros) -> Result<usize, JoinError> {
+        if self.sessions.len() >= self.settings.max_players {
+            return Err(JoinError::Full);
+        }
+        let player = PlayerId(self.newest_session + 1);
+        let name = clean_name(&request.name, player);
+        let identity = Identity {
+            name,
+            subject: request.subject.clone(),
+            is_spectator: request.is_spectator,
+        };
+        let entity = self.game.join(player, &identity)?;
+        self.newest_session = player.0;
+        let token = self.resume_tokens.issue(player);
+        let mut session = Session::new(player, identity, token, self.tick, &self.settings, now);
+        session.entity = entity;
+        self.sessions.push(session);
+        Ok(self.sessions.len() - 1)
+    }
+
+    fn welcome(&self, index: usize, resumed: bool, now: Micros) -> Vec<u8> {
+        let session = &self.sessions[index];
+        messages::encode(Body::Welcome(v1::Welcome {
+            session: session.player.0,
+            resume_token: session.token.to_vec(),
+            resumed,
+            room: self.name.clone(),
+            name: session.name.clone(),
+            entity: session.entity.map(EntityId::to_proto),
+            tick_rate: self.settings.tick_rate,
+            tick: self.tick.0,
+            clock_us: now.0,
+            tick_zero_us: self.tick_clock.tick_zero_us,
+            schema: Some(self.welcome_parts.schema.clone()),
+            game: self.game.name().to_owned(),
+            map: self.welcome_parts.map.clone(),
+            rules_hash: self.game.rules_hash(),
+            encoding: session.encoding.to_proto().into(),
+            limits: Some(v1::Limits {
+                max_message_bytes: u32::try_from(self.settings.max_message_bytes)
+                    .unwrap_or(u32::MAX),
+                resume_window_ms: u32::try_from(self.settings.resume_window.as_millis())
+                    .unwrap_or(u32::MAX),
+                max_rewind_ms: u32::try_from(self.settings.max_rewind.as_millis())
+                    .unwrap_or(u32::MAX),
+                max_input_lead: MAX_INPUT_LEAD_TICKS,
+            }),
+            last_seq: session.inputs.newest_seq().0,
+            spectator: session.is_spectator,
+            last_command: session.newest_command,
+            codebooks: (session.encoding == Encoding::Packed)
+                .then(|| self.block_cache.codebooks().to_proto()),
+        }))
+    }
+}
+
+/// The name that other players see.
+fn clean_name(name: &str, player: PlayerId) -> String {
+    let visible = display_text::cleaned(name, usize::MAX);
+    let short: String = visible.trim().chars().take(MAX_NAME_CHARACTERS).collect();
+    let name = short.trim_end().to_owned();
+    if display_text::is_blank(&name) {
+        format!("Player {player}")
+    } else {
+        name
+    }
+}

@@ -1,0 +1,68 @@
+//! Handles the messages that have arrived for one session since the last tick.
+//!
+//! In: the session's inbox. Out: inputs in the session's input buffer, commands to the game, lines of chat, requests for a full
+//! snapshot, and sessions that are over or without a connection.
+
+use crate::metrics::InputOutcome;
+use crate::room::Room;
+use crate::room::inbox::InboxMessage;
+use crate::room::link::Link;
+use tickwire_sync::Micros;
+use tickwire_sync::input_buffer::InsertOutcome;
+
+impl<L: Link> Room<L> {
+    /// Handles the messages of the session at `index`, in the order of their arrival.
+    pub(super) fn handle_messages(&mut self, index: usize, now: Micros) {
+        let mut messages = std::mem::take(&mut self.inbox_messages);
+        self.sessions[index].take_messages(&mut messages);
+        for message in &messages {
+            self.handle(index, message, now);
+        }
+        messages.clear();
+        self.inbox_messages = messages;
+    }
+
+    fn handle(&mut self, index: usize, message: &InboxMessage, now: Micros) {
+        let session = &mut self.sessions[index];
+        match message {
+            InboxMessage::Input(input) => match session.take_input(input, self.tick_clock) {
+                // Counted when its tick comes, by what the game then gets.
+                InsertOutcome::Accepted => {}
+                InsertOutcome::Late => self.stats.count_input(InputOutcome::Late),
+                InsertOutcome::Refused => self.stats.count_input(InputOutcome::Flooded),
+            },
+            InboxMessage::Chat(text) => self.chat(index, text, now),
+            InboxMessage::Command { number, payload } => {
+                if session.is_new_command(*number) {
+                    self.game.command(session.player, payload);
+                }
+            }
+            InboxMessage::Resync { view_mismatch } => {
+                if session.resync.request() && *view_mismatch {
+                    self.stats.view_mismatches += 1;
+                    // Logged once per session: a client that reports mismatches again and again must not fill the log.
+                    if session.record_mismatch() {
+                        tracing::error!(
+                            room = self.name,
+                            session = session.player.0,
+                            "a replica disagrees with the server"
+                        );
+                    }
+                }
+            }
+            InboxMessage::Leave => {
+                session.end();
+                tracing::info!(room = self.name, session = session.player.0, "left");
+            }
+            InboxMessage::ConnectionClosed(why) => {
+                session.detach(now);
+                let player = session.player;
+                if !session.is_over() {
+                    let why = why.as_str();
+                    tracing::info!(room = self.name, session = player.0, why, "away");
+                }
+                self.game.away(player);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The first phase of a tick: gives every session its input for the tick.
+//!
+//! In: the sessions' inboxes, whose messages [`handle_messages`](super::handle_messages) handles. Out: each session's input
+//! buffer is at the tick, and sessions that are over have ended.
+
+use crate::metrics::InputOutcome;
+use crate::room::Room;
+use crate::room::link::Link;
+use crate::room::session::Session;
+use tickwire_prefetch as prefetch;
+use tickwire_sync::Micros;
+use tickwire_sync::input_buffer::TickInput;
+
+impl<L: Link> Room<L> {
+    /// Handles what has arrived since the last tick, advances the input buffers to the tick, and ends sessions that are over.
+    pub(in crate::room) fn take_inputs(&mut self, now: Micros) {
+        let mut any_is_over = false;
+        for index in 0..self.sessions.len() {
+            prefetch::ahead(
+                &self.sessions,
+                index,
+                prefetch::value,
+                Session::prefetch_inputs,
+            );
+            self.handle_messages(index, now);
+            let session = &mut self.sessions[index];
+            session.grant_resync(now);
+            session.follow_link(self.tick);
+            if session.expire(now, self.settings.resume_window) {
+                let session = session.player.0;
+                tracing::info!(room = self.name, session, "did not come back in time");
+            }
+            any_is_over |= session.is_over();
+            session.inputs.advance(self.tick);
+            match session.inputs.current() {
+                TickInput::Fresh(_) => self.stats.count_input(InputOutcome::Applied),
+                TickInput::Repeated(_) => self.stats.count_input(InputOutcome::Repeated),
+                TickInput::Neutral => {}
+            }
+        }
+        if any_is_over {
+            self.end_sessions();
+        }
+    }
+}

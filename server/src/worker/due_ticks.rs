@@ -1,0 +1,113 @@
+//! Which ticks a room makes when its turn comes. Pure.
+//!
+//! In: the time, the room's clock, the newest tick made, and the cost of a tick. Out: usually one tick. Late ticks are caught up
+//! with, up to [`MAX_CATCH_UP_TICKS`]; if more are late, they are skipped: tick numbers follow the clock. Late ticks are
+//! skipped at once where a tick of the room, or of all rooms of its worker, costs about as much time as a tick lasts, because
+//! catching up would gain nothing.
+
+use tickwire_sync::{Micros, Tick, TickClock};
+
+/// The weight of a new cost in the smoothed cost is one part in this many.
+const SMOOTHING: u64 = 8;
+/// A cost counts as at most this many ticks' time, because a thread that did not run for long says nothing about later ticks.
+const MAX_COST_TICKS: u64 = 2;
+/// Late ticks that a room makes in one turn before ticks are skipped.
+const MAX_CATCH_UP_TICKS: u32 = 3;
+
+/// The ticks of one turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct DueTicks {
+    /// The first tick to make.
+    pub oldest: Tick,
+    /// The last tick to make: the one that the time asks for.
+    pub newest: Tick,
+    /// Ticks before the oldest that are never made.
+    pub skipped: u32,
+}
+
+impl DueTicks {
+    /// The ticks that are due at `now`; at least the one after `last_tick`, the newest tick made. `cost` is the time that a tick
+    /// takes without its snapshots, for this room or for all rooms of its worker, whichever is more.
+    pub fn at(now: Micros, tick_clock: TickClock, last_tick: Tick, cost: Micros) -> Self {
+        let newest = Tick(tick_clock.ticks_at(now.0 as f64).max(0.0) as u32).max(last_tick.next());
+        let late_ticks = newest.since(last_tick) - 1;
+        let can_catch_up = cost.0 * 4 < tick_clock.tick_us() as u64 * 3;
+        let skipped = if late_ticks > MAX_CATCH_UP_TICKS || !can_catch_up {
+            late_ticks
+        } else {
+            0
+        };
+        Self {
+            oldest: Tick(last_tick.0 + 1 + skipped),
+            newest,
+            skipped,
+        }
+    }
+
+    /// Whether there are ticks before the one that the time asks for.
+    pub fn are_late(&self) -> bool {
+        self.oldest != self.newest || self.skipped > 0
+    }
+
+    /// The ticks to make, oldest first.
+    pub fn each(&self) -> impl Iterator<Item = Tick> + use<> {
+        (self.oldest.0..=self.newest.0).map(Tick)
+    }
+}
+
+/// The smoothed cost of a tick, after one that took `cost`.
+pub(super) fn smoothed_cost(before: Micros, cost: Micros, tick_clock: TickClock) -> Micros {
+    let cost = cost.0.min(tick_clock.tick_us() as u64 * MAX_COST_TICKS);
+    Micros((before.0 * (SMOOTHING - 1) + cost).div_ceil(SMOOTHING))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK_CLOCK: TickClock = TickClock {
+        tick_zero_us: 0,
+        tick_rate: 50,
+    };
+
+    #[test]
+    fn late_ticks_are_skipped_where_catching_up_gains_nothing() {
+        let skipped = |cost_ms| {
+            let due = DueTicks::at(
+                Micros(241_000),
+                TICK_CLOCK,
+                Tick(10),
+                Micros::from_millis(cost_ms),
+            );
+            (due.skipped, due.newest)
+        };
+        assert_eq!(skipped(14), (0, Tick(12)));
+        assert_eq!(skipped(15), (1, Tick(12)));
+        // A game that takes longer than a tick shows within a few ticks; one tick that took a second does not.
+        let after = |ticks: usize, cost_ms| {
+            let cost = Micros::from_millis(cost_ms);
+            (0..ticks).fold(Micros(0), |before, _| {
+                smoothed_cost(before, cost, TICK_CLOCK)
+            })
+        };
+        assert!(after(1, 1_000) < Micros::from_millis(6));
+        assert!(after(8, 30) > Micros::from_millis(15));
+        assert_eq!(after(100, 30).as_millis().round(), 30.0);
+    }
+
+    #[test]
+    fn a_few_late_ticks_are_made_and_more_are_skipped() {
+        let due = |now_ms: u64| {
+            let due = DueTicks::at(Micros(now_ms * 1_000), TICK_CLOCK, Tick(10), Micros(0));
+            let each: Vec<u32> = due.each().map(|tick| tick.0).collect();
+            (each, due.skipped, due.are_late())
+        };
+        // Tick 11 is due after 220 ms; a timer may fire a little too soon.
+        assert_eq!(due(219), (vec![11], 0, false));
+        assert_eq!(due(220), (vec![11], 0, false));
+        assert_eq!(due(241), (vec![11, 12], 0, true));
+        assert_eq!(due(280), (vec![11, 12, 13, 14], 0, true));
+        assert_eq!(due(300), (vec![15], 4, true));
+        assert_eq!(due(2_000), (vec![100], 89, true));
+    }
+}

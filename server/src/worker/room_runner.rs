@@ -1,0 +1,301 @@
+//! One room of a worker, with the connections that are read for it.
+//!
+//! In: the ticks that are due. Out: snapshots to the players, counts to the metrics, and whether the room rests or is over. A
+//! room that nobody is in rests after a second, which means that it makes no ticks, and ends after a minute. A room's *turn* is
+//! the moment at which its worker runs it: it makes the ticks that are due, or only polls its connections.
+
+use super::command::{RoomEntry, ServerRoom};
+use super::due_ticks::{self, DueTicks};
+use super::record_stats::record_stats;
+use crate::clock::now;
+use crate::metrics::Metrics;
+use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
+use crate::net::peer::batch_io;
+use crate::room::RoomStats;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+use tickwire_sync::{Micros, Tick};
+
+/// A room that has been empty for this long ends.
+const EMPTY_ROOM_LIFETIME: Micros = Micros::from_millis(60_000);
+/// A room that has been empty for this long makes no ticks: nobody sees it, and whoever opens rooms one after the other must
+/// not take time from other rooms.
+const REST_AFTER: Micros = Micros::from_millis(1_000);
+/// How long players of a failed room wait before they come again.
+const RECONNECT_AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// Making a room's state takes at most one part in this many of its worker's time.
+const STATE_TIME_DIVISOR: u64 = 20;
+
+/// What a room does in its turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Activity {
+    /// Makes its ticks.
+    Ticking,
+    /// Makes no ticks, because nobody is there. A join wakes the room.
+    Resting,
+    /// Makes no ticks, because its game has panicked. Its connections are polled until all players are gone.
+    Failed,
+}
+
+/// The latest answer to a question for a room's state.
+struct CachedState {
+    value: Arc<Value>,
+    tick: Tick,
+    /// Until then this state is reused, so that making it takes only a small part of the worker's time.
+    fresh_until: Micros,
+}
+
+/// What a room has added to the gauges of the process, which sum over all rooms.
+#[derive(Clone, Copy, Debug, Default)]
+struct GaugeShare {
+    players: i64,
+    sessions: i64,
+    entities: i64,
+}
+
+/// Bytes of snapshots, for the list of rooms.
+#[derive(Clone, Copy, Debug, Default)]
+struct ByteRate {
+    this_second: u64,
+    last_second: u64,
+}
+
+/// A room in its worker: the [`Room`](crate::room::Room), its connections, and what the worker keeps about it. The lobby reaches
+/// it by name, through the worker's commands, and shares the `RoomEntry` with it.
+pub(super) struct RoomRunner {
+    pub room: ServerRoom,
+    pub entry: Arc<RoomEntry>,
+    /// The reading sides of the room's connections, those included that are closing.
+    pub connections: Vec<Box<dyn PolledConnection>>,
+    /// Indices of connections that have ended, while they are polled.
+    ended: Vec<usize>,
+    pub activity: Activity,
+    /// The time of its next turn. A deadline of the room with another time is outdated, and is ignored.
+    pub due: Micros,
+    /// Since when nobody is there.
+    empty_since: Option<Micros>,
+    /// Whether the last turn had late ticks to make.
+    was_late: bool,
+    /// The smoothed cost of a tick that is not shown to the players.
+    pub tick_cost: Micros,
+    gauge_share: GaugeShare,
+    bytes: ByteRate,
+    state: Option<CachedState>,
+}
+
+impl RoomRunner {
+    /// A runner for a room that is empty at `now`.
+    pub fn new(room: ServerRoom, entry: Arc<RoomEntry>, now: Micros) -> Self {
+        Self {
+            room,
+            entry,
+            connections: Vec::new(),
+            ended: Vec::new(),
+            activity: Activity::Ticking,
+            due: Micros(0),
+            empty_since: Some(now),
+            was_late: false,
+            tick_cost: Micros(0),
+            gauge_share: GaugeShare::default(),
+            bytes: ByteRate::default(),
+            state: None,
+        }
+    }
+
+    /// Makes the ticks that are due, sends their snapshots, and counts. Returns the time when the last tick was done.
+    ///
+    /// A room that is late twice running has more to do than there is time. From then on only the newest tick is replicated;
+    /// otherwise the room would stay late, and send two snapshots at a time, until somebody leaves.
+    pub fn run_ticks(&mut self, due: &DueTicks, started: Micros, metrics: &Metrics) -> Micros {
+        let replicates_all = !std::mem::replace(&mut self.was_late, due.are_late());
+        // Once for all ticks: the inputs of a late tick have arrived long ago.
+        self.poll_connections();
+        let mut tick_started = started;
+        for tick in due.each() {
+            let polled = now();
+            self.room.tick(tick, polled, now);
+            if tick == due.newest || replicates_all {
+                self.room.replicate(polled, now);
+            } else {
+                self.room.skip_replication(polled, now);
+            }
+            let mut stats = self.room.take_stats();
+            let phases = &stats.phases;
+            let cost = phases.input.plus(phases.step).plus(phases.publish);
+            self.tick_cost = due_ticks::smoothed_cost(self.tick_cost, cost, self.room.tick_clock());
+            stats.phases.input = stats.phases.input.plus(polled.since(tick_started));
+            let ended = now();
+            metrics.ticks.inc();
+            let duration_seconds = ended.since(tick_started).0 as f64 / 1e6;
+            metrics.tick_duration.observe(duration_seconds);
+            record_stats(metrics, &stats, self.room.tick_clock().tick_us());
+            self.record(&stats, metrics, tick);
+            tick_started = ended;
+        }
+        tick_started
+    }
+
+    /// Reads what has arrived on the room's connections. Called once a tick and just before it, so that no input is early or
+    /// late by more than its own way, and without a wake-up for each input.
+    pub fn poll_connections(&mut self) {
+        let ended = &mut self.ended;
+        batch_io::poll_all(&mut self.connections, Instant::now(), |index, outcome| {
+            if outcome == PollOutcome::Ended {
+                ended.push(index);
+            }
+        });
+        for index in ended.drain(..).rev() {
+            polled_connection::end(self.connections.swap_remove(index));
+        }
+    }
+
+    /// Records the gauges and the bytes of a tick.
+    pub fn record(&mut self, stats: &RoomStats, metrics: &Metrics, tick: Tick) {
+        let share = GaugeShare {
+            players: stats.players as i64,
+            sessions: stats.sessions as i64,
+            entities: stats.entities as i64,
+        };
+        self.set_gauge_share(share, metrics);
+        self.bytes.this_second += stats.snapshot_bytes;
+        if tick.0.is_multiple_of(self.room.tick_clock().tick_rate) {
+            self.bytes.last_second = std::mem::take(&mut self.bytes.this_second);
+        }
+    }
+
+    fn set_gauge_share(&mut self, share: GaugeShare, metrics: &Metrics) {
+        let before = std::mem::replace(&mut self.gauge_share, share);
+        metrics.players.add(share.players - before.players);
+        metrics.sessions.add(share.sessions - before.sessions);
+        metrics.entities.add(share.entities - before.entities);
+    }
+
+    /// Whether the room has nothing to do but to wait for somebody, or for its end.
+    pub fn may_rest(&self, now: Micros) -> bool {
+        let is_long_ago = |since: Micros| now.since(since) >= REST_AFTER;
+        self.empty_since.is_some_and(is_long_ago)
+            && self.room.sessions().is_empty()
+            && self.connections.is_empty()
+    }
+
+    /// Wakes a resting room: it ticks again. The ticks that it did not make are not late; their numbers are skipped. Returns the time
+    /// of its next tick, or `None` if it was not resting.
+    pub fn wake(&mut self, now: Micros) -> Option<Micros> {
+        if self.activity != Activity::Resting {
+            return None;
+        }
+        self.activity = Activity::Ticking;
+        let tick = self.room.tick_clock().ticks_at(now.0 as f64).max(0.0) as u32;
+        self.room.skip_to(Tick(tick));
+        Some(self.next_due())
+    }
+
+    /// What this room adds to the tick cost of all rooms of its worker. A room whose tick takes longer than a tick lasts is late
+    /// by itself, and its cost says nothing about whether the other rooms can catch up: it adds nothing.
+    pub fn shared_cost(&self) -> Micros {
+        if self.tick_cost.0 as f64 >= self.room.tick_clock().tick_us() {
+            Micros(0)
+        } else {
+            self.tick_cost
+        }
+    }
+
+    /// Returns [`Self::shared_cost`], and forgets the cost, because the room makes no more ticks.
+    pub fn take_shared_cost(&mut self) -> Micros {
+        let shared = self.shared_cost();
+        self.tick_cost = Micros(0);
+        shared
+    }
+
+    /// When the next tick is due.
+    pub fn next_due(&self) -> Micros {
+        let due = self.room.tick_clock().due_us(self.room.tick_now().next());
+        Micros(due.max(0.0).ceil() as u64)
+    }
+
+    /// Whether the room has been empty for long enough to end. If so, its entry says so before anyone else can join.
+    pub fn is_over(&mut self, now: Micros) -> bool {
+        if self.activity == Activity::Failed {
+            return self.connections.is_empty();
+        }
+        if !self.room.sessions().is_empty() {
+            self.empty_since = None;
+            return false;
+        }
+        let since = *self.empty_since.get_or_insert(now);
+        if now.since(since) < EMPTY_ROOM_LIFETIME {
+            return false;
+        }
+        let mut has_ended = self
+            .entry
+            .has_ended
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
+        *has_ended
+    }
+
+    /// Ends a room whose game has panicked: tells its players to come again, into a new room of this name.
+    pub fn fail(&mut self, metrics: &Metrics) {
+        let (room, tick) = (self.room.name(), self.room.tick_now());
+        tracing::error!(
+            room,
+            tick = tick.0,
+            "the game panicked, and its room ends with it"
+        );
+        self.activity = Activity::Failed;
+        let has_ended = self.entry.has_ended.write();
+        *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
+        self.room.say_goodbye(
+            "the room has failed; a new one opens",
+            RECONNECT_AFTER_FAILURE,
+        );
+        self.set_gauge_share(GaugeShare::default(), metrics);
+    }
+
+    /// Counts a player as soon as it has joined.
+    pub fn record_join(&mut self, metrics: &Metrics) {
+        self.empty_since = None;
+        let sessions = self.room.sessions();
+        let share = GaugeShare {
+            players: sessions.iter().filter(|one| one.is_connected()).count() as i64,
+            sessions: sessions.len() as i64,
+            entities: self.gauge_share.entities,
+        };
+        self.set_gauge_share(share, metrics);
+        // Drop the cached state so that it includes the new player, unless it must still be reused to limit cost.
+        self.state.take_if(|state| now() >= state.fresh_until);
+    }
+
+    /// The room's state at its newest tick, made once however many ask for it. A state that takes long to make is made less
+    /// often, because all rooms of the worker stand still meanwhile.
+    pub fn state(&mut self) -> Arc<Value> {
+        let (tick, began) = (self.room.tick_now(), now());
+        if let Some(state) = &self.state
+            && (state.tick == tick || began < state.fresh_until)
+        {
+            return Arc::clone(&state.value);
+        }
+        let value = Arc::new(self.room.state());
+        let ended = now();
+        self.state = Some(CachedState {
+            value: Arc::clone(&value),
+            tick,
+            fresh_until: ended.plus(Micros(ended.since(began).0 * STATE_TIME_DIVISOR)),
+        });
+        value
+    }
+
+    /// The room's entry in the list of rooms.
+    pub fn summary(&self) -> Value {
+        json!({
+            "room": self.room.name(),
+            "players": self.gauge_share.players,
+            "sessions": self.gauge_share.sessions,
+            "tick": self.room.tick_now().0,
+            "bytes_per_second": self.bytes.last_second,
+        })
+    }
+}

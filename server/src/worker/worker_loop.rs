@@ -1,0 +1,334 @@
+//! The thread of a worker: commands and due ticks, one after the other.
+//!
+//! In: commands, and the time. Out: ticks of the rooms by absolute deadlines, and answers. A due tick waits for one command at
+//! most, and a panic of a game ends its room alone.
+
+use super::command::{Command, RoomEntry, ServerRoom};
+use super::due_ticks::DueTicks;
+use super::liveness::Liveness;
+use super::room_runner::{Activity, RoomRunner};
+use crate::clock::now;
+use crate::close::{Close, CloseCode};
+use crate::metrics::Metrics;
+use crate::net::io::polled_connection;
+use crate::net::peer::connection::Connection;
+use crate::room::{Inbox, JoinError, JoinRequest, RoomStats};
+use slotmap::{SlotMap, new_key_type};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+use tickwire_sync::Micros;
+
+/// Longest sleep of a worker without rooms, so that it shows that it is alive.
+const MAX_IDLE: Duration = Duration::from_millis(500);
+/// A worker counts as late while a room of it was late by more than a tick within this time.
+const LATE_MEMORY: Micros = Micros::from_millis(1_000);
+/// Poll interval for the connections of a failed room, until all of its players are gone.
+const FAILED_ROOM_POLL: Micros = Micros::from_millis(20);
+/// Poll interval for empty rooms.
+const RESTING_ROOM_POLL: Micros = Micros::from_millis(500);
+
+new_key_type! {
+    /// A room of this worker.
+    pub(super) struct RoomKey;
+}
+
+/// The state of a worker's thread.
+pub(super) struct WorkerLoop {
+    receiver: Receiver<Command>,
+    metrics: Arc<Metrics>,
+    liveness: Arc<Liveness>,
+    rooms: SlotMap<RoomKey, RoomRunner>,
+    names: BTreeMap<String, RoomKey>,
+    /// When each room's next turn is due. A deadline is outdated, and ignored, unless its time equals [`RoomRunner::due`].
+    deadlines: BinaryHeap<Reverse<(Micros, RoomKey)>>,
+    /// The sum of the rooms' costs of a tick; see [`RoomRunner::shared_cost`].
+    tick_cost: Micros,
+    last_late_at: Option<Micros>,
+}
+
+impl WorkerLoop {
+    pub fn new(
+        receiver: Receiver<Command>,
+        metrics: Arc<Metrics>,
+        liveness: Arc<Liveness>,
+    ) -> Self {
+        Self {
+            receiver,
+            metrics,
+            liveness,
+            rooms: SlotMap::with_key(),
+            names: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            tick_cost: Micros(0),
+            last_late_at: None,
+        }
+    }
+
+    /// Runs until the worker's handle is dropped.
+    pub fn run(mut self) {
+        loop {
+            let now = now();
+            self.liveness.record_progress(now);
+            let sleep = match self.deadlines.peek() {
+                Some(Reverse((due, _))) => Duration::from_micros(due.since(now).0),
+                None => MAX_IDLE,
+            };
+            let command = match sleep {
+                // A due tick waits for one command at most, and commands must not starve either.
+                Duration::ZERO => self.receiver.try_recv().map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                }),
+                sleep => self.receiver.recv_timeout(sleep),
+            };
+            match command {
+                Ok(command) => {
+                    self.handle(command);
+                    self.run_due_room();
+                }
+                Err(RecvTimeoutError::Timeout) => self.run_due_room(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.liveness.record_end();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs the room whose turn is due, if there is one.
+    fn run_due_room(&mut self) {
+        let started = now();
+        let is_due = |Reverse((due, _)): &Reverse<(Micros, RoomKey)>| *due <= started;
+        if !self.deadlines.peek().is_some_and(is_due) {
+            self.update_lateness(started);
+            return;
+        }
+        let Some(Reverse((due, key))) = self.deadlines.pop() else {
+            return;
+        };
+        // The deadline may belong to a room that has ended.
+        let Some(runner) = self.rooms.get_mut(key) else {
+            return;
+        };
+        if runner.due != due {
+            // The deadline is outdated: the room was woken after it was set.
+            return;
+        }
+        if runner.activity == Activity::Failed || runner.may_rest(started) {
+            self.poll_idle_room(key, started);
+            return;
+        }
+        let room = &runner.room;
+        let cost = self.tick_cost.max(runner.tick_cost);
+        let due_ticks = DueTicks::at(started, room.tick_clock(), room.tick_now(), cost);
+        self.tick_cost = self.tick_cost.since(runner.shared_cost());
+        let run = || runner.run_ticks(&due_ticks, started, &self.metrics);
+        let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            runner.fail(&self.metrics);
+            now()
+        });
+        self.tick_cost = self.tick_cost.plus(runner.shared_cost());
+        let is_over = runner.is_over(ended);
+        let next_due = runner.next_due();
+        self.metrics
+            .ticks_skipped
+            .inc_by(u64::from(due_ticks.skipped));
+        let lateness_seconds = started.since(due).0 as f64 / 1e6;
+        self.metrics.tick_lateness.observe(lateness_seconds);
+        if due_ticks.are_late() {
+            self.last_late_at = Some(started);
+        }
+        self.update_lateness(ended);
+        if is_over {
+            self.end_room(key);
+        } else {
+            self.schedule(key, next_due);
+        }
+    }
+
+    /// Polls the connections of a room that makes no ticks, because nobody is there or because it has failed.
+    fn poll_idle_room(&mut self, key: RoomKey, now: Micros) {
+        let Some(runner) = self.rooms.get_mut(key) else {
+            return;
+        };
+        runner.poll_connections();
+        let poll_interval = match runner.activity {
+            Activity::Failed => FAILED_ROOM_POLL,
+            Activity::Ticking | Activity::Resting => {
+                runner.activity = Activity::Resting;
+                RESTING_ROOM_POLL
+            }
+        };
+        self.tick_cost = self.tick_cost.since(runner.take_shared_cost());
+        if runner.is_over(now) {
+            self.end_room(key);
+        } else {
+            self.schedule(key, now.plus(poll_interval));
+        }
+        self.update_lateness(now);
+    }
+
+    /// Sets the time of a room's next turn. Earlier deadlines of the room become outdated.
+    fn schedule(&mut self, key: RoomKey, due: Micros) {
+        if let Some(runner) = self.rooms.get_mut(key) {
+            runner.due = due;
+            self.deadlines.push(Reverse((due, key)));
+        }
+    }
+
+    fn update_lateness(&mut self, now: Micros) {
+        let is_recent = |at: Micros| now.since(at) < LATE_MEMORY;
+        let is_late = self.last_late_at.is_some_and(is_recent);
+        self.liveness.record_lateness(is_late, now);
+    }
+
+    fn end_room(&mut self, key: RoomKey) {
+        if let Some(mut runner) = self.rooms.remove(key) {
+            self.tick_cost = self.tick_cost.since(runner.take_shared_cost());
+            let (name, tick) = (runner.room.name(), runner.room.tick_now());
+            // After a failed room, a new one may have its name.
+            if self.names.get(name) == Some(&key) {
+                self.names.remove(name);
+            }
+            tracing::info!(room = name, tick = tick.0, "room ended");
+            // Empty stats take the room's share out of the gauges.
+            runner.record(&RoomStats::default(), &self.metrics, tick);
+            self.metrics.rooms.dec();
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Open(room, entry) => self.open_room(room, entry),
+            Command::Join {
+                room,
+                request,
+                connection,
+                inbox,
+            } => self.join(&room, &request, &connection, inbox),
+            Command::Adopt { room, connection } => {
+                self.wake(&room);
+                match self.room_mut(&room) {
+                    Some(runner) => runner.connections.push(connection),
+                    // Its join was refused a moment ago.
+                    None => polled_connection::end(connection),
+                }
+            }
+            Command::Notice { text, room, answer } => {
+                let notice = |runner: &RoomRunner| runner.room.notice(&text);
+                let player_count = match &room {
+                    Some(room) => self.room(room).map(notice),
+                    None => Some(self.rooms.values().map(notice).sum()),
+                };
+                let _ = answer.send(player_count);
+            }
+            Command::State { room, answer } => {
+                let _ = answer.send(self.room_mut(&room).map(RoomRunner::state));
+            }
+            Command::List { answer } => {
+                let rooms = self.names.values().filter_map(|key| self.rooms.get(*key));
+                let _ = answer.send(rooms.map(RoomRunner::summary).collect());
+            }
+            Command::Goodbye {
+                reason,
+                reconnect_after,
+                answer,
+            } => {
+                for runner in self.rooms.values() {
+                    runner.room.say_goodbye(&reason, reconnect_after);
+                }
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    fn room(&self, name: &str) -> Option<&RoomRunner> {
+        self.rooms.get(*self.names.get(name)?)
+    }
+
+    fn room_mut(&mut self, name: &str) -> Option<&mut RoomRunner> {
+        self.rooms.get_mut(*self.names.get(name)?)
+    }
+
+    fn open_room(&mut self, room: Box<ServerRoom>, entry: Arc<RoomEntry>) {
+        tracing::info!(room = room.name(), "room opened");
+        let name = room.name().to_owned();
+        let runner = RoomRunner::new(*room, entry, now());
+        let due = runner.next_due();
+        let key = self.rooms.insert(runner);
+        self.names.insert(name, key);
+        self.schedule(key, due);
+        self.metrics.rooms.inc();
+    }
+
+    /// Wakes a room if it rests, because somebody comes.
+    fn wake(&mut self, room: &str) {
+        let Some(key) = self.names.get(room).copied() else {
+            return;
+        };
+        let due = self.rooms.get_mut(key).and_then(|room| room.wake(now()));
+        if let Some(due) = due {
+            self.schedule(key, due);
+        }
+    }
+
+    fn join(
+        &mut self,
+        room: &str,
+        request: &JoinRequest,
+        connection: &Arc<Connection>,
+        inbox: Arc<Inbox>,
+    ) {
+        self.wake(room);
+        let key = self.names.get(room);
+        let runner = key.and_then(|key| self.rooms.get_mut(*key));
+        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
+            // The lobby keeps a room from ending while somebody is on the way, so the room has failed, which is not the
+            // player's fault.
+            connection.close(&Close::new(
+                CloseCode::Full,
+                "the room has just ended; connect again",
+            ));
+            return;
+        };
+        // A join that was meant for a failed room of this name was not counted here.
+        let _ =
+            (runner.entry.joining).fetch_update(Ordering::AcqRel, Ordering::Acquire, |joining| {
+                joining.checked_sub(1)
+            });
+        let join = || {
+            let connection = Arc::clone(connection);
+            runner.room.join(request, connection, inbox, now())
+        };
+        let Ok(joined) = catch_unwind(AssertUnwindSafe(join)) else {
+            runner.fail(&self.metrics);
+            connection.close(&Close::new(
+                CloseCode::Full,
+                "the room has just failed; connect again",
+            ));
+            return;
+        };
+        match joined {
+            Ok(joined) => {
+                runner.record_join(&self.metrics);
+                let session = joined.player.0;
+                tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
+            }
+            Err(JoinError::Full) => {
+                connection.close(&Close::new(CloseCode::Full, JoinError::Full.to_string()));
+            }
+            Err(JoinError::Game(refusal)) => {
+                connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "worker_loop_tests.rs"]
+mod tests;

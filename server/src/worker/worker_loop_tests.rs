@@ -1,0 +1,83 @@
+//! Tests of the worker loop, run in the test's own worker.
+
+use super::*;
+use crate::room::tests::room;
+use std::sync::mpsc::channel;
+use tickwire_sync::bench_policies::WindowPolicy;
+use tokio::sync::oneshot;
+
+#[test]
+fn a_due_tick_waits_for_one_command_at_most() {
+    let (commands, receiver) = channel();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    // The first tick is due at once.
+    let room = room(now().0 as i64 - 1_000_000, WindowPolicy::default());
+    let open = Command::Open(Box::new(room), Arc::default());
+    commands.send(open).unwrap();
+    for _ in 0..1_000 {
+        let (answer, _) = oneshot::channel();
+        commands.send(Command::List { answer }).unwrap();
+    }
+    // All commands are sent before the loop begins, and it ends when none is left.
+    drop(commands);
+    WorkerLoop::new(receiver, Arc::clone(&metrics), Arc::default()).run();
+    assert!(
+        metrics.ticks.get() > 0,
+        "a thousand commands came before the tick"
+    );
+}
+
+/// Opens an empty room whose first tick is due now.
+fn open(worker: &mut WorkerLoop) -> RoomKey {
+    let room = Box::new(room(now().0 as i64, WindowPolicy::default()));
+    let before: Vec<RoomKey> = worker.rooms.keys().collect();
+    worker.handle(Command::Open(room, Arc::default()));
+    let mut keys = worker.rooms.keys();
+    keys.find(|key| !before.contains(key)).unwrap()
+}
+
+fn run_until(worker: &mut WorkerLoop, key: RoomKey, is_done: impl Fn(&RoomRunner) -> bool) {
+    let began = std::time::Instant::now();
+    while !is_done(&worker.rooms[key]) {
+        assert!(
+            began.elapsed().as_secs() < 30,
+            "the room did not get there in 30 s"
+        );
+        worker.run_due_room();
+    }
+}
+
+#[test]
+fn a_woken_room_that_ends_leaves_the_others_alone() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default());
+    let (one, other) = (open(&mut worker), open(&mut worker));
+    run_until(&mut worker, one, |room| room.activity == Activity::Resting);
+    run_until(&mut worker, other, |room| {
+        room.activity == Activity::Resting
+    });
+    assert_eq!(worker.tick_cost, Micros(0), "a resting room costs time");
+    // Both rooms have the same name here, which leads to the second. Waking it leaves its old deadline behind when it ends.
+    let (name, before) = ("tested", worker.deadlines.len());
+    worker.wake(name);
+    assert_eq!(worker.deadlines.len(), before + 1);
+    worker.end_room(other);
+    let due = worker.rooms[one].due;
+    run_until(&mut worker, one, |room| room.due != due);
+}
+
+#[test]
+fn a_woken_room_ticks_again_and_is_not_late() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let key = open(&mut worker);
+    run_until(&mut worker, key, |room| room.activity == Activity::Resting);
+    let last_tick = worker.rooms[key].room.tick_now();
+    let skipped = metrics.ticks_skipped.get();
+    std::thread::sleep(Duration::from_millis(300));
+    // A join wakes the room like this. Nobody comes after all, so the room rests again after a turn.
+    worker.wake("tested");
+    assert!(worker.rooms[key].room.tick_now().0 > last_tick.0 + 10);
+    run_until(&mut worker, key, |room| room.activity == Activity::Resting);
+    assert_eq!(metrics.ticks_skipped.get(), skipped);
+}

@@ -1,0 +1,174 @@
+//! HTTP on the game port: the page, the state of a room, and the checks before an upgrade.
+
+use crate::support::*;
+
+async fn upgrade(server: &TestServer, headers: &str) -> String {
+    let headers = format!("Connection: close\r\n{headers}");
+    http_with(server.addr, "GET", "/ws", &headers, "").await.0
+}
+
+#[tokio::test]
+async fn the_page_comes_with_its_security_headers() {
+    let server = TestServer::start(&[]);
+    let (head, body) = http(server.addr, "GET", "/", "").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for header in [
+        "content-type: text/html",
+        "x-content-type-options: nosniff",
+        "wasm-unsafe-eval",
+        "frame-ancestors 'none'",
+        "etag: ",
+    ] {
+        assert!(head.contains(header), "{header}: {head}");
+    }
+    assert!(body.contains("Tickwire"));
+    let etag = head
+        .lines()
+        .find_map(|line| line.strip_prefix("etag: "))
+        .unwrap();
+    for known in [
+        etag.to_owned(),
+        format!("\"older\", W/{etag}"),
+        "*".to_owned(),
+    ] {
+        let headers = format!("Connection: close\r\nIf-None-Match: {known}\r\n");
+        let (head, body) = http_with(server.addr, "GET", "/", &headers, "").await;
+        assert!(
+            head.starts_with("HTTP/1.1 304") && body.is_empty(),
+            "{head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_compressed_for_clients_that_take_gzip() {
+    let server = TestServer::start(&[]);
+    let ask = async |accepted: &str| {
+        let headers = format!("Connection: close\r\nAccept-Encoding: {accepted}\r\n");
+        let (head, _) = http_with(server.addr, "HEAD", "/tickwire_bg.wasm", &headers, "").await;
+        let is_compressed = head.contains("content-encoding: gzip");
+        assert_eq!(is_compressed, head.contains("etag: W/"), "{head}");
+        assert!(head.contains("vary: accept-encoding"), "{head}");
+        let length = |line: &str| line.strip_prefix("content-length: ")?.parse::<usize>().ok();
+        (is_compressed, head.lines().find_map(length).unwrap())
+    };
+    let (_, whole) = ask("identity").await;
+    let (is_compressed, length) = ask("br, gzip;q=0.5").await;
+    assert!(is_compressed && length < whole / 2, "{length} of {whole}");
+    assert_eq!(ask("gzip;q=0, br").await, (false, whole));
+}
+
+#[tokio::test]
+async fn a_request_must_name_one_host() {
+    let server = TestServer::start(&[]);
+    for hosts in ["", "Host: one\r\nHost: two\r\n"] {
+        for path in ["/", "/ws"] {
+            let request = format!("GET {path} HTTP/1.1\r\n{hosts}{UPGRADE}{VERSION}{KEY}\r\n");
+            let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+            let head = Client::asked(stream, request.as_bytes()).await.response;
+            assert!(head.starts_with("HTTP/1.1 400"), "{path} {hosts}: {head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_refused() {
+    let server = TestServer::start(&[]);
+    for (method, path, status) in [
+        ("GET", "/nothing", "404"),
+        ("GET", "/metrics", "404"),
+        ("POST", "/", "405"),
+        ("POST", "/ws", "405"),
+        ("GET", "/ws", "426"),
+        ("DELETE", "/rooms/lobby/state", "405"),
+        ("GET", "/rooms/other/state", "404"),
+    ] {
+        let (head, _) = http(server.addr, method, path, "").await;
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}")),
+            "{method} {path}: {head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_a_room_is_json() {
+    let server = TestServer::start(&[]);
+    let (head, body) = http(server.addr, "GET", "/rooms/lobby/state", "").await;
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let state: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(state["tick"], 7);
+}
+
+#[tokio::test]
+async fn a_foreign_page_gets_403_before_the_upgrade() {
+    let server = TestServer::start(&["--allowed-origin", "https://portal.example"]);
+    let handshake = format!("{UPGRADE}{VERSION}{KEY}");
+    let origin = |origin: &str| format!("Origin: {origin}\r\n");
+    let evil = origin("http://evil.example");
+    for origins in [evil.clone(), origin("https://portal.example") + &evil] {
+        let foreign = upgrade(&server, &(origins + &handshake)).await;
+        assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
+    }
+    assert_eq!(
+        server.metric(r#"tickwire_connections_total{outcome="origin"}"#),
+        "2"
+    );
+    for allowed in ["http://game.example:7777", "https://portal.example"] {
+        Client::connect(server.addr, "/ws", &origin(allowed)).await;
+    }
+    Client::connect(server.addr, "/ws", "").await;
+}
+
+#[tokio::test]
+async fn malformed_handshakes_are_refused() {
+    let server = TestServer::start(&[]);
+    let key = "Sec-WebSocket-Key: short\r\n";
+    for (headers, status) in [
+        (format!("{UPGRADE}{VERSION}"), "400"),
+        (format!("{UPGRADE}{VERSION}{key}"), "400"),
+        (format!("{UPGRADE}{VERSION}{KEY}{KEY}"), "400"),
+        (format!("{UPGRADE}{KEY}"), "426"),
+        (format!("{UPGRADE}{KEY}Sec-WebSocket-Version: 8\r\n"), "426"),
+        (format!("{UPGRADE}{KEY}{VERSION}{VERSION}"), "426"),
+        (
+            format!("{UPGRADE}{VERSION}{KEY}Content-Length: 5\r\n"),
+            "400",
+        ),
+    ] {
+        let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+        let request = request("GET", "/ws", &headers);
+        let head = Client::asked(stream, request.as_bytes()).await.response;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        if status == "426" {
+            assert!(head.contains("sec-websocket-version: 13"), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_offer_of_subprotocols_must_include_ours() {
+    let server = TestServer::start(&[]);
+    let offer = "Sec-WebSocket-Protocol: chat, tickwire.v1\r\n";
+    let client = Client::connect(server.addr, "/ws", offer).await;
+    assert!(
+        client
+            .response
+            .contains("sec-websocket-protocol: tickwire.v1")
+    );
+    let client = Client::connect(server.addr, "/ws", "").await;
+    assert!(!client.response.contains("sec-websocket-protocol"));
+    let handshake = format!("{UPGRADE}{VERSION}{KEY}Sec-WebSocket-Protocol: tickwire.v9\r\n");
+    let head = upgrade(&server, &handshake).await;
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+}
+
+#[tokio::test]
+async fn the_room_of_the_url_reaches_the_rooms() {
+    let mut server = TestServer::start(&[]);
+    let _client = Client::connect(server.addr, "/ws?x=1&room=lobby%2D2", "").await;
+    match server.next_event().await {
+        RoomEvent::Connected(_, room) => assert_eq!(room.as_deref(), Some("lobby-2")),
+        other => panic!("{other:?}"),
+    }
+}

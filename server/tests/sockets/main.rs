@@ -1,0 +1,15 @@
+//! Listeners, HTTP, TLS and WebSocket connections over real sockets, as clients, browsers, attackers and operators meet it; one test for each promise.
+//!
+//! The rooms behind them are [`support::TestRooms`], which report to the test what reaches them. Every test has a server of its own,
+//! on ports that the system chooses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod echo;
+mod game_port;
+mod limits;
+mod operations;
+mod support;
+mod tls;
+mod violations;
+mod writer;

@@ -1,0 +1,153 @@
+//! `wss`: the promises of the game port under TLS.
+
+use std::sync::Arc;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rustls_pki_types::ServerName;
+use tickwire_server::internals::{Close, CloseCode, DisconnectReason, SendOutcome};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::*;
+
+/// A client that trusts the server's own certificate.
+async fn connect(server: &TestServer) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    let chain = server.server.tls().expect("no TLS").chain();
+    roots.add_parsable_certificates(chain);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, stream).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_independent_client_is_served_over_tls() {
+    let server = TestServer::start(&["--tls-self-signed", "--ws-echo"]);
+    assert!(server.server.ready_line().contains("wss://"));
+    let stream = connect(&server).await;
+    let (mut client, _) = tokio_tungstenite::client_async("wss://localhost/echo", stream)
+        .await
+        .unwrap();
+    for len in [0, 5, 1000, 70_000, 1 << 20] {
+        let message = Message::binary(vec![len as u8; len]);
+        client.send(message.clone()).await.unwrap();
+        loop {
+            match within(client.next()).await.unwrap().unwrap() {
+                Message::Ping(_) => {}
+                echo => break assert!(echo == message, "{len}"),
+            }
+        }
+    }
+    client.close(None).await.unwrap();
+    while within(client.next())
+        .await
+        .is_some_and(|message| message.is_ok())
+    {}
+}
+
+#[tokio::test]
+async fn a_slow_reader_over_tls_gets_whole_messages_later() {
+    let mut server = TestServer::start(&["--tls-self-signed"]);
+    let mut client = Client::over(connect(&server).await, "/ws", "").await;
+    let RoomEvent::Connected(connection, _) = server.next_event().await else {
+        panic!("expected a connection");
+    };
+    let mut sent = 0u32;
+    loop {
+        let mut body = [sent as u8; 4004];
+        body[..4].copy_from_slice(&sent.to_be_bytes());
+        if connection.try_send(&[&body]) != SendOutcome::Sent {
+            break;
+        }
+        sent += 1;
+    }
+    assert!(connection.is_open() && sent > 0);
+    assert!(
+        connection.pending_bytes() < 5000,
+        "{}",
+        connection.pending_bytes()
+    );
+    for number in 0..sent {
+        let frame = client.next().await.expect("closed");
+        assert_eq!(frame.payload[..4], number.to_be_bytes());
+        assert!(frame.payload[4..].iter().all(|&byte| byte == number as u8));
+    }
+    client.send(&frame(0x82, b"hello")).await;
+    assert!(matches!(server.next_event().await, RoomEvent::Message(m) if m == b"hello"));
+    connection.close(&Close::new(CloseCode::GoingAway, "bye"));
+    client.closed_with(1001).await;
+    drop(client);
+    assert_eq!(server.closed().await, DisconnectReason::GoingAway);
+}
+
+#[tokio::test]
+async fn violations_are_refused_over_tls_too() {
+    let mut server = TestServer::start(&["--tls-self-signed"]);
+    let mut client = Client::over(connect(&server).await, "/ws", "").await;
+    client.send(b"\x82\x01x").await;
+    client.closed_with(1002).await;
+    drop(client);
+    assert_eq!(server.closed().await, DisconnectReason::Protocol);
+}
+
+#[tokio::test]
+async fn a_reload_keeps_players_connected() {
+    let dir = std::env::temp_dir().join(format!("tickwire-reload-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    let renew = || {
+        let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&cert, generated.cert.pem()).unwrap();
+        std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
+    };
+    renew();
+    let paths = [cert.to_str().unwrap(), key.to_str().unwrap()];
+    let flags = ["--ws-echo", "--tls-cert", paths[0], "--tls-key", paths[1]];
+    let server = TestServer::start(&flags);
+    let presented = |stream: &TlsStream<TcpStream>| {
+        let chain = stream.get_ref().1.peer_certificates();
+        chain.unwrap()[0].clone().into_owned()
+    };
+    let stream = connect(&server).await;
+    let old = presented(&stream);
+    let mut player = Client::over(stream, "/echo", "").await;
+    renew();
+    server.server.tls().unwrap().reload().unwrap();
+    let stream = connect(&server).await;
+    assert_ne!(presented(&stream), old);
+    player.send(&frame(0x82, b"still here")).await;
+    assert_eq!(player.next().await.unwrap().payload, b"still here");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
+async fn plain_http_on_a_tls_port_counts_as_garbled() {
+    let server = TestServer::start(&["--tls-self-signed"]);
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let request = request("GET", "/", "");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
+        .await
+        .unwrap();
+    let mut alert = Vec::new();
+    let _ = within(tokio::io::AsyncReadExt::read_to_end(
+        &mut stream,
+        &mut alert,
+    ))
+    .await;
+    let garbled = || server.metric(r#"tickwire_connections_total{outcome="garbled"}"#);
+    within(async {
+        while garbled() != "1" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

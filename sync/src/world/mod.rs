@@ -1,0 +1,15 @@
+//! What the replicated world is made of.
+//!
+//! In: a game's declaration of its kinds and lanes, and positions. Out: identifiers, cell numbers, lane arithmetic and row
+//! hashes that server and client compute alike. Nothing here knows of bytes on the wire.
+
+mod grid;
+pub mod hash;
+mod ids;
+mod schema;
+mod tick_clock;
+
+pub use grid::{CellId, Grid, Layer, LayerSet, Scope};
+pub use ids::{EntityId, KindId, Micros, PlayerId, RowKey, Seq, Tick, ViewTick};
+pub use schema::{Kind, Lane, MAX_KINDS, MAX_LANES, Schema, SchemaError};
+pub use tick_clock::TickClock;

@@ -1,0 +1,174 @@
+//! Keeps the Markdown files of the repository true to its tree: relative links, and paths in backticks.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
+
+use std::path::{Component, Path, PathBuf};
+
+/// Folders that hold nothing that is committed.
+const SKIPPED_FOLDERS: [&str; 3] = [".git", "target", "node_modules"];
+/// Paths that a build makes and nobody commits.
+const GENERATED: [&str; 1] = ["web/sdk"];
+/// A word in backticks that ends like this names a file, even without its folder.
+const SOURCE_EXTENSIONS: [&str; 6] = [".rs", ".ts", ".mjs", ".proto", ".sh", ".md"];
+
+/// Every file of the repository, and the Markdown files among them with their text.
+struct Repository {
+    root: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Repository {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut files = Vec::new();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if !path.is_dir() {
+                    files.push(path);
+                } else if !SKIPPED_FOLDERS.contains(&name) && !path.join("CACHEDIR.TAG").exists() {
+                    folders.push(path);
+                }
+            }
+        }
+        Self {
+            root: root.to_owned(),
+            files,
+        }
+    }
+
+    fn markdown(&self) -> Vec<(&Path, String)> {
+        let is_markdown = |file: &&PathBuf| file.extension().is_some_and(|ext| ext == "md");
+        let files = self.files.iter().filter(is_markdown);
+        let texts: Vec<_> = files
+            .map(|file| (file.as_path(), std::fs::read_to_string(file).unwrap()))
+            .collect();
+        assert!(texts.len() > 10, "the Markdown files were not found");
+        texts
+    }
+
+    /// Whether a word in backticks names a path of the repository that does not exist.
+    fn is_dead(&self, word: &str) -> bool {
+        let path = Path::new(word);
+        if GENERATED
+            .iter()
+            .any(|generated| path.starts_with(generated))
+        {
+            return false;
+        }
+        let Some(Component::Normal(first)) = path.components().next() else {
+            return false;
+        };
+        if word.contains('/') && self.root.join(first).is_dir() {
+            return !self.root.join(path).exists();
+        }
+        SOURCE_EXTENSIONS.iter().any(|ext| word.ends_with(ext))
+            && !self.files.iter().any(|file| file.ends_with(path))
+    }
+}
+
+/// A Markdown text without its fenced blocks.
+fn prose(text: &str) -> String {
+    let mut is_fenced = false;
+    let is_prose = |line: &&str| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_fenced ^= is_fence;
+        !is_fence && !is_fenced
+    };
+    text.lines().filter(is_prose).collect::<Vec<_>>().join("\n")
+}
+
+/// The targets of `[text](target)`.
+fn links(prose: &str) -> impl Iterator<Item = &str> {
+    prose
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+}
+
+/// The first word of each span in backticks, with `a/{b,c}` as `a/b` and `a/c`.
+fn code_words(prose: &str) -> Vec<String> {
+    let spans = prose.split('`').skip(1).step_by(2);
+    let words = spans.filter_map(|span| span.split_whitespace().next());
+    words.flat_map(expand_braces).collect()
+}
+
+fn expand_braces(word: &str) -> Vec<String> {
+    let Some((before, (choices, after))) = word
+        .split_once('{')
+        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    else {
+        return vec![word.to_owned()];
+    };
+    choices
+        .split(',')
+        .map(|choice| format!("{before}{choice}{after}"))
+        .collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(prose: &str) -> Vec<String> {
+    let headings = prose.lines().filter(|line| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_relative_link_has_a_target() {
+    let repository = Repository::read();
+    let mut dead = Vec::new();
+    for (file, text) in repository.markdown() {
+        let prose_here = prose(&text);
+        for link in links(&prose_here) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => file.to_owned(),
+                path => file.parent().unwrap().join(path),
+            };
+            let has_anchor = || {
+                let page = std::fs::read_to_string(&target).unwrap_or_default();
+                anchors(&prose(&page)).iter().any(|known| known == anchor)
+            };
+            if !target.exists() || !anchor.is_empty() && !has_anchor() {
+                dead.push(format!("{}: {link}", file.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}
+
+#[test]
+fn every_path_in_backticks_exists() {
+    let repository = Repository::read();
+    let mut dead = Vec::new();
+    for (file, text) in repository.markdown() {
+        let words = code_words(&prose(&text));
+        let unknown = words.into_iter().filter(|word| repository.is_dead(word));
+        dead.extend(unknown.map(|word| format!("{}: {word}", file.display())));
+    }
+    assert!(dead.is_empty(), "unknown paths:\n{}", dead.join("\n"));
+}
+
+#[test]
+fn a_wrong_path_in_backticks_is_found() {
+    let repository = Repository::read();
+    let text = "`server/src/{serve,gone}.rs --flag`\n```\n`docs/fenced.md`\n```\n`no_such_file.rs`, `docs/`, `text/plain`";
+    let mut words = code_words(&prose(text));
+    words.retain(|word| repository.is_dead(word));
+    assert_eq!(words, ["server/src/gone.rs", "no_such_file.rs"]);
+}
