@@ -43,6 +43,7 @@ impl World {
             kinds: vec![ship],
             events: Vec::new(),
             grid,
+            ..Schema::default()
         });
         // A fixed sequence (Knuth's multiplicative hash) spreads the ships evenly, the same way in every run.
         let spread = |index: usize, salt: u32| {

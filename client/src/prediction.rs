@@ -5,7 +5,7 @@
 //! replayed at once, while the screen moves to the corrected position smoothly. Never predicts other entities.
 
 use std::collections::VecDeque;
-use tickwire_game::{RuleInput, Rules};
+use tickwire_game::{RuleContext, RuleInput, Rules};
 use tickwire_sync::input_buffer::max_repeats;
 use tickwire_sync::{EntityId, Micros, Schema, Tick};
 
@@ -198,7 +198,7 @@ impl Prediction {
                 next.id.kind,
                 &mut next.lanes,
                 &mut next.private_lanes,
-                input,
+                &RuleContext::alone(next.tick, input),
             );
             if self.states.len() == MAX_HISTORY_TICKS {
                 self.states.pop_front();
@@ -340,7 +340,7 @@ mod tests {
                 server.id.kind,
                 &mut server.lanes,
                 &mut server.private_lanes,
-                RuleInput::Fresh(&right),
+                &RuleContext::alone(server.tick, RuleInput::Fresh(&right)),
             );
             server.tick = Tick(tick);
             prediction.reconcile(&schema, server.clone(), Micros(0));
@@ -352,7 +352,7 @@ mod tests {
             server.id.kind,
             &mut server.lanes,
             &mut server.private_lanes,
-            RuleInput::Fresh(&right),
+            &RuleContext::alone(server.tick, RuleInput::Fresh(&right)),
         );
         server.lanes[arena::ship_lane::HEALTH] -= 25;
         prediction.reconcile(&schema, server.clone(), Micros(0));

@@ -3,6 +3,7 @@
 use crate::step::Step;
 use std::sync::Arc;
 use thiserror::Error;
+use tickwire_rules::Rules;
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
@@ -40,7 +41,19 @@ pub struct Refusal(
     pub String,
 );
 
-/// A game: the world of one room, and its rules.
+/// Why a game's state cannot be saved or restored.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum SaveError {
+    /// The game does not implement `save` and `restore`.
+    #[error("this game does not save its state")]
+    Unsupported,
+    /// The state is of another version of the game, or damaged.
+    #[error("the saved state cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// A game: the world of one room, and its rules. This is the raw layer, in integers and bytes. Most games are better written with
+/// the `tickwire` crate, which derives everything here from plain types.
 ///
 /// Each tick the server calls [`Game::step`] and then [`Game::publish`]. The step must be deterministic: the same calls in
 /// the same order give the same rows, on every machine. So no clock, no iteration over hash maps, no std `sin` or `powf`
@@ -57,6 +70,17 @@ pub trait Game: Send {
 
     /// A hash that changes whenever the movement rules do. A client whose rules have another hash plays without prediction.
     fn rules_hash(&self) -> u64;
+
+    /// The movement rules, as clients predict with them. `None`: nothing is predicted. The server tries the rules module against
+    /// them at its start.
+    fn rules(&self) -> Option<Box<dyn Rules>> {
+        None
+    }
+
+    /// The same rules as a WebAssembly module, which clients without native rules load. Empty: there is none.
+    fn rules_module(&self) -> &'static [u8] {
+        &[]
+    }
 
     /// A player joins. Returns the player's own entity, which stays the same for the whole session; `None` for a spectator.
     ///
@@ -98,4 +122,23 @@ pub trait Game: Send {
 
     /// The part of the world that a player is sent.
     fn interest_area(&self, player: PlayerId) -> InterestArea;
+
+    /// Appends the whole state of the world to `out`: everything that [`Self::step`] and [`Self::publish`] depend on.
+    ///
+    /// # Errors
+    /// [`SaveError::Unsupported`] for a game that does not save its state, which is the default.
+    fn save(&self, out: &mut Vec<u8>) -> Result<(), SaveError> {
+        let _ = out;
+        Err(SaveError::Unsupported)
+    }
+
+    /// Takes over a state that [`Self::save`] gave, on a game that was just made. From then on the same calls give the same rows
+    /// as in the game that was saved.
+    ///
+    /// # Errors
+    /// If the game does not save its state, or `state` cannot be read; the game must not be used then.
+    fn restore(&mut self, state: &[u8]) -> Result<(), SaveError> {
+        let _ = state;
+        Err(SaveError::Unsupported)
+    }
 }

@@ -8,17 +8,18 @@ pub mod arena;
 pub mod entity;
 mod game;
 mod messages;
-mod rules;
 mod step;
 
-pub use game::{Game, GameSettings, Identity, Refusal};
+pub use game::{Game, GameSettings, Identity, Refusal, SaveError};
 /// The vector types of positions and areas of interest, re-exported so that a game uses the same version.
 pub use glam;
 pub use messages::{Messages, Recipient};
-pub use rules::{RuleInput, Rules, hash_of_sources};
 /// The keys that [`entity::id`] takes, re-exported for the same reason.
 pub use slotmap;
 pub use step::{PlayerInput, PlayerInputs, Shot, ShotOutcome, Shots, Step};
+pub use tickwire_rules::{
+    NearbyCollector, NearbyRows, RuleContext, RuleInput, Rules, hash_of_sources,
+};
 
 /// Makes the game of a room.
 pub type NewShipped = fn(&GameSettings) -> Box<dyn Game>;

@@ -1,7 +1,7 @@
 //! What a game is given for one tick: each player's input and view, and where events and messages go.
 
 use crate::messages::Messages;
-use crate::rules::RuleInput;
+use tickwire_rules::RuleInput;
 use tickwire_sync::frame::{Events, History};
 use tickwire_sync::input_buffer::TickInput;
 use tickwire_sync::interest::ClientView;

@@ -5,35 +5,48 @@
 //! never learns of sockets or of any game.
 //!
 //! The modules stand in the order of the data, from a published row to another player's screen and back. Each uses only
-//! modules above it.
+//! modules above it. Without the default feature `wire` only [`world`] is left: what the rules of a game need to know.
 
 pub mod world;
 
+#[cfg(feature = "wire")]
 pub mod frame;
 
+#[cfg(feature = "wire")]
 pub mod encode;
 
+#[cfg(feature = "wire")]
 pub mod interest;
 
+#[cfg(feature = "wire")]
 pub mod snapshot;
 
+#[cfg(feature = "wire")]
 #[doc(hidden)]
 pub mod bench_policies;
 
+#[cfg(feature = "wire")]
 pub mod measure;
 
+#[cfg(feature = "wire")]
 pub mod congestion;
 
+#[cfg(feature = "wire")]
 pub mod playout;
 
+#[cfg(feature = "wire")]
 pub mod client;
 
+#[cfg(feature = "wire")]
 pub mod lagcomp;
 
+#[cfg(feature = "wire")]
 pub mod input_buffer;
 
+#[cfg(feature = "wire")]
 pub use interest::SentTicks;
 pub use world::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, Micros, PlayerId, RowKey, Schema,
-    Scope, Seq, Tick, TickClock, ViewTick,
+    CellId, EntityId, Field, FieldType, Grid, InputField, Kind, KindId, Lane, Layer, LayerSet,
+    Micros, PayloadKind, PlayerId, RowKey, Schema, Scope, Seq, Tick, TickClock, ValueType,
+    ViewTick,
 };

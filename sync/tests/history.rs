@@ -49,6 +49,7 @@ fn schema() -> Arc<Schema> {
         kinds: vec![Kind::default(), ship],
         events: Vec::new(),
         grid,
+        ..Schema::default()
     };
     schema.validate().unwrap();
     Arc::new(schema)

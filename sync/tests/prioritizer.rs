@@ -31,6 +31,7 @@ fn schema() -> Arc<Schema> {
         kinds: vec![ship],
         events: Vec::new(),
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(CELLS * SIDE), SIDE as u32),
+        ..Schema::default()
     })
 }
 

@@ -22,6 +22,7 @@ fn few_movers_cost_no_bit_per_row_at_rest() {
         kinds: vec![kind],
         events: Vec::new(),
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(100_000), 100_000),
+        ..Schema::default()
     });
     let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
     for tick in 1..=3_u32 {

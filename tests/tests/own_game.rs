@@ -77,6 +77,7 @@ impl Game for Flags {
             kinds: vec![token, flag],
             events: vec!["bell".into()],
             grid,
+            ..Schema::default()
         })
     }
 

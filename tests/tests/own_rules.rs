@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_client::{Client, Options};
 use tickwire_game::{
-    Game, GameSettings, Identity, Refusal, RuleInput, Rules, Step, hash_of_sources,
+    Game, GameSettings, Identity, Refusal, RuleContext, RuleInput, Rules, Step, hash_of_sources,
 };
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
@@ -29,8 +29,8 @@ struct Rolling {
 }
 
 impl Rules for Rolling {
-    fn advance(&self, _: KindId, lanes: &mut [i32], speed: &mut [i32], input: RuleInput<'_>) {
-        if input == RuleInput::Fresh(b"push") {
+    fn advance(&self, _: KindId, lanes: &mut [i32], speed: &mut [i32], context: &RuleContext<'_>) {
+        if context.input == RuleInput::Fresh(b"push") {
             speed[0] = 8;
         }
         lanes[0] = (lanes[0] + speed[0]).min(self.length);
@@ -80,6 +80,7 @@ impl Game for Carts {
             kinds: vec![cart],
             events: Vec::new(),
             grid: Grid::covering(IVec2::ZERO, IVec2::splat(1000), 250),
+            ..Schema::default()
         })
     }
 
@@ -103,7 +104,8 @@ impl Game for Carts {
     fn step(&mut self, step: &mut Step<'_>) {
         for (player, (lanes, speed)) in &mut self.carts {
             let turn = step.inputs.of(*player).unwrap();
-            self.rules.advance(CART, lanes, speed, turn.rule_input());
+            let context = RuleContext::alone(step.tick, turn.rule_input());
+            self.rules.advance(CART, lanes, speed, &context);
         }
     }
 

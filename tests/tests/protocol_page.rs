@@ -47,11 +47,13 @@ fn schema() -> Arc<Schema> {
         texts: vec!["name".into()],
         placed: true,
         predicted: true,
+        ..Kind::default()
     };
     Arc::new(Schema {
         kinds: vec![ship],
         events: vec!["bump".into()],
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(200), 100),
+        ..Schema::default()
     })
 }
 

@@ -174,6 +174,7 @@ struct Counted {
 impl Side {
     fn new(arguments: &Arguments, viewers: u32) -> Result<Self> {
         let settings = RoomSettings {
+            rules_module: None,
             tick_rate: TICK_RATE,
             max_players: viewers as usize,
             resume_window: Duration::from_secs(60),

@@ -91,6 +91,7 @@ pub fn ships(side: i32, cell: u32) -> Arc<Schema> {
         kinds: vec![ship],
         events: Vec::new(),
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(side), cell),
+        ..Schema::default()
     })
 }
 

@@ -87,6 +87,7 @@ impl<'a> World<'a> {
         });
         let map = Map::decode(&game.map()).unwrap_or_else(|| Map::from_seed(0));
         let settings = RoomSettings {
+            rules_module: None,
             tick_rate: TICK_RATE,
             max_players: cell.bots as usize,
             resume_window: Duration::from_secs(60),

@@ -307,7 +307,7 @@ impl Client {
 
     /// Leaves the room and ends the session.
     pub fn leave(&mut self) {
-        self.send(client_message::Body::Leave(v1::Leave {}));
+        self.send(client_message::Body::Leave(v1::Leave::default()));
         self.finish(CloseCode::Normal, "left");
     }
 

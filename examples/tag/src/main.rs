@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tickwire_game::glam::IVec2;
-use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Rules as _, Step};
+use tickwire_game::{
+    Game, GameSettings, Identity, Recipient, Refusal, RuleContext, Rules as _, Step,
+};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope};
@@ -106,6 +108,7 @@ impl Game for Tag {
             kinds: vec![runner, score],
             events: vec!["touched".into()],
             grid: Grid::covering(IVec2::ZERO, IVec2::splat(FIELD * UNIT), 512 * UNIT as u32),
+            ..Schema::default()
         })
     }
 
@@ -150,7 +153,7 @@ impl Game for Tag {
                 RUNNER,
                 &mut runner.lanes,
                 &mut runner.private,
-                turn.rule_input(),
+                &RuleContext::alone(step.tick, turn.rule_input()),
             );
         }
         if let Some(it) = self.it

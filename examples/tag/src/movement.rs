@@ -1,6 +1,6 @@
 //! How a runner moves: a pure function over exactly the published integers, so that a client which has it can predict.
 
-use tickwire_game::{RuleInput, Rules, hash_of_sources};
+use tickwire_game::{RuleContext, RuleInput, Rules, hash_of_sources};
 use tickwire_sync::KindId;
 
 /// Positions of the lanes in the schema.
@@ -65,9 +65,9 @@ impl Rules for Movement {
         _: KindId,
         lanes: &mut [i32],
         private_lanes: &mut [i32],
-        input: RuleInput<'_>,
+        context: &RuleContext<'_>,
     ) {
-        let (wish, is_fresh) = match input {
+        let (wish, is_fresh) = match context.input {
             RuleInput::Fresh(payload) => (Wish::read(payload), true),
             RuleInput::Repeated(payload) => (Wish::read(payload), false),
             RuleInput::Neutral => (Wish::default(), false),
@@ -98,7 +98,7 @@ mod tests {
             mut private: [i32; PRIVATE_LANES],
             payload in prop::collection::vec(any::<u8>(), 0..5),
         ) {
-            Movement.advance(KindId(0), &mut lanes, &mut private, RuleInput::Fresh(&payload));
+            Movement.advance(KindId(0), &mut lanes, &mut private, &RuleContext::alone(tickwire_sync::Tick(1), RuleInput::Fresh(&payload)));
             prop_assert!((0..=EDGE).contains(&lanes[X]) && (0..=EDGE).contains(&lanes[Y]));
             prop_assert!(private[BREATH] >= 0);
         }

@@ -1,6 +1,6 @@
 //! The arena's input of one tick, in three bytes.
 
-use crate::rules::RuleInput;
+use tickwire_rules::RuleInput;
 
 /// One tick's input. Byte 0 holds the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

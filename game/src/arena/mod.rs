@@ -21,9 +21,9 @@ pub use map::Map;
 pub use movement::{Motion, Movement};
 pub use world::Arena;
 
-use crate::rules::hash_of_sources;
 use glam::IVec2;
 use std::sync::Arc;
+use tickwire_rules::hash_of_sources;
 use tickwire_sync::{Grid, Kind, KindId, Lane, Schema};
 
 /// The game's name.
@@ -140,9 +140,9 @@ pub fn schema() -> Arc<Schema> {
             Lane::discrete("velocity y", "1/256 unit per tick"),
             Lane::discrete("cooldown", "ticks"),
         ],
-        texts: Vec::new(),
         placed: true,
         predicted: true,
+        ..Kind::default()
     };
     let pellet = Kind {
         name: "pellet".into(),
@@ -173,6 +173,7 @@ pub fn schema() -> Arc<Schema> {
         kinds: vec![ship, pellet, player],
         events: vec!["beam".into(), "kill".into()],
         grid,
+        ..Schema::default()
     })
 }
 

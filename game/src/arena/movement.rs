@@ -2,9 +2,9 @@
 
 use super::map::{Map, in_units};
 use super::{ArenaInput, SHIP_RADIUS, UNIT, kind, ship_lane, ship_private};
-use crate::rules::{RuleInput, Rules};
 use glam::Vec2;
 use std::sync::Arc;
+use tickwire_rules::{RuleContext, Rules};
 use tickwire_sync::KindId;
 
 /// What thrust adds to the speed, in units per tick squared.
@@ -83,13 +83,13 @@ impl Rules for Movement {
         kind: KindId,
         lanes: &mut [i32],
         private_lanes: &mut [i32],
-        input: RuleInput<'_>,
+        context: &RuleContext<'_>,
     ) {
         let is_ship = kind == kind::SHIP
             && lanes.len() == ship_lane::COUNT
             && private_lanes.len() == ship_private::COUNT;
         if is_ship {
-            self.ship(lanes, private_lanes, ArenaInput::of(input));
+            self.ship(lanes, private_lanes, ArenaInput::of(context.input));
         }
     }
 }
@@ -98,6 +98,8 @@ impl Rules for Movement {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use tickwire_rules::RuleInput;
+    use tickwire_sync::Tick;
 
     proptest! {
         #[test]
@@ -108,7 +110,7 @@ mod tests {
         ) {
             let movement = Movement::new(Arc::new(Map::from_seed(1)));
             let (mut lanes, mut private) = (lanes, private);
-            movement.advance(kind::SHIP, &mut lanes, &mut private, RuleInput::Fresh(&input));
+            movement.advance(kind::SHIP, &mut lanes, &mut private, &RuleContext::alone(Tick(1), RuleInput::Fresh(&input)));
             let side = super::super::WORLD_SIDE * UNIT;
             prop_assert!((0..=side).contains(&lanes[ship_lane::X]) && (0..=side).contains(&lanes[ship_lane::Y]));
         }

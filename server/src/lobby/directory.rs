@@ -146,6 +146,7 @@ impl RoomDirectory {
         let tick_clock = new_tick_clock(rooms.opened_count, self.config.tick_rate, now());
         rooms.opened_count += 1;
         let settings = RoomSettings {
+            rules_module: None,
             tick_rate: self.config.tick_rate,
             max_players: self.config.max_players,
             resume_window: self.config.resume_window,

@@ -68,6 +68,7 @@ impl Link for RecordingLink {
 /// A room of the arena before its first tick.
 pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> Room<L> {
     let settings = RoomSettings {
+        rules_module: None,
         tick_rate: TICK_RATE,
         max_players: 64,
         resume_window: Duration::from_secs(60),

@@ -6,6 +6,8 @@ use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
 /// The settings of a room.
 #[derive(Clone, Debug)]
 pub struct RoomSettings {
+    /// The SHA-256 of the rules module that the server serves, for `Welcome`; `None` if it serves none.
+    pub rules_module: Option<[u8; 32]>,
     /// Ticks per second.
     pub tick_rate: u32,
     /// Sessions that a room takes.

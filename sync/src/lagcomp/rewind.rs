@@ -171,6 +171,7 @@ mod tests {
             kinds: vec![ship],
             events: Vec::new(),
             grid,
+            ..Schema::default()
         });
         let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
         let mut view = ClientView::default();

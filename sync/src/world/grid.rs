@@ -4,6 +4,7 @@
 //! to the nearest square.
 
 use glam::IVec2;
+#[cfg(feature = "wire")]
 use tickwire_proto::v1;
 
 /// The number of a cell: 0 is the global cell, then come the squares, layer by layer and row by row.
@@ -77,6 +78,13 @@ pub struct Grid {
     pub rows: u32,
     /// Layers, 1 to 32.
     pub layers: u8,
+}
+
+impl Default for Grid {
+    /// A single square of one layer.
+    fn default() -> Self {
+        Self::covering(IVec2::ZERO, IVec2::ONE, 1)
+    }
 }
 
 /// A rectangle of squares, both corners included.
@@ -297,7 +305,10 @@ impl Grid {
         (squares.min.y..=squares.max.y)
             .flat_map(move |y| (squares.min.x..=squares.max.x).map(move |x| IVec2::new(x, y)))
     }
+}
 
+#[cfg(feature = "wire")]
+impl Grid {
     pub(crate) fn to_proto(self) -> v1::Grid {
         v1::Grid {
             origin_x: self.origin.x,

@@ -3,6 +3,7 @@
 //! Plain values, ordered as their numbers are. Their only job is to keep one meaning apart from another.
 
 use std::fmt;
+#[cfg(feature = "wire")]
 use tickwire_proto::v1;
 
 /// A tick: the number of one step of the world. Ticks follow time, so a skipped tick has no frame. At 60 Hz the numbers last
@@ -130,7 +131,10 @@ impl EntityId {
     pub const fn key(self) -> RowKey {
         RowKey::new(self.kind, self.slot)
     }
+}
 
+#[cfg(feature = "wire")]
+impl EntityId {
     /// The identifier as messages carry it.
     #[must_use]
     pub fn to_proto(self) -> v1::EntityId {

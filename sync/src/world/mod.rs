@@ -6,10 +6,18 @@
 mod grid;
 pub mod hash;
 mod ids;
+mod lane;
+mod payload_schema;
 mod schema;
+#[cfg(feature = "wire")]
+mod schema_messages;
 mod tick_clock;
+mod value_type;
 
 pub use grid::{CellId, Grid, Layer, LayerSet, Scope};
 pub use ids::{EntityId, KindId, Micros, PlayerId, RowKey, Seq, Tick, ViewTick};
-pub use schema::{Kind, Lane, MAX_KINDS, MAX_LANES, Schema, SchemaError};
+pub use lane::Lane;
+pub use payload_schema::{Field, FieldType, InputField, PayloadKind};
+pub use schema::{Kind, MAX_KINDS, MAX_LANES, Schema, SchemaError};
 pub use tick_clock::TickClock;
+pub use value_type::ValueType;

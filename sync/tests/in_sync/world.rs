@@ -37,6 +37,7 @@ pub fn schema() -> Arc<Schema> {
         kinds: vec![ship, flag],
         events: vec!["beam".into()],
         grid,
+        ..Schema::default()
     };
     schema.validate().unwrap();
     Arc::new(schema)

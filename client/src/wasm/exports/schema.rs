@@ -41,7 +41,7 @@ impl WasmClient {
     /// The name of a kind of event.
     #[must_use]
     pub fn event_kind_name(&self, event: usize) -> Option<String> {
-        self.schema()?.events.get(event).cloned()
+        Some(self.schema()?.events.get(event)?.name.clone())
     }
 
     /// Whether a kind's first two lanes are x and y.

@@ -129,6 +129,11 @@ impl<L: Link> Room<L> {
             last_seq: session.inputs.newest_seq().0,
             spectator: session.is_spectator,
             last_command: session.newest_command,
+            rules_module: self
+                .settings
+                .rules_module
+                .map(|hash| hash.to_vec())
+                .unwrap_or_default(),
             codebooks: (session.encoding == Encoding::Packed)
                 .then(|| self.block_cache.codebooks().to_proto()),
         }))

@@ -315,6 +315,7 @@ mod tests {
                 rows: 1,
                 layers: 1,
             },
+            ..Schema::default()
         }
     }
 
