@@ -23,6 +23,7 @@ pub fn schema() -> Arc<Schema> {
         texts: vec!["name".into()],
         placed: true,
         predicted: true,
+        ..Kind::default()
     };
     let flag = Kind {
         name: "flag".into(),
