@@ -29,6 +29,12 @@ pub trait Rules: Send + Sync {
     fn nearby_kind(&self, kind: KindId) -> Option<KindId> {
         Some(kind)
     }
+
+    /// Why the rules cannot be used any more, for people; `None` while they can. Native rules never fail. A module fails if it traps
+    /// or uses up its fuel: from then on it leaves every row as it is, and its client plays on without prediction.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What the rules know beside the row that they move.
