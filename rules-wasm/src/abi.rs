@@ -15,3 +15,24 @@ pub const INPUT_NEUTRAL: i32 = 0;
 pub const INPUT_FRESH: i32 = 1;
 /// `input` of `tickwire_advance`: the last input, repeated because none came.
 pub const INPUT_REPEATED: i32 = 2;
+/// The most entries of a module's table: what 1 MiB of code could ever name.
+pub const MAX_TABLE_ENTRIES: u32 = 1 << 16;
+
+/// The exported functions: name and signature. A signature is as the binary format writes it: the number of parameters, their
+/// types, the number of results, their types.
+pub const FUNCTIONS: [(&str, &[u8]); 8] = [
+    ("tickwire_abi", &[0, 1, I32]),
+    ("tickwire_rules_hash", &[0, 1, I64]),
+    ("tickwire_buffer", &[0, 1, I32]),
+    ("tickwire_map_buffer", &[1, I32, 1, I32]),
+    ("tickwire_start", &[1, I32, 1, I32]),
+    ("tickwire_kind", &[1, I32, 1, I32]),
+    ("tickwire_reach", &[1, I32, 1, I32]),
+    (
+        "tickwire_advance",
+        &[7, I32, I32, I32, I32, I32, I32, I32, 0],
+    ),
+];
+
+const I32: u8 = 0x7F;
+const I64: u8 = 0x7E;

@@ -21,3 +21,6 @@
 //! [`abi::INPUT_REPEATED`]. A module that knows other numbers of lanes than the call has leaves the row as it is.
 
 pub mod abi;
+mod shape;
+
+pub use shape::{ShapeError, check_shape};
