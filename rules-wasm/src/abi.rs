@@ -9,6 +9,8 @@ pub const BUFFER_BYTES: usize = 16 * 1024;
 pub const MAX_MEMORY_PAGES: u32 = 256;
 /// The largest module in bytes.
 pub const MAX_MODULE_BYTES: usize = 1 << 20;
+/// The largest map in bytes that a module takes: half of the memory that modules are built with.
+pub const MAX_MAP_BYTES: usize = 512 * 1024;
 /// `input` of `tickwire_advance`: nothing is pressed.
 pub const INPUT_NEUTRAL: i32 = 0;
 /// `input` of `tickwire_advance`: the input was made for this tick.
