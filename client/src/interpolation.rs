@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use tickwire_sync::client::{Lanes, Replica, Row, RowObserver};
 use tickwire_sync::playout::DrawnTicks;
-use tickwire_sync::{EntityId, KindId, SentTicks, Tick, ViewTick};
+use tickwire_sync::{EntityId, SentTicks, Tick, ViewTick};
 
 /// For how many ticks an entity's rows are kept: as far back as `SentTicks` reaches.
 const HISTORY_TICKS: u32 = 64;
@@ -112,16 +112,15 @@ impl InterpolationBuffer {
         *self = Self::default();
     }
 
-    /// Calls `show` for every entity that the screen shows at `view`; only those of one kind if one is named.
+    /// Calls `show` for every wanted entity that the screen shows at `view`.
     pub fn for_each_shown(
         &self,
         replica: &Replica,
         view: ViewTick,
-        kind: Option<KindId>,
+        is_wanted: &dyn Fn(EntityId) -> bool,
         mut show: impl FnMut(ShownEntity<'_>),
     ) {
         let mut lanes = Vec::new();
-        let is_wanted = |id: EntityId| kind.is_none_or(|kind| kind == id.kind);
         for (row, _, sent) in replica
             .visible_rows()
             .into_iter()
@@ -317,7 +316,7 @@ mod tests {
             buffer.applied(Tick(snapshot.tick));
         }
         let mut shown = Vec::new();
-        buffer.for_each_shown(&replica, ViewTick::new(Tick(39), 128), None, |one| {
+        buffer.for_each_shown(&replica, ViewTick::new(Tick(39), 128), &|_| true, |one| {
             shown.push(one.lanes[0]);
         });
         assert!(shown.is_empty(), "{shown:?}");

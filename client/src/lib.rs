@@ -17,7 +17,7 @@ mod wasm;
 
 pub use client::{
     Action, Client, Counters, LinkId, MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS, Options, Phase,
-    SessionEvent,
+    SessionEvent, WantedRules,
 };
 pub use interpolation::ShownEntity;
 pub use prediction::{PredictedState, PredictionStats};

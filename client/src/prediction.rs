@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use tickwire_game::{RuleContext, RuleInput, Rules};
 use tickwire_sync::input_buffer::max_repeats;
-use tickwire_sync::{EntityId, Micros, Schema, Tick};
+use tickwire_sync::{EntityId, Kind, Micros, Schema, Tick};
 
 /// Inputs and states kept: enough for the largest input lead that the server accepts plus the longest round trip.
 const MAX_HISTORY_TICKS: usize = 192;
@@ -49,6 +49,10 @@ pub(crate) struct Prediction {
     inputs: VecDeque<(Tick, Vec<u8>)>,
     /// The newest confirmed state, at most one before it, and the states predicted since, one for each tick.
     states: VecDeque<PredictedState>,
+    /// The tick of the newest confirmed state.
+    confirmed: Tick,
+    /// Why the rules cannot be used any more.
+    failure: Option<String>,
     stats: PredictionStats,
     /// How far the screen was from the corrected position at `offset_at`, in lane units.
     offset: [f64; 2],
@@ -63,6 +67,8 @@ impl Prediction {
             max_repeats: 0,
             inputs: VecDeque::new(),
             states: VecDeque::new(),
+            confirmed: Tick(0),
+            failure: None,
             stats: PredictionStats::default(),
             offset: [0.0; 2],
             offset_at: Micros(0),
@@ -72,13 +78,43 @@ impl Prediction {
     /// Takes over the rules of a room with this tick rate, and forgets inputs and states.
     pub fn set_rules(&mut self, rules: Option<Box<dyn Rules>>, tick_rate: u32) {
         self.rules = rules;
+        self.failure = None;
         self.max_repeats = max_repeats(tick_rate);
         self.reset();
     }
 
+    /// Keeps the rules for a room with this tick rate, and forgets inputs and states.
+    pub fn keep_rules(&mut self, tick_rate: u32) {
+        self.max_repeats = max_repeats(tick_rate);
+        self.reset();
+    }
+
+    /// Begins to predict in the middle of a session, by the inputs made since the newest confirmed state.
+    pub fn begin(&mut self, rules: Box<dyn Rules>) {
+        self.rules = Some(rules);
+        if let Some((target, _)) = self.inputs.back() {
+            self.predict_up_to(*target);
+        }
+    }
+
+    /// Drops the rules, and all states but the newest confirmed one.
+    pub fn end(&mut self) {
+        self.rules = None;
+        let predicted = self
+            .states
+            .partition_point(|state| state.tick <= self.confirmed);
+        self.states.truncate(predicted);
+        self.states.drain(..predicted.saturating_sub(1));
+    }
+
     /// Whether there are rules to predict by.
     pub fn has_rules(&self) -> bool {
-        self.rules.is_some()
+        self.rules.is_some() && self.failure.is_none()
+    }
+
+    /// Why the rules cannot be used any more; once.
+    pub fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
     }
 
     /// Forgets inputs and states: the connection or the clock has changed.
@@ -130,6 +166,7 @@ impl Prediction {
 
     /// Compares the prediction for `confirmed.tick` with the snapshot's state, and corrects it.
     pub fn reconcile(&mut self, schema: &Schema, confirmed: PredictedState, now: Micros) {
+        self.confirmed = confirmed.tick;
         let is_same_entity = self
             .states
             .back()
@@ -204,6 +241,23 @@ impl Prediction {
                 self.states.pop_front();
             }
             self.states.push_back(next);
+        }
+        self.failure = rules.failure();
+    }
+
+    /// Lets the screen move from `before` to `after` smoothly, both of them as shown at `now`.
+    pub fn keep_on_screen(&mut self, kind: &Kind, before: &[i32], after: &[i32], now: Micros) {
+        let is_teleport = || kind.has_teleported(before.iter().copied(), after.iter().copied());
+        if let (&[x, y, ..], &[after_x, after_y, ..]) = (before, after)
+            && kind.placed
+            && !is_teleport()
+        {
+            let offset = self.smoothing_offset(now);
+            let moved = |axis: usize, before: i32, after: i32| {
+                offset[axis] + f64::from(before) - f64::from(after)
+            };
+            self.offset = [moved(0, x, after_x), moved(1, y, after_y)];
+            self.offset_at = now;
         }
     }
 

@@ -100,8 +100,7 @@ impl Client {
         self.clocks.server.sample(since, now, welcome.clock_us);
         self.restart_clocks(ticks, now.since(since), now);
         self.clocks.pings = PingSchedule::new(now);
-        let rules = (self.rules_for)(&welcome.game, &welcome.map, welcome.rules_hash);
-        self.prediction.set_rules(rules, welcome.tick_rate);
+        self.choose_rules(&welcome, &schema);
         self.snapshots.interpolation.clear();
         self.snapshots.newest_tick = Tick(0);
         self.snapshots.newest_at = now;
@@ -181,6 +180,7 @@ impl Client {
         self.snapshots.newest_at = now;
         self.inputs.applied_seq = snapshot.applied_seq;
         self.reconcile(snapshot, tick, now);
+        self.drop_failed_rules(now);
         if let Some(session) = &mut self.session {
             let events = session.replica.take_events().into_iter();
             self.events.extend(events.map(SessionEvent::GameEvent));
