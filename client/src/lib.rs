@@ -20,6 +20,6 @@ pub use client::{
     SessionEvent, WantedRules,
 };
 pub use interpolation::ShownEntity;
-pub use prediction::{PredictedState, PredictionStats};
+pub use prediction::{ErrorHistogram, PredictedState, PredictionStats};
 pub use stats::{Percentiles, RecentSamples};
 pub use tickwire_sync::input_buffer::MAX_INPUT_BYTES;

@@ -6,7 +6,7 @@
 use super::clocks::PingSchedule;
 use super::link_set::{LinkId, LinkState};
 use super::{Client, Commands, Phase, Session, SessionEvent};
-use crate::prediction::PredictedState;
+use crate::prediction::{PredictedState, Surroundings};
 use prost::Message as _;
 use std::sync::Arc;
 use tickwire_proto::CloseCode;
@@ -143,6 +143,7 @@ impl Client {
     }
 
     fn snapshot(&mut self, mut snapshot: v1::Snapshot, now: Micros) {
+        self.drop_failed_rules(now);
         let Some(session) = &mut self.session else {
             return;
         };
@@ -241,7 +242,11 @@ impl Client {
                 lanes: row.lanes.to_vec(),
                 private_lanes: own.lanes.clone(),
             };
-            self.prediction.reconcile(schema, confirmed, now);
+            let around = Surroundings {
+                replica: &session.replica,
+                interpolation: &self.snapshots.interpolation,
+            };
+            self.prediction.reconcile(around, confirmed, now);
         }
     }
 

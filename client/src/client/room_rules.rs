@@ -4,6 +4,7 @@
 //! there are none. Never loads a module itself, and never holds up play: without rules the client plays unpredicted.
 
 use super::{Client, SessionEvent};
+use crate::prediction::Surroundings;
 use tickwire_game::Rules;
 use tickwire_proto::v1;
 use tickwire_sync::{Micros, Schema};
@@ -121,20 +122,28 @@ impl Client {
             return;
         };
         self.room_rules = RoomRules::Loaded(wanted);
-        self.change_prediction(now, |client| client.prediction.begin(rules));
+        self.change_prediction(now, |client| {
+            if let Some(session) = &client.session {
+                let around = Surroundings {
+                    replica: &session.replica,
+                    interpolation: &client.snapshots.interpolation,
+                };
+                client.prediction.begin(rules, around);
+            }
+        });
         self.drop_failed_rules(now);
         if self.is_predicting() {
             self.tell_prediction();
         }
     }
 
-    /// Answers [`Self::wanted_rules`]: the module cannot be used, for this reason. The client plays on without prediction. Ignored
-    /// if that module is not wanted any more.
+    /// Answers [`Self::wanted_rules`]: the module cannot be used. `reason` is a sentence for people, which [`Self::prediction_note`]
+    /// gives. The client plays on without prediction. Ignored if that module is not wanted any more.
     pub fn refuse_rules(&mut self, module: &[u8; 32], reason: &str) {
         if let Some(rules) = self.take_wanted(module) {
             self.room_rules = RoomRules::Unusable {
                 rules: Some(rules),
-                reason: format!("the rules module cannot be used: {reason}"),
+                reason: reason.to_owned(),
             };
             self.tell_prediction();
         }
