@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST};
 use hyper_util::rt::TokioIo;
-use ring::digest::{SHA256, digest};
+use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(super) async fn load(
     let module = tokio::time::timeout(FETCH_TIMEOUT, fetch(&target, &wanted.module))
         .await
         .map_err(|_| RulesModuleError::Timeout)??;
-    if digest(&SHA256, &module).as_ref() != wanted.module {
+    if Sha256::digest(&module).as_slice() != wanted.module {
         return Err(RulesModuleError::OtherBytes);
     }
     let key = wanted.clone();
