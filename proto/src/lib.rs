@@ -10,7 +10,7 @@ pub use close_code::CloseCode;
 pub use room_name::{MAX_ROOM_NAME_BYTES, is_room_name};
 
 /// Version 1 of the protocol, generated from `tickwire/v1/*.proto`.
-#[allow(missing_docs, clippy::doc_markdown)]
+#[allow(missing_docs, clippy::doc_markdown, clippy::large_enum_variant)]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/tickwire.v1.rs"));
 }

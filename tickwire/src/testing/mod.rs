@@ -1,0 +1,1 @@
+//! Helpers for the tests of games: rooms without sockets, and checks that hold any game to its promises.
