@@ -79,11 +79,16 @@ pub struct Nearby<'a, M> {
 impl<'a, M> Nearby<'a, M> {
     /// What rules that know these kinds, in this order, may read.
     #[must_use]
-    pub const fn new(map: &'a M, context: &RuleContext<'a>, kinds: &'a [&'static str]) -> Self {
+    pub const fn new(
+        map: &'a M,
+        tick: Tick,
+        rows: NearbyRows<'a>,
+        kinds: &'a [&'static str],
+    ) -> Self {
         Self {
-            tick: context.tick,
+            tick,
             map,
-            rows: context.nearby,
+            rows,
             kinds,
         }
     }
@@ -120,7 +125,10 @@ pub fn advance_row<T: Predict>(
     }
     let mut entity = T::from_row(lanes, private_lanes, &[]);
     let input = T::Input::of(context.input);
-    entity.advance(&input, &Nearby::new(map, context, kinds));
+    entity.advance(
+        &input,
+        &Nearby::new(map, context.tick, context.nearby, kinds),
+    );
     entity.normalise();
     entity.with_row(|new, new_private, _| {
         lanes.copy_from_slice(new);
