@@ -118,7 +118,8 @@ impl Pilot {
             SessionEvent::GameEvent(_)
             | SessionEvent::Chat { .. }
             | SessionEvent::GameMessage(_)
-            | SessionEvent::Notice(_) => {}
+            | SessionEvent::Notice(_)
+            | SessionEvent::Prediction { .. } => {}
         }
     }
 }

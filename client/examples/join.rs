@@ -67,6 +67,8 @@ async fn main() {
                 SessionEvent::Chat { name, text, .. } => println!("{name}: {text}"),
                 SessionEvent::GameMessage(message) => println!("message {message:?}"),
                 SessionEvent::Notice(text) => println!("notice: {text}"),
+                SessionEvent::Prediction { note: None } => println!("predicting"),
+                SessionEvent::Prediction { note: Some(note) } => println!("{note}"),
             }
         }
         // Why there is no connection, while the client keeps trying.
@@ -80,7 +82,7 @@ async fn main() {
         {
             reported_at = now();
             client.sample(reported_at);
-            if let Some((ship, lanes)) = client.predicted_on_screen(reported_at) {
+            if let Some((ship, lanes)) = client.own_on_screen(reported_at) {
                 println!("own ship {}: {lanes:?}", ship.slot);
             }
             client.for_each_shown(Some(kind::SHIP), |ship| {

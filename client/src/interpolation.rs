@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use tickwire_sync::client::{Lanes, Replica, Row, RowObserver};
 use tickwire_sync::playout::DrawnTicks;
-use tickwire_sync::{EntityId, KindId, SentTicks, Tick, ViewTick};
+use tickwire_sync::{EntityId, SentTicks, Tick, ViewTick};
 
 /// For how many ticks an entity's rows are kept: as far back as `SentTicks` reaches.
 const HISTORY_TICKS: u32 = 64;
@@ -112,16 +112,25 @@ impl InterpolationBuffer {
         *self = Self::default();
     }
 
-    /// Calls `show` for every entity that the screen shows at `view`; only those of one kind if one is named.
+    /// The lanes of an entity of a kind with `count` lanes at a tick that was received; `None` if it was not in view then.
+    pub fn lanes_at(
+        &self,
+        id: EntityId,
+        tick: Tick,
+        count: usize,
+    ) -> Option<impl Iterator<Item = i32> + Clone> {
+        self.histories.get(&id)?.lanes_at(tick, count)
+    }
+
+    /// Calls `show` for every wanted entity that the screen shows at `view`.
     pub fn for_each_shown(
         &self,
         replica: &Replica,
         view: ViewTick,
-        kind: Option<KindId>,
+        is_wanted: &dyn Fn(EntityId) -> bool,
         mut show: impl FnMut(ShownEntity<'_>),
     ) {
         let mut lanes = Vec::new();
-        let is_wanted = |id: EntityId| kind.is_none_or(|kind| kind == id.kind);
         for (row, _, sent) in replica
             .visible_rows()
             .into_iter()
@@ -193,7 +202,7 @@ impl RowHistory {
     }
 
     /// The lanes that hold at a tick.
-    fn lanes_at(&self, tick: Tick, count: usize) -> Option<impl Iterator<Item = i32>> {
+    fn lanes_at(&self, tick: Tick, count: usize) -> Option<impl Iterator<Item = i32> + Clone> {
         if self.gone_at.is_some_and(|gone| gone <= tick) {
             return None;
         }
@@ -271,6 +280,35 @@ mod tests {
         assert_eq!(x_at(&buffer, ViewTick::new(Tick(300), 0)), Some(5));
     }
 
+    #[test]
+    fn a_teleport_is_shown_at_its_tick_and_not_on_the_way() {
+        let mut schema = arena::schema().as_ref().clone();
+        // The worth of a pellet stands in for a count of teleports.
+        schema.kinds[ID.kind.index()].teleport_lane = Some(2);
+        let replica = Replica::new(Arc::new(schema));
+        let mut buffer = InterpolationBuffer::default();
+        let shown_at = |buffer: &InterpolationBuffer, tick: u32, fraction: u32| {
+            let mut lanes = Vec::new();
+            let view = ViewTick::new(Tick(tick), fraction);
+            assert!(buffer.histories[&ID].sample(&replica, ID, view, buffer.sent, &mut lanes));
+            lanes[0]
+        };
+        for (tick, x, teleports) in [(1, 100, 0), (2, 200, 0), (3, 9_000, 1)] {
+            let row = Row::new(
+                ID,
+                Lanes::from_slice(&[x, 0, teleports]),
+                Vec::new(),
+                Tick(tick),
+            );
+            buffer.row(&row, Tick(tick));
+            buffer.applied(Tick(tick));
+        }
+        assert_eq!(shown_at(&buffer, 1, 128), 150);
+        assert_eq!(shown_at(&buffer, 2, 200), 200);
+        assert_eq!(shown_at(&buffer, 3, 0), 9_000);
+        assert_eq!(shown_at(&buffer, 4, 128), 9_000);
+    }
+
     /// Regression: when a ship came back into view, the client showed a ghost half way from where the ship had been seen last. The
     /// replica must report the rows of a dropped cell as gone.
     #[test]
@@ -317,7 +355,7 @@ mod tests {
             buffer.applied(Tick(snapshot.tick));
         }
         let mut shown = Vec::new();
-        buffer.for_each_shown(&replica, ViewTick::new(Tick(39), 128), None, |one| {
+        buffer.for_each_shown(&replica, ViewTick::new(Tick(39), 128), &|_| true, |one| {
             shown.push(one.lanes[0]);
         });
         assert!(shown.is_empty(), "{shown:?}");

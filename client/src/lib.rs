@@ -17,9 +17,9 @@ mod wasm;
 
 pub use client::{
     Action, Client, Counters, LinkId, MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS, Options, Phase,
-    SessionEvent,
+    SessionEvent, WantedRules,
 };
 pub use interpolation::ShownEntity;
-pub use prediction::{PredictedState, PredictionStats};
+pub use prediction::{ErrorHistogram, PredictedState, PredictionStats};
 pub use stats::{Percentiles, RecentSamples};
 pub use tickwire_sync::input_buffer::MAX_INPUT_BYTES;

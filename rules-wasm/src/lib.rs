@@ -20,4 +20,25 @@
 //! ([`tickwire_rules::NearbyRows`]), then the input's bytes. `input` is [`abi::INPUT_NEUTRAL`], [`abi::INPUT_FRESH`] or
 //! [`abi::INPUT_REPEATED`]. A module that knows other numbers of lanes than the call has leaves the row as it is.
 
+#![deny(unsafe_code)]
+
 pub mod abi;
+#[cfg(feature = "host")]
+mod compare;
+#[doc(hidden)]
+#[allow(
+    unsafe_code,
+    reason = "symbols of the whole program, and state that they reach through a static"
+)]
+pub mod export;
+#[cfg(feature = "host")]
+mod host;
+mod shape;
+
+#[cfg(feature = "host")]
+pub use {
+    compare::{Difference, assert_module_equals_native, compare},
+    host::{FUEL_PER_CALL, LoadError, WasmRules},
+};
+
+pub use shape::{ShapeError, check_shape};

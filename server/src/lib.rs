@@ -82,6 +82,7 @@ pub mod internals {
     pub use crate::close::{Close, CloseCode, DisconnectReason};
     pub use crate::labels::Label;
     pub use crate::metrics::{InputOutcome, Metrics};
+    pub use crate::net::http::RulesModule;
     pub use crate::net::peer::connection::Connection;
     pub use crate::net::peer::handler::Handler;
     pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};

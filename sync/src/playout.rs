@@ -52,12 +52,13 @@ impl DrawnTicks {
     }
 
     /// Writes the lanes that the screen draws at `view` into the empty `lanes`. `older` and `newer` are the entity's rows at the
-    /// two ticks, `None` where it did not exist. Returns `false` if the screen does not show the entity.
+    /// two ticks, `None` where it did not exist. An entity that was teleported between them stays at `older` until the tick of
+    /// `newer`. Returns `false` if the screen does not show the entity.
     pub fn draw(
         self,
         kind: &Kind,
-        older: Option<impl Iterator<Item = i32>>,
-        newer: Option<impl Iterator<Item = i32>>,
+        older: Option<impl Iterator<Item = i32> + Clone>,
+        newer: Option<impl Iterator<Item = i32> + Clone>,
         view: ViewTick,
         lanes: &mut Vec<i32>,
     ) -> bool {
@@ -66,9 +67,14 @@ impl DrawnTicks {
         match (older, newer) {
             (older, Some(newer)) if is_past_newer => {
                 lanes.extend(newer);
-                if let (Some(older), Self::Extrapolate(..)) = (older, self) {
+                if let (Some(older), Self::Extrapolate(..)) = (older, self)
+                    && !kind.has_teleported(older.clone(), lanes.iter().copied())
+                {
                     extrapolate(kind, (older_tick, newer_tick), older, view, lanes);
                 }
+            }
+            (Some(older), Some(newer)) if kind.has_teleported(older.clone(), newer.clone()) => {
+                lanes.extend(older);
             }
             (Some(older), Some(newer)) => {
                 let whole = u64::from(newer_tick.since(older_tick)) * ViewTick::FRACTIONS;

@@ -14,6 +14,7 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+pub mod modules;
 mod player;
 mod raw;
 mod server;

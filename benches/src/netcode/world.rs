@@ -221,7 +221,7 @@ impl<'a> World<'a> {
         // Where the own ship is by prediction, and where the screen draws it.
         let place = |pilot: &Pilot| {
             let own = pilot.client.predicted()?;
-            let (_, drawn) = pilot.client.predicted_on_screen(now)?;
+            let (_, drawn) = pilot.client.own_on_screen(now)?;
             let places = [[own.lanes[0], own.lanes[1]], [drawn[0], drawn[1]]];
             Some(((own.id, own.tick), places))
         };

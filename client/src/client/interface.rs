@@ -93,6 +93,11 @@ pub enum SessionEvent {
         /// Whether it is the same session as before.
         resumed: bool,
     },
+    /// Prediction has begun, has ended, or cannot begin.
+    Prediction {
+        /// [`crate::Client::prediction_note`]; `None`: prediction has begun.
+        note: Option<String>,
+    },
 }
 
 /// Totals of a session since it began.

@@ -4,7 +4,8 @@
 //! everything that a screen or a bot wants to know. Never does IO and never reads a clock.
 //!
 //! This file holds the session's state, its timers and its inputs. `interface` has the types that go in and out, `link_set` holds the
-//! connections, `reconnect` opens them and opens them again after a pause (`backoff`), `liveness` gives up dead ones, `received` applies the server's messages, `queries` answers screens and reports.
+//! connections, `reconnect` opens them and opens them again after a pause (`backoff`), `liveness` gives up dead ones, `received` applies the server's messages,
+//! `room_rules` finds the rules to predict by, `queries` answers screens and reports.
 
 mod backoff;
 #[cfg(feature = "cheats")]
@@ -19,6 +20,9 @@ mod liveness;
 mod queries;
 mod received;
 mod reconnect;
+mod room_rules;
+#[cfg(test)]
+mod room_rules_tests;
 
 use crate::interpolation::InterpolationBuffer;
 use crate::prediction::Prediction;
@@ -29,6 +33,8 @@ pub use commands::{MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS};
 pub use interface::{Action, Counters, Options, Phase, SessionEvent};
 pub use link_set::LinkId;
 use link_set::LinkSet;
+use room_rules::RoomRules;
+pub use room_rules::WantedRules;
 use std::collections::VecDeque;
 use tickwire_game::Rules;
 use tickwire_proto::CloseCode;
@@ -102,6 +108,7 @@ pub struct Client {
     session: Option<Session>,
     snapshots: SnapshotState,
     prediction: Prediction,
+    room_rules: RoomRules,
     clocks: Clocks,
     inputs: InputProgress,
     commands: Commands,
@@ -129,6 +136,7 @@ impl Client {
             session: None,
             snapshots: SnapshotState::default(),
             prediction: Prediction::new(),
+            room_rules: RoomRules::Unneeded,
             clocks: Clocks::new(now),
             inputs: InputProgress::default(),
             commands: Commands::default(),
@@ -151,8 +159,9 @@ impl Client {
     /// Predicts by other rules than the shipped games': for games of other crates.
     ///
     /// With each `Welcome`, `rules_for` is given the game's name, its map, and the hash of the server's rules
-    /// ([`tickwire_game::Game::rules_hash`]). `None` plays without prediction. That must be the answer where the hash differs
-    /// from that of the rules at hand: predictions by other rules than the server's are corrected with every snapshot.
+    /// ([`tickwire_game::Game::rules_hash`]). With `None` the client wants the server's rules module ([`Self::wanted_rules`]), and
+    /// plays without prediction where there is none. `None` must be the answer where the hash differs from that of the rules at
+    /// hand: predictions by other rules than the server's are corrected with every snapshot.
     #[must_use]
     pub fn with_rules(
         mut self,
@@ -168,6 +177,7 @@ impl Client {
         if matches!(self.phase, Phase::Closed { .. }) {
             return;
         }
+        self.drop_failed_rules(now);
         self.give_up_dead_links(now);
         if self.links.retry_at.is_some_and(|at| at <= now) {
             self.open(now);
@@ -220,6 +230,7 @@ impl Client {
             return None;
         }
         self.clocks.advance_view(now);
+        self.drop_failed_rules(now);
         let newest = self.clocks.input.as_mut()?.advance(now);
         if newest < self.inputs.next_tick {
             // The clock moves back only by a jump. Ticks that already have an input do not get another one.

@@ -5,7 +5,7 @@ use crate::interpolation::ShownEntity;
 use crate::prediction::{PredictedState, PredictionStats};
 use crate::stats::RecentSamples;
 use tickwire_sync::client::Replica;
-use tickwire_sync::{EntityId, KindId, Micros, Tick, ViewTick};
+use tickwire_sync::{EntityId, Kind, KindId, Micros, Tick, ViewTick};
 
 impl Client {
     /// State of the session.
@@ -103,9 +103,10 @@ impl Client {
         show: impl FnMut(ShownEntity<'_>),
     ) {
         if let Some(replica) = self.replica() {
+            let is_wanted = |id: EntityId| kind.is_none_or(|kind| kind == id.kind);
             self.snapshots
                 .interpolation
-                .for_each_shown(replica, view, kind, show);
+                .for_each_shown(replica, view, &is_wanted, show);
         }
     }
 
@@ -115,30 +116,45 @@ impl Client {
         self.prediction.newest()
     }
 
-    /// The player's own entity as the screen shows it at `now`: its lanes between the two newest predicted ticks, with the rest of
-    /// the corrections that are still being smoothed.
+    /// The player's own entity as the screen shows it at `now`, with the rest of the corrections that are still being smoothed. Its
+    /// lanes are those between the two newest predicted ticks; without prediction those at the view tick, as for all others.
     #[must_use]
-    pub fn predicted_on_screen(&self, now: Micros) -> Option<(EntityId, Vec<i32>)> {
+    pub fn own_on_screen(&self, now: Micros) -> Option<(EntityId, Vec<i32>)> {
         let newest = self.prediction.newest()?;
         let kind = self.replica()?.schema().kind(newest.id.kind)?;
-        let mut lanes = newest.lanes.clone();
-        let before = newest
-            .tick
-            .minus(1)
-            .and_then(|tick| self.prediction.at(tick));
-        if let (Some(before), Some(clock)) = (before, &self.clocks.input) {
-            let part = ((clock.ticks() - f64::from(newest.tick.0)).clamp(0.0, 1.0) * 256.0) as u64;
-            for (index, lane) in kind.lanes.iter().enumerate() {
-                lanes[index] =
-                    lane.interpolate(before.lanes[index], newest.lanes[index], part, 256);
-            }
-        }
+        let mut lanes = if self.is_predicting() {
+            self.between_predicted_ticks(newest, kind)
+        } else {
+            self.own_at_view_tick(newest.id)?
+        };
         if kind.placed {
             let offset = self.prediction.smoothing_offset(now);
             lanes[0] = lanes[0].wrapping_add(offset[0].round() as i32);
             lanes[1] = lanes[1].wrapping_add(offset[1].round() as i32);
         }
         Some((newest.id, lanes))
+    }
+
+    fn between_predicted_ticks(&self, newest: &PredictedState, kind: &Kind) -> Vec<i32> {
+        let before = newest
+            .tick
+            .minus(1)
+            .and_then(|tick| self.prediction.at(tick));
+        let (Some(before), Some(clock)) = (before, &self.clocks.input) else {
+            return newest.lanes.clone();
+        };
+        let part = ((clock.ticks() - f64::from(newest.tick.0)).clamp(0.0, 1.0) * 256.0) as u64;
+        kind.interpolate(&before.lanes, &newest.lanes, part, 256)
+    }
+
+    fn own_at_view_tick(&self, id: EntityId) -> Option<Vec<i32>> {
+        let view = self.clocks.view_tick;
+        let buffer = &self.snapshots.interpolation;
+        let mut lanes = None;
+        buffer.for_each_shown(self.replica()?, view, &|one| one == id, |shown| {
+            lanes = Some(shown.lanes.to_vec());
+        });
+        lanes
     }
 
     /// Whether this client predicts: it has the server's rules. `false` before the first `Welcome`.

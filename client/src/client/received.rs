@@ -6,7 +6,7 @@
 use super::clocks::PingSchedule;
 use super::link_set::{LinkId, LinkState};
 use super::{Client, Commands, Phase, Session, SessionEvent};
-use crate::prediction::PredictedState;
+use crate::prediction::{PredictedState, Surroundings};
 use prost::Message as _;
 use std::sync::Arc;
 use tickwire_proto::CloseCode;
@@ -100,8 +100,7 @@ impl Client {
         self.clocks.server.sample(since, now, welcome.clock_us);
         self.restart_clocks(ticks, now.since(since), now);
         self.clocks.pings = PingSchedule::new(now);
-        let rules = (self.rules_for)(&welcome.game, &welcome.map, welcome.rules_hash);
-        self.prediction.set_rules(rules, welcome.tick_rate);
+        self.choose_rules(&welcome, &schema);
         self.snapshots.interpolation.clear();
         self.snapshots.newest_tick = Tick(0);
         self.snapshots.newest_at = now;
@@ -144,6 +143,7 @@ impl Client {
     }
 
     fn snapshot(&mut self, mut snapshot: v1::Snapshot, now: Micros) {
+        self.drop_failed_rules(now);
         let Some(session) = &mut self.session else {
             return;
         };
@@ -181,6 +181,7 @@ impl Client {
         self.snapshots.newest_at = now;
         self.inputs.applied_seq = snapshot.applied_seq;
         self.reconcile(snapshot, tick, now);
+        self.drop_failed_rules(now);
         if let Some(session) = &mut self.session {
             let events = session.replica.take_events().into_iter();
             self.events.extend(events.map(SessionEvent::GameEvent));
@@ -241,7 +242,11 @@ impl Client {
                 lanes: row.lanes.to_vec(),
                 private_lanes: own.lanes.clone(),
             };
-            self.prediction.reconcile(schema, confirmed, now);
+            let around = Surroundings {
+                replica: &session.replica,
+                interpolation: &self.snapshots.interpolation,
+            };
+            self.prediction.reconcile(around, confirmed, now);
         }
     }
 

@@ -26,6 +26,8 @@ pub enum SessionEventKind {
     GameEvent = 4,
     /// A message of the game: `payload`.
     GameMessage = 5,
+    /// Prediction has begun (`text` is empty), has ended, or cannot begin (`text` says why).
+    Prediction = 6,
 }
 
 /// One session event. [`SessionEventKind`] says what its fields mean.
@@ -75,6 +77,11 @@ impl From<SessionEvent> for PageEvent {
             SessionEvent::Notice(text) => Self {
                 kind: SessionEventKind::Notice,
                 text,
+                ..Self::NONE
+            },
+            SessionEvent::Prediction { note } => Self {
+                kind: SessionEventKind::Prediction,
+                text: note.unwrap_or_default(),
                 ..Self::NONE
             },
             SessionEvent::Joined { resumed } => Self {

@@ -2,10 +2,12 @@
 //!
 //! In: join requests. Out: commands to workers. Rooms are made on demand, each on the worker with the fewest rooms.
 
+use super::tried_module::tried_module;
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::net::http::RulesModule;
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::peer::connection::Connection;
 use crate::room::{Inbox, JoinRequest, Room, RoomSettings};
@@ -20,7 +22,8 @@ use tickwire_sync::world::SchemaError;
 use tickwire_sync::{Micros, TickClock};
 use tokio::sync::oneshot;
 
-/// Makes the game of a new room. Called once at the start too, to check the game's schema.
+/// Makes the game of a new room. Called once at the start too, to check the game's schema and to
+/// try its rules module.
 pub type NewGame = Arc<dyn Fn(&GameSettings) -> Box<dyn Game> + Send + Sync>;
 
 /// Why the rooms' workers cannot start.
@@ -39,6 +42,8 @@ pub(super) struct RoomDirectory {
     pub config: Arc<Config>,
     pub metrics: Arc<Metrics>,
     new_game: NewGame,
+    /// The module of all rooms' rules, if it is fit to be served.
+    pub rules_module: Option<RulesModule>,
     pub workers: Vec<WorkerHandle>,
     rooms: Mutex<Rooms>,
 }
@@ -71,6 +76,7 @@ impl RoomDirectory {
     ) -> Result<Self, LobbyError> {
         let game = new_game(&game_settings(&config, ""));
         (game.schema().validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
+        let rules_module = tried_module(&*game);
         let workers = (0..config.workers)
             .map(|number| WorkerHandle::start(number, config.io_uring, Arc::clone(&metrics)))
             .collect::<Result<_, _>>()?;
@@ -78,6 +84,7 @@ impl RoomDirectory {
             config,
             metrics,
             new_game,
+            rules_module,
             workers,
             rooms: Mutex::default(),
         })
@@ -146,7 +153,7 @@ impl RoomDirectory {
         let tick_clock = new_tick_clock(rooms.opened_count, self.config.tick_rate, now());
         rooms.opened_count += 1;
         let settings = RoomSettings {
-            rules_module: None,
+            rules_module: self.rules_module.as_ref().map(RulesModule::hash),
             tick_rate: self.config.tick_rate,
             max_players: self.config.max_players,
             resume_window: self.config.resume_window,

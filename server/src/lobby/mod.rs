@@ -1,13 +1,15 @@
 //! The lobby: from a connection's first message to its place in a room.
 //!
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. [`client_ingress`] reads the messages of one
-//! connection; [`directory`] knows which rooms there are and on which worker. The lobby never ticks a room.
+//! connection; [`directory`] knows which rooms there are and on which worker; [`tried_module`] tries the game's rules module. The lobby never ticks a room.
 
 mod client_ingress;
 mod directory;
+mod tried_module;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::net::http::RulesModule;
 use crate::net::peer::connection::Connection;
 use crate::net::room_service::RoomService;
 use crate::ops::{Health, RoomOperations};
@@ -34,7 +36,7 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// Starts the workers. Makes and drops one game, to check that it can be played.
+    /// Starts the workers. Makes and drops one game, to check that it can be played and to try its rules module.
     ///
     /// # Errors
     /// If the game's schema is invalid, or a worker's thread cannot start.
@@ -66,6 +68,10 @@ impl RoomService for Lobby {
         room: Option<String>,
     ) -> ClientIngress {
         ClientIngress::new(Arc::clone(&self.directory), connection, room)
+    }
+
+    fn rules_module(&self) -> Option<&RulesModule> {
+        self.directory.rules_module.as_ref()
     }
 
     async fn room_state(&self, room: &str) -> Option<Arc<Value>> {

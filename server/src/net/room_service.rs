@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::http::RulesModule;
 use super::peer::connection::Connection;
 use super::peer::handler::Handler;
 
@@ -20,6 +21,9 @@ pub trait RoomService: Send + Sync + 'static {
         connection: Arc<Connection>,
         room: Option<String>,
     ) -> Self::Handler;
+
+    /// The rules module that clients of all rooms may load, if there is one.
+    fn rules_module(&self) -> Option<&RulesModule>;
 
     /// The state of a room, for `/rooms/NAME/state`; `None`: there is no such room.
     fn room_state(&self, room: &str)

@@ -59,6 +59,74 @@ async fn the_page_is_compressed_for_clients_that_take_gzip() {
 }
 
 #[tokio::test]
+async fn the_rules_module_is_served_under_its_hash() {
+    let server = TestServer::start(&[]);
+    let path = format!("/rules/{RULES_HASH}.wasm");
+    let ask = async |method: &str, more: &str| {
+        let headers = format!("Connection: close\r\n{more}");
+        http_with(server.addr, method, &path, &headers, "").await
+    };
+    let (head, body) = ask("GET", "").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(body.as_bytes(), RULES);
+    let etag = format!("etag: \"{RULES_HASH}\"");
+    for header in [
+        "content-type: application/wasm",
+        "cache-control: public, max-age=31536000, immutable",
+        "x-content-type-options: nosniff",
+        "content-length: 1000",
+        &etag,
+    ] {
+        assert!(head.contains(header), "{header}: {head}");
+    }
+    let (head, body) = ask("HEAD", "").await;
+    assert!(head.contains("content-length: 1000") && body.is_empty());
+    let (head, _) = ask("HEAD", "Accept-Encoding: gzip\r\n").await;
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    let (head, body) = ask("GET", &format!("If-None-Match: \"{RULES_HASH}\"\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 304") && body.is_empty());
+    let (head, _) = ask("POST", "").await;
+    assert!(head.starts_with("HTTP/1.1 405"), "{head}");
+}
+
+#[tokio::test]
+async fn other_rules_than_the_rooms_are_not_found() {
+    let server = TestServer::start(&[]);
+    let other = RULES_HASH.replace('0', "1");
+    for path in [
+        format!("/rules/{other}.wasm"),
+        format!("/rules/{RULES_HASH}"),
+        format!("/rules/{}.wasm", RULES_HASH.to_uppercase()),
+        "/rules/".to_owned(),
+    ] {
+        let (head, _) = http(server.addr, "GET", &path, "").await;
+        assert!(head.starts_with("HTTP/1.1 404"), "{path}: {head}");
+        assert!(head.contains("cache-control: no-store"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn pages_that_may_connect_may_read_the_rules() {
+    let server = TestServer::start(&["--allowed-origin", "https://portal.example"]);
+    let path = format!("/rules/{RULES_HASH}.wasm");
+    for (origin, allowed) in [
+        ("https://portal.example", true),
+        ("http://game.example:7777", true),
+        ("https://evil.example", false),
+    ] {
+        let headers = format!("Connection: close\r\nOrigin: {origin}\r\n");
+        let (head, _) = http_with(server.addr, "GET", &path, &headers, "").await;
+        let header = format!("access-control-allow-origin: {origin}");
+        assert_eq!(head.contains(&header), allowed, "{head}");
+        assert!(head.contains("vary: origin"), "{head}");
+    }
+    // A page elsewhere must be able to read why there is nothing.
+    let headers = "Connection: close\r\nOrigin: https://portal.example\r\n";
+    let (head, _) = http_with(server.addr, "GET", "/rules/00.wasm", headers, "").await;
+    assert!(head.contains("access-control-allow-origin"), "{head}");
+}
+
+#[tokio::test]
 async fn a_request_must_name_one_host() {
     let server = TestServer::start(&[]);
     for hosts in ["", "Host: one\r\nHost: two\r\n"] {

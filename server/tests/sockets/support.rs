@@ -8,11 +8,16 @@ use tickwire_server::Shutdown;
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
     self, Close, CloseCode, Connection, DisconnectReason, Handler, Health, Metrics, RoomOperations,
-    RoomService, Server,
+    RoomService, RulesModule, Server,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+
+/// What the rooms serve as their rules module.
+pub const RULES: &[u8] = &[b'r'; 1000];
+/// The SHA-256 of [`RULES`].
+pub const RULES_HASH: &str = "adcab17e55c173c2dceb5220d75bf0ec110327fc0befb1c534f8773c6db7fe0d";
 
 /// Longer than anything here takes: a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,6 +40,7 @@ pub enum RoomEvent {
 pub struct TestRooms {
     events: mpsc::UnboundedSender<RoomEvent>,
     late: Shutdown,
+    rules: RulesModule,
 }
 
 pub struct TestHandler {
@@ -76,6 +82,10 @@ impl RoomService for TestRooms {
             connection,
             events: self.events.clone(),
         }
+    }
+
+    fn rules_module(&self) -> Option<&RulesModule> {
+        Some(&self.rules)
     }
 
     async fn room_state(&self, room: &str) -> Option<Arc<serde_json::Value>> {
@@ -134,6 +144,7 @@ impl TestServer {
         let rooms = TestRooms {
             events: sender,
             late: late.clone(),
+            rules: RulesModule::new(RULES),
         };
         let server =
             internals::start(Arc::new(config), Arc::new(rooms), Arc::clone(&metrics)).unwrap();

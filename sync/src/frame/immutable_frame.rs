@@ -73,7 +73,7 @@ impl Frame {
     }
 
     /// The public lanes of an entity, in the schema's order. Empty beyond the table; meaningless where the slot is vacant.
-    pub fn lanes(&self, key: RowKey) -> impl Iterator<Item = i32> {
+    pub fn lanes(&self, key: RowKey) -> impl Iterator<Item = i32> + Clone {
         self.row(key).iter().copied()
     }
 

@@ -160,10 +160,26 @@ mod tests {
 
     /// The same for a client whose area of interest moves away at a tick.
     fn world_until(sent_at: &[u32], ticks: u32, away_from: u32) -> (History, ClientView) {
+        world_of(sent_at, ticks, away_from, |tick| {
+            [90 + 10 * tick as i32, 100, 0]
+        })
+    }
+
+    fn world_of(
+        sent_at: &[u32],
+        ticks: u32,
+        away_from: u32,
+        row_at: impl Fn(u32) -> [i32; 3],
+    ) -> (History, ClientView) {
         let ship = Kind {
             name: "ship".into(),
-            lanes: vec![Lane::continuous("x", "unit"), Lane::continuous("y", "unit")],
+            lanes: vec![
+                Lane::continuous("x", "unit"),
+                Lane::continuous("y", "unit"),
+                Lane::discrete("teleports", ""),
+            ],
             placed: true,
+            teleport_lane: Some(2),
             ..Kind::default()
         };
         let grid = Grid::covering(IVec2::ZERO, IVec2::splat(10_000), 5_000);
@@ -181,9 +197,8 @@ mod tests {
             Events::default(),
         );
         for tick in 1..=ticks {
-            let x = 90 + 10 * tick as i32;
             history.publish(Tick(tick), &mut events, |out| {
-                out.put(ID, Scope::Layer(Layer(0)), &[x, 100], &[]);
+                out.put(ID, Scope::Layer(Layer(0)), &row_at(tick), &[]);
             });
             let area = InterestArea {
                 focus: IVec2::splat(if tick < away_from { 100 } else { 9_900 }),
@@ -244,6 +259,32 @@ mod tests {
         // Past its newest snapshot it extrapolated, for four ticks at most.
         assert_eq!(x_at(&history, &view, 9, 128), Some(185));
         assert_eq!(x_at(&history, &view, 13, 0), Some(210));
+    }
+
+    #[test]
+    fn a_teleport_is_rewound_as_screens_show_it() {
+        let sent: Vec<u32> = (1..=4).collect();
+        let row_at = |tick: u32| {
+            let teleports = i32::from(tick >= 3);
+            [10 * tick as i32 + 3_000 * teleports, 100, teleports]
+        };
+        let (history, view) = world_of(&sent, 4, u32::MAX, row_at);
+        assert_eq!(x_at(&history, &view, 1, 128), Some(15));
+        assert_eq!(x_at(&history, &view, 2, 128), Some(20));
+        assert_eq!(x_at(&history, &view, 3, 0), Some(3_030));
+        assert_eq!(x_at(&history, &view, 3, 128), Some(3_035));
+        // The same for a computer player, who sees every frame.
+        let seen = ResolvedView {
+            at: ViewTick::new(Tick(2), 128),
+            received: None,
+            was_clamped: false,
+        };
+        let mut lanes = Vec::new();
+        assert!(RewoundWorld::new(&history, None, seen).row(ID, &mut lanes));
+        assert_eq!(lanes[0], 20);
+        // A screen that has nothing newer than the teleport extrapolates no motion from it.
+        let (history, view) = world_of(&[1, 2, 3], 3, u32::MAX, row_at);
+        assert_eq!(x_at(&history, &view, 4, 0), Some(3_030));
     }
 
     #[test]

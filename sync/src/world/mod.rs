@@ -3,6 +3,10 @@
 //! In: a game's declaration of its kinds and lanes, and positions. Out: identifiers, cell numbers, lane arithmetic and row
 //! hashes that server and client compute alike. Nothing here knows of bytes on the wire.
 
+#[cfg_attr(
+    not(feature = "wire"),
+    allow(dead_code, reason = "frames and interest use all of the grid")
+)]
 mod grid;
 pub mod hash;
 mod ids;

@@ -148,4 +148,31 @@ impl Kind {
     pub fn lane_named(&self, name: &str) -> Option<usize> {
         self.lanes.iter().position(|lane| lane.name == name)
     }
+
+    /// Whether an entity was teleported between two of its rows. Then nothing is interpolated, extrapolated or smoothed between them.
+    #[must_use]
+    pub fn has_teleported(
+        &self,
+        older: impl IntoIterator<Item = i32>,
+        newer: impl IntoIterator<Item = i32>,
+    ) -> bool {
+        self.teleport_lane
+            .is_some_and(|at| older.into_iter().nth(at) != newer.into_iter().nth(at))
+    }
+
+    /// The lanes `part` / `whole` of the way from one row to another. Across a teleport they stay at `from` until the whole way is
+    /// gone.
+    #[must_use]
+    pub fn interpolate(&self, from: &[i32], to: &[i32], part: u64, whole: u64) -> Vec<i32> {
+        let part = if part < whole && self.has_teleported(from.iter().copied(), to.iter().copied())
+        {
+            0
+        } else {
+            part
+        };
+        let pairs = from.iter().zip(to).zip(&self.lanes);
+        pairs
+            .map(|((from, to), lane)| lane.interpolate(*from, *to, part, whole))
+            .collect()
+    }
 }

@@ -62,7 +62,7 @@ impl Scene {
                 self.push_ship(shown.id, shown.lanes);
             }
         });
-        if let Some((id, lanes)) = client.predicted_on_screen(now) {
+        if let Some((id, lanes)) = client.own_on_screen(now) {
             self.own_index = Some(self.entities.len() / STRIDE);
             self.push_ship(id, &lanes);
         }

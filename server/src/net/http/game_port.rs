@@ -1,4 +1,4 @@
-//! The game port's HTTP: the page, the state of a room, and the upgrade to a WebSocket.
+//! The game port's HTTP: the page, the rules module, the state of a room, and the upgrade to a WebSocket.
 //!
 //! In: a request, with the permit and the deadline of its TCP connection. Out: an answer, and for a WebSocket a reader at a
 //! poller. Everything about a request (draining, method, origin, handshake) is checked before the upgrade, so a client that may
@@ -15,8 +15,8 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
-use super::page;
 use super::upgrade::{self, Upgraded};
+use super::{page, rules_module};
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
 use crate::fd_budget::FdBudget;
@@ -107,6 +107,10 @@ impl<R: RoomService> GamePort<R> {
                     Ok(()) => Ok(self.room_state(room).await),
                     Err(answer) => Err(answer),
                 },
+                None if path.starts_with("/rules/") => {
+                    let module = self.rooms.rules_module();
+                    rules_module::serve(&request, module, &self.config.allowed_origins)
+                }
                 None => page::serve(&request),
             },
         };
