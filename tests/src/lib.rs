@@ -18,10 +18,12 @@ pub mod modules;
 mod player;
 mod raw;
 mod server;
+mod walker_game;
 
 pub use player::Player;
 pub use raw::{ConnectionEnd, RawClient};
 pub use server::{TestServer, http_get, http_post};
+pub use walker_game::WalkerGame;
 
 use std::time::Duration;
 
