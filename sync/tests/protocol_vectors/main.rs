@@ -62,7 +62,10 @@ fn schema_fields(schema: &Schema) -> Value {
             "texts": kind.texts, "placed": kind.placed, "predicted": kind.predicted,
         })
     });
-    let events = schema.events.iter().map(|name| json!({"name": name}));
+    let events = schema
+        .events
+        .iter()
+        .map(|kind| json!({"name": kind.name}));
     let grid = &schema.grid;
     json!({
         "kinds": kinds.collect::<Vec<_>>(),
