@@ -62,10 +62,7 @@ fn schema_fields(schema: &Schema) -> Value {
             "texts": kind.texts, "placed": kind.placed, "predicted": kind.predicted,
         })
     });
-    let events = schema
-        .events
-        .iter()
-        .map(|kind| json!({"name": kind.name}));
+    let events = schema.events.iter().map(|kind| json!({"name": kind.name}));
     let grid = &schema.grid;
     json!({
         "kinds": kinds.collect::<Vec<_>>(),
