@@ -82,6 +82,11 @@ pub trait Game: Send {
         &[]
     }
 
+    /// Why there is no rules module, and what to run, for the operator; empty if there is one or nothing is predicted.
+    fn rules_note(&self) -> &'static str {
+        ""
+    }
+
     /// A player joins. Returns the player's own entity, which stays the same for the whole session; `None` for a spectator.
     ///
     /// # Errors

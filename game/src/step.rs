@@ -127,6 +127,20 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// The same step for a shorter time, for a layer above this one.
+    pub fn reborrow(&mut self) -> Step<'_> {
+        Step {
+            tick: self.tick,
+            tick_rate: self.tick_rate,
+            inputs: self.inputs,
+            history: self.history,
+            events: self.events,
+            messages: self.messages,
+            shots: self.shots,
+            kicks: self.kicks,
+        }
+    }
+
     /// Kicks a player out of the room once the step is over. The session ends, [`Game::leave`](crate::Game::leave) is called,
     /// and the connection is closed with 1008 and this reason, which the player reads. Only [`Game::join`](crate::Game::join)
     /// can keep them from joining again.

@@ -18,10 +18,12 @@ macro_rules! export_rules {
     ($rules:ty) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            use $crate::export::Module;
+            use $crate::export::{Buffer, Module};
 
-            // SAFETY: the module has one memory that no thread shares (`check_shape`), so its host calls one export at a time.
-            static MODULE: Module<$rules> = unsafe { Module::new() };
+            static BUFFER: Buffer = Buffer::new();
+            // SAFETY: the module has one memory that no thread shares (`check_shape`), so its host calls one export at a time. The
+            // buffer is used here alone.
+            static MODULE: Module<$rules> = unsafe { Module::new(&BUFFER) };
 
             #[unsafe(no_mangle)]
             extern "C" fn tickwire_abi() -> i32 {
@@ -80,11 +82,27 @@ macro_rules! export_rules {
     };
 }
 
+/// The exchange buffer. A static of its own: all zeros, it takes no room in the file.
+#[derive(Debug)]
+pub struct Buffer(UnsafeCell<[i32; BUFFER_WORDS]>);
+
+impl Buffer {
+    /// An empty buffer.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "for statics")]
+    pub const fn new() -> Self {
+        Self(UnsafeCell::new([0; BUFFER_WORDS]))
+    }
+}
+
+// SAFETY: only the methods of `Module` reach what is inside, and whoever makes one promises that no two threads use it at once.
+unsafe impl Sync for Buffer {}
+
 /// The state of a module: its rules, once it was started, the exchange buffer and the map.
 #[derive(Debug)]
 pub struct Module<R> {
     rules: UnsafeCell<Option<R>>,
-    buffer: UnsafeCell<[i32; BUFFER_WORDS]>,
+    buffer: &'static Buffer,
     map: UnsafeCell<Vec<u8>>,
 }
 
@@ -98,12 +116,12 @@ impl<R: ModuleRules> Module<R> {
     /// A module that is not started.
     ///
     /// # Safety
-    /// No two threads use the value at once, and no method is called while another one runs.
+    /// No two threads use the value at once, no method is called while another one runs, and no other value has the buffer.
     #[must_use]
-    pub const unsafe fn new() -> Self {
+    pub const unsafe fn new(buffer: &'static Buffer) -> Self {
         Self {
             rules: UnsafeCell::new(None),
-            buffer: UnsafeCell::new([0; BUFFER_WORDS]),
+            buffer,
             map: UnsafeCell::new(Vec::new()),
         }
     }
@@ -111,7 +129,7 @@ impl<R: ModuleRules> Module<R> {
     /// `tickwire_buffer`.
     #[must_use]
     pub fn buffer_address(&self) -> i32 {
-        address(self.buffer.get().cast())
+        address(self.buffer.0.get().cast())
     }
 
     /// `tickwire_map_buffer`.
@@ -145,7 +163,7 @@ impl<R: ModuleRules> Module<R> {
     #[must_use]
     pub fn kind(&self, bytes: i32) -> i32 {
         // SAFETY: no reference that can write to the buffer lives: see `new`, and no method keeps one.
-        let buffer = unsafe { &*self.buffer.get() };
+        let buffer = unsafe { &*self.buffer.0.get() };
         usize::try_from(bytes)
             .ok()
             .and_then(|bytes| as_bytes(buffer).get(..bytes))
@@ -163,7 +181,7 @@ impl<R: ModuleRules> Module<R> {
     /// `tickwire_advance`. `words` are the lengths of the public lanes, the private lanes and the rows near by.
     pub fn advance(&self, kind: i32, tick: i32, words: [i32; 3], input: i32, input_bytes: i32) {
         // SAFETY: no other reference to the buffer lives: see `new`, and no method keeps one.
-        let buffer = unsafe { &mut *self.buffer.get() };
+        let buffer = unsafe { &mut *self.buffer.0.get() };
         if let (Some(rules), Ok(kind)) = (self.rules(), u8::try_from(kind)) {
             let moved = advance(rules, buffer, KindId(kind), tick, words, input, input_bytes);
             // Numbers that don't fit leave the row as it is.
@@ -268,7 +286,12 @@ mod tests {
 
     fn module() -> Module<Sum> {
         // SAFETY: each test uses its own value in one thread.
-        unsafe { Module::new() }
+        unsafe { Module::new(Box::leak(Box::new(Buffer::new()))) }
+    }
+
+    fn buffer(module: &mut Module<Sum>) -> &mut [i32; BUFFER_WORDS] {
+        // SAFETY: the module is borrowed mutably, so none of its methods runs.
+        unsafe { &mut *module.buffer.0.get() }
     }
 
     fn started() -> Module<Sum> {
@@ -281,14 +304,9 @@ mod tests {
     #[test]
     fn a_row_is_moved_in_the_buffer() {
         let mut module = started();
-        module.buffer.get_mut()[..4].copy_from_slice(&[
-            1,
-            20,
-            300,
-            i32::from_le_bytes([1, 2, 3, 9]),
-        ]);
+        buffer(&mut module)[..4].copy_from_slice(&[1, 20, 300, i32::from_le_bytes([1, 2, 3, 9])]);
         module.advance(7, 1, [1, 1, 1], INPUT_FRESH, 3);
-        assert_eq!(module.buffer.get_mut()[..3], [327, 0, 300]);
+        assert_eq!(buffer(&mut module)[..3], [327, 0, 300]);
         assert_eq!((Module::<Sum>::HASH, module.reach(7)), (-1, -1));
         assert_eq!((module.reach(-1), module.reach(256)), (0, 0));
     }
@@ -296,7 +314,7 @@ mod tests {
     #[test]
     fn kinds_are_known_by_their_name() {
         let mut module = started();
-        module.buffer.get_mut()[0] = i32::from_le_bytes(*b"sum\xFF");
+        buffer(&mut module)[0] = i32::from_le_bytes(*b"sum\xFF");
         assert_eq!(module.kind(3), 7);
         for bytes in [2, 4, 0, -1, i32::MAX] {
             assert_eq!(module.kind(bytes), -1);
@@ -327,12 +345,12 @@ mod tests {
             input_bytes in -1..BUFFER_BYTES as i32 + 2,
         ) {
             let mut module = started();
-            module.buffer.get_mut().fill(1);
+            buffer(&mut module).fill(1);
             module.advance(7, 1, words, input, input_bytes);
             let fits = words.iter().all(|&count| count >= 0) && input_bytes >= 0
                 && words.map(i64::from).iter().sum::<i64>() * 4 + i64::from(input_bytes) <= BUFFER_BYTES as i64;
             let moves = fits && words[0] > 0 && (input == INPUT_FRESH || input == INPUT_REPEATED);
-            prop_assert_eq!(module.buffer.get_mut()[0] != 1, moves);
+            prop_assert_eq!(buffer(&mut module)[0] != 1, moves);
         }
     }
 }

@@ -1,14 +1,40 @@
 //! The rules of a game: what the server and every client compute alike.
 //!
-//! In: a row's integers, an input, and the rows near by. Out: the row one tick later. Everything here is pure, compiles to
+//! In: a row, an input, and the rows near by. Out: the row one tick later. Everything here is pure, compiles to
 //! WebAssembly without an import, and gives the same integers on every machine. No module here knows of sockets, rooms or frames.
 //!
-//! [`Rules`] is the raw layer: integers and bytes.
+//! `raw` is the lower layer: [`Rules`] over integers and bytes, `nearby_rows` and `module_rules` beside it. Above it stand the types
+//! that authors write: `value` (field types), `entity`, `input`, `payload` (events, commands, messages), and `predict` (typed
+//! rules).
 
+mod entity;
+mod input;
 mod module_rules;
 mod nearby_rows;
+mod payload;
+mod predict;
 mod raw;
+mod value;
 
-pub use module_rules::{ByKindName, ModuleRules};
+pub use entity::Entity;
+#[doc(hidden)]
+pub use entity::{
+    LaneOptions, Position, declare_lanes, name_position, teleport_lane, text_at, wrap,
+};
+/// The vectors that rules compute with, the same on every machine.
+pub use glam;
+pub use input::{
+    BitReader, BitWriter, Input, InputRange, InputValue, describe_input, encode_fields,
+};
+pub use module_rules::{ByKindName, ModuleRules, NoRules};
 pub use nearby_rows::{MAX_NEARBY_ROWS, NearbyCollector, NearbyRow, NearbyRows};
+#[doc(hidden)]
+pub use payload::declare_field;
+pub use payload::{Command, Event, FieldValue, Message, Nothing, Payload, PayloadError};
+pub use predict::{Map, Nearby, Predict, TypedRules, advance_row, parse_hash, reach_in_steps};
 pub use raw::{RuleContext, RuleInput, Rules, hash_of_sources};
+/// Identifiers that rules use, re-exported for the macros.
+pub use tickwire_sync::{
+    Field, InputField, Kind, KindId, Lane, PayloadKind, PlayerId, Tick, ValueType,
+};
+pub use value::{Angle, Fixed, Id, LaneValue, Pos, Teleport, Text};

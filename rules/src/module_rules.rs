@@ -7,6 +7,10 @@ use tickwire_sync::KindId;
 pub trait ModuleRules: Rules + Sized {
     /// The hash that identifies the rules: a game's `rules_hash`.
     const HASH: u64;
+    /// The module, as the build script made it; empty if it could not.
+    const MODULE: &'static [u8] = &[];
+    /// Why there is no module, and what to run, for the operator; empty if there is one.
+    const NOTE: &'static str = "";
 
     /// The rules on a map, which comes in the game's own encoding; `None` if it cannot be read.
     fn new(map: &[u8]) -> Option<Self>;
@@ -57,5 +61,25 @@ impl<R: Rules + ModuleRules> Rules for ByKindName<R> {
 
     fn nearby_kind(&self, kind: KindId) -> Option<KindId> {
         self.own(kind)
+    }
+}
+
+/// The rules of a game in which nothing is predicted.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRules;
+
+impl Rules for NoRules {
+    fn advance(&self, _: KindId, _: &mut [i32], _: &mut [i32], _: &crate::RuleContext<'_>) {}
+}
+
+impl ModuleRules for NoRules {
+    const HASH: u64 = 0;
+
+    fn new(_: &[u8]) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn kind(_: &str) -> Option<KindId> {
+        None
     }
 }

@@ -7,6 +7,10 @@
 //! The modules stand in the order of the data, from a published row to another player's screen and back. Each uses only
 //! modules above it. Without the default feature `wire` only [`world`] is left: what the rules of a game need to know.
 
+#[cfg_attr(
+    not(feature = "wire"),
+    allow(dead_code, reason = "the modules that use the rest of it are left out")
+)]
 pub mod world;
 
 #[cfg(feature = "wire")]

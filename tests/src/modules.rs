@@ -2,105 +2,22 @@
 //!
 //! All are the same small rules in WebAssembly's text format with one change each. [`Walker`] is the native code of the same rules.
 
-use tickwire_rules::{ModuleRules, RuleContext, RuleInput, Rules};
-use tickwire_sync::{Grid, InputField, Kind, KindId, Lane, Schema};
+use tickwire_rules::ModuleRules as _;
+pub use tickwire_test_walker::Walker;
 
 const WALKER: &str = include_str!("../../rules-wasm/tests/walker.wat");
 
-/// The rules of the walker's module, natively. On its map, one 32-bit word, is the speed.
-#[derive(Clone, Copy, Debug)]
-pub struct Walker {
-    speed: i32,
-}
-
-impl Walker {
-    /// The name of the kind that the rules move.
-    pub const KIND: &str = "walker";
-    /// A map on which walkers go three steps a tick.
-    pub const MAP: [u8; 4] = [3, 0, 0, 0];
-
-    /// A schema with the walker behind a kind that the rules don't know.
-    #[must_use]
-    pub fn schema() -> Schema {
-        let position = || vec![Lane::continuous("x", "step"), Lane::continuous("y", "step")];
-        let tree = Kind {
-            name: "tree".into(),
-            lanes: position(),
-            placed: true,
-            ..Kind::default()
-        };
-        let walker = Kind {
-            name: Self::KIND.into(),
-            lanes: position(),
-            private_lanes: vec![Lane::discrete("steps", "step")],
-            placed: true,
-            predicted: true,
-            ..Kind::default()
-        };
-        let input = |name: &str| InputField {
-            name: name.into(),
-            bits: 8,
-            min: -128,
-            max: 127,
-            ..InputField::default()
-        };
-        Schema {
-            kinds: vec![tree, walker],
-            grid: Grid::covering(glam::IVec2::ZERO, glam::IVec2::splat(4000), 500),
-            input: vec![input("dx"), input("dy")],
-            ..Schema::default()
-        }
-    }
-}
-
-impl Rules for Walker {
-    fn advance(
-        &self,
-        kind: KindId,
-        lanes: &mut [i32],
-        private_lanes: &mut [i32],
-        context: &RuleContext<'_>,
-    ) {
-        let (KindId(0), [x, y], [steps]) = (kind, lanes, private_lanes) else {
-            return;
-        };
-        if let RuleInput::Fresh(&[dx, dy, ..]) | RuleInput::Repeated(&[dx, dy, ..]) = context.input
-        {
-            *x = x.wrapping_add(self.speed.wrapping_mul((dx as i8).into()));
-            *y = y.wrapping_add(self.speed.wrapping_mul((dy as i8).into()));
-            let is_fresh = matches!(context.input, RuleInput::Fresh(_));
-            *steps = steps.wrapping_add(is_fresh.into());
-        }
-        if let Some(&near_x) = (context.nearby.iter().next()).and_then(|row| row.lanes.first()) {
-            *y = y.wrapping_add(near_x >> 1);
-        }
-    }
-
-    fn nearby_reach(&self, kind: KindId) -> u32 {
-        if kind == KindId(0) { 100 } else { 0 }
-    }
-}
-
-impl ModuleRules for Walker {
-    const HASH: u64 = 4660;
-
-    fn new(map: &[u8]) -> Option<Self> {
-        let speed = i32::from_le_bytes(map.try_into().ok()?);
-        Some(Self { speed })
-    }
-
-    fn kind(name: &str) -> Option<KindId> {
-        (name == Self::KIND).then_some(KindId(0))
-    }
-}
-
-/// The walker's module.
+/// The walker's module, by hand. [`Walker::MODULE`] is the one that was built from Rust.
 ///
 /// # Panics
 /// Never: the text is valid.
 #[must_use]
 pub fn good() -> Vec<u8> {
-    wat::parse_str(WALKER).unwrap()
+    wat::parse_str(text_with(Walker::HASH)).unwrap()
+}
+
+fn text_with(hash: u64) -> String {
+    WALKER.replacen("4660", &hash.to_string(), 1)
 }
 
 /// What is wrong with a module.
@@ -194,6 +111,9 @@ impl Bad {
         const START: &str = "(global.set $speed (i32.load (i32.const 1024)))";
         const ADVANCE: &str = "(local $input_at i32)\n";
         let (place, text) = match self {
+            Self::OtherRules => {
+                return wat::parse_str(text_with(Walker::HASH ^ 1)).unwrap();
+            }
             Self::NoModule => return b"<!doctype html><title>404</title>".to_vec(),
             Self::CutOff => {
                 let mut module = good();
@@ -212,7 +132,6 @@ impl Bad {
             Self::WrongSignature => ("(param $input_bytes i32)", "(param $input_bytes i64)"),
             Self::InvalidCode => (START, "(i32.const 1)"),
             Self::LaterAbi => ("(i32.const 1))", "(i32.const 2))"),
-            Self::OtherRules => ("(i64.const 4660)", "(i64.const 4661)"),
             Self::TrapsAtStart => (START, "unreachable"),
             Self::Traps => (ADVANCE, "(local $input_at i32) unreachable"),
             Self::TrapsLater => (
@@ -227,8 +146,9 @@ impl Bad {
             ),
             Self::DiffersInReach => ("(i32.const 100)", "(i32.const 101)"),
         };
-        assert!(WALKER.contains(place), "the walker's text has {place}");
-        let mut wat = WALKER.replacen(place, text, 1);
+        let walker = text_with(Walker::HASH);
+        assert!(walker.contains(place), "the walker's text has {place}");
+        let mut wat = walker.replacen(place, text, 1);
         if self == Self::WrongSignature {
             wat = wat.replace(
                 "(local.get $input_bytes)",

@@ -1,7 +1,7 @@
 // The harness of the browser tests: starts the server, bots and Chromium, and ends each of them by its process id.
 //
-// Everything belongs to one test (`t`, of node's test runner) and ends with it, passed or failed. Nothing here waits for time to
-// pass, only for a line of output, the end of a process, or a condition in the page.
+// Everything belongs to one attempt at a test (`t`, see attempt.mjs) and ends with it, passed or failed. Nothing here waits for time
+// to pass, only for a line of output, the end of a process, or a condition in the page.
 //
 // Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another game; default:
 // target/debug/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
@@ -15,6 +15,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+
+export { test } from "./attempt.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
@@ -33,19 +35,6 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-const endings = new WeakMap();
-
-/** Runs `action` after the test. Actions run in reverse order. */
-export function atEnd(t, action) {
-  if (!endings.has(t)) {
-    endings.set(t, []);
-    t.after(async () => {
-      for (const ending of endings.get(t).reverse()) await ending();
-    });
-  }
-  endings.get(t).push(action);
-}
-
 /** Starts a program that ends with the test. Prints its output if the test fails. */
 function start(t, name, program, args, options = {}) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: root, ...options });
@@ -59,7 +48,7 @@ function start(t, name, program, args, options = {}) {
     child.on("error", (error) => done(error));
     child.on("exit", (code, signal) => done({ code, signal }));
   }).finally(() => running.delete(child));
-  atEnd(t, async () => {
+  t.after(async () => {
     await stop(child, ended);
     if (process.env.VERBOSE || t.passed === false) process.stderr.write(`--- ${name}\n${output.join("")}`);
   });
@@ -127,7 +116,7 @@ export async function startSite(t, script) {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  atEnd(t, () => server.close());
+  t.after(() => server.close());
   return `http://127.0.0.1:${server.address().port}`;
 }
 
@@ -189,17 +178,26 @@ export async function launchBrowser(t, screen) {
 /** Starts headless Chromium. Returns its context and its process id. `namespace`: the network namespace to run it in. */
 export async function startBrowser(t, { namespace, screen } = {}) {
   const executablePath = namespace ? browserInside(t, namespace) : CHROMIUM;
-  const launched = await chromium.launchServer({ executablePath, args: QUIET });
-  atEnd(t, () => launched.close());
-  const browser = await chromium.connect(launched.wsEndpoint());
+  const launched = await chromium.launchServer({ executablePath, args: QUIET }).catch((error) => {
+    // playwright's message has the exit code and what the process printed.
+    if (error.message.includes("process did exit")) t.browserDiedAtStart(error);
+    throw error;
+  });
+  t.after(() => launched.close());
+  const child = launched.process();
+  const stderr = [];
+  child.stderr.on("data", (text) => stderr.push(text));
+  let browser;
+  t.watchBrowser({ child, isConnected: () => browser?.isConnected() ?? false, stderr: () => stderr.join("") });
+  browser = await chromium.connect(launched.wsEndpoint());
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, ...screen });
-  return { context, pid: launched.process().pid };
+  return { context, pid: child.pid };
 }
 
 /** Writes a program that starts Chromium in a network namespace: playwright can only start a program with arguments. */
 function browserInside(t, namespace) {
   const folder = mkdtempSync(join(tmpdir(), "tickwire-inside-"));
-  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "chromium");
   writeFileSync(program, `#!/bin/sh\nexec ip netns exec ${namespace} ${CHROMIUM} "$@"\n`);
   chmodSync(program, 0o755);
@@ -215,11 +213,19 @@ export function freeze(t, pid) {
     for (const child of childrenOf(process_)) stop(child);
   };
   const thaw = () => {
-    for (const process_ of stopped.splice(0)) process.kill(process_, "SIGCONT");
+    for (const process_ of stopped.splice(0)) resume(process_);
   };
-  atEnd(t, thaw);
+  t.after(thaw);
   stop(pid);
   return thaw;
+}
+
+function resume(pid) {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error; // ESRCH: the process has ended since
+  }
 }
 
 function childrenOf(pid) {
@@ -244,13 +250,15 @@ function parentOf(pid) {
 export async function launchHeadedBrowser(t) {
   const display = await startDisplay(t);
   const profile = mkdtempSync(join(tmpdir(), "tickwire-chromium-"));
-  atEnd(t, () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+  t.after(() => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
   const browser = start(
     t,
     "chromium",
     CHROMIUM,
     [
       ...QUIET,
+      // /dev/shm is small in many containers, and Chromium crashes when it is full. playwright sets this flag itself where it launches.
+      "--disable-dev-shm-usage",
       "--ignore-certificate-errors",
       "--no-default-browser-check",
       "--password-store=basic",
@@ -260,8 +268,10 @@ export async function launchHeadedBrowser(t) {
     ],
     { env: { ...process.env, DISPLAY: display } },
   );
+  let connection;
+  t.watchBrowser({ child: browser.child, isConnected: () => connection?.isConnected() ?? false, stderr: () => browser.output.join("") });
   const [, endpoint] = await printed("chromium", browser, /^DevTools listening on (ws:\S+)$/m);
-  const connection = await chromium.connectOverCDP(endpoint, { noDefaults: true });
+  connection = await chromium.connectOverCDP(endpoint, { noDefaults: true });
   return connection.contexts()[0];
 }
 
@@ -286,7 +296,7 @@ export function joinUrl(server, { name, room }) {
 /** Writes a file that exists until the test ends. */
 export function fileWith(t, text) {
   const folder = mkdtempSync(join(tmpdir(), "tickwire-file-"));
-  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "file");
   writeFileSync(file, text);
   return file;

@@ -4,7 +4,6 @@
 // FIN or RST. Needs root and `ip`. Everything is removed after the test.
 
 import { execFileSync } from "node:child_process";
-import { atEnd } from "./harness.mjs";
 
 const SERVER = "10.213.78.1";
 const LINKS = {
@@ -34,7 +33,7 @@ export class Device {
 
   constructor(t) {
     this.namespace = NAMESPACE;
-    atEnd(t, () => this.#remove());
+    t.after(() => this.#remove());
     process.once("exit", () => this.#remove());
     ip("netns", "add", this.namespace);
     ip("-n", this.namespace, "link", "set", "lo", "up");

@@ -1,7 +1,6 @@
 // The page at `/`: one test for each promise to its players.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import {
   automation,
   fileWith,
@@ -14,6 +13,7 @@ import {
   signedTicket,
   startBots,
   startServer,
+  test,
   until,
 } from "./harness.mjs";
 

@@ -1,8 +1,7 @@
 // The SDK with a game other than the arena (examples/tag): one test for each promise to its pages.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, until } from "./harness.mjs";
+import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, test, until } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 

@@ -126,20 +126,26 @@ impl Events {
         self.touched.iter().map(|(cell, _)| *cell)
     }
 
+    /// All events, oldest first.
+    pub fn all(&self) -> impl Iterator<Item = Event<'_>> {
+        self.records.iter().filter_map(|record| self.event(record))
+    }
+
     /// The events that touch a cell, oldest first.
     pub fn in_cell(&self, cell: CellId) -> impl Iterator<Item = Event<'_>> {
         let start = self.touched.partition_point(|(other, _)| *other < cell);
         let rest = self.touched.get(start..).unwrap_or_default();
         rest.iter()
             .take_while(move |(other, _)| *other == cell)
-            .filter_map(|(_, index)| {
-                let record = self.records.get(*index as usize)?;
-                Some(Event {
-                    number: record.number,
-                    kind: record.kind,
-                    payload: self.payloads.get(record.payload.clone())?,
-                })
-            })
+            .filter_map(|(_, index)| self.event(self.records.get(*index as usize)?))
+    }
+
+    fn event(&self, record: &Record) -> Option<Event<'_>> {
+        Some(Event {
+            number: record.number,
+            kind: record.kind,
+            payload: self.payloads.get(record.payload.clone())?,
+        })
     }
 }
 

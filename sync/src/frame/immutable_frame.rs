@@ -36,6 +36,12 @@ impl Frame {
         self.tick
     }
 
+    /// The events of this tick.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
     /// How many entities there are.
     #[must_use]
     pub fn entity_count(&self) -> usize {

@@ -220,6 +220,22 @@ impl ClientView {
         self.cells.iter().map(|cell| (cell.id, cell.baseline()))
     }
 
+    /// The cells that the client has within `reach` of a position along each axis, and the global cell.
+    pub fn cells_near(
+        &self,
+        grid: &Grid,
+        position: IVec2,
+        reach: u32,
+    ) -> impl Iterator<Item = CellId> {
+        let squares = grid.squares_around(position, reach);
+        let grid = *grid;
+        let is_near = move |cell: &&ViewCell| {
+            let square = grid.square_of(cell.id);
+            cell.baseline().is_some() && square.is_none_or(|square| squares.contains(square))
+        };
+        self.cells.iter().filter(is_near).map(|cell| cell.id)
+    }
+
     /// The ticks at which the client was sent a cell; `None` if the view does not have the cell.
     #[must_use]
     pub fn sent_ticks(&self, cell: CellId) -> Option<SentTicks> {

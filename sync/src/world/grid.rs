@@ -24,6 +24,7 @@ impl CellId {
 
 /// A layer of the grid, 0 to 31. Everyone sees layer 0; another one only those whose area of interest includes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Layer(pub u8);
 
 /// The layers that one player sees, one bit each. The default is layer 0 alone.
@@ -58,6 +59,7 @@ impl LayerSet {
 
 /// Where a row is published in the interest grid: who can see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Scope {
     /// In the square of the row's position on this layer. Only for placed kinds.
     Layer(Layer),
@@ -256,6 +258,33 @@ impl Grid {
             min: self.square_at(low),
             max: self.square_at(high),
         }
+    }
+
+    /// The global cell, and on these layers every cell that is within `reach` of a position along each axis.
+    pub fn cells_near(
+        &self,
+        position: IVec2,
+        reach: u32,
+        layers: LayerSet,
+    ) -> impl Iterator<Item = CellId> + use<> {
+        let grid = *self;
+        let squares = grid.squares_around(position, reach);
+        let layers = (0..grid.layers)
+            .map(Layer)
+            .filter(move |layer| layers.contains(*layer));
+        let cells = layers.flat_map(move |layer| {
+            (grid.squares_in(squares)).map(move |square| grid.cell_of(square, layer))
+        });
+        std::iter::once(CellId::GLOBAL).chain(cells)
+    }
+
+    /// The squares within `reach` of a position along each axis.
+    pub(crate) fn squares_around(&self, position: IVec2, reach: u32) -> SquareRange {
+        let reach = IVec2::splat(i32::try_from(reach).unwrap_or(i32::MAX));
+        self.squares_within(
+            position.saturating_sub(reach),
+            position.saturating_add(reach),
+        )
     }
 
     fn assert_has(&self, layer: Layer) {

@@ -9,6 +9,7 @@ use tickwire_proto::v1;
 /// A tick: the number of one step of the world. Ticks follow time, so a skipped tick has no frame. At 60 Hz the numbers last
 /// for 2.2 years.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tick(pub u32);
 
 impl Tick {
@@ -91,6 +92,7 @@ pub struct Seq(pub u32);
 
 /// A player's number in a room, from 1; also the number of the player's session. 0 means nobody.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PlayerId(pub u32);
 
 impl fmt::Display for PlayerId {
@@ -101,6 +103,7 @@ impl fmt::Display for PlayerId {
 
 /// A kind of entity: its position in the schema.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KindId(pub u8);
 
 impl KindId {
@@ -113,6 +116,7 @@ impl KindId {
 
 /// An entity's identifier: a slot within its kind, and a generation that tells apart the entities that used the slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EntityId {
     /// The entity's kind.
     pub kind: KindId,

@@ -4,8 +4,7 @@
 // from the cut to playing again; asserts the order of states, and that no player is in the room twice.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { automation, joinUrl, openPage, playing, roomState, startBrowser, startServer, until } from "../harness.mjs";
+import { automation, joinUrl, openPage, playing, roomState, startBrowser, startServer, test, until } from "../harness.mjs";
 import { Device, whyNoDevice } from "../network.mjs";
 
 const room = "street";

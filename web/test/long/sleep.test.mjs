@@ -7,8 +7,7 @@
 // The server decides how long a sleep lasts: until it has given up the connection, or the session.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { automation, freeze, joinUrl, openPage, playing, roomState, startBrowser, startServer, until } from "../harness.mjs";
+import { automation, freeze, joinUrl, openPage, playing, roomState, startBrowser, startServer, test, until } from "../harness.mjs";
 import { Device, whyNoDevice } from "../network.mjs";
 
 const room = "bedroom";

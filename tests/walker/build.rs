@@ -1,0 +1,5 @@
+//! Builds the rules module.
+
+fn main() {
+    tickwire_rules_build::rules_module("Walker");
+}

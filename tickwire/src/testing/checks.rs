@@ -1,0 +1,128 @@
+//! Checks that hold any game to its promises: one line each in a game's tests.
+
+use super::room::TestRoom;
+use crate::game::Game;
+use crate::random::Random;
+use crate::room_game::RoomGame;
+use tickwire_game::{Game as _, GameSettings};
+use tickwire_rules::{Input, encode_fields};
+use tickwire_sync::PlayerId;
+
+/// How many ticks a restored game is compared with the one that was saved.
+const COMPARED_TICKS: u32 = 300;
+
+/// Checks that the game's schema can be played.
+///
+/// # Panics
+/// With the limit that it breaks.
+#[track_caller]
+pub fn assert_schema_is_valid<G: Game>() {
+    let settings = GameSettings {
+        tick_rate: 60,
+        ..GameSettings::default()
+    };
+    if let Err(error) = RoomGame::<G>::new(&settings).schema().validate() {
+        panic!("{} cannot be played: {error}", G::NAME);
+    }
+}
+
+/// Checks that a restored game plays on exactly as the saved one would have: random players join, play and leave, and from several
+/// moments on the same inputs give the same frames. `seed` chooses what they do.
+///
+/// # Panics
+/// If the state cannot be saved or restored, or at the first tick whose frames differ. That means that something the game depends on
+/// is not in its [`World`](macro@crate::World), such as a static or a skipped field.
+#[track_caller]
+pub fn assert_plays_on_after_restore<G: Game>(seed: u64) {
+    for age in [0, 1, 60, 500] {
+        let (mut saved, mut restored) =
+            (crowded_room::<G>(seed, age), crowded_room::<G>(seed, age));
+        if let Err(error) = restored.room.save_and_restore() {
+            panic!("{} after {age} ticks: {error}", G::NAME);
+        }
+        for _ in 0..COMPARED_TICKS {
+            saved.play();
+            restored.play();
+            assert_eq!(
+                saved.room.frame_hash(),
+                restored.room.frame_hash(),
+                "{} was restored after {age} ticks and differs at tick {} (seed {seed})",
+                G::NAME,
+                saved.room.tick()
+            );
+        }
+    }
+}
+
+/// A room in which random players do what the schema allows.
+struct Crowd<G: Game> {
+    room: TestRoom<G>,
+    random: Random,
+    players: Vec<PlayerId>,
+}
+
+fn crowded_room<G: Game>(seed: u64, age: u32) -> Crowd<G> {
+    let mut crowd = Crowd {
+        room: TestRoom::with(GameSettings {
+            room: "test".to_owned(),
+            seed,
+            tick_rate: 60,
+            npcs: 2,
+        }),
+        random: Random::new(seed),
+        players: Vec::new(),
+    };
+    for _ in 0..age {
+        crowd.play();
+    }
+    crowd
+}
+
+impl<G: Game> Crowd<G> {
+    /// Makes one tick, in which players may join, leave, go away, come back, or change their input.
+    fn play(&mut self) {
+        let action = self.random.int(0..40);
+        let chosen = self.random.int(0..1 << 16) as usize;
+        let player = self
+            .players
+            .get(chosen % self.players.len().max(1))
+            .copied();
+        match (action, player) {
+            (0, _) if self.players.len() < 8 => {
+                let name = format!("Player {chosen}");
+                if let Ok(player) = self.room.try_join(&name, chosen.is_multiple_of(8)) {
+                    self.players.push(player);
+                }
+            }
+            (1, Some(player)) if self.players.len() > 2 => {
+                self.players.retain(|other| *other != player);
+                self.room.leave(player);
+            }
+            (2, Some(player)) => self.room.away(player),
+            (3, Some(player)) => self.room.resume(player),
+            (4..20, Some(player)) => {
+                let input = self.random_input();
+                self.room.hold(player, &input);
+            }
+            (20..24, Some(player)) => {
+                let input = self.random_input();
+                self.room.press(player, &input);
+            }
+            _ => {}
+        }
+        self.room.step(1);
+    }
+
+    /// An input with random values of the schema's fields.
+    fn random_input(&mut self) -> G::Input {
+        let fields = G::Input::fields();
+        let values: Vec<_> = fields
+            .iter()
+            .map(|field| match field.max.checked_add(1) {
+                Some(end) => self.random.int(field.min..end),
+                None => self.random.int(field.min..field.max),
+            })
+            .collect();
+        G::Input::decode(&encode_fields(&fields, &values).unwrap_or_default())
+    }
+}

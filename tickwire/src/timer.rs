@@ -1,0 +1,71 @@
+//! Timers: what happens every so often, also when ticks are skipped.
+
+use crate::game::Game;
+use crate::step::Step;
+use serde::{Deserialize, Serialize};
+
+/// Fires every so often. A server that is late skips ticks, so a rule such as `tick % 60 == 0` misses its moment; a timer does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Timer {
+    period_ms: u32,
+    /// The tick at which it fires next; `None` before it was asked for the first time.
+    next_tick: Option<u32>,
+}
+
+impl Timer {
+    /// A timer that fires every so many milliseconds, for the first time one period after it was first asked.
+    ///
+    /// # Panics
+    /// If the period is 0.
+    #[must_use]
+    #[track_caller]
+    pub const fn every_ms(period_ms: u32) -> Self {
+        assert!(period_ms > 0, "a timer needs a period");
+        Self {
+            period_ms,
+            next_tick: None,
+        }
+    }
+
+    /// A timer that fires every so many seconds.
+    ///
+    /// # Panics
+    /// If the period is 0.
+    #[must_use]
+    #[track_caller]
+    pub const fn every_seconds(seconds: u32) -> Self {
+        Self::every_ms(seconds.saturating_mul(1000))
+    }
+
+    /// How often the timer has fired since it was last asked: nearly always 0 or 1, more after a long stall. Ask once a tick.
+    pub fn fired<G: Game>(&mut self, step: &Step<'_, G>) -> u32 {
+        self.fired_at(step.tick().0, step.tick_rate())
+    }
+
+    fn fired_at(&mut self, tick: u32, tick_rate: u32) -> u32 {
+        let period = (u64::from(self.period_ms) * u64::from(tick_rate) / 1000).max(1);
+        let period = u32::try_from(period).unwrap_or(u32::MAX);
+        let next = *self.next_tick.get_or_insert(tick.saturating_add(period));
+        let Some(late) = tick.checked_sub(next) else {
+            return 0;
+        };
+        let fired = 1 + late / period;
+        self.next_tick = Some(next.saturating_add(fired.saturating_mul(period)));
+        fired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_tick_loses_no_firing() {
+        let mut timer = Timer::every_seconds(1);
+        let ticks = [0, 59, 61, 119, 120, 300, 301];
+        assert_eq!(
+            ticks.map(|tick| timer.fired_at(tick, 60)),
+            [0, 0, 1, 0, 1, 3, 0]
+        );
+    }
+}

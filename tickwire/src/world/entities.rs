@@ -1,0 +1,313 @@
+//! A table of entities: everything of one kind that comes and goes.
+
+use super::Table;
+use std::ops::{Index, IndexMut};
+use tickwire_game::glam::IVec2;
+use tickwire_rules::{Entity, Id};
+use tickwire_sync::frame::Publisher;
+use tickwire_sync::{EntityId, KindId, Layer, PlayerId, Scope, Tick};
+
+/// The entities of one kind, each under an [`Id`] that no other entity ever gets. Iteration is by slot, the same on every machine.
+#[derive(Clone, Debug)]
+pub struct Entities<T> {
+    pub(super) slots: Vec<Slot<T>>,
+    /// Slots that can be used again; the one that was left last is used first.
+    pub(super) vacant: Vec<u32>,
+    pub(super) count: usize,
+}
+
+/// A place for an entity.
+#[derive(Clone, Debug)]
+pub(super) struct Slot<T> {
+    /// How many entities have used the slot.
+    pub generation: u32,
+    pub entity: Option<T>,
+    pub owner: Option<PlayerId>,
+    pub scope: Scope,
+    /// The lanes that are published, for a kind that is not published every tick; empty for others.
+    pub shown: Box<[i32]>,
+}
+
+impl<T: Entity> Slot<T> {
+    /// A slot that so many entities have used and left.
+    pub fn vacant(generation: u32) -> Self {
+        Self {
+            generation,
+            entity: None,
+            owner: None,
+            scope: if T::PLACED {
+                Scope::Layer(Layer(0))
+            } else {
+                Scope::Global
+            },
+            shown: Box::default(),
+        }
+    }
+}
+
+impl<T> Default for Entities<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<T: Entity> Entities<T> {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an entity. Everyone near by sees it, or everyone if its kind has no position. It has no owner.
+    ///
+    /// # Panics
+    /// If there are 2^24 entities of the kind already.
+    #[track_caller]
+    pub fn insert(&mut self, entity: T) -> Id<T> {
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::vacant(0));
+            self.slots.len() as u32 - 1
+        });
+        assert!(
+            slot < EntityId::MAX_SLOTS,
+            "kind {} has too many entities",
+            T::NAME
+        );
+        let place = &mut self.slots[slot as usize];
+        // After 2^32 entities in one slot the generations begin again; 0 means none.
+        let generation = place.generation.checked_add(1).unwrap_or(1);
+        *place = Slot {
+            entity: Some(entity),
+            ..Slot::vacant(generation)
+        };
+        self.count += 1;
+        Id::new(slot, generation)
+    }
+
+    /// Adds an entity that belongs to a player, who alone is sent its private fields, and predicts it if its kind is predicted.
+    #[track_caller]
+    pub fn insert_owned(&mut self, owner: PlayerId, entity: T) -> Id<T> {
+        let id = self.insert(entity);
+        self.set_owner(id, Some(owner));
+        id
+    }
+
+    /// Removes an entity.
+    pub fn remove(&mut self, id: Id<T>) -> Option<T> {
+        let slot = self.slot_mut(id)?;
+        slot.shown = Box::default();
+        let entity = slot.entity.take();
+        self.vacant.push(id.slot());
+        self.count -= 1;
+        entity
+    }
+
+    /// Removes every entity for which `keep` says `false`.
+    pub fn retain(&mut self, mut keep: impl FnMut(Id<T>, &mut T) -> bool) {
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            let id = Id::new(index as u32, slot.generation);
+            if slot.entity.as_mut().is_some_and(|entity| !keep(id, entity)) {
+                self.remove(id);
+            }
+        }
+    }
+
+    /// The entity with this id, if it still exists.
+    #[must_use]
+    pub fn get(&self, id: Id<T>) -> Option<&T> {
+        self.slot(id)?.entity.as_ref()
+    }
+
+    /// The entity with this id, if it still exists.
+    #[must_use]
+    pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+        self.slot_mut(id)?.entity.as_mut()
+    }
+
+    /// Makes a player the owner of an entity; `None`: nobody. Without effect if the entity does not exist.
+    pub fn set_owner(&mut self, id: Id<T>, owner: Option<PlayerId>) {
+        if let Some(slot) = self.slot_mut(id) {
+            slot.owner = owner;
+        }
+    }
+
+    /// The owner of an entity.
+    #[must_use]
+    pub fn owner(&self, id: Id<T>) -> Option<PlayerId> {
+        self.slot(id)?.owner
+    }
+
+    /// Puts an entity on a layer of the grid: only players whose [`Sight`](crate::Sight) has the layer are sent it.
+    ///
+    /// # Panics
+    /// If the kind has no position. If the layer is not one of [`Space`](crate::Space), the next tick panics.
+    #[track_caller]
+    pub fn set_layer(&mut self, id: Id<T>, layer: Layer) {
+        assert!(
+            T::PLACED,
+            "kind {} has no position, so it is on no layer: write #[entity(placed)]",
+            T::NAME
+        );
+        if let Some(slot) = self.slot_mut(id) {
+            slot.scope = Scope::Layer(layer);
+        }
+    }
+
+    /// Shows an entity to everyone, however far away: for what is larger than a cell of the grid.
+    pub fn show_to_all(&mut self, id: Id<T>) {
+        if let Some(slot) = self.slot_mut(id) {
+            slot.scope = Scope::Global;
+        }
+    }
+
+    /// How many entities there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no entity.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// All entities, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(index, slot)| {
+            let entity = slot.entity.as_ref()?;
+            Some((Id::new(index, slot.generation), entity))
+        })
+    }
+
+    /// All entities, by slot.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Id<T>, &mut T)> {
+        let slots = (0..).zip(&mut self.slots);
+        slots.filter_map(|(index, slot)| {
+            let entity = slot.entity.as_mut()?;
+            Some((Id::new(index, slot.generation), entity))
+        })
+    }
+
+    /// All entities with their owners, by slot.
+    pub(crate) fn iter_owned_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (Id<T>, Option<PlayerId>, &mut T)> {
+        let slots = (0..).zip(&mut self.slots);
+        slots.filter_map(|(index, slot)| {
+            let entity = slot.entity.as_mut()?;
+            Some((Id::new(index, slot.generation), slot.owner, entity))
+        })
+    }
+
+    /// The id of the entity that uses a slot.
+    pub(super) fn id_at(&self, slot: u32) -> Option<Id<T>> {
+        let place = self.slots.get(slot as usize)?;
+        (place.entity.is_some()).then(|| Id::new(slot, place.generation))
+    }
+
+    fn slot(&self, id: Id<T>) -> Option<&Slot<T>> {
+        let slot = self.slots.get(id.slot() as usize)?;
+        (slot.generation == id.generation() && slot.entity.is_some()).then_some(slot)
+    }
+
+    fn slot_mut(&mut self, id: Id<T>) -> Option<&mut Slot<T>> {
+        let slot = self.slots.get_mut(id.slot() as usize)?;
+        (slot.generation == id.generation() && slot.entity.is_some()).then_some(slot)
+    }
+}
+
+/// # Panics
+/// If the entity does not exist any more.
+impl<T: Entity> Index<Id<T>> for Entities<T> {
+    type Output = T;
+
+    #[track_caller]
+    fn index(&self, id: Id<T>) -> &T {
+        match self.get(id) {
+            Some(entity) => entity,
+            None => no_such_entity::<T>(id),
+        }
+    }
+}
+
+/// # Panics
+/// If the entity does not exist any more.
+impl<T: Entity> IndexMut<Id<T>> for Entities<T> {
+    #[track_caller]
+    fn index_mut(&mut self, id: Id<T>) -> &mut T {
+        match self.get_mut(id) {
+            Some(entity) => entity,
+            None => no_such_entity::<T>(id),
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn no_such_entity<T: Entity>(id: Id<T>) -> ! {
+    panic!("there is no {} with {id:?} any more", T::NAME);
+}
+
+impl<T: Entity> Table for Entities<T> {
+    fn publish(&self, kind: KindId, out: &mut Publisher<'_>) {
+        for (index, slot) in (0..).zip(&self.slots) {
+            let Some(entity) = &slot.entity else { continue };
+            let id = EntityId {
+                kind,
+                slot: index,
+                generation: slot.generation,
+            };
+            entity.with_row(|lanes, private_lanes, texts| {
+                let shown = if T::EVERY > 1 { &slot.shown } else { lanes };
+                out.put(id, slot.scope, shown, texts);
+                if let Some(owner) = slot.owner {
+                    out.own(owner, id, private_lanes);
+                }
+            });
+        }
+    }
+
+    fn end_tick(&mut self, tick: Tick) {
+        if T::EVERY == 1 {
+            return;
+        }
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            let Some(entity) = &slot.entity else { continue };
+            // Spread over the ticks by slot. A new entity is shown at once.
+            if slot.shown.is_empty() || tick.0.wrapping_add(index).is_multiple_of(T::EVERY) {
+                entity.with_row(|lanes, _, _| {
+                    if slot.shown.len() == lanes.len() {
+                        slot.shown.copy_from_slice(lanes);
+                    } else {
+                        slot.shown = lanes.into();
+                    }
+                });
+            }
+        }
+    }
+
+    fn remove_player(&mut self, player: PlayerId) {
+        for slot in self
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.owner == Some(player))
+        {
+            slot.owner = None;
+        }
+    }
+
+    fn entity_of(&self, _: KindId, _: PlayerId) -> Option<EntityId> {
+        None
+    }
+
+    fn position_of(&self, _: PlayerId) -> Option<IVec2> {
+        None
+    }
+}

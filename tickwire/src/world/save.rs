@@ -1,0 +1,146 @@
+//! Saving a world field by field.
+//!
+//! In: fields that serde can write. Out: bytes of postcard's format, the same for the same state. A table is written as its lanes and
+//! texts, so an entity needs no serde.
+
+use super::entities::{Entities, Slot};
+use super::players::Players;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+use tickwire_game::SaveError;
+use tickwire_rules::Entity;
+use tickwire_sync::{PlayerId, Scope};
+
+/// Appends a field to a saved state.
+///
+/// # Errors
+/// If serde cannot write it.
+pub fn save_field<T: Serialize>(field: &T, out: &mut Vec<u8>) -> Result<(), SaveError> {
+    let state = std::mem::take(out);
+    *out = postcard::to_extend(field, state)
+        .map_err(|error| SaveError::Unreadable(error.to_string()))?;
+    Ok(())
+}
+
+/// Takes a field from the beginning of a saved state.
+///
+/// # Errors
+/// If the bytes are no such field.
+pub fn restore_field<T: DeserializeOwned>(state: &mut &[u8]) -> Result<T, SaveError> {
+    let (field, rest) = postcard::take_from_bytes(state)
+        .map_err(|error| SaveError::Unreadable(error.to_string()))?;
+    *state = rest;
+    Ok(field)
+}
+
+/// A slot as it is saved.
+#[derive(Serialize, Deserialize)]
+struct SavedSlot {
+    generation: u32,
+    /// `None`: vacant.
+    entity: Option<SavedEntity>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEntity {
+    lanes: Vec<i32>,
+    private_lanes: Vec<i32>,
+    texts: Vec<String>,
+    owner: Option<PlayerId>,
+    scope: Scope,
+    /// The lanes that were published last, for a kind that is not published every tick.
+    shown: Vec<i32>,
+}
+
+/// A table as it is saved.
+#[derive(Serialize, Deserialize)]
+struct SavedTable {
+    slots: Vec<SavedSlot>,
+    vacant: Vec<u32>,
+}
+
+impl<T: Entity> Serialize for Entities<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let slots = self.slots.iter().map(|slot| SavedSlot {
+            generation: slot.generation,
+            entity: slot.entity.as_ref().map(|entity| {
+                entity.with_row(|lanes, private_lanes, texts| SavedEntity {
+                    lanes: lanes.to_vec(),
+                    private_lanes: private_lanes.to_vec(),
+                    texts: texts.iter().map(|text| text.to_string()).collect(),
+                    owner: slot.owner,
+                    scope: slot.scope,
+                    shown: slot.shown.to_vec(),
+                })
+            }),
+        });
+        let table = SavedTable {
+            slots: slots.collect(),
+            vacant: self.vacant.clone(),
+        };
+        table.serialize(serializer)
+    }
+}
+
+impl<'de, T: Entity> Deserialize<'de> for Entities<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = SavedTable::deserialize(deserializer)?;
+        let mut entities = Self {
+            vacant: table.vacant,
+            ..Self::default()
+        };
+        for saved in table.slots {
+            let mut slot = Slot::vacant(saved.generation);
+            if let Some(saved) = saved.entity {
+                let fits = saved.lanes.len() == T::LANES
+                    && saved.private_lanes.len() == T::PRIVATE_LANES
+                    && saved.texts.len() == T::TEXTS
+                    && [0, T::LANES].contains(&saved.shown.len());
+                if !fits {
+                    return Err(D::Error::custom(format!(
+                        "kind {} has other fields now",
+                        T::NAME
+                    )));
+                }
+                let texts: Vec<Arc<str>> =
+                    saved.texts.iter().map(|text| Arc::from(&**text)).collect();
+                slot.entity = Some(T::from_row(&saved.lanes, &saved.private_lanes, &texts));
+                slot.owner = saved.owner;
+                slot.scope = saved.scope;
+                slot.shown = saved.shown.into();
+                entities.count += 1;
+            }
+            entities.slots.push(slot);
+        }
+        let is_vacant = |slot: &u32| {
+            (entities.slots.get(*slot as usize)).is_some_and(|slot| slot.entity.is_none())
+        };
+        if !entities.vacant.iter().all(is_vacant) {
+            return Err(D::Error::custom("a slot in use is listed as vacant"));
+        }
+        Ok(entities)
+    }
+}
+
+impl<T: Entity> Serialize for Players<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.entities, &self.slots).serialize(serializer)
+    }
+}
+
+impl<'de, T: Entity> Deserialize<'de> for Players<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (entities, slots): (Entities<T>, Vec<(PlayerId, u32)>) =
+            Deserialize::deserialize(deserializer)?;
+        let is_sorted = slots.is_sorted_by(|(a, _), (b, _)| a < b);
+        let in_use = |slot: u32| {
+            (entities.slots.get(slot as usize)).is_some_and(|slot| slot.entity.is_some())
+        };
+        if is_sorted && slots.iter().all(|(_, slot)| in_use(*slot)) {
+            Ok(Self { entities, slots })
+        } else {
+            Err(D::Error::custom("a table of players contradicts itself"))
+        }
+    }
+}

@@ -1,0 +1,129 @@
+// Tests that survive a crash of the browser process: in comes a test's body, out goes a test of node's runner.
+//
+// A test that fails after a browser process of its own has crashed runs once more, from scratch. Nothing else is ever repeated: not a
+// crashed page, not a timeout, not a failed assertion. The output says what crashed and how.
+//
+// What a test starts belongs to its attempt (`t`), and ends with that attempt.
+
+import { test as nodeTest } from "node:test";
+
+const EXIT_MS = 5_000;
+const STDERR_LINES = 20;
+
+/** Declares a test of node's runner. `options.timeout` (milliseconds) is for one attempt. `body` gets an `Attempt`. */
+export function test(name, options, body) {
+  const { timeout, ...others } = options;
+  nodeTest(name, others, (nodeContext) => runTest(nodeContext, { timeout }, body));
+}
+
+/** Runs `body`, and once more if it failed because a browser process crashed. `timeout`: milliseconds for one attempt. */
+export async function runTest(nodeContext, { timeout }, body) {
+  const first = new Attempt(nodeContext);
+  const failure = await first.run(body, timeout);
+  if (!failure) return;
+  if (!first.hasCrash) throw failure.error;
+  report(`"${nodeContext.name}" runs once more, as its browser crashed. It failed with: ${failure.error?.message ?? failure.error}`);
+  const second = await new Attempt(nodeContext).run(body, timeout);
+  if (second) throw second.error;
+}
+
+/** One run of a test's body. Has what the tests use of node's test context. */
+class Attempt {
+  #nodeContext;
+  #abort = new AbortController();
+  #endings = [];
+  #browsers = [];
+  #hasCrash = false;
+
+  /** Whether the body succeeded; undefined while it runs. */
+  passed = undefined;
+
+  constructor(nodeContext) {
+    this.#nodeContext = nodeContext;
+  }
+
+  /** Aborts when the attempt takes too long, and when a browser process of it crashes. */
+  get signal() {
+    return this.#abort.signal;
+  }
+
+  /** Whether a browser process ended before the attempt ended it. */
+  get hasCrash() {
+    return this.#hasCrash;
+  }
+
+  diagnostic(text) {
+    this.#nodeContext.diagnostic(text);
+  }
+
+  /** Runs `action` after the body. Actions run in reverse order. */
+  after(action) {
+    this.#endings.push(action);
+  }
+
+  /** Runs the body, then all endings. Returns `{ error }` if any of them failed. */
+  async run(body, timeout) {
+    let timer;
+    const late = new Promise((_, fail) => {
+      timer = setTimeout(() => {
+        const error = new Error(`the test did not end within ${timeout} ms`);
+        this.#abort.abort(error);
+        fail(error);
+      }, timeout);
+    });
+    const failures = [];
+    const collect = async (action) => {
+      try {
+        await action();
+      } catch (error) {
+        failures.push({ error });
+      }
+    };
+    await collect(() => Promise.race([body(this), late]));
+    clearTimeout(timer);
+    if (failures.length) await this.#exitsOfLostBrowsers();
+    this.passed = failures.length === 0;
+    for (const ending of this.#endings.reverse()) await collect(ending);
+    return failures[0];
+  }
+
+  /** Watches a browser process for a crash. `isConnected`: whether its automation connection still stands. */
+  watchBrowser({ child, isConnected, stderr }) {
+    let how;
+    child.once("exit", (code, signal) => {
+      if (this.passed !== undefined) return; // the attempt is over and ends its browsers
+      how = `Chromium (process ${child.pid}) crashed: exit code ${code}, signal ${signal}`;
+      this.#crash(how);
+    });
+    // The last lines of stderr can come after the exit.
+    const closed = new Promise((done) => child.once("close", done)).then(() => {
+      if (!how) return;
+      const tail = stderr().trimEnd().split("\n").slice(-STDERR_LINES).join("\n");
+      report(`${how}; the end of its stderr:\n${tail || "(empty)"}`);
+    });
+    this.#browsers.push({ isConnected, closed });
+  }
+
+  /** Notes that a browser process ended before it was ready. `error` tells how. */
+  browserDiedAtStart(error) {
+    this.#crash(`Chromium crashed at its start: ${error.message}`);
+  }
+
+  #crash(how) {
+    this.#hasCrash = true;
+    this.#abort.abort(new Error(how));
+  }
+
+  /** Waits for the exit of processes whose connection is lost: the body can fail by the one before the other is known. */
+  async #exitsOfLostBrowsers() {
+    const lost = this.#browsers.filter(({ isConnected }) => !isConnected());
+    let timer;
+    const limit = new Promise((done) => (timer = setTimeout(done, EXIT_MS)));
+    await Promise.race([Promise.all(lost.map(({ closed }) => closed)), limit]);
+    clearTimeout(timer);
+  }
+}
+
+function report(text) {
+  process.stderr.write(`--- ${text}\n`);
+}
