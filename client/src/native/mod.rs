@@ -58,8 +58,8 @@ pub struct Shell {
 /// How far the loading of a room's rules module is.
 enum RulesProgress {
     NotWanted,
-    Loading([u8; 32], JoinHandle<LoadResult>),
-    Done([u8; 32], LoadResult),
+    Loading(WantedRules, JoinHandle<LoadResult>),
+    Done(WantedRules, LoadResult),
 }
 
 type LoadResult = Result<WasmRules, RulesModuleError>;
@@ -131,11 +131,11 @@ impl Shell {
     /// ([`crate::SessionEvent::Prediction`]).
     pub fn provide_rules(&mut self, client: &mut Client, now: Micros) {
         match std::mem::replace(&mut self.rules, RulesProgress::NotWanted) {
-            RulesProgress::Done(module, Ok(rules)) => {
-                client.give_rules(&module, Box::new(rules), now);
+            RulesProgress::Done(wanted, Ok(rules)) => {
+                client.give_rules(&wanted, Box::new(rules), now);
             }
-            RulesProgress::Done(module, Err(error)) => {
-                client.refuse_rules(&module, &error.to_string());
+            RulesProgress::Done(wanted, Err(error)) => {
+                client.refuse_rules(&wanted, &error.to_string());
             }
             waiting => self.rules = waiting,
         }
@@ -146,9 +146,8 @@ impl Shell {
 
     fn load_rules(&mut self, wanted: WantedRules) {
         self.stop_loading_rules();
-        let module = wanted.module;
-        let loading = rules_module::load(Arc::clone(&self.target), wanted);
-        self.rules = RulesProgress::Loading(module, tokio::spawn(loading));
+        let loading = rules_module::load(Arc::clone(&self.target), wanted.clone());
+        self.rules = RulesProgress::Loading(wanted, tokio::spawn(loading));
     }
 
     fn stop_loading_rules(&mut self) {
@@ -196,11 +195,11 @@ impl Shell {
         if let Some(event) = self.poll_attempts(cx) {
             return Poll::Ready(Some(event));
         }
-        if let RulesProgress::Loading(module, task) = &mut self.rules
+        if let RulesProgress::Loading(wanted, task) = &mut self.rules
             && let Poll::Ready(result) = Pin::new(task).poll(cx)
         {
             let result = result.unwrap_or(Err(RulesModuleError::Stopped));
-            self.rules = RulesProgress::Done(*module, result);
+            self.rules = RulesProgress::Done(wanted.clone(), result);
             return Poll::Ready(None);
         }
         let mut index = 0;
