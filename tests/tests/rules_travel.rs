@@ -6,16 +6,17 @@
 use std::net::SocketAddr;
 use tickwire_client::{Options, SessionEvent};
 use tickwire_tests::modules::{self, Bad, Walker};
-use tickwire_tests::{Player, TestServer, WalkerGame};
+use tickwire_tests::walkers::Walkers;
+use tickwire_tests::{Player, TestServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 fn server(module: Vec<u8>) -> TestServer {
     let module: &'static [u8] = module.leak();
-    TestServer::start_with(&[], move |_| Box::new(WalkerGame::new(module)))
+    TestServer::start_with(&[], move |_| Box::new(Walkers::new(module)))
 }
 
-/// A player who walks to the lower right. `None` as payload would be a neutral input, which predicts nothing of interest.
+/// A player who walks to the lower right.
 fn walking(url: &str) -> Player {
     let mut player = Player::new(url, Options::default());
     player.payload = vec![1, 1];

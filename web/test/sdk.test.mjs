@@ -51,8 +51,8 @@ test("a custom page plays another game with all its features", MINUTE, async (t)
     game: "tag",
     schema: {
       kinds: [
-        { name: "runner", number: 0, lanes: ["x", "y", "it"], texts: [], isPlaced: true },
-        { name: "score", number: 1, lanes: ["touches"], texts: ["name"], isPlaced: false },
+        { name: "runner", number: 0, lanes: ["x", "y", "it"], privateLanes: ["breath"], texts: [], isPlaced: true },
+        { name: "score", number: 1, lanes: ["touches"], privateLanes: [], texts: ["name"], isPlaced: false },
       ],
       events: ["touched"],
     },

@@ -1,43 +1,47 @@
-//! A game of walkers, in raw integers, whose clients know nothing of its rules but the module that the server offers.
+//! A small raw game that serves a rules module: players walk about.
+//!
+//! The rules are those of [`crate::modules::Walker`]; the module is whatever a test gives.
 
 use crate::modules::Walker;
+use glam::IVec2;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tickwire_game::{Game, Identity, Refusal, Rules, Step};
-use tickwire_rules::{ByKindName, NearbyRows, RuleContext};
+use tickwire_game::{Game, Identity, Refusal, RuleContext, Rules, Step};
+use tickwire_rules::{ByKindName, ModuleRules as _};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, KindId, Layer, LayerSet, PlayerId, Schema, Scope};
 
+/// The schema's number of walkers.
 const WALKER: KindId = KindId(1);
+/// Where players start: far from each other, because walkers that are near push each other wildly.
+const APART: i32 = 700;
 
-/// The game. Its walkers stand far apart, so that nobody pushes anybody.
-pub struct WalkerGame {
-    schema: Arc<Schema>,
-    module: &'static [u8],
+/// One room.
+pub struct Walkers {
     rules: ByKindName<Walker>,
+    module: &'static [u8],
     /// Public and private lanes.
-    walkers: BTreeMap<PlayerId, ([i32; 2], [i32; 1])>,
+    rows: BTreeMap<PlayerId, ([i32; 2], [i32; 1])>,
 }
 
-impl WalkerGame {
-    /// The game with a module, which a server offers if it passes its trial.
+impl Walkers {
+    /// A room of a game with this rules module.
     ///
     /// # Panics
-    /// Never: the map can be read.
+    /// Never: the walker's map can be read.
     #[must_use]
     pub fn new(module: &'static [u8]) -> Self {
-        let schema = Arc::new(Walker::schema());
         Self {
-            rules: rules(&schema),
-            schema,
+            rules: native(),
             module,
-            walkers: BTreeMap::new(),
+            rows: BTreeMap::new(),
         }
     }
 }
 
-fn rules(schema: &Schema) -> ByKindName<Walker> {
+fn native() -> ByKindName<Walker> {
+    let schema = Walker::schema();
     let names = schema.kinds.iter().map(|kind| &*kind.name);
     ByKindName::new(names, &Walker::MAP).unwrap()
 }
@@ -50,13 +54,13 @@ fn walker(player: PlayerId) -> EntityId {
     }
 }
 
-impl Game for WalkerGame {
+impl Game for Walkers {
     fn name(&self) -> &'static str {
         "walkers"
     }
 
     fn schema(&self) -> Arc<Schema> {
-        Arc::clone(&self.schema)
+        Arc::new(Walker::schema())
     }
 
     fn map(&self) -> Vec<u8> {
@@ -64,11 +68,11 @@ impl Game for WalkerGame {
     }
 
     fn rules_hash(&self) -> u64 {
-        <Walker as tickwire_rules::ModuleRules>::HASH
+        Walker::HASH
     }
 
     fn rules(&self) -> Option<Box<dyn Rules>> {
-        Some(Box::new(rules(&self.schema)))
+        Some(Box::new(native()))
     }
 
     fn rules_module(&self) -> &'static [u8] {
@@ -76,31 +80,26 @@ impl Game for WalkerGame {
     }
 
     fn join(&mut self, player: PlayerId, _: &Identity) -> Result<Option<EntityId>, Refusal> {
-        let at = player.0 as i32 * 500;
-        self.walkers.insert(player, ([at, at], [0]));
+        let place = APART * (1 + self.rows.len() as i32);
+        self.rows.insert(player, ([place, place], [0]));
         Ok(Some(walker(player)))
     }
 
     fn leave(&mut self, player: PlayerId) {
-        self.walkers.remove(&player);
+        self.rows.remove(&player);
     }
 
     fn step(&mut self, step: &mut Step<'_>) {
-        for (player, (lanes, steps)) in &mut self.walkers {
-            let Some(turn) = step.inputs.of(*player) else {
-                continue;
-            };
-            let context = RuleContext {
-                tick: step.tick,
-                input: turn.rule_input(),
-                nearby: NearbyRows::NONE,
-            };
-            self.rules.advance(WALKER, lanes, steps, &context);
+        for (player, (lanes, steps)) in &mut self.rows {
+            if let Some(turn) = step.inputs.of(*player) {
+                let context = RuleContext::alone(step.tick, turn.rule_input());
+                self.rules.advance(WALKER, lanes, steps, &context);
+            }
         }
     }
 
     fn publish(&self, out: &mut Publisher<'_>) {
-        for (player, (lanes, steps)) in &self.walkers {
+        for (player, (lanes, steps)) in &self.rows {
             out.put(walker(*player), Scope::Layer(Layer(0)), lanes, &[]);
             out.own(*player, walker(*player), steps);
         }
@@ -108,8 +107,8 @@ impl Game for WalkerGame {
 
     fn interest_area(&self, _: PlayerId) -> InterestArea {
         InterestArea {
-            focus: glam::IVec2::splat(2000),
-            half_extent: glam::IVec2::splat(2000),
+            focus: IVec2::splat(2000),
+            half_extent: IVec2::splat(2000),
             layers: LayerSet::default(),
         }
     }
