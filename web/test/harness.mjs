@@ -4,9 +4,10 @@
 // to pass, only for a line of output, the end of a process, or a condition in the page.
 //
 // Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another game; default:
-// target/debug/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
+// target/debug/tag, which `cargo test` builds), TICKWIRE_TEST_EXAMPLES (the examples of tickwire-tests; default:
+// target/debug/examples, likewise), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -24,6 +25,7 @@ const release = join(target, "release");
 const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
 const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
 const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "tag");
+const EXAMPLES = process.env.TICKWIRE_TEST_EXAMPLES ?? join(target, "debug", "examples");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const START_MS = 20_000;
@@ -99,6 +101,19 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [], progra
 /** Starts a server of another game than the arena: examples/tag. */
 export function startTag(t, options) {
   return startServer(t, { ...options, program: TAG });
+}
+
+/** Starts a server whose players walk about, and whose rules module is made by hand: tests/examples/walkers.rs. */
+export function startWalkers(t, options) {
+  return startServer(t, { ...options, program: join(EXAMPLES, "walkers") });
+}
+
+/** The rules modules of the tests, by name: `good`, and one for each thing that can be wrong (tests/examples/rules_modules.rs). */
+export function rulesModules(t) {
+  const folder = mkdtempSync(join(tmpdir(), "tickwire-modules-"));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
+  execFileSync(join(EXAMPLES, "rules_modules"), [folder]);
+  return Object.fromEntries(readdirSync(folder).map((file) => [basename(file, ".wasm"), readFileSync(join(folder, file))]));
 }
 
 const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };
