@@ -111,7 +111,7 @@ export function startWalkers(t, options) {
 /** The rules modules of the tests, by name: `good`, and one for each thing that can be wrong (tests/examples/rules_modules.rs). */
 export function rulesModules(t) {
   const folder = mkdtempSync(join(tmpdir(), "tickwire-modules-"));
-  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   execFileSync(join(EXAMPLES, "rules_modules"), [folder]);
   return Object.fromEntries(readdirSync(folder).map((file) => [basename(file, ".wasm"), readFileSync(join(folder, file))]));
 }

@@ -5,8 +5,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { test } from "node:test";
-import { launchBrowser, openPage, rulesModules, startSite, startWalkers } from "./harness.mjs";
+import { launchBrowser, openPage, rulesModules, startSite, startWalkers, test } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 
