@@ -97,6 +97,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         }
     });
     let limits = quote_spanned! {ident.span()=>
+        #[allow(clippy::absurd_extreme_comparisons)]
         const _: () = {
             assert!(<#ident as ::tickwire::derived::Entity>::LANES <= 64, "an entity has at most 64 public lanes");
             assert!(<#ident as ::tickwire::derived::Entity>::PRIVATE_LANES <= 64, "an entity has at most 64 private lanes");

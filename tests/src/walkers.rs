@@ -105,9 +105,10 @@ impl Game for Walkers {
         }
     }
 
-    fn interest_area(&self, _: PlayerId) -> InterestArea {
+    fn interest_area(&self, player: PlayerId) -> InterestArea {
+        let place = self.rows.get(&player).map(|(lanes, _)| IVec2::from(*lanes));
         InterestArea {
-            focus: IVec2::splat(2000),
+            focus: place.unwrap_or(IVec2::splat(2000)),
             half_extent: IVec2::splat(2000),
             layers: LayerSet::default(),
         }

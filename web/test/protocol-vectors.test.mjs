@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Client, add, cellAt, cellHash, decode, difference, rowHash } from "./protocol-reader.mjs";
+import { Client } from "./protocol/client.mjs";
+import { add, cellAt, cellHash, difference, rowHash } from "./protocol/integers.mjs";
+import { decode } from "./protocol/protobuf.mjs";
 
 const vectors = JSON.parse(readFileSync(new URL("../../docs/protocol-vectors.json", import.meta.url), "utf8"));
 
@@ -72,6 +74,12 @@ test("every single message has the fields that the file says", () => {
   }
 });
 
+/** The rows to show where all cells stand at the newest tick: all of them. */
+function everyRow({ tick, cells }) {
+  const rows = cells.flatMap(({ rows }) => rows.map(({ kind, slot, generation, lanes }) => ({ kind, slot, generation, tick, lanes })));
+  return rows.sort((a, b) => a.kind - b.kind || a.slot - b.slot);
+}
+
 /** Plays a case in one encoding, and compares the client with the file after each step. */
 function play({ name, steps }, encoding, reached) {
   const client = new Client(welcomes[encoding === "plain" ? 0 : 1], reached);
@@ -88,6 +96,8 @@ function play({ name, steps }, encoding, reached) {
     const cells = [...client.cells].sort(([a], [b]) => a - b).map(([cell, { tick, rows }]) => ({ cell, tick, rows: [...rows.values()] }));
     assert.deepEqual(cells, after.cells, where);
     assert.equal(hex64(client.viewHash()), after.view_hash, where);
+    const visible = client.visibleRows().map(({ row: { kind, slot, generation, lanes }, tick }) => ({ kind, slot, generation, tick, lanes }));
+    assert.deepEqual(visible, after.visible ?? everyRow(after), where);
     assert.deepEqual(client.events.map((event) => ({ ...event, payload: hex(event.payload) })), after.events, where);
     assert.deepEqual(client.owned, after.owned, where);
     const header = { tick: client.tick, applied_seq: client.appliedSeq, starved_inputs: client.starvedInputs };

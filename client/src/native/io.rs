@@ -125,6 +125,12 @@ impl Target {
         })
     }
 
+    /// The folder that the URL's path is in, from slash to slash.
+    pub(super) fn folder(&self) -> &str {
+        let path = self.uri.path();
+        path.rfind('/').map_or("/", |end| &path[..=end])
+    }
+
     /// Host and port as the URL has them, for HTTP.
     pub(super) fn authority(&self) -> &str {
         let authority = self.uri.authority().map_or("", |all| all.as_str());
@@ -273,6 +279,22 @@ impl ServerCertVerifier for AnyCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_belongs_to_a_game_is_beside_its_socket() {
+        for (url, folder, authority) in [
+            ("ws://localhost:7777/ws?room=a", "/", "localhost:7777"),
+            (
+                "wss://a:b@example.org/games/tag/ws",
+                "/games/tag/",
+                "example.org",
+            ),
+            ("ws://[::1]", "/", "[::1]"),
+        ] {
+            let target = Target::new(url, true).unwrap();
+            assert_eq!((target.folder(), target.authority()), (folder, authority));
+        }
+    }
 
     #[test]
     fn an_invalid_port_is_refused() {

@@ -4,15 +4,13 @@
 //! stranger's code and the answer a stranger's bytes: both are bounded in size and time, and bytes of another hash are not loaded.
 
 use super::io::{self, ShellError, Target};
-use crate::WantedRules;
+use crate::{ModuleError, WantedRules};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Body as _, Bytes};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST};
 use hyper_util::rt::TokioIo;
-use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -32,12 +30,14 @@ pub(super) enum RulesModuleError {
     Http(#[from] hyper::Error),
     #[error("the server does not have the rules module that it named (HTTP {0})")]
     Status(u16),
+    #[error("the rules module is larger than 1 MiB")]
+    TooLarge,
     #[error("the rules module is too large, or its transfer broke off: {0}")]
     Body(Box<dyn std::error::Error + Send + Sync>),
     #[error("the server took longer than {} s to send the rules module", FETCH_TIMEOUT.as_secs())]
     Timeout,
-    #[error("what the server sent is not the rules module that it named: the hashes differ")]
-    OtherBytes,
+    #[error(transparent)]
+    Check(#[from] ModuleError),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("the rules module could not be compiled")]
@@ -59,12 +59,10 @@ pub(super) async fn load(
     {
         return Ok(rules.clone());
     }
-    let module = tokio::time::timeout(FETCH_TIMEOUT, fetch(&target, &wanted.module))
+    let module = tokio::time::timeout(FETCH_TIMEOUT, fetch(&target, &wanted.path()))
         .await
         .map_err(|_| RulesModuleError::Timeout)??;
-    if Sha256::digest(&module).as_slice() != wanted.module {
-        return Err(RulesModuleError::OtherBytes);
-    }
+    wanted.check(&module)?;
     let key = wanted.clone();
     // Compiling takes milliseconds, in which the thread's other sessions would wait.
     let compiling = tokio::task::spawn_blocking(move || {
@@ -76,13 +74,10 @@ pub(super) async fn load(
     Ok(rules)
 }
 
-async fn fetch(target: &Target, hash: &[u8; 32]) -> Result<Bytes, RulesModuleError> {
+async fn fetch(target: &Target, path: &str) -> Result<Bytes, RulesModuleError> {
     let io = io::connect_http(target).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await?;
-    let path = hash.iter().fold("/rules/".to_owned(), |mut path, byte| {
-        let _ = write!(path, "{byte:02x}");
-        path
-    }) + ".wasm";
+    let path = format!("{}{path}", target.folder());
     let exchange = async {
         let mut request = Request::new(Empty::<Bytes>::new());
         if let Ok(uri) = path.parse() {
@@ -100,18 +95,18 @@ async fn fetch(target: &Target, hash: &[u8; 32]) -> Result<Bytes, RulesModuleErr
         if answer.status() != hyper::StatusCode::OK {
             return Err(RulesModuleError::Status(answer.status().as_u16()));
         }
+        if answer.body().size_hint().lower() > MAX_MODULE_BYTES as u64 {
+            return Err(RulesModuleError::TooLarge);
+        }
         let body = Limited::new(answer.into_body(), MAX_MODULE_BYTES);
         let collected = body.collect().await.map_err(RulesModuleError::Body)?;
         Ok(collected.to_bytes())
     };
-    // The connection moves the bytes, and ends with the exchange.
-    tokio::pin!(connection);
+    // The connection moves the bytes, and ends with the exchange; what went wrong on the way, the exchange says.
+    tokio::pin!(connection, exchange);
     tokio::select! {
         biased;
-        answer = exchange => answer,
-        ended = &mut connection => Err(match ended {
-            Err(error) => error.into(),
-            Ok(()) => RulesModuleError::Timeout,
-        }),
+        answer = &mut exchange => answer,
+        _ = &mut connection => exchange.await,
     }
 }

@@ -4,10 +4,10 @@
 //! encodings, and the view that a client must hold after it, taken from the server's frames.
 
 use crate::coverage::Coverage;
+use crate::step::{After, Cell, Event, OwnedRow, Step, hex, row, visible_rows};
 use crate::world::World;
 use glam::IVec2;
 use prost::Message as _;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_proto::v1::{self, server_message::Body};
@@ -17,75 +17,12 @@ use tickwire_sync::frame::{Events, Frame, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::interest::{ClientView, InterestArea};
 use tickwire_sync::snapshot::SnapshotBuilder;
 use tickwire_sync::world::hash;
-use tickwire_sync::{CellId, Layer, LayerSet, PlayerId, RowKey, Schema, Seq, Tick};
+use tickwire_sync::{CellId, Layer, LayerSet, PlayerId, Schema, Seq, Tick};
 
 /// The player whose connection is recorded.
 pub const PLAYER: u32 = 7;
 /// The tick of each case's first frame.
 pub const FIRST_TICK: u32 = 300;
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// One snapshot, with the messages that come right before it, and what a client must have after it.
-#[derive(Serialize)]
-pub struct Step {
-    note: &'static str,
-    plain: Vec<String>,
-    packed: Vec<String>,
-    /// What the client does: `applied`, `resync` (finds that it cannot be right) or `ignored` (awaits a full snapshot).
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<After>,
-}
-
-/// The header's values, and the whole view after the snapshot.
-#[derive(Serialize, PartialEq)]
-struct After {
-    tick: u32,
-    applied_seq: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_margin: Option<i32>,
-    starved_inputs: u32,
-    owned: Vec<OwnedRow>,
-    /// Events received for the first time, in the order of the blocks.
-    events: Vec<Event>,
-    cells: Vec<Cell>,
-    view_hash: String,
-}
-
-#[derive(Serialize, PartialEq)]
-struct OwnedRow {
-    kind: u8,
-    slot: u32,
-    generation: u32,
-    lanes: Vec<i32>,
-}
-
-#[derive(Serialize, PartialEq)]
-struct Event {
-    number: u32,
-    tick: u32,
-    kind: u32,
-    payload: String,
-}
-
-#[derive(Serialize, PartialEq)]
-struct Cell {
-    cell: u32,
-    tick: u32,
-    rows: Vec<Row>,
-}
-
-#[derive(Serialize, PartialEq)]
-struct Row {
-    kind: u8,
-    slot: u32,
-    generation: u32,
-    lanes: Vec<i32>,
-    texts: Vec<String>,
-}
 
 /// One encoding's connection: the server's view of the client, and Tickwire's own client.
 struct End {
@@ -378,20 +315,10 @@ impl<'a> Connection<'a> {
                 })
                 .collect(),
             events,
+            visible: visible_rows(&end.replica),
             cells,
             view_hash: format!("{view_hash:016x}"),
         }
-    }
-}
-
-fn row(frame: &Frame, key: RowKey) -> Row {
-    let id = frame.id(key).unwrap();
-    Row {
-        kind: id.kind.0,
-        slot: id.slot,
-        generation: id.generation,
-        lanes: frame.lanes(key).collect(),
-        texts: frame.texts(key).map(str::to_owned).collect(),
     }
 }
 

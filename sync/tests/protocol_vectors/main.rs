@@ -10,9 +10,10 @@ mod cases;
 mod connection;
 mod coverage;
 mod messages;
+mod step;
 mod world;
 
-use connection::{Connection, Step, hex};
+use connection::Connection;
 use coverage::Coverage;
 use glam::IVec2;
 use prost::Message as _;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
+use step::{Step, hex};
 use tickwire_sync::world::hash;
 use tickwire_sync::{CellId, EntityId, KindId, Lane, Layer, Schema};
 
@@ -62,7 +64,7 @@ fn schema_fields(schema: &Schema) -> Value {
             "texts": kind.texts, "placed": kind.placed, "predicted": kind.predicted,
         })
     });
-    let events = schema.events.iter().map(|name| json!({"name": name}));
+    let events = schema.events.iter().map(|kind| json!({"name": kind.name}));
     let grid = &schema.grid;
     json!({
         "kinds": kinds.collect::<Vec<_>>(),

@@ -3,7 +3,8 @@
 //! In JSON a field has the name of the .proto file. Bytes are hexadecimal, 64-bit integers are decimal strings, enums are
 //! numbers; a field that is left out has its default.
 
-use crate::connection::{PLAYER, hex};
+use crate::connection::PLAYER;
+use crate::step::hex;
 use crate::world::SHIP;
 use prost::Message as _;
 use serde::Serialize;

@@ -41,6 +41,7 @@ pub fn schema() -> Arc<Schema> {
         texts: vec!["name".into(), "motto".into()],
         placed: true,
         predicted: true,
+        ..Kind::default()
     };
     let rock = Kind {
         name: "rock".into(),
@@ -76,6 +77,7 @@ pub fn schema() -> Arc<Schema> {
             layers: 3,
             ..Grid::covering(IVec2::new(-100, -50), IVec2::new(400, 300), 100)
         },
+        ..Schema::default()
     };
     schema.validate().unwrap();
     Arc::new(schema)

@@ -1,13 +1,16 @@
 //! Checks that hold any game to its promises: one line each in a game's tests.
 
 use super::room::TestRoom;
-use crate::game::Game;
+use crate::game::{Game, Setup};
 use crate::random::Random;
 use crate::room_game::RoomGame;
 use tickwire_game::{Game as _, GameSettings};
-use tickwire_rules::{Input, encode_fields};
+use tickwire_rules::{Input, Map as _, ModuleRules as _, encode_fields};
+use tickwire_rules_wasm::assert_module_equals_native;
 use tickwire_sync::PlayerId;
 
+/// How many random rows a module is compared on.
+const COMPARED_ROWS: u32 = 10_000;
 /// How many ticks a restored game is compared with the one that was saved.
 const COMPARED_TICKS: u32 = 300;
 
@@ -24,6 +27,26 @@ pub fn assert_schema_is_valid<G: Game>() {
     if let Err(error) = RoomGame::<G>::new(&settings).schema().validate() {
         panic!("{} cannot be played: {error}", G::NAME);
     }
+}
+
+/// Checks that the rules module of a game moves 10,000 random rows exactly as the native rules do. Without a module, because this machine
+/// has no Rust for WebAssembly, it says so and checks nothing.
+///
+/// # Panics
+/// With the first row that differs, and the seed.
+#[track_caller]
+pub fn assert_module_is_equal<G: Game>() {
+    let settings = GameSettings {
+        tick_rate: 60,
+        ..GameSettings::default()
+    };
+    let game = RoomGame::<G>::new(&settings);
+    assert_module_equals_native::<G::Rules>(
+        G::Rules::MODULE,
+        &game.schema(),
+        &game.game().map().to_bytes(),
+        COMPARED_ROWS,
+    );
 }
 
 /// Checks that a restored game plays on exactly as the saved one would have: random players join, play and leave, and from several
@@ -63,11 +86,11 @@ struct Crowd<G: Game> {
 
 fn crowded_room<G: Game>(seed: u64, age: u32) -> Crowd<G> {
     let mut crowd = Crowd {
-        room: TestRoom::with(GameSettings {
+        room: TestRoom::with(&Setup {
             room: "test".to_owned(),
             seed,
             tick_rate: 60,
-            npcs: 2,
+            computers: 2,
         }),
         random: Random::new(seed),
         players: Vec::new(),

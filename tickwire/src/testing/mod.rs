@@ -6,5 +6,5 @@
 mod checks;
 mod room;
 
-pub use checks::{assert_plays_on_after_restore, assert_schema_is_valid};
+pub use checks::{assert_module_is_equal, assert_plays_on_after_restore, assert_schema_is_valid};
 pub use room::TestRoom;

@@ -1,6 +1,6 @@
 //! A room without sockets: steps a game tick by tick, as the server does.
 
-use crate::game::Game;
+use crate::game::{Game, Setup};
 use crate::room_game::RoomGame;
 use crate::world::HasKind;
 use std::collections::BTreeMap;
@@ -57,17 +57,29 @@ impl<G: Game> TestRoom<G> {
     /// A room at 60 ticks per second, with seed 1 and without computer players.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(GameSettings {
+        Self::with_computers(0)
+    }
+
+    /// A room with so many computer players.
+    #[must_use]
+    pub fn with_computers(count: u32) -> Self {
+        Self::with(&Setup {
             room: "test".to_owned(),
             seed: 1,
             tick_rate: 60,
-            npcs: 0,
+            computers: count,
         })
     }
 
-    /// A room with these settings.
+    /// A room with this setup.
     #[must_use]
-    pub fn with(settings: GameSettings) -> Self {
+    pub fn with(setup: &Setup) -> Self {
+        let settings = GameSettings {
+            room: setup.room.clone(),
+            seed: setup.seed,
+            tick_rate: setup.tick_rate,
+            npcs: setup.computers,
+        };
         let game = RoomGame::new(&settings);
         Self {
             history: History::new(game.schema(), MIN_HISTORY_FRAMES),
