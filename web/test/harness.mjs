@@ -25,6 +25,7 @@ const release = join(target, "release");
 const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
 const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
 const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "tag");
+const PUSH = process.env.TICKWIRE_PUSH_BIN ?? join(target, "debug", "push");
 const EXAMPLES = process.env.TICKWIRE_TEST_EXAMPLES ?? join(target, "debug", "examples");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -98,9 +99,19 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [], progra
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
 }
 
-/** Starts a server of another game than the arena: examples/tag. */
-export function startTag(t, options) {
-  return startServer(t, { ...options, program: TAG });
+/** Starts a server of another game than the arena: examples/tag, without computer players. */
+export function startTag(t, { args = [], ...options } = {}) {
+  return startServer(t, { ...options, args: ["--npcs", "0", ...args], program: TAG });
+}
+
+/** Starts a server of examples/push, without computer players. */
+export function startPush(t, { args = [], ...options } = {}) {
+  return startServer(t, { ...options, args: ["--npcs", "0", ...args], program: PUSH });
+}
+
+/** The input of tag: `dx` and `dy` from -1 to 1, two bits each, then `dash` and `touch`. Push has the first three. */
+export function wish({ dx = 0, dy = 0, dash = 0, touch = 0 }) {
+  return [(dx & 3) | ((dy & 3) << 2) | (dash << 4) | (touch << 5)];
 }
 
 /** Starts a server whose players walk about, and whose rules module is made by hand: tests/examples/walkers.rs. */
