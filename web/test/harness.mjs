@@ -11,6 +11,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect, createServer as createTcpServer } from "node:net";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
@@ -125,6 +126,31 @@ export function rulesModules(t) {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   execFileSync(join(EXAMPLES, "rules_modules"), [folder]);
   return Object.fromEntries(readdirSync(folder).map((file) => [basename(file, ".wasm"), readFileSync(join(folder, file))]));
+}
+
+/** Puts a path with a delay before a server: every byte takes `ms` longer, each way. Returns the address of its WebSocket. */
+export async function startLongPath(t, { socket }, ms) {
+  const { hostname, port } = new URL(socket);
+  const ends = new Set();
+  const proxy = createTcpServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ]) {
+      ends.add(from);
+      from.setNoDelay(true);
+      from.on("data", (bytes) => setTimeout(() => to.write(bytes), ms));
+      from.on("error", () => to.destroy());
+      from.on("close", () => setTimeout(() => to.destroy(), ms));
+    }
+  });
+  await new Promise((listening) => proxy.listen(0, hostname, listening));
+  t.after(() => {
+    proxy.close();
+    for (const end of ends) end.destroy();
+  });
+  return socket.replace(`:${port}/`, `:${proxy.address().port}/`);
 }
 
 const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };

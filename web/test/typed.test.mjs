@@ -1,10 +1,10 @@
 // Typed games in the browser, over a path of 100 ms each way: own motion is predicted by the room's module, also among neighbours.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, startPush, startSite, startTag, test, wish } from "./harness.mjs";
+import { launchBrowser, openPage, startLongPath, startPush, startSite, startTag, test, wish } from "./harness.mjs";
 
 const MINUTES = { timeout: 120_000 };
-const DELAY_MS = 100;
+const DELAY_MS = Number(process.env.TICKWIRE_TYPED_DELAY_MS ?? 100);
 /** For how long is measured, in ticks. */
 const TICKS = 60 * Number(process.env.TICKWIRE_TYPED_SECONDS ?? 10);
 
@@ -43,21 +43,22 @@ const SCRIPT = `
 
 /** A page with players in a room, over a path with a delay. */
 async function playing(t, server, { site, kind, count }) {
-  const context = await launchBrowser(t);
-  await context.routeWebSocket(/\/ws/, (page) => {
-    const far = page.connectToServer();
-    page.onMessage((message) => setTimeout(() => far.send(message), DELAY_MS));
-    far.onMessage((message) => setTimeout(() => page.send(message), DELAY_MS));
-  });
-  const opened = await openPage(context, site);
+  const url = await startLongPath(t, server, DELAY_MS);
+  const opened = await openPage(await launchBrowser(t), site);
   await opened.page.waitForFunction(() => window.isReady);
   for (let number = 0; number < count; number++) {
-    await opened.page.evaluate(async ([url, kind]) => void window.players.push(await window.play(url, kind)), [server.socket, kind]);
+    await opened.page.evaluate(async ([url, kind]) => void window.players.push(await window.play(url, kind)), [url, kind]);
   }
   await opened.page.waitForFunction((count) => window.players.every(({ client, rows }) => client.isPredicting && rows.length === count), count);
   // Until the clocks have settled, inputs come late.
   await compared(opened.page, 180);
-  return opened;
+  return { ...opened, server };
+}
+
+/** Inputs that the server applied, that came late, and that it repeated because none had come. */
+async function inputOutcomes({ ops }) {
+  const text = await (await fetch(`${ops}/metrics`)).text();
+  return Object.fromEntries([...text.matchAll(/^tickwire_inputs_total\{outcome="(applied|late|repeated)"\} (\d+)$/gm)].map(([, outcome, count]) => [outcome, Number(count)]));
 }
 
 /** Waits until each player has played for so many more ticks. */
@@ -114,7 +115,7 @@ test("tag is predicted over a long path", MINUTES, async (t) => {
 
 test("four who push each other are predicted within a quarter of a body", MINUTES, async (t) => {
   const site = await startSite(t, SCRIPT);
-  const { page, problems } = await playing(t, await startPush(t, { args: ["--allowed-origin", site] }), { site, kind: "body", count: 4 });
+  const { page, problems, server } = await playing(t, await startPush(t, { args: ["--allowed-origin", site] }), { site, kind: "body", count: 4 });
   // All of them want to stand in the middle.
   await page.evaluate(() => {
     const sign = (away) => (Math.abs(away) < 16 * 8 ? 0 : Math.sign(away)) & 3;
@@ -124,9 +125,11 @@ test("four who push each other are predicted within a quarter of a body", MINUTE
   });
   await page.waitForFunction(() => window.players.every(({ own }) => Math.hypot(own.x - 512 * 16, own.y - 512 * 16) < 80 * 16));
   const before = await measured(page, 160);
+  const outcomesBefore = await inputOutcomes(server);
   await page.evaluate(() => window.players.forEach(({ path }) => (path.length = 0)));
   await compared(page, TICKS);
   const players = await measured(page, 160, before);
+  t.diagnostic(`inputs ${JSON.stringify(outcomesBefore)} before, ${JSON.stringify(await inputOutcomes(server))} after`);
   const distribution = await page.evaluate(() =>
     [0, 16, 32, 64, 96, 128, 160, 240, 320].map((bound) => {
       const all = window.players.map(({ client }) => client.predictionErrors(bound).inputs);
