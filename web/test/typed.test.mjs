@@ -8,6 +8,9 @@ const DELAY_MS = Number(process.env.TICKWIRE_TYPED_DELAY_MS ?? 100);
 /** For how long is measured, in ticks. */
 const TICKS = 60 * Number(process.env.TICKWIRE_TYPED_SECONDS ?? 10);
 
+/** How often a player of push who can shove does so, when the input may change. */
+const SHOVES = Number(process.env.TICKWIRE_TYPED_SHOVES ?? 0.2);
+
 /** A page with any number of players, each with the latest rows of a kind and all of its own positions. */
 const SCRIPT = `
   import { TickwireClient } from "./index.js";
@@ -117,12 +120,12 @@ test("four who push each other are predicted within a quarter of a body", MINUTE
   const site = await startSite(t, SCRIPT);
   const { page, problems, server } = await playing(t, await startPush(t, { args: ["--allowed-origin", site] }), { site, kind: "body", count: 4 });
   // All of them want to stand in the middle.
-  await page.evaluate(() => {
+  await page.evaluate((shoves) => {
     const sign = (away) => (Math.abs(away) < 16 * 8 ? 0 : Math.sign(away)) & 3;
     for (const player of window.players) {
-      player.think = ({ own: { x, y, breath } }) => Uint8Array.of(sign(512 * 16 - x) | (sign(512 * 16 - y) << 2) | (breath === 0 && Math.random() < 0.2 ? 16 : 0));
+      player.think = ({ own: { x, y, breath } }) => Uint8Array.of(sign(512 * 16 - x) | (sign(512 * 16 - y) << 2) | (breath === 0 && Math.random() < shoves ? 16 : 0));
     }
-  });
+  }, SHOVES);
   await page.waitForFunction(() => window.players.every(({ own }) => Math.hypot(own.x - 512 * 16, own.y - 512 * 16) < 80 * 16));
   const before = await measured(page, 160);
   const outcomesBefore = await inputOutcomes(server);
