@@ -56,6 +56,8 @@ pub(crate) struct Prediction {
     neighbours: Neighbours,
     /// The positions that were first predicted for the latest inputs' ticks.
     first_predictions: VecDeque<(Tick, [i32; 2])>,
+    /// The entity of the latest states; stays when they are cleared.
+    own: Option<EntityId>,
     smoothing: Smoothing,
     stats: PredictionStats,
 }
@@ -73,6 +75,7 @@ impl Prediction {
             schema: Arc::default(),
             neighbours: Neighbours::default(),
             first_predictions: VecDeque::new(),
+            own: None,
             smoothing: Smoothing::default(),
             stats: PredictionStats::default(),
         }
@@ -127,6 +130,11 @@ impl Prediction {
         self.clear_state();
     }
 
+    /// The entity that is predicted, or was until it was gone.
+    pub fn own(&self) -> Option<EntityId> {
+        self.own
+    }
+
     /// The newest predicted state.
     pub fn newest(&self) -> Option<&PredictedState> {
         self.states.back()
@@ -176,6 +184,7 @@ impl Prediction {
     pub fn reconcile(&mut self, around: Surroundings<'_>, confirmed: PredictedState, now: Micros) {
         self.schema = Arc::clone(around.replica.schema());
         self.confirmed = confirmed.tick;
+        self.own = Some(confirmed.id);
         if self.rules.is_none() {
             self.states.clear();
             self.states.push_back(confirmed);
