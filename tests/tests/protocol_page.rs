@@ -206,7 +206,6 @@ struct Hit {
 }
 
 #[derive(Choice)]
-#[expect(dead_code, reason = "the example buys boots")]
 enum Item {
     Hat,
     Coat,
@@ -214,7 +213,6 @@ enum Item {
 }
 
 #[derive(Command)]
-#[expect(dead_code, reason = "the example buys")]
 enum Request {
     Sell,
     Buy { item: Item, count: u16 },

@@ -30,7 +30,7 @@ struct Keys {
 }
 
 /// A kind with a field of every type and every attribute.
-#[derive(Entity, Clone, PartialEq, Debug, Default)]
+#[derive(Entity, Clone, PartialEq, Debug)]
 #[entity(placed, name = "animal", every = 4)]
 struct Everything {
     awake: bool,
@@ -83,6 +83,15 @@ struct Keeper {
 /// A kind without any field.
 #[derive(Entity, Clone, PartialEq, Debug, Default)]
 struct Flag {}
+
+/// An animal of which every lane is 0.
+fn nothing() -> Everything {
+    Everything::from_row(
+        &[0; Everything::LANES],
+        &[0; Everything::PRIVATE_LANES],
+        &[],
+    )
+}
 
 fn fixed(steps: u32) -> ValueType {
     ValueType::Fixed { steps }
@@ -590,7 +599,7 @@ fn only_the_owner_has_the_private_lanes() {
     let (ann, ben) = (room.join(1), room.join(2));
     let animal = Everything {
         breath: 7,
-        ..Everything::default()
+        ..nothing()
     };
     let id = room.zoo().animals.insert_owned(ann, animal);
     room.step();
@@ -617,7 +626,7 @@ fn a_row_is_what_the_fields_say() {
         pos: Pos::new(10.0, 20.5),
         bearing: 725,
         motto: "moo".into(),
-        ..Everything::default()
+        ..nothing()
     };
     room.zoo().animals.insert(animal);
     room.step();
@@ -668,7 +677,7 @@ fn a_slot_that_is_used_again_has_a_new_generation() {
 #[test]
 fn every_four_ticks_a_change_is_shown() {
     let mut room = Room::new();
-    let id = room.zoo().animals.insert(Everything::default());
+    let id = room.zoo().animals.insert(nothing());
     let mut shown = Vec::new();
     for count in 0..9 {
         room.zoo().animals[id].small = count;
@@ -683,7 +692,7 @@ fn every_four_ticks_a_change_is_shown() {
 fn the_framework_removes_who_has_left() {
     let mut room = Room::new();
     let (ann, ben) = (room.join(1), room.join(2));
-    let pet = room.zoo().animals.insert_owned(ann, Everything::default());
+    let pet = room.zoo().animals.insert_owned(ann, nothing());
     room.game.leave(ann);
     room.step();
     assert!(!room.zoo().keepers.contains(ann) && room.zoo().keepers.contains(ben));
@@ -713,7 +722,7 @@ fn a_restored_world_is_the_saved_one_but_for_skipped_fields() {
     let animal = Everything {
         name: "Bo".into(),
         breath: 3,
-        ..Everything::default()
+        ..nothing()
     };
     room.zoo().animals.insert_owned(PlayerId(1), animal);
     room.zoo().cache.push(1.0);
