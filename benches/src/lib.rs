@@ -5,6 +5,8 @@ pub mod load;
 
 pub mod netcode;
 
+pub mod typed;
+
 use glam::IVec2;
 use std::sync::Arc;
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};

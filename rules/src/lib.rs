@@ -35,6 +35,6 @@ pub use predict::{Map, Nearby, Predict, TypedRules, advance_row, parse_hash, rea
 pub use raw::{RuleContext, RuleInput, Rules, hash_of_sources};
 /// Identifiers that rules use, re-exported for the macros.
 pub use tickwire_sync::{
-    Field, InputField, Kind, KindId, Lane, PayloadKind, PlayerId, Tick, ValueType,
+    Field, InputField, Kind, KindId, Lane, PayloadKind, PlayerId, Priority, Tick, ValueType,
 };
 pub use value::{Angle, Fixed, Id, LaneValue, Pos, Teleport, Text};

@@ -4,7 +4,7 @@
 //! here: the schema, computer players, what is removed when a player leaves, and saved state.
 
 use crate::game::{Game, Setup};
-use crate::step::{Step, StepState};
+use crate::step::{FIRST_COMPUTER, Step, StepState};
 use crate::world::{restore_field, save_field};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,6 @@ use tickwire_rules::{ByKindName, Input, Map as _, ModuleRules, NearbyCollector, 
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
-
-/// The number of the first computer player. Sessions count from 1 and never get there.
-const FIRST_COMPUTER: u32 = 1 << 31;
 
 /// More computer players than any room can have: a saved state with more is damaged.
 const MAX_COMPUTERS: u32 = 1 << 16;
@@ -41,11 +38,12 @@ impl<G: Game> RoomGame<G> {
     /// If two kinds have the same name, or the rules cannot read the map that the game gives.
     #[must_use]
     pub fn new(settings: &GameSettings) -> Self {
+        let wanted_computers = if G::COMPUTERS { settings.npcs } else { 0 };
         let setup = Setup {
             room: settings.room.clone(),
             seed: settings.seed,
             tick_rate: settings.tick_rate,
-            computers: settings.npcs,
+            computers: wanted_computers,
         };
         let game = G::new(&setup);
         let schema = schema::<G>();
@@ -72,7 +70,7 @@ impl<G: Game> RoomGame<G> {
             schema: Arc::new(schema),
             map,
             computer_count: 0,
-            wanted_computers: settings.npcs,
+            wanted_computers,
         }
     }
 

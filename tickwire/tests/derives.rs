@@ -12,7 +12,9 @@ use tickwire::prelude::*;
 use tickwire::{LaneValue, Payload, RoomGame};
 use tickwire_game::{Game as RawGame, GameSettings, Messages, Shots, Step as RawStep};
 use tickwire_sync::frame::{Events, History};
-use tickwire_sync::{EntityId, Field, FieldType, InputField, KindId, Lane, PayloadKind, ValueType};
+use tickwire_sync::{
+    EntityId, Field, FieldType, InputField, KindId, Lane, PayloadKind, Priority, ValueType,
+};
 
 #[derive(Choice, Clone, Copy, PartialEq, Debug, Default)]
 enum Gait {
@@ -31,7 +33,7 @@ struct Keys {
 
 /// A kind with a field of every type and every attribute.
 #[derive(Entity, Clone, PartialEq, Debug)]
-#[entity(placed, name = "animal", every = 4)]
+#[entity(placed, name = "animal", every = 4, priority = 30)]
 struct Everything {
     awake: bool,
     pos: Pos<16>,
@@ -165,6 +167,10 @@ fn every_field_type_has_its_lanes() {
         ("animal", true, false)
     );
     assert_eq!((Everything::EVERY, Everything::STEPS), (4, 16));
+    assert_eq!(
+        (kind.priority, Keeper::kind().priority),
+        (Priority(30), Priority::default())
+    );
 }
 
 #[test]
