@@ -173,9 +173,9 @@ fn a_wrong_path_in_backticks_is_found() {
     assert_eq!(words, ["server/src/gone.rs", "no_such_file.rs"]);
 }
 
-/// The fenced blocks of a Markdown text that name a file (```rs file=PATH), with that path.
+/// The fenced blocks of a Markdown text that name a file (```rs PATH), with that path.
 fn blocks_of_files(text: &str) -> Vec<(&str, &str)> {
-    let blocks = text.split("\n```rs file=").skip(1).map(|rest| {
+    let blocks = text.split("\n```rs ").skip(1).map(|rest| {
         let (path, rest) = rest.split_once('\n').expect("a block has lines");
         let (block, _) = rest.split_once("\n```").expect("a block has an end");
         (path, block)
