@@ -1,6 +1,6 @@
 //! `#[derive(Entity)]`: from a struct's fields to lanes and texts.
 
-use crate::attributes::{named_fields, number, read_words, string};
+use crate::attributes::{named_fields, number, read_words, refuse_same_names, string};
 use crate::names::{is_named, last_segment, plain, snake_case};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -14,6 +14,7 @@ struct KindOptions {
     placed: Option<Span>,
     predicted: Option<Span>,
     every: Option<i64>,
+    priority: Option<i64>,
 }
 
 /// One field, with what `#[entity(...)]` on it says.
@@ -37,6 +38,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         .iter()
         .map(read_field)
         .collect::<syn::Result<Vec<_>>>()?;
+    refuse_same_names(fields.iter().map(|field| (field.ident, &*field.name)))?;
     if let Some(span) = options.placed {
         move_position_first(&mut fields, span)?;
     }
@@ -61,6 +63,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
     let text_names = texts.iter().map(|field| &field.name);
     let (is_placed, is_predicted) = (options.placed.is_some(), options.predicted.is_some());
     let every = options.every.unwrap_or(1) as u32;
+    let priority = options.priority.unwrap_or(100) as u16;
     let name_position =
         is_placed.then(|| quote! { ::tickwire::derived::name_position(&mut lanes); });
     let position_type = public.first().filter(|_| is_placed).map(|field| field.ty);
@@ -130,6 +133,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
                     texts: ::std::vec![#(#text_names.into()),*],
                     placed: #is_placed,
                     predicted: #is_predicted,
+                    priority: ::tickwire::derived::Priority(#priority),
                 }
             }
 
@@ -174,13 +178,14 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
 
 fn kind_options(item: &DeriveInput) -> syn::Result<KindOptions> {
     let mut options = KindOptions::default();
-    let known = "placed, predicted, name = \"...\" and every = N";
+    let known = "placed, predicted, name = \"...\", every = N and priority = N";
     read_words(&item.attrs, "entity", known, |word, meta| {
         match word {
             "placed" => options.placed = Some(meta.path.span()),
             "predicted" => options.predicted = Some(meta.path.span()),
             "name" => options.name = Some(string(meta)?),
             "every" => options.every = Some(number(meta, 1, 3600)?),
+            "priority" => options.priority = Some(number(meta, 1, 1000)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -230,11 +235,12 @@ fn read_field(field: &Field) -> syn::Result<EntityField<'_>> {
         ));
     }
     if let Some(span) = lane_word.filter(|_| read.wrap.is_some())
-        && [
+        && ([
             "Pos", "Fixed", "Angle", "bool", "Id", "Option", "PlayerId", "Teleport",
         ]
         .iter()
         .any(|name| is_named(read.ty, name))
+            || matches!(read.ty, Type::Array(_) | Type::Tuple(_)))
     {
         return Err(syn::Error::new(
             span,

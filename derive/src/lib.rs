@@ -31,6 +31,7 @@ fn expand(item: TokenStream, derive: Derive) -> TokenStream {
 /// - `predicted`: the owner's client predicts it; needs `impl Predict`.
 /// - `name = "..."`: the kind's name; by default the struct's in snake case.
 /// - `every = 15`: changes are published every so many ticks, spread over the ticks by slot.
+/// - `priority = 20`: how soon changes are sent over a line that does not carry them all, in percent of the usual priority, 1 to 1000.
 ///
 /// On a field, `#[entity(...)]` takes:
 /// - `private`: only the owner is sent it.

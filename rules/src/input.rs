@@ -11,6 +11,11 @@ use tickwire_sync::{InputField, PlayerId, ValueType};
 /// What a player wants in one tick. `#[derive(Input)]` implements it, and its documentation lists the attributes.
 ///
 /// The neutral input, which counts where a player is away, has every field 0, `false`, or the first choice.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an input",
+    label = "write `#[derive(Input, Clone)]` on it",
+    note = "a game without inputs has `type Input = ();`"
+)]
 pub trait Input: Sized + Clone + Send + 'static {
     /// The fields, as the schema describes them.
     fn fields() -> Vec<InputField>;
@@ -81,6 +86,11 @@ impl InputRange {
 }
 
 /// A field type of an input: one or two integers of a known range.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an input",
+    label = "no input can hold this type",
+    note = "fields are `i8`, `u8`, `i16`, `u16`, `i32`, `bool`, `Angle<N>`, `Fixed<N>`, `Pos<N>`, `PlayerId`, `Option<PlayerId>`, and what derives `Choice` or `Flags`"
+)]
 pub trait InputValue: Sized {
     /// How many integers a value has.
     const PARTS: usize;
@@ -253,15 +263,28 @@ pub struct BitReader<'a> {
 impl<'a> BitReader<'a> {
     /// Reads a payload from its beginning.
     #[must_use]
-    pub const fn new(payload: &'a [u8]) -> Self {
+    #[inline]
+    pub fn new(payload: &'a [u8]) -> Self {
+        // Nearly every input fits into one word; beyond its end there are zeros.
+        let (first, rest) = match *payload {
+            [] => (0, payload),
+            [a] => (u64::from(a), &[][..]),
+            [a, b] => (u64::from(u16::from_le_bytes([a, b])), &[][..]),
+            _ => {
+                let (first, rest) = payload.split_at(payload.len().min(8));
+                let word = |bits, byte: &u8| bits << 8 | u64::from(*byte);
+                (first.iter().rev().fold(0, word), rest)
+            }
+        };
         Self {
-            payload,
-            bits: 0,
-            count: 0,
+            payload: rest,
+            bits: first,
+            count: u64::BITS,
         }
     }
 
     /// The next field, clamped to its range.
+    #[inline]
     pub fn get<T: InputValue>(&mut self, range: InputRange) -> T {
         let mut parts = [0; 2];
         for part in &mut parts[..T::PARTS] {
@@ -272,12 +295,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next `bits` bits, at most 32. Beyond the payload there are zeros.
+    #[inline]
     pub fn get_int(&mut self, bits: u32, is_signed: bool) -> i32 {
-        while self.count < bits {
-            let (byte, rest) = self.payload.split_first().unwrap_or((&0, &[]));
-            self.payload = rest;
-            self.bits |= u64::from(*byte) << self.count;
-            self.count += 8;
+        if self.count < bits {
+            self.refill(bits);
         }
         let value = (self.bits & ((1 << bits) - 1)) as u32;
         self.bits >>= bits;
@@ -288,6 +309,16 @@ impl<'a> BitReader<'a> {
         } else {
             // All 32 bits of an unsigned field never occur: a range ends at i32::MAX.
             value as i32
+        }
+    }
+
+    #[cold]
+    fn refill(&mut self, bits: u32) {
+        while self.count < bits {
+            let (byte, rest) = self.payload.split_first().unwrap_or((&0, &[]));
+            self.payload = rest;
+            self.bits |= u64::from(*byte) << self.count;
+            self.count += 8;
         }
     }
 }
@@ -347,11 +378,27 @@ mod tests {
         }
 
         #[test]
-        fn any_payload_is_read(payload: Vec<u8>) {
+        fn any_payload_is_read(payload in prop::collection::vec(any::<u8>(), 0..64)) {
             let mut reader = BitReader::new(&payload);
             for _ in 0..20 {
                 let value: i8 = reader.get(InputRange { min: -1, max: 1 });
                 prop_assert!((-1..=1).contains(&value));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn many_fields_cross_the_first_word(values in prop::collection::vec(any::<i32>(), 1..16)) {
+            let (mut out, mut writer) = (Vec::new(), BitWriter::default());
+            let range = InputRange { min: -1000, max: 70_000 };
+            for value in &values {
+                writer.put(value, range, &mut out);
+            }
+            writer.finish(0, &mut out);
+            let mut reader = BitReader::new(&out);
+            for value in values {
+                prop_assert_eq!(reader.get::<i32>(range), value.clamp(-1000, 70_000));
             }
         }
     }

@@ -23,9 +23,9 @@ pub use entity::{
 };
 /// The vectors that rules compute with, the same on every machine.
 pub use glam;
-pub use input::{
-    BitReader, BitWriter, Input, InputRange, InputValue, describe_input, encode_fields,
-};
+pub use input::{BitReader, BitWriter, Input, InputRange, InputValue, encode_fields};
+#[doc(hidden)]
+pub use input::{describe_input, describe_lane};
 pub use module_rules::{ByKindName, ModuleRules, NoRules};
 pub use nearby_rows::{MAX_NEARBY_ROWS, NearbyCollector, NearbyRow, NearbyRows};
 #[doc(hidden)]
@@ -35,6 +35,6 @@ pub use predict::{Map, Nearby, Predict, TypedRules, advance_row, parse_hash, rea
 pub use raw::{RuleContext, RuleInput, Rules, hash_of_sources};
 /// Identifiers that rules use, re-exported for the macros.
 pub use tickwire_sync::{
-    Field, InputField, Kind, KindId, Lane, PayloadKind, PlayerId, Tick, ValueType,
+    Field, InputField, Kind, KindId, Lane, PayloadKind, PlayerId, Priority, Tick, ValueType,
 };
 pub use value::{Angle, Fixed, Id, LaneValue, Pos, Teleport, Text};

@@ -78,6 +78,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether workers read and send by io_uring.
     pub io_uring: IoUring,
+    /// Whether the first panic ends the process, for development.
+    pub stop_on_panic: bool,
     /// Whether the game port has `/echo`.
     pub ws_echo: bool,
     /// Whether the congestion window defers snapshots. No flag changes the default; benches do.
@@ -162,6 +164,7 @@ impl TryFrom<Options> for Config {
             drain_timeout: duration("drain-timeout", options.drain_timeout, 10)?,
             log_format: options.log_format.unwrap_or_default(),
             io_uring: options.io_uring.unwrap_or_default(),
+            stop_on_panic: options.stop_on_panic.unwrap_or(false),
             ws_echo: options.ws_echo.unwrap_or(false),
             window_policy: WindowPolicy::default(),
         };

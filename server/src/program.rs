@@ -58,6 +58,9 @@ pub fn main_of(choose: impl FnOnce(&Config) -> Result<NewGame, String>) -> ExitC
     };
     // Dropping the guard writes the log lines that still wait.
     let _log_guard = log_to_stderr(config.log_format);
+    if config.stop_on_panic {
+        stop_on_panic();
+    }
     match run(config, game) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error, EXIT_FAILED),
@@ -80,6 +83,20 @@ fn run(config: Config, game: NewGame) -> Result<(), String> {
         .map_err(|error| format!("the runtime can't start: {error}"))?;
     let result = runtime.block_on(crate::run(config, game));
     result.map_err(|error| error.to_string())
+}
+
+/// Makes the first panic end the process. A room whose game panics would otherwise open again and panic again, and the first report
+/// scrolls away.
+fn stop_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        // Not logged: the log's thread would not live to write the line.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{panic}\n{}\n--stop-on-panic: this program ends here",
+            Backtrace::capture()
+        );
+        std::process::exit(EXIT_FAILED.into());
+    }));
 }
 
 /// Logs to standard error from a thread of its own, because the reader of the log may stall or go away, and no tick may wait

@@ -51,6 +51,6 @@ pub mod input_buffer;
 pub use interest::SentTicks;
 pub use world::{
     CellId, EntityId, Field, FieldType, Grid, InputField, Kind, KindId, Lane, Layer, LayerSet,
-    Micros, PayloadKind, PlayerId, RowKey, Schema, Scope, Seq, Tick, TickClock, ValueType,
-    ViewTick,
+    Micros, PayloadKind, PlayerId, Priority, RowKey, Schema, Scope, Seq, Tick, TickClock,
+    ValueType, ViewTick,
 };

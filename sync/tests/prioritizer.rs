@@ -12,7 +12,7 @@ use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::interest::{CellPrioritizer, ClientView, InterestArea};
 use tickwire_sync::snapshot::SnapshotBuilder;
 use tickwire_sync::{
-    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope,
+    CellId, EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Priority, Schema, Scope,
     SentTicks, Tick,
 };
 
@@ -20,23 +20,29 @@ const SIDE: i32 = 512;
 const CELLS: i32 = 9;
 const FOCUS: IVec2 = IVec2::new(4 * SIDE + 256, 4 * SIDE + 256);
 
-fn schema() -> Arc<Schema> {
+/// Ships, and a table of scores in the global cell with this priority.
+fn schema(priority: Priority) -> Arc<Schema> {
     let ship = Kind {
         name: "ship".into(),
         lanes: vec![Lane::continuous("x", ""), Lane::continuous("y", "")],
         placed: true,
         ..Kind::default()
     };
+    let score = Kind {
+        name: "score".into(),
+        lanes: vec![Lane::discrete("points", "")],
+        priority,
+        ..Kind::default()
+    };
     Arc::new(Schema {
-        kinds: vec![ship],
-        events: Vec::new(),
+        kinds: vec![ship, score],
         grid: Grid::covering(IVec2::ZERO, IVec2::splat(CELLS * SIDE), SIDE as u32),
         ..Schema::default()
     })
 }
 
-/// Ten ships per cell. All move every tick, some from cell to cell.
-fn publish(history: &mut History, tick: Tick) {
+/// Ten ships per cell. All move every tick, some from cell to cell. And so many scores, which all change every tick.
+fn publish(history: &mut History, tick: Tick, scores: u32) {
     let mut random = fastrand::Rng::with_seed(1);
     let mut events = Events::default();
     history.publish(tick, &mut events, |out| {
@@ -51,6 +57,15 @@ fn publish(history: &mut History, tick: Tick) {
             let x = (x + speed * tick.0 as i32).rem_euclid(CELLS * SIDE);
             out.put(id, Scope::Layer(Layer(0)), &[x, y], &[]);
         }
+        for slot in 0..scores {
+            let id = EntityId {
+                kind: KindId(1),
+                slot,
+                generation: 1,
+            };
+            let points = random.i32(0..1 << 16) ^ (tick.0 as i32).wrapping_mul(40_503);
+            out.put(id, Scope::Global, &[points], &[]);
+        }
     });
 }
 
@@ -64,11 +79,16 @@ struct Client {
     prioritizer: CellPrioritizer,
     encoding: Encoding,
     tick: Tick,
+    scores: u32,
 }
 
 impl Client {
     fn new(encoding: Encoding) -> Self {
-        let schema = schema();
+        Self::with_scores(encoding, 0, Priority::default())
+    }
+
+    fn with_scores(encoding: Encoding, scores: u32, priority: Priority) -> Self {
+        let schema = schema(priority);
         Self {
             view: ClientView::default(),
             replica: Replica::new(Arc::clone(&schema)),
@@ -79,13 +99,14 @@ impl Client {
             prioritizer: CellPrioritizer::default(),
             encoding,
             tick: Tick(0),
+            scores,
         }
     }
 
     /// Plays a tick with a byte budget for its snapshot. Returns the snapshot's length.
     fn tick(&mut self, bytes: Option<usize>) -> usize {
         self.tick = self.tick.next();
-        publish(&mut self.history, self.tick);
+        publish(&mut self.history, self.tick, self.scores);
         let area = InterestArea {
             focus: FOCUS,
             half_extent: IVec2::new(2 * SIDE, SIDE),
@@ -223,4 +244,26 @@ fn nothing_is_deferred_where_all_fits() {
         client.tick(Some(1 << 20));
         assert_eq!(client.prioritizer.deferred_count(), 0);
     }
+}
+
+#[test]
+fn a_table_of_low_priority_leaves_the_line_to_near_cells() {
+    // The sums of the ages, in ticks, of the table and of a cell near by.
+    let ages = [20, 100].map(|percent| {
+        let mut client = Client::with_scores(Encoding::Packed, 400, Priority(percent));
+        for _ in 0..10 {
+            client.tick(None);
+        }
+        let whole = client.tick(None);
+        let (mut table, mut near) = (0, 0);
+        for _ in 0..300 {
+            client.tick(Some(whole / 12));
+            table += client.age(CellId::GLOBAL);
+            near += client.age(cell(1, 0));
+        }
+        assert!(client.age(CellId::GLOBAL) <= SentTicks::REACH);
+        [table, near]
+    });
+    let [[_, low_near], [_, usual_near]] = ages;
+    assert!(low_near * 4 < usual_near, "{ages:?}");
 }

@@ -34,6 +34,9 @@ pub trait Game: World + Send + Sized + 'static {
     /// The size of the world, and what a screen shows of it.
     const SPACE: Space;
 
+    /// Whether computer players take part, `--npcs` of them. Then write [`Self::think`].
+    const COMPUTERS: bool = false;
+
     /// The world of a new room.
     fn new(setup: &Setup) -> Self;
 
@@ -82,7 +85,7 @@ pub trait Game: World + Send + Sized + 'static {
         true
     }
 
-    /// What a computer player wants in this tick. Computer players join as others do, with [`Setup::computers`] of them, and
+    /// What a computer player wants in this tick. With [`Self::COMPUTERS`] they join as others do, before the first tick, and
     /// [`Step::input`] gives their inputs too.
     fn think(&mut self, player: PlayerId, tick: Tick) -> Self::Input {
         let _ = (player, tick);
@@ -115,7 +118,7 @@ pub struct Setup {
     pub seed: u64,
     /// Ticks per second.
     pub tick_rate: u32,
-    /// How many computer players will join (`--npcs`).
+    /// How many computer players will join: `--npcs`, or 0 without [`Game::COMPUTERS`].
     pub computers: u32,
 }
 

@@ -4,7 +4,7 @@
 //! here: the schema, computer players, what is removed when a player leaves, and saved state.
 
 use crate::game::{Game, Setup};
-use crate::step::{Step, StepState};
+use crate::step::{FIRST_COMPUTER, Step, StepState};
 use crate::world::{restore_field, save_field};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
 
-/// The number of the first computer player. Sessions count from 1 and never get there.
-const FIRST_COMPUTER: u32 = 1 << 31;
+/// More computer players than any room can have: a saved state with more is damaged.
+const MAX_COMPUTERS: u32 = 1 << 16;
 
 /// A typed game in a room.
 pub struct RoomGame<G: Game> {
@@ -38,11 +38,12 @@ impl<G: Game> RoomGame<G> {
     /// If two kinds have the same name, or the rules cannot read the map that the game gives.
     #[must_use]
     pub fn new(settings: &GameSettings) -> Self {
+        let wanted_computers = if G::COMPUTERS { settings.npcs } else { 0 };
         let setup = Setup {
             room: settings.room.clone(),
             seed: settings.seed,
             tick_rate: settings.tick_rate,
-            computers: settings.npcs,
+            computers: wanted_computers,
         };
         let game = G::new(&setup);
         let schema = schema::<G>();
@@ -69,7 +70,7 @@ impl<G: Game> RoomGame<G> {
             schema: Arc::new(schema),
             map,
             computer_count: 0,
-            wanted_computers: settings.npcs,
+            wanted_computers,
         }
     }
 
@@ -225,6 +226,12 @@ impl<G: Game> RawGame for RoomGame<G> {
     fn restore(&mut self, mut state: &[u8]) -> Result<(), SaveError> {
         self.computer_count = restore_field(&mut state)?;
         self.wanted_computers = restore_field(&mut state)?;
+        let computers = self.computer_count.max(self.wanted_computers);
+        if computers > MAX_COMPUTERS {
+            return Err(SaveError::Unreadable(format!(
+                "it has {computers} computer players"
+            )));
+        }
         let computers = (0..self.computer_count).map(|number| PlayerId(FIRST_COMPUTER + number));
         self.state.computers = computers
             .map(|player| (player, G::Input::decode(&[])))

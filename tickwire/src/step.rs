@@ -13,6 +13,9 @@ use tickwire_rules::{
 use tickwire_sync::lagcomp::{ResolvedView, RewoundWorld};
 use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, Tick, ViewTick};
 
+/// The number of the first computer player. Sessions count from 1 and never get there.
+pub(crate) const FIRST_COMPUTER: u32 = 1 << 31;
+
 /// One tick of a room.
 pub struct Step<'a, G: Game> {
     raw: RawStep<'a>,
@@ -224,7 +227,9 @@ fn input_of<G: Game>(
     computers: &BTreeMap<PlayerId, G::Input>,
     player: PlayerId,
 ) -> G::Input {
-    if let Some(input) = computers.get(&player) {
+    if player.0 >= FIRST_COMPUTER
+        && let Some(input) = computers.get(&player)
+    {
         return input.clone();
     }
     match raw.inputs.of(player) {

@@ -21,6 +21,7 @@ struct Push {
 impl Game for Push {
     const NAME: &str = "push";
     const SPACE: Space = Space::new(16, FIELD, FIELD);
+    const COMPUTERS: bool = true;
     type Input = Wish;
     type Event = Nothing;
     type Command = Nothing;

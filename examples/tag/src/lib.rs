@@ -26,7 +26,7 @@ pub struct Runner {
 
 /// A player's line in the table. Everybody sees it, however far away; four times a second is enough.
 #[derive(Entity, Clone, PartialEq, Debug, Default)]
-#[entity(every = 15)]
+#[entity(every = 15, priority = 20)]
 pub struct Score {
     /// Whom it belongs to.
     pub player: PlayerId,

@@ -180,6 +180,9 @@ options! {
     /// Whether workers read and send by io_uring: auto where the kernel permits it, or off [default: auto]
     #[arg(value_enum)]
     io_uring: IoUring, "TICKWIRE_IO_URING";
+    /// For development: the first panic of a game ends the process with exit code 1, after its report
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    stop_on_panic: bool, "TICKWIRE_STOP_ON_PANIC";
     /// Adds /echo, for RFC 6455 conformance suites
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     ws_echo: bool, "TICKWIRE_WS_ECHO";

@@ -19,6 +19,7 @@ pub struct Publisher<'a> {
 /// Panics. Takes the kind by value: a borrowed one would have to be stored in memory for every row that is put.
 #[cold]
 #[inline(never)]
+#[track_caller]
 fn unknown_kind(kind: KindId) -> ! {
     panic!("the schema has no kind {}", kind.0);
 }
@@ -37,6 +38,7 @@ impl Publisher<'_> {
     /// a placed one on a layer that the grid does not have, the generation is 0, the slot is too large, or the slot was put
     /// before in this tick.
     #[inline]
+    #[track_caller]
     pub fn put(&mut self, id: EntityId, scope: Scope, lanes: &[i32], texts: &[Arc<str>]) {
         let Some(table) = self.working.tables.get_mut(id.kind.index()) else {
             unknown_kind(id.kind);
@@ -49,18 +51,21 @@ impl Publisher<'_> {
         }
     }
 
+    #[track_caller]
     fn put_changed(&mut self, id: EntityId, scope: Scope, lanes: &[i32], texts: &[Arc<str>]) {
         let kind = &self.schema.kinds[id.kind.index()];
         let name = &kind.name;
-        assert_eq!(
+        assert!(
+            lanes.len() == kind.lanes.len(),
+            "kind {name}: published {} lanes, the schema says {}",
             lanes.len(),
-            kind.lanes.len(),
-            "entity {id:?}: wrong number of lanes for kind {name}"
+            kind.lanes.len()
         );
-        assert_eq!(
+        assert!(
+            texts.len() == kind.texts.len(),
+            "kind {name}: published {} texts, the schema says {}",
             texts.len(),
-            kind.texts.len(),
-            "entity {id:?}: wrong number of texts for kind {name}"
+            kind.texts.len()
         );
         assert!(
             id.generation != 0 && id.slot < EntityId::MAX_SLOTS,
@@ -79,13 +84,15 @@ impl Publisher<'_> {
     ///
     /// # Panics
     /// If the number of lanes is not the schema's.
+    #[track_caller]
     pub fn own(&mut self, owner: PlayerId, id: EntityId, private_lanes: &[i32]) {
         let kind = &self.schema.kinds[id.kind.index()];
-        assert_eq!(
+        assert!(
+            private_lanes.len() == kind.private_lanes.len(),
+            "kind {}: published {} private lanes, the schema says {}",
+            kind.name,
             private_lanes.len(),
-            kind.private_lanes.len(),
-            "wrong number of private lanes for kind {}",
-            kind.name
+            kind.private_lanes.len()
         );
         let lanes = private_lanes
             .iter()

@@ -112,6 +112,7 @@ impl WorkingFrame {
     }
 
     /// Sets a row that may differ from the tick before. The caller has checked it against the schema.
+    #[track_caller]
     pub fn put_changed(
         &mut self,
         schema: &Schema,
@@ -293,6 +294,7 @@ impl WorkingTable {
     }
 
     #[inline]
+    #[track_caller]
     pub fn mark_put(&mut self, id: EntityId) {
         let slot = id.slot as usize;
         let (chunk, bit) = (

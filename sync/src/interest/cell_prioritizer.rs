@@ -6,8 +6,8 @@
 
 use super::client_view::ClientView;
 use crate::encode::{BlockCache, Encoding};
-use crate::frame::History;
-use crate::world::{CellId, Grid};
+use crate::frame::{Frame, History};
+use crate::world::{CellId, Grid, Priority, Schema};
 use glam::IVec2;
 
 /// What a snapshot's header takes of the budget, roughly, in bytes.
@@ -46,7 +46,9 @@ impl CellPrioritizer {
         self.deferred.clear();
         self.candidates.clear();
         let Some(now) = history.newest() else { return };
-        let grid = &history.schema().grid;
+        let schema = history.schema();
+        let grid = &schema.grid;
+        let has_priorities = (schema.kinds.iter()).any(|kind| kind.priority != Priority::default());
         let mut used = HEADER_BYTES;
         let mut oldest = (0, 0);
         for (index, cell) in view.cells.iter().enumerate() {
@@ -63,8 +65,12 @@ impl CellPrioritizer {
                 .baseline()
                 .map_or(MISSING_AGE_TICKS, |base| now.tick().since(base));
             oldest = oldest.max((age, index));
+            let mut priority = u64::from(age) * u64::from(nearness.max(1));
+            if has_priorities {
+                priority = priority * u64::from(cell_priority(schema, now, cell.id).0) / 100;
+            }
             self.candidates
-                .push((age.saturating_mul(nearness.max(1)), index));
+                .push((u32::try_from(priority).unwrap_or(u32::MAX), index));
         }
         // By descending priority; equal ones in the order of the view.
         self.candidates
@@ -102,4 +108,18 @@ impl CellPrioritizer {
     pub fn deferred_count(&self) -> usize {
         self.deferred.len()
     }
+}
+
+/// The largest priority of the kinds in a cell; the usual one for a cell that has become empty.
+fn cell_priority(schema: &Schema, frame: &Frame, cell: CellId) -> Priority {
+    let mut members = frame.members(cell);
+    let mut largest = None;
+    while let Some(first) = members.first() {
+        let kind = first.kind();
+        let priority = schema.kind(kind).map(|kind| kind.priority);
+        largest = largest.max(priority);
+        // Members are sorted by kind.
+        members = &members[members.partition_point(|key| key.kind() <= kind)..];
+    }
+    largest.unwrap_or_default()
 }

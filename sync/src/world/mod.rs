@@ -22,6 +22,6 @@ pub use grid::{CellId, Grid, Layer, LayerSet, Scope};
 pub use ids::{EntityId, KindId, Micros, PlayerId, RowKey, Seq, Tick, ViewTick};
 pub use lane::Lane;
 pub use payload_schema::{Field, FieldType, InputField, PayloadKind};
-pub use schema::{Kind, MAX_KINDS, MAX_LANES, Schema, SchemaError};
+pub use schema::{Kind, MAX_KINDS, MAX_LANES, Priority, Schema, SchemaError};
 pub use tick_clock::TickClock;
 pub use value_type::ValueType;

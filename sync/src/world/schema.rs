@@ -47,9 +47,21 @@ pub struct Kind {
     pub placed: bool,
     /// Whether the owner's client predicts this kind.
     pub predicted: bool,
+    /// How soon changes are sent where the path does not carry them all, beside those of other kinds. Only the server uses it.
+    pub priority: Priority,
     /// The position of the public lane that counts this kind's teleports, if it has one. Nothing is interpolated, extrapolated or
     /// smoothed between two rows that differ in it.
     pub teleport_lane: Option<usize>,
+}
+
+/// How soon changes of a kind are sent over a path that does not carry them all, in percent of the usual priority: 1 to 1000.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Priority(pub u16);
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self(100)
+    }
 }
 
 /// Why a schema cannot be used.

@@ -5,7 +5,7 @@
 use super::grid::Grid;
 use super::lane::Lane;
 use super::payload_schema::{Field, FieldType, InputField, PayloadKind};
-use super::schema::{Kind, Schema, SchemaError};
+use super::schema::{Kind, Priority, Schema, SchemaError};
 use super::value_type::ValueType;
 use tickwire_proto::v1;
 
@@ -70,6 +70,7 @@ impl Kind {
             texts: kind.texts.clone(),
             placed: kind.placed,
             predicted: kind.predicted,
+            priority: Priority::default(),
             teleport_lane: kind
                 .teleport_lane_plus_one
                 .checked_sub(1)
