@@ -76,6 +76,8 @@ wasm_cargo() {
   flags+="$separator--remap-path-prefix=$(readlink -m "$sysroot/lib/rustlib/src/rust")=/rust"
   flags+="$separator--remap-path-prefix=$root=/tickwire"
   flags+="$separator--remap-path-prefix=$target=/target"
+  # The small SHA-256 instead of the fast one, for one module of some kilobytes.
+  flags+="$separator--cfg${separator}sha2_backend_soft=\"compact\""
 
   local -a environment=(CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="$flags")
   local -a std=()

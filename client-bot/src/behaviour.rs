@@ -4,6 +4,7 @@
 //! the bot's seed.
 
 use crate::options::BehaviourName;
+use crate::random_inputs::RandomInputs;
 use glam::Vec2;
 use std::sync::Arc;
 use tickwire_client::{Client, PredictedState};
@@ -20,7 +21,14 @@ pub trait Behaviour: Send {
         let _ = client;
     }
 
-    /// The input of the next tick.
+    /// The input of the next tick in any game, as the game's schema describes its inputs. `None`: the behaviour plays the arena, or
+    /// the game encodes its inputs in its own way.
+    fn any_input(&mut self, client: &Client) -> Option<Vec<u8>> {
+        let _ = client;
+        None
+    }
+
+    /// The input of the next tick in the arena.
     fn input(&mut self, client: &Client) -> ArenaInput;
 
     /// Cheat: by how many ticks the latest input's claimed view tick is older than the true one. `None` leaves the bot's setting.
@@ -35,6 +43,7 @@ pub fn behaviour_named(name: BehaviourName, seed: u64) -> Box<dyn Behaviour> {
     match name {
         BehaviourName::Duel => Box::new(Duel::new(seed)),
         BehaviourName::Idle | BehaviourName::Spectate => Box::new(Idle),
+        BehaviourName::Random => Box::new(Random(RandomInputs::new(seed))),
         BehaviourName::Wander
         | BehaviourName::SlowReader
         | BehaviourName::Flapper
@@ -247,6 +256,20 @@ impl Behaviour for Duel {
 
     fn view_forgery_ticks(&self) -> Option<f64> {
         (self.hindsight_ticks > 0).then(|| f64::from(self.forgery_ticks))
+    }
+}
+
+/// Sends random valid inputs of any game. Idles where the schema does not describe them.
+#[derive(Clone, Debug)]
+pub struct Random(RandomInputs);
+
+impl Behaviour for Random {
+    fn any_input(&mut self, client: &Client) -> Option<Vec<u8>> {
+        self.0.next(&client.replica()?.schema().input)
+    }
+
+    fn input(&mut self, client: &Client) -> ArenaInput {
+        Idle.input(client)
     }
 }
 

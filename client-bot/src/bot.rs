@@ -146,6 +146,7 @@ impl Bot {
             self.handle_socket_event(event);
         }
         let now = self.now();
+        self.shell.provide_rules(&mut self.pilot.client, now);
         let seq = self.pilot.client.input_seq();
         let outcome = self.pilot.step(now);
         if outcome.joined.is_some() {

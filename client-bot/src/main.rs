@@ -126,12 +126,15 @@ fn summary(report: &Report) -> String {
         "shots                {} fired, {} hit on screen, {} confirmed, {} false hits, {} never reached the game",
         shots.fired, shots.hit_on_screen, shots.confirmed, shots.false_hits, shots.unmatched
     );
-    let prediction = report.prediction;
+    let prediction = &report.prediction;
     let _ = writeln!(
         text,
         "prediction           {} inputs, {} corrections, {} starved",
         prediction.inputs, prediction.corrections, report.starved_inputs
     );
+    for (reason, bots) in &prediction.lacking {
+        let _ = writeln!(text, "not predicted        {bots} bots: {reason}");
+    }
     let _ = writeln!(
         text,
         "CPU                  {:.2} s of bots in {:.1} s",

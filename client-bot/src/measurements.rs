@@ -63,6 +63,8 @@ pub(crate) struct BotMeasurements {
     pub score: i32,
     pub counters: Counters,
     pub prediction: PredictionStats,
+    /// Why the bot did not predict at the end.
+    pub prediction_note: Option<String>,
     pub shots: ShotCounts,
     pub gap_ms: LatencyHistogram,
     pub age_ms: LatencyHistogram,
@@ -101,6 +103,7 @@ impl BotMeasurements {
             score: 0,
             counters: Counters::default(),
             prediction: PredictionStats::default(),
+            prediction_note: None,
             shots: ShotCounts::default(),
             gap_ms: LatencyHistogram::new(),
             age_ms: LatencyHistogram::new(),
@@ -198,6 +201,7 @@ impl BotMeasurements {
         self.entity = client.entity();
         self.counters = client.counters();
         self.prediction = client.prediction_stats();
+        self.prediction_note = client.prediction_note().map(str::to_owned);
         self.shots = shots;
         if has_joined {
             client.name().clone_into(&mut self.name);

@@ -58,7 +58,7 @@ pub struct Options {
     /// Cheat: claim in every input a view that is older than the true one by this time
     #[arg(long, env = "TICKWIRE_FORGE_VIEW", default_value = "0ms", value_parser = humantime::parse_duration)]
     pub forge_view: Duration,
-    /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates
+    /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates; random plays any game
     #[arg(long, env = "TICKWIRE_BEHAVIOUR", value_enum, default_value_t = BehaviourName::Mixed)]
     pub behaviour: BehaviourName,
     /// Emulated network delay, each way
@@ -96,6 +96,8 @@ pub enum BehaviourName {
     SlowReader,
     /// Wanders, drops its connection every few seconds, and reconnects.
     Flapper,
+    /// Sends random valid inputs of the game's own schema, whatever the game.
+    Random,
     /// Of ten bots: five wander, three duel, one idles, one spectates.
     Mixed,
 }
@@ -138,6 +140,7 @@ impl BehaviourName {
             Self::Spectate => "spectate",
             Self::SlowReader => "slow-reader",
             Self::Flapper => "flapper",
+            Self::Random => "random",
             Self::Mixed => "mixed",
         }
     }

@@ -81,7 +81,15 @@ impl Pilot {
 
     /// Makes one input. `false`: it is empty, as the behaviour does not play here.
     fn input(&mut self) -> bool {
-        if self.client.is_spectator() || self.client.game() != arena::NAME {
+        if self.client.is_spectator() {
+            self.client.input(&[]);
+            return false;
+        }
+        if let Some(payload) = self.behaviour.any_input(&self.client) {
+            self.client.input(&payload);
+            return true;
+        }
+        if self.client.game() != arena::NAME {
             self.client.input(&[]);
             return false;
         }

@@ -5,6 +5,7 @@ use crate::measurements::BotMeasurements;
 use crate::options::Options;
 use crate::shots::ShotCounts;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use tickwire_game::arena::UNIT;
 use tickwire_sync::EntityId;
 
@@ -31,7 +32,7 @@ pub struct Rates {
 }
 
 /// How accurate prediction is.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Prediction {
     /// Inputs predicted.
     pub inputs: u64,
@@ -39,6 +40,8 @@ pub struct Prediction {
     pub corrections: u64,
     /// The largest error of a predicted position, in world units.
     pub max_error_units: f64,
+    /// Why bots did not predict at the end, and how many for each reason.
+    pub lacking: BTreeMap<String, u32>,
 }
 
 /// A bare 60 Hz timer beside the bots, as a control: how well the machine itself kept time.
@@ -248,6 +251,7 @@ impl Report {
                     .map(|bot| bot.prediction.max_error)
                     .fold(0.0, f64::max)
                     / f64::from(UNIT),
+                lacking: lacking(bots.iter().filter_map(|bot| bot.prediction_note.as_deref())),
             },
             interpolation_delay_ms: PercentilesMs::of(&of_all(|bot| &bot.interpolation_delay_ms)),
             starved_inputs: sum(|bot| bot.counters.starved_inputs),
@@ -338,4 +342,11 @@ impl BotReport {
             refusal: bot.refusal.clone(),
         }
     }
+}
+fn lacking<'a>(notes: impl Iterator<Item = &'a str>) -> BTreeMap<String, u32> {
+    let mut reasons = BTreeMap::new();
+    for note in notes {
+        *reasons.entry(note.to_owned()).or_default() += 1;
+    }
+    reasons
 }

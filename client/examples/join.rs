@@ -43,6 +43,7 @@ async fn main() {
             }
             None => {}
         }
+        shell.provide_rules(&mut client, now());
         client.poll(now());
         // One input for each tick that has come. The game defines its bytes.
         while let Some(tick) = client.next_due_tick(now()) {

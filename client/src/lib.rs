@@ -16,8 +16,8 @@ pub mod native;
 mod wasm;
 
 pub use client::{
-    Action, Client, Counters, LinkId, MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS, Options, Phase,
-    SessionEvent, WantedRules,
+    Action, Client, Counters, LinkId, MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS, ModuleError, Options,
+    Phase, SessionEvent, WantedRules,
 };
 pub use interpolation::ShownEntity;
 pub use prediction::{ErrorHistogram, PredictedState, PredictionStats};

@@ -2,10 +2,8 @@
 //! to every client.
 //!
 //! ```no_run
-//! // build.rs
-//! fn main() {
-//!     tickwire_rules_build::rules_module("Rules");
-//! }
+//! // In `main` of build.rs:
+//! tickwire_rules_build::rules_module("Rules");
 //! ```
 //!
 //! In: the sources of the package, and a Rust toolchain for wasm32 if this machine has one. Out: three variables for `env!`:
@@ -58,9 +56,8 @@ pub fn rules_module(rules: &str) {
 
     let module = package.out.join("rules.wasm");
     let note = match package.build_module(rules, &module) {
-        Outcome::Built => String::new(),
+        Outcome::Built | Outcome::OnWasm => String::new(),
         Outcome::NotWanted => "no rules module was wanted (TICKWIRE_RULES_MODULE=off)".to_owned(),
-        Outcome::OnWasm => String::new(),
         Outcome::Missing(note) => note,
     };
     if !note.is_empty() || package.is_wasm {

@@ -9,7 +9,7 @@ use crate::abi::{
     MAX_TABLE_ENTRIES, VERSION,
 };
 use crate::shape::{ShapeError, check_shape};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use thiserror::Error;
 use tickwire_rules::{RuleContext, RuleInput, Rules};
 use tickwire_sync::KindId;
@@ -28,12 +28,15 @@ const STACK_BYTES: usize = 256 * 1024;
 /// How deep functions may call one another.
 const CALL_DEPTH: usize = 512;
 
-/// Rules that run in a module.
+/// Rules that run in a module. A clone is the same instance: if it fails, it fails for all.
+#[derive(Clone, Debug)]
+pub struct WasmRules(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct WasmRules {
+struct Shared {
     /// The module's own numbers and reaches, by the schema's numbers.
     kinds: Vec<Option<OwnKind>>,
-    /// Only one thread at a time can be in a module. The rules of a session are called by one, so nobody waits.
+    /// Only one thread at a time can be in a module: for about a microsecond.
     running: Mutex<Option<Running>>,
     failure: OnceLock<String>,
 }
@@ -123,7 +126,7 @@ impl WasmRules {
             .map(|name| running.kind(buffer, name))
             .collect::<Result<_, _>>()?;
         let advance = running.function("tickwire_advance")?;
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             kinds,
             running: Mutex::new(Some(Running {
                 store: running.store,
@@ -132,11 +135,11 @@ impl WasmRules {
                 advance,
             })),
             failure: OnceLock::new(),
-        })
+        })))
     }
 
     fn own(&self, kind: KindId) -> Option<OwnKind> {
-        *self.kinds.get(kind.index())?
+        *self.0.kinds.get(kind.index())?
     }
 }
 
@@ -152,11 +155,15 @@ impl Rules for WasmRules {
             return;
         };
         // A thread that panicked in here has left nothing half done that matters: the buffer is written anew.
-        let mut slot = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = slot.as_mut()
             && let Err(error) = running.advance(kind.id, lanes, private_lanes, context)
         {
-            let _ = self.failure.set(reason(&error));
+            let _ = self.0.failure.set(reason(&error));
             *slot = None;
         }
     }
@@ -170,7 +177,7 @@ impl Rules for WasmRules {
     }
 
     fn failure(&self) -> Option<String> {
-        self.failure.get().cloned()
+        self.0.failure.get().cloned()
     }
 }
 

@@ -13,7 +13,7 @@ fn main() -> std::io::Result<()> {
     };
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("good.wasm"), modules::good())?;
-    for bad in Bad::ALL {
+    for bad in Bad::ALL.into_iter().chain(Bad::IN_PLAY) {
         let file = folder.join(bad.name()).with_extension("wasm");
         std::fs::write(file, bad.bytes())?;
     }

@@ -23,10 +23,11 @@ pub mod modules;
 mod player;
 mod raw;
 mod server;
+pub mod walkers;
 
 pub use player::Player;
 pub use raw::{ConnectionEnd, RawClient};
-pub use server::{TestServer, http_get, http_post};
+pub use server::{TestServer, http, http_get, http_post};
 
 use std::time::Duration;
 

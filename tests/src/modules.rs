@@ -57,6 +57,10 @@ pub enum Bad {
     LoopsForEver,
     /// It loops for ever when it is started.
     LoopsAtStart,
+    /// It traps on an input of four bytes or more, which no trial has.
+    TrapsOnLongInput,
+    /// It loops for ever on an input of four bytes or more.
+    LoopsOnLongInput,
     /// It moves rows one step further along x than the native rules.
     Differs,
     /// It looks further than the native rules.
@@ -64,7 +68,9 @@ pub enum Bad {
 }
 
 impl Bad {
-    /// All of them.
+    /// Those that pass a trial, and fail in play.
+    pub const IN_PLAY: [Self; 2] = [Self::TrapsOnLongInput, Self::LoopsOnLongInput];
+    /// All others: a host refuses them, or finds out when it tries them.
     pub const ALL: [Self; 19] = [
         Self::Imports,
         Self::StartFunction,
@@ -137,6 +143,14 @@ impl Bad {
             Self::TrapsLater => (
                 ADVANCE,
                 "(local $input_at i32) (if (i32.eqz (i32.and (local.get $tick) (i32.const 255))) (then unreachable))",
+            ),
+            Self::TrapsOnLongInput => (
+                ADVANCE,
+                "(local $input_at i32) (if (i32.gt_s (local.get $input_bytes) (i32.const 3)) (then unreachable))",
+            ),
+            Self::LoopsOnLongInput => (
+                ADVANCE,
+                "(local $input_at i32) (loop $again (br_if $again (i32.gt_s (local.get $input_bytes) (i32.const 3))))",
             ),
             Self::LoopsForEver => (ADVANCE, "(local $input_at i32) (loop $again (br $again))"),
             Self::LoopsAtStart => (START, "(loop $again (br $again))"),

@@ -101,6 +101,7 @@ impl Player {
             }
             None => {}
         }
+        self.shell.provide_rules(&mut self.client, now);
         self.client.poll(now);
         while self.client.next_due_tick(now).is_some() {
             let payload: &[u8] = if self.client.is_spectator() {

@@ -127,7 +127,11 @@ pub async fn http_post(addr: SocketAddr, path: &str, body: &str) -> (u16, String
     http(addr, &(head + body)).await
 }
 
-async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
+/// Sends a request; returns the status and the body.
+///
+/// # Panics
+/// If there is no response.
+pub async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
     let exchange = async {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -6,7 +6,8 @@
 
 use serde_json::Value;
 use tickwire_bot::{Options, Report};
-use tickwire_tests::TestServer;
+use tickwire_tests::walkers::Walkers;
+use tickwire_tests::{TestServer, modules};
 
 async fn swarm(server: &TestServer, flags: &[&str]) -> Report {
     let url = format!("ws://{}/ws", server.addr);
@@ -93,6 +94,33 @@ async fn mixed_bots_stay_in_sync_and_report_all_fields() {
     assert!(report.view_checks > 0 && report.prediction.inputs > 0);
     let page = tickwire_bot::html_page(&report);
     assert!(page.contains("<svg") && page.contains("bot-19"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_bots_play_a_game_that_they_know_nothing_of() {
+    let module: &[u8] = modules::good().leak();
+    let server = TestServer::start_with(&[], move |_| Box::new(Walkers::new(module)));
+    let flags = ["--bots", "4", "--behaviour", "random", "--duration", "4s"];
+    let report = swarm(&server, &flags).await;
+    assert!(report.is_good(), "{report:?}");
+    assert!(report.prediction.inputs > 0, "{:?}", report.prediction);
+    assert!(
+        report.prediction.lacking.is_empty(),
+        "{:?}",
+        report.prediction
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bots_without_rules_play_on_and_report_why() {
+    let server = TestServer::start_with(&[], |_| Box::new(Walkers::new(&[])));
+    let report = swarm(&server, &["--bots", "3", "--behaviour", "random"]).await;
+    assert!(report.is_good(), "{report:?}");
+    let lacking: Vec<_> = report.prediction.lacking.iter().collect();
+    assert!(
+        matches!(&lacking[..], [(reason, 3)] if reason.contains("offers no module")),
+        "{lacking:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

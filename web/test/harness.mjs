@@ -4,12 +4,14 @@
 // to pass, only for a line of output, the end of a process, or a condition in the page.
 //
 // Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another game; default:
-// target/debug/tag, which `cargo test` builds), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
+// target/debug/tag, which `cargo test` builds), TICKWIRE_TEST_EXAMPLES (the examples of tickwire-tests; default:
+// target/debug/examples, likewise), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect, createServer as createTcpServer } from "node:net";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
@@ -24,6 +26,8 @@ const release = join(target, "release");
 const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
 const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
 const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "tag");
+const PUSH = process.env.TICKWIRE_PUSH_BIN ?? join(target, "debug", "push");
+const EXAMPLES = process.env.TICKWIRE_TEST_EXAMPLES ?? join(target, "debug", "examples");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const START_MS = 20_000;
@@ -96,9 +100,57 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [], progra
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
 }
 
-/** Starts a server of another game than the arena: examples/tag. */
-export function startTag(t, options) {
-  return startServer(t, { ...options, program: TAG });
+/** Starts a server of another game than the arena: examples/tag, without computer players. */
+export function startTag(t, { args = [], ...options } = {}) {
+  return startServer(t, { ...options, args: ["--npcs", "0", ...args], program: TAG });
+}
+
+/** Starts a server of examples/push, without computer players. */
+export function startPush(t, { args = [], ...options } = {}) {
+  return startServer(t, { ...options, args: ["--npcs", "0", ...args], program: PUSH });
+}
+
+/** The input of tag: `dx` and `dy` from -1 to 1, two bits each, then `dash` and `touch`. Push has the first three. */
+export function wish({ dx = 0, dy = 0, dash = 0, touch = 0 }) {
+  return [(dx & 3) | ((dy & 3) << 2) | (dash << 4) | (touch << 5)];
+}
+
+/** Starts a server whose players walk about, and whose rules module is made by hand: tests/examples/walkers.rs. */
+export function startWalkers(t, options) {
+  return startServer(t, { ...options, program: join(EXAMPLES, "walkers") });
+}
+
+/** The rules modules of the tests, by name: `good`, and one for each thing that can be wrong (tests/examples/rules_modules.rs). */
+export function rulesModules(t) {
+  const folder = mkdtempSync(join(tmpdir(), "tickwire-modules-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  execFileSync(join(EXAMPLES, "rules_modules"), [folder]);
+  return Object.fromEntries(readdirSync(folder).map((file) => [basename(file, ".wasm"), readFileSync(join(folder, file))]));
+}
+
+/** Puts a path with a delay before a server: every byte takes `ms` longer, each way. Returns the address of its WebSocket. */
+export async function startLongPath(t, { socket }, ms) {
+  const { hostname, port } = new URL(socket);
+  const ends = new Set();
+  const proxy = createTcpServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ]) {
+      ends.add(from);
+      from.setNoDelay(true);
+      from.on("data", (bytes) => setTimeout(() => to.write(bytes), ms));
+      from.on("error", () => to.destroy());
+      from.on("close", () => setTimeout(() => to.destroy(), ms));
+    }
+  });
+  await new Promise((listening) => proxy.listen(0, hostname, listening));
+  t.after(() => {
+    proxy.close();
+    for (const end of ends) end.destroy();
+  });
+  return socket.replace(`:${port}/`, `:${proxy.address().port}/`);
 }
 
 const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };

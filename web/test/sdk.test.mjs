@@ -1,7 +1,7 @@
 // The SDK with a game other than the arena (examples/tag): one test for each promise to its pages.
 
 import assert from "node:assert/strict";
-import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, test, until } from "./harness.mjs";
+import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, test, until, wish } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 
@@ -14,7 +14,7 @@ const SCRIPT = `
     const player = { client, joined: [], events: [], messages: [], rows: [], scores: [] };
     client.on("joined", (event) => player.joined.push(event));
     client.on("event", ({ kind, tick, payload }) => player.events.push({ kind, tick, payload: [...payload] }));
-    client.on("message", ({ payload }) => player.messages.push(new TextDecoder().decode(payload)));
+    client.on("message", ({ payload }) => player.messages.push([...payload]));
     const draw = () => {
       const [rows, scores] = [[], []];
       const frame = client.sample();
@@ -43,21 +43,22 @@ test("a custom page plays another game with all its features", MINUTE, async (t)
     await page.waitForFunction((name) => window[name].scores.some((row) => row.name === name), name);
   }
 
-  const session = await page.evaluate(() => {
+  const session = await page.evaluate(async () => {
     const { client, joined } = window.Bob;
+    await new Promise((done) => (client.isPredicting ? done() : client.on("prediction", done)));
     return { game: client.game, schema: client.schema, map: new TextDecoder().decode(client.map()), isPredicting: client.isPredicting, joined };
   });
   assert.deepEqual(session, {
     game: "tag",
     schema: {
       kinds: [
-        { name: "runner", number: 0, lanes: ["x", "y", "it"], texts: [], isPlaced: true },
-        { name: "score", number: 1, lanes: ["touches"], texts: ["name"], isPlaced: false },
+        { name: "runner", number: 0, lanes: ["x", "y", "it"], privateLanes: ["breath"], texts: [], isPlaced: true },
+        { name: "score", number: 1, lanes: ["player", "touches"], privateLanes: [], texts: ["name"], isPlaced: false },
       ],
       events: ["touched"],
     },
-    map: "a meadow",
-    isPredicting: false,
+    map: "",
+    isPredicting: true,
     joined: [{ resumed: false }],
   });
   await page.waitForFunction(() => window.Bob.rows.length === 2);
@@ -70,7 +71,7 @@ test("a custom page plays another game with all its features", MINUTE, async (t)
   assert.deepEqual(scores.sort((a, b) => a.slot - b.slot), [score(ann, "Ann"), score(playerId, "Bob")]);
 
   // Ann runs to the right until she touches Bob.
-  await page.evaluate(() => window.Ann.client.input(Uint8Array.of(1, 0, 2)));
+  await page.evaluate((wish) => window.Ann.client.input(Uint8Array.from(wish)), wish({ dx: 1, touch: 1 }));
   await page.waitForFunction(() => window.Bob.messages.length > 0 && window.Ann.events.length > 0 && window.Bob.events.length > 0);
   await page.waitForFunction((bob) => window.Ann.rows.some(({ slot, it, x }) => slot === bob && it === 1 && x === 256 * 16), playerId);
   await page.waitForFunction((ann) => window.Bob.scores.some(({ slot, touches }) => slot === ann && touches === 1), ann);
@@ -80,9 +81,9 @@ test("a custom page plays another game with all its features", MINUTE, async (t)
     annEvents: window.Ann.events,
     bobEvents: window.Bob.events,
   }));
-  assert.deepEqual([annMessages, bobMessages], [[], ["you are it"]]);
+  assert.deepEqual([annMessages, bobMessages], [[], [[0]]]);
   assert.deepEqual(annEvents, bobEvents);
-  assert.deepEqual(annEvents, [{ kind: "touched", tick: annEvents[0].tick, payload: [playerId, 0, 0, 0] }]);
+  assert.deepEqual(annEvents, [{ kind: "touched", tick: annEvents[0].tick, payload: [playerId << 2] }]);
   assert.ok(annEvents[0].tick > 0);
 
   // Mistakes throw where they are made.
@@ -120,10 +121,10 @@ test("an input of one tick moves one step", MINUTE, async (t) => {
   await page.waitForFunction(() => window.isReady);
   await page.evaluate(async (url) => (window.Ann = await window.play(url, "Ann")), server.socket);
   await page.waitForFunction(() => window.Ann.rows.length === 1);
-  const start = await page.evaluate(() => {
-    window.Ann.client.inputOnce(Uint8Array.of(1, 0, 0));
+  const start = await page.evaluate((wish) => {
+    window.Ann.client.inputOnce(Uint8Array.from(wish));
     return window.Ann.rows[0].x;
-  });
+  }, wish({ dx: 1 }));
   await page.waitForFunction((x) => window.Ann.rows[0].x > x, start);
   const tick = await page.evaluate(() => window.Ann.client.status().tick);
   await page.waitForFunction((tick) => window.Ann.client.status().tick >= tick + 60, tick);

@@ -34,7 +34,7 @@ pub use interface::{Action, Counters, Options, Phase, SessionEvent};
 pub use link_set::LinkId;
 use link_set::LinkSet;
 use room_rules::RoomRules;
-pub use room_rules::WantedRules;
+pub use room_rules::{ModuleError, WantedRules};
 use std::collections::VecDeque;
 use tickwire_game::Rules;
 use tickwire_proto::CloseCode;
@@ -62,6 +62,8 @@ struct Session {
     is_spectator: bool,
     encoding: v1::Encoding,
     replica: Replica,
+    /// The private lanes of the player's own entities, as in the newest snapshot.
+    owned: Vec<(EntityId, Vec<i32>)>,
 }
 
 /// What snapshots have left behind beside the replica.

@@ -135,6 +135,54 @@ impl Client {
         Some((newest.id, lanes))
     }
 
+    /// Calls `show` for every entity that the screen shows at `now`: others at the view tick, interpolated, and the player's own
+    /// entity as predicted ([`Self::own_on_screen`]).
+    pub fn for_each_on_screen(
+        &self,
+        kind: Option<KindId>,
+        now: Micros,
+        show: &mut dyn FnMut(ShownEntity<'_>),
+    ) {
+        let own = self.prediction.own();
+        let is_predicting = self.is_predicting();
+        let is_wanted = |id: &EntityId| kind.is_none_or(|kind| kind == id.kind);
+        let own_lanes = own.filter(is_wanted).and_then(|_| self.own_on_screen(now));
+        let mut is_own_due = is_predicting;
+        self.for_each_shown(kind, |shown| match &own_lanes {
+            Some((id, lanes)) if *id == shown.id => {
+                is_own_due = false;
+                show(ShownEntity { lanes, ..shown });
+            }
+            // It is gone, and was shown ahead of the view tick: it must not come back there.
+            _ if own == Some(shown.id) && is_predicting && self.is_gone(shown.id) => {}
+            _ => show(shown),
+        });
+        // It is new, and the view tick has not come to it yet.
+        if let Some((id, lanes)) = own_lanes.filter(|_| is_own_due)
+            && let Some(row) = self.replica().and_then(|replica| replica.find(id.key()))
+        {
+            let lanes = &lanes;
+            show(ShownEntity { id, lanes, row });
+        }
+    }
+
+    fn is_gone(&self, id: EntityId) -> bool {
+        let row = self.replica().and_then(|replica| replica.find(id.key()));
+        row.is_none_or(|row| row.id != id)
+    }
+
+    /// The private lanes of one of the player's own entities: as predicted for the newest input's tick, else as in the newest
+    /// snapshot. `None` for entities of others.
+    #[must_use]
+    pub fn private_lanes(&self, id: EntityId) -> Option<&[i32]> {
+        let predicted = self.predicted().filter(|own| own.id == id);
+        let session = self.session.as_ref()?;
+        let owned = session.owned.iter().find(|(owned, _)| *owned == id);
+        predicted
+            .map(|own| &own.private_lanes[..])
+            .or_else(|| Some(&owned?.1[..]))
+    }
+
     fn between_predicted_ticks(&self, newest: &PredictedState, kind: &Kind) -> Vec<i32> {
         let before = newest
             .tick

@@ -116,6 +116,7 @@ impl Client {
             ticks,
             is_spectator: welcome.spectator,
             replica: Replica::new(Arc::new(schema)),
+            owned: Vec::new(),
         });
         if let Some(codebooks) = &welcome.codebooks {
             self.update_codebooks(codebooks);
@@ -215,18 +216,24 @@ impl Client {
 
     /// Compares the prediction with what the snapshot says of the predicted entity, and corrects it.
     fn reconcile(&mut self, snapshot: &v1::Snapshot, tick: Tick, now: Micros) {
-        let Some(session) = &self.session else { return };
+        let Some(session) = &mut self.session else {
+            return;
+        };
         let schema = session.replica.schema();
-        let predicted = snapshot.owned.iter().find_map(|own| {
+        session.owned.clear();
+        let owned = snapshot.owned.iter().filter_map(|own| {
             let id = EntityId::from_proto(v1::EntityId {
                 kind: own.kind,
                 slot: own.slot,
                 generation: own.generation,
             })?;
             let kind = schema.kind(id.kind)?;
-            (kind.predicted && kind.private_lanes.len() == own.lanes.len()).then_some((id, own))
+            (kind.private_lanes.len() == own.lanes.len()).then(|| (id, own.lanes.clone()))
         });
-        let Some((id, own)) = predicted else {
+        session.owned.extend(owned);
+        let is_predicted = |id: EntityId| schema.kind(id.kind).is_some_and(|kind| kind.predicted);
+        let predicted = session.owned.iter().find(|(id, _)| is_predicted(*id));
+        let Some((id, private_lanes)) = predicted.map(|(id, lanes)| (*id, lanes)) else {
             self.prediction.clear_state();
             return;
         };
@@ -240,7 +247,7 @@ impl Client {
                 id,
                 tick,
                 lanes: row.lanes.to_vec(),
-                private_lanes: own.lanes.clone(),
+                private_lanes: private_lanes.clone(),
             };
             let around = Surroundings {
                 replica: &session.replica,

@@ -5,12 +5,16 @@
 
 use super::{Client, SessionEvent};
 use crate::prediction::Surroundings;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+use thiserror::Error;
 use tickwire_game::Rules;
 use tickwire_proto::v1;
+use tickwire_rules_wasm::{ShapeError, check_shape};
 use tickwire_sync::{Micros, Schema};
 
-/// A rules module that the shell should load: fetch it from the server (`/rules/HASH.wasm`), check that its SHA-256 is `module`,
-/// make [`Rules`] of it, and answer with [`Client::give_rules`] or [`Client::refuse_rules`].
+/// A rules module that the shell should load: fetch it from the server ([`Self::path`]), check it ([`Self::check`]), make [`Rules`] of
+/// it, and answer with [`Client::give_rules`] or [`Client::refuse_rules`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WantedRules {
     /// The SHA-256 of the module's bytes.
@@ -21,6 +25,40 @@ pub struct WantedRules {
     pub kinds: Vec<String>,
     /// The room's map, which the module is started with.
     pub map: Vec<u8>,
+}
+
+/// Why bytes are not the wanted module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum ModuleError {
+    /// The bytes have another SHA-256.
+    #[error("the rules module is not the one that the server announced: its hash differs")]
+    Hash,
+    /// The bytes are no rules module.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+}
+
+impl WantedRules {
+    /// The module's path on the server, relative to the folder that the WebSocket's path is in: `rules/HASH.wasm`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let mut path = "rules/".to_owned();
+        for byte in self.module {
+            let _ = write!(path, "{byte:02x}");
+        }
+        path + ".wasm"
+    }
+
+    /// Checks that bytes are the wanted module, before an engine compiles them.
+    ///
+    /// # Errors
+    /// If they have another hash, or ask for what no rules module may have.
+    pub fn check(&self, bytes: &[u8]) -> Result<(), ModuleError> {
+        if Sha256::digest(bytes)[..] != self.module {
+            return Err(ModuleError::Hash);
+        }
+        Ok(check_shape(bytes)?)
+    }
 }
 
 /// What the client knows of the room's rules.
@@ -114,14 +152,14 @@ impl Client {
         }
     }
 
-    /// Answers [`Self::wanted_rules`]: from now on the client predicts by these rules. Ignored if that module is not wanted any more.
+    /// Answers [`Self::wanted_rules`]: from now on the client predicts by these rules. Ignored if they are not wanted any more.
     ///
     /// The player's own entity on the screen moves smoothly to where it is predicted.
-    pub fn give_rules(&mut self, module: &[u8; 32], rules: Box<dyn Rules>, now: Micros) {
-        let Some(wanted) = self.take_wanted(module) else {
+    pub fn give_rules(&mut self, wanted: &WantedRules, rules: Box<dyn Rules>, now: Micros) {
+        if !self.wants(wanted) {
             return;
-        };
-        self.room_rules = RoomRules::Loaded(wanted);
+        }
+        self.room_rules = RoomRules::Loaded(wanted.clone());
         self.change_prediction(now, |client| {
             if let Some(session) = &client.session {
                 let around = Surroundings {
@@ -138,11 +176,11 @@ impl Client {
     }
 
     /// Answers [`Self::wanted_rules`]: the module cannot be used. `reason` is a sentence for people, which [`Self::prediction_note`]
-    /// gives. The client plays on without prediction. Ignored if that module is not wanted any more.
-    pub fn refuse_rules(&mut self, module: &[u8; 32], reason: &str) {
-        if let Some(rules) = self.take_wanted(module) {
+    /// gives. The client plays on without prediction. Ignored if they are not wanted any more.
+    pub fn refuse_rules(&mut self, wanted: &WantedRules, reason: &str) {
+        if self.wants(wanted) {
             self.room_rules = RoomRules::Unusable {
-                rules: Some(rules),
+                rules: Some(wanted.clone()),
                 reason: reason.to_owned(),
             };
             self.tell_prediction();
@@ -155,11 +193,8 @@ impl Client {
         self.room_rules.note()
     }
 
-    fn take_wanted(&mut self, module: &[u8; 32]) -> Option<WantedRules> {
-        match &self.room_rules {
-            RoomRules::Wanted { rules, .. } if rules.module == *module => Some(rules.clone()),
-            _ => None,
-        }
+    fn wants(&self, wanted: &WantedRules) -> bool {
+        matches!(&self.room_rules, RoomRules::Wanted { rules, .. } if rules == wanted)
     }
 
     /// Drops rules that have failed, and says why. The screen moves smoothly to where the entity is without prediction.

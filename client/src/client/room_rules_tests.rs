@@ -1,8 +1,9 @@
 //! Unit tests of `room_rules`: rules that come late, wrong, never, or fail in use.
 
 use super::link_set::LinkId;
-use super::{Action, Client, Options, Phase, SessionEvent, WantedRules};
+use super::{Action, Client, ModuleError, Options, Phase, SessionEvent, WantedRules};
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tickwire_game::{RuleContext, RuleInput, Rules};
@@ -31,6 +32,16 @@ impl Rules for Runs {
     fn failure(&self) -> Option<String> {
         let is_broken = self.is_broken.load(Ordering::Relaxed);
         is_broken.then(|| "out of fuel".to_owned())
+    }
+}
+
+/// What the first `Welcome` calls for.
+fn wanted() -> WantedRules {
+    WantedRules {
+        module: MODULE,
+        rules_hash: 5,
+        kinds: vec!["runner".to_owned()],
+        map: b"map".to_vec(),
     }
 }
 
@@ -194,13 +205,7 @@ fn a_module_is_wanted_once_with_what_it_needs() {
         session.client.prediction_note(),
         Some("the rules are loading")
     );
-    let wanted = WantedRules {
-        module: MODULE,
-        rules_hash: 5,
-        kinds: vec!["runner".to_owned()],
-        map: b"map".to_vec(),
-    };
-    assert_eq!(session.client.wanted_rules(), Some(wanted));
+    assert_eq!(session.client.wanted_rules(), Some(wanted()));
     assert_eq!(session.client.wanted_rules(), None);
     session.rejoin(&MODULE, b"map");
     assert_eq!(session.client.wanted_rules(), None);
@@ -226,7 +231,7 @@ fn prediction_begins_and_ends_without_a_jump() {
     let before = session.screen_x();
     let rules = Runs::default();
     let is_broken = Arc::clone(&rules.is_broken);
-    (session.client).give_rules(&MODULE, Box::new(rules), session.now());
+    (session.client).give_rules(&wanted(), Box::new(rules), session.now());
     assert!(session.client.is_predicting());
     assert_eq!(session.client.prediction_note(), None);
     assert_eq!(session.notes(), [None]);
@@ -261,7 +266,7 @@ fn prediction_begins_and_ends_without_a_jump() {
 fn given_rules_stay_over_a_reconnect() {
     let mut session = Session::joined(&MODULE);
     let rules = Box::new(Runs::default());
-    session.client.give_rules(&MODULE, rules, session.now());
+    session.client.give_rules(&wanted(), rules, session.now());
     session.rejoin(&MODULE, b"map");
     assert!(session.client.is_predicting());
     assert_eq!(session.client.wanted_rules(), None);
@@ -274,21 +279,19 @@ fn another_module_or_map_needs_new_rules() {
     for (module, map) in [(OTHER_MODULE, b"map"), (MODULE, b"pam")] {
         let mut session = Session::joined(&MODULE);
         let rules = Box::new(Runs::default());
-        session.client.give_rules(&MODULE, rules, session.now());
+        session.client.give_rules(&wanted(), rules, session.now());
         session.rejoin(&module, map);
         assert!(!session.client.is_predicting());
         assert_eq!(session.client.wanted_rules().unwrap().module, module);
-        // What comes late for a module that is not wanted any more is ignored.
-        if module == OTHER_MODULE {
-            let rules = Box::new(Runs::default());
-            session.client.give_rules(&MODULE, rules, session.now());
-            session.client.refuse_rules(&MODULE, "late");
-            assert!(!session.client.is_predicting());
-            assert_eq!(
-                session.client.prediction_note(),
-                Some("the rules are loading")
-            );
-        }
+        // What comes late for rules that are not wanted any more is ignored.
+        let rules = Box::new(Runs::default());
+        session.client.give_rules(&wanted(), rules, session.now());
+        session.client.refuse_rules(&wanted(), "late");
+        assert!(!session.client.is_predicting());
+        assert_eq!(
+            session.client.prediction_note(),
+            Some("the rules are loading")
+        );
     }
 }
 
@@ -296,11 +299,23 @@ fn another_module_or_map_needs_new_rules() {
 fn a_refused_module_is_not_asked_for_again() {
     let mut session = Session::joined(&MODULE);
     assert!(session.client.wanted_rules().is_some());
-    session.client.refuse_rules(&MODULE, "it has imports");
+    session.client.refuse_rules(&wanted(), "it has imports");
     let note = session.client.prediction_note().unwrap().to_owned();
     assert!(note.contains("it has imports"));
     assert_eq!(session.notes(), [Some(note)]);
     session.rejoin(&MODULE, b"map");
     assert_eq!(session.client.wanted_rules(), None);
     assert!(!session.client.is_predicting());
+}
+
+#[test]
+fn other_bytes_than_announced_are_refused() {
+    let mut rules = wanted();
+    assert_eq!(rules.path(), format!("rules/{}.wasm", "07".repeat(32)));
+    assert_eq!(rules.check(b"no module"), Err(ModuleError::Hash));
+    rules.module = Sha256::digest(b"no module").into();
+    assert!(matches!(
+        rules.check(b"no module"),
+        Err(ModuleError::Shape(_))
+    ));
 }

@@ -1,7 +1,8 @@
-//! Opens a socket: TCP, TLS, the WebSocket handshake.
+//! Opens a stream: TCP, TLS, the WebSocket handshake.
 //!
 //! In: a target. Out: a WebSocket stream, or an error that tells a person what to check. Never retries.
 
+use super::rules_module::RulesCache;
 use rustls_pki_types::ServerName;
 use std::sync::Arc;
 use thiserror::Error;
@@ -77,6 +78,8 @@ pub struct Target {
     host: String,
     port: u16,
     tls: Option<Arc<ClientConfig>>,
+    /// The rules of the server's rooms, which the shells of one process share.
+    pub(super) rules: RulesCache,
 }
 
 impl Target {
@@ -118,7 +121,20 @@ impl Target {
             host,
             port,
             tls,
+            rules: RulesCache::default(),
         })
+    }
+
+    /// The folder that the URL's path is in, from slash to slash.
+    pub(super) fn folder(&self) -> &str {
+        let path = self.uri.path();
+        path.rfind('/').map_or("/", |end| &path[..=end])
+    }
+
+    /// Host and port as the URL has them, for HTTP.
+    pub(super) fn authority(&self) -> &str {
+        let authority = self.uri.authority().map_or("", |all| all.as_str());
+        authority.rsplit('@').next().unwrap_or(authority)
     }
 
     /// Host and port, for TCP.
@@ -135,22 +151,36 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 pub(super) type Io = Box<dyn ByteStream>;
 
 pub(super) async fn connect(target: Arc<Target>) -> Result<WebSocketStream<Io>, ShellError> {
+    let io = connect_tcp(&target).await?;
+    handshake(&target, io).await
+}
+
+/// A stream to the server for HTTP: TCP, and TLS if the target wants it.
+pub(super) async fn connect_http(target: &Target) -> Result<Io, ShellError> {
+    let io = connect_tcp(target).await?;
+    secure(target, io).await
+}
+
+async fn connect_tcp(target: &Target) -> Result<Io, ShellError> {
     let tcp = TcpStream::connect(target.address()).await?;
     tcp.set_nodelay(true)?;
-    handshake(&target, Box::new(tcp)).await
+    Ok(Box::new(tcp))
+}
+
+/// Does the TLS handshake if the target wants it.
+async fn secure(target: &Target, io: Io) -> Result<Io, ShellError> {
+    let Some(config) = &target.tls else {
+        return Ok(io);
+    };
+    let name = ServerName::try_from(target.host.clone())
+        .map_err(|_| ShellError::Url(target.host.clone()))?;
+    let connecting = TlsConnector::from(Arc::clone(config)).connect(name, io);
+    Ok(Box::new(connecting.await.map_err(tls_failure)?))
 }
 
 /// Does the TLS and WebSocket handshakes over a connected stream.
-pub(super) async fn handshake(
-    target: &Target,
-    mut io: Io,
-) -> Result<WebSocketStream<Io>, ShellError> {
-    if let Some(config) = &target.tls {
-        let name = ServerName::try_from(target.host.clone())
-            .map_err(|_| ShellError::Url(target.host.clone()))?;
-        let connecting = TlsConnector::from(Arc::clone(config)).connect(name, io);
-        io = Box::new(connecting.await.map_err(tls_failure)?);
-    }
+pub(super) async fn handshake(target: &Target, io: Io) -> Result<WebSocketStream<Io>, ShellError> {
+    let io = secure(target, io).await?;
     let mut request = target.uri.clone().into_client_request()?;
     request.headers_mut().insert(
         "sec-websocket-protocol",
@@ -249,6 +279,22 @@ impl ServerCertVerifier for AnyCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_belongs_to_a_game_is_beside_its_socket() {
+        for (url, folder, authority) in [
+            ("ws://localhost:7777/ws?room=a", "/", "localhost:7777"),
+            (
+                "wss://a:b@example.org/games/tag/ws",
+                "/games/tag/",
+                "example.org",
+            ),
+            ("ws://[::1]", "/", "[::1]"),
+        ] {
+            let target = Target::new(url, true).unwrap();
+            assert_eq!((target.folder(), target.authority()), (folder, authority));
+        }
+    }
 
     #[test]
     fn an_invalid_port_is_refused() {

@@ -8,20 +8,24 @@ mod emulated_path;
 #[cfg(feature = "emulation")]
 mod emulation;
 mod io;
+mod rules_module;
 
 #[cfg(feature = "emulation")]
 pub use {emulated_path::PathSettings, emulation::Emulation};
 
-use crate::LinkId;
 use crate::client::Action;
+use crate::{Client, LinkId, WantedRules};
 use futures_util::{Sink as _, Stream as _};
 use io::Io;
+use rules_module::RulesModuleError;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
+use tickwire_rules_wasm::WasmRules;
+use tickwire_sync::Micros;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -47,8 +51,18 @@ pub struct Shell {
     attempts: Vec<(LinkId, ConnectTask)>,
     sockets: Vec<Socket>,
     events: VecDeque<SocketEvent>,
+    rules: RulesProgress,
     timer: Pin<Box<tokio::time::Sleep>>,
 }
+
+/// How far the loading of a room's rules module is.
+enum RulesProgress {
+    NotWanted,
+    Loading(WantedRules, JoinHandle<LoadResult>),
+    Done(WantedRules, LoadResult),
+}
+
+type LoadResult = Result<WasmRules, RulesModuleError>;
 
 /// A connection attempt.
 type ConnectTask = JoinHandle<Result<WebSocketStream<Io>, ShellError>>;
@@ -72,6 +86,7 @@ impl Shell {
             attempts: Vec::new(),
             sockets: Vec::new(),
             events: VecDeque::new(),
+            rules: RulesProgress::NotWanted,
             timer: Box::pin(tokio::time::sleep_until(Instant::now().into())),
         }
     }
@@ -110,6 +125,37 @@ impl Shell {
         }
     }
 
+    /// Loads the rules module that the client wants, and gives the client its rules when they are there: then the client predicts a
+    /// game that this program knows nothing of. Call it after every [`Self::next_event`]; without the call, only games with native
+    /// rules are predicted. A module that cannot be used leaves the client without prediction, which says why
+    /// ([`crate::SessionEvent::Prediction`]).
+    pub fn provide_rules(&mut self, client: &mut Client, now: Micros) {
+        match std::mem::replace(&mut self.rules, RulesProgress::NotWanted) {
+            RulesProgress::Done(wanted, Ok(rules)) => {
+                client.give_rules(&wanted, Box::new(rules), now);
+            }
+            RulesProgress::Done(wanted, Err(error)) => {
+                client.refuse_rules(&wanted, &error.to_string());
+            }
+            waiting => self.rules = waiting,
+        }
+        if let Some(wanted) = client.wanted_rules() {
+            self.load_rules(wanted);
+        }
+    }
+
+    fn load_rules(&mut self, wanted: WantedRules) {
+        self.stop_loading_rules();
+        let loading = rules_module::load(Arc::clone(&self.target), wanted.clone());
+        self.rules = RulesProgress::Loading(wanted, tokio::spawn(loading));
+    }
+
+    fn stop_loading_rules(&mut self) {
+        if let RulesProgress::Loading(_, task) = &self.rules {
+            task.abort();
+        }
+    }
+
     /// Waits until the closing handshakes are done, at most until `until`.
     pub async fn finish_closing(&mut self, until: Instant) {
         self.timer.as_mut().reset(until.into());
@@ -133,7 +179,8 @@ impl Shell {
         .await;
     }
 
-    /// The next event; `None` if nothing happens until `until`. Cancel-safe.
+    /// The next event of a socket; `None` if none happens until `until`, or earlier if rules are there for
+    /// [`Self::provide_rules`]. Cancel-safe.
     pub async fn next_event(&mut self, until: Instant) -> Option<SocketEvent> {
         if self.timer.deadline() != until.into() {
             self.timer.as_mut().reset(until.into());
@@ -147,6 +194,13 @@ impl Shell {
         }
         if let Some(event) = self.poll_attempts(cx) {
             return Poll::Ready(Some(event));
+        }
+        if let RulesProgress::Loading(wanted, task) = &mut self.rules
+            && let Poll::Ready(result) = Pin::new(task).poll(cx)
+        {
+            let result = result.unwrap_or(Err(RulesModuleError::Stopped));
+            self.rules = RulesProgress::Done(wanted.clone(), result);
+            return Poll::Ready(None);
         }
         let mut index = 0;
         while index < self.sockets.len() {
@@ -251,5 +305,6 @@ impl Drop for Shell {
         for (_, task) in &self.attempts {
             task.abort();
         }
+        self.stop_loading_rules();
     }
 }

@@ -10,10 +10,11 @@ mod neighbours;
 mod prediction_tests;
 mod smoothing;
 mod stats;
+mod wishes;
 
 use glam::IVec2;
-use neighbours::Neighbours;
 pub(crate) use neighbours::Surroundings;
+use neighbours::{ConfirmedOwn, Neighbours};
 use smoothing::Smoothing;
 pub use stats::{ErrorHistogram, PredictionStats};
 use std::collections::VecDeque;
@@ -56,6 +57,8 @@ pub(crate) struct Prediction {
     neighbours: Neighbours,
     /// The positions that were first predicted for the latest inputs' ticks.
     first_predictions: VecDeque<(Tick, [i32; 2])>,
+    /// The entity of the latest states; stays when they are cleared.
+    own: Option<EntityId>,
     smoothing: Smoothing,
     stats: PredictionStats,
 }
@@ -73,6 +76,7 @@ impl Prediction {
             schema: Arc::default(),
             neighbours: Neighbours::default(),
             first_predictions: VecDeque::new(),
+            own: None,
             smoothing: Smoothing::default(),
             stats: PredictionStats::default(),
         }
@@ -127,6 +131,11 @@ impl Prediction {
         self.clear_state();
     }
 
+    /// The entity that is predicted, or was until it was gone.
+    pub fn own(&self) -> Option<EntityId> {
+        self.own
+    }
+
     /// The newest predicted state.
     pub fn newest(&self) -> Option<&PredictedState> {
         self.states.back()
@@ -174,8 +183,9 @@ impl Prediction {
 
     /// Compares the prediction for `confirmed.tick` with the snapshot's state, and corrects it.
     pub fn reconcile(&mut self, around: Surroundings<'_>, confirmed: PredictedState, now: Micros) {
-        self.schema = Arc::clone(around.replica.schema());
+        self.take_schema(around);
         self.confirmed = confirmed.tick;
+        self.own = Some(confirmed.id);
         if self.rules.is_none() {
             self.states.clear();
             self.states.push_back(confirmed);
@@ -210,6 +220,14 @@ impl Prediction {
         }
     }
 
+    fn take_schema(&mut self, around: Surroundings<'_>) {
+        let schema = around.replica.schema();
+        if !Arc::ptr_eq(schema, &self.schema) {
+            self.schema = Arc::clone(schema);
+            self.neighbours.set_input(&schema.input);
+        }
+    }
+
     /// Forgets the states: the player has no predicted entity now.
     pub fn clear_state(&mut self) {
         self.states.clear();
@@ -224,8 +242,7 @@ impl Prediction {
         before: Option<PredictedState>,
         confirmed: PredictedState,
     ) {
-        let own = (confirmed.id, confirmed.tick);
-        self.schema = Arc::clone(around.replica.schema());
+        self.take_schema(around);
         let path = self.states.iter().chain([&confirmed]);
         let positions = path.filter_map(|state| {
             let position: [i32; 2] = state.lanes.get(..2)?.try_into().ok()?;
@@ -234,12 +251,18 @@ impl Prediction {
         let range = positions.fold([IVec2::MAX, IVec2::MIN], |[low, high], at| {
             [low.min(at), high.max(at)]
         });
+        if let Some(rules) = &self.rules {
+            let own = ConfirmedOwn {
+                id: confirmed.id,
+                tick: confirmed.tick,
+                lanes: &confirmed.lanes,
+                before: before.as_ref().map(|before| &before.lanes[..]),
+            };
+            self.neighbours.gather(around, &**rules, own, range);
+        }
         self.states.clear();
         self.states.extend(before);
         self.states.push_back(confirmed);
-        if let Some(rules) = &self.rules {
-            self.neighbours.gather(around, &**rules, own, range);
-        }
         if let Some((target, _)) = self.inputs.back() {
             self.predict_up_to(*target);
         }
@@ -253,7 +276,7 @@ impl Prediction {
             let context = RuleContext {
                 tick: next.tick,
                 input: input_for(&self.inputs, next.tick, self.max_repeats),
-                nearby: (self.neighbours).near(&self.schema, &state.lanes, state.tick),
+                nearby: (self.neighbours).near(&self.schema, &**rules, &state.lanes, state.tick),
             };
             rules.advance(
                 next.id.kind,

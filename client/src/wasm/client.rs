@@ -7,9 +7,9 @@ use super::arena::Arena;
 use super::event_queue::{EventQueue, PageEvent};
 use super::inputs::PageInputs;
 use super::texts::Texts;
-use crate::LinkId;
 use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Options, SessionEvent};
+use crate::{LinkId, WantedRules};
 use tickwire_proto::v1::Encoding;
 use tickwire_sync::{Micros, ViewTick};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -39,6 +39,8 @@ pub struct WasmClient {
     /// The view tick of the latest frame.
     pub(super) view: ViewTick,
     pub(super) texts: Texts,
+    /// The rules module that the page is loading.
+    pub(super) wanted_rules: Option<WantedRules>,
     pub(super) events: EventQueue,
     /// The event that the page reads now.
     pub(super) event: PageEvent,
@@ -74,6 +76,7 @@ impl WasmClient {
             sampled_at: Micros(0),
             view: ViewTick::default(),
             texts: Texts::default(),
+            wanted_rules: None,
             events: EventQueue::default(),
             event: PageEvent::NONE,
             action_link: 0,
@@ -97,6 +100,7 @@ impl WasmClient {
                 self.client.input(self.inputs.held());
             }
         }
+        self.take_events();
     }
 
     /// Sets the input of every tick from the next one on, in the game's own encoding. Inputs longer than
@@ -156,6 +160,11 @@ impl WasmClient {
     /// Passes on a message that arrived on a socket.
     pub fn received(&mut self, link: u32, message: &[u8], now_ms: f64) {
         self.client.received(LinkId(link), message, micros(now_ms));
+        self.take_events();
+    }
+
+    /// Takes the session's events for the page.
+    pub(super) fn take_events(&mut self) {
         while let Some(event) = self.client.next_event() {
             match &event {
                 SessionEvent::GameEvent(event) => self.arena.event(&self.client, event),

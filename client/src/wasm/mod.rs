@@ -12,6 +12,7 @@ mod client;
 mod event_queue;
 mod exports;
 mod inputs;
+mod module_rules;
 mod movement_hash;
 mod shown;
 mod texts;

@@ -8,9 +8,11 @@ import init, { ActionKind, PhaseKind, SessionEventKind, WasmClient, type InitOut
 import { SessionClock } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { Frame, Texts } from "./frame.js";
+import { RulesLoader } from "./rules-loader.js";
+import { useCoreMemory } from "./rules.js";
 import { NO_SCHEMA, type Schema, schemaOf } from "./schema.js";
 import { Sockets } from "./sockets.js";
-import type { ClientEvents, Phase, Status } from "./types.js";
+import type { ClientEvents, Errors, Phase, Status } from "./types.js";
 
 export interface ClientOptions {
   /** Address of the WebSocket: ws or wss (or http or https, with the same meaning), or a path on the page's server that begins with /. Default: `ws` beside the page. */
@@ -63,8 +65,9 @@ function coreLoaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<Init
 export let internalsOf: (client: TickwireClient) => { core: WasmClient; memory: WebAssembly.Memory };
 
 /**
- * A session of any game. {@link TickwireClient.sample} gives the world to draw, a little in the past. The player's own movement is
- * predicted only in the arena (see `Arena`): this core does not have the rules of other games.
+ * A session of any game. {@link TickwireClient.sample} gives the world to draw: others a little in the past, the player's own entity as
+ * predicted by the room's rules, which come from the server. While they are loading, or where there are none, it is as old as all
+ * others; {@link TickwireClient.predictionNote} says why.
  */
 export class TickwireClient extends Emitter<ClientEvents> {
   static {
@@ -76,6 +79,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
   readonly #sockets: Sockets;
   readonly #clock = new SessionClock();
   readonly #texts: Texts;
+  readonly #rules: RulesLoader;
   /** Aborted when the session is over. */
   readonly #closing = new AbortController();
   #schema = NO_SCHEMA;
@@ -86,7 +90,9 @@ export class TickwireClient extends Emitter<ClientEvents> {
   static async connect(options: ClientOptions = {}): Promise<TickwireClient> {
     const { url, room } = options;
     const address = url === undefined || url === null ? addressBesidePage(text(room)) : checkedAddress(String(url));
-    return new TickwireClient(address, options, (await coreLoaded()).memory);
+    const { memory } = await coreLoaded();
+    useCoreMemory(memory);
+    return new TickwireClient(address, options, memory);
   }
 
   private constructor(address: string, options: ClientOptions, memory: WebAssembly.Memory) {
@@ -96,6 +102,14 @@ export class TickwireClient extends Emitter<ClientEvents> {
     const { room, name, ticket, spectate = false } = options;
     this.#core = new WasmClient(text(room), text(name), text(ticket), spectate, seed, this.#clock.now());
     this.#texts = new Texts(this.#core);
+    this.#rules = new RulesLoader(
+      this.#core,
+      address,
+      this.#closing.signal,
+      () => this.#schema.kinds.map(({ name }) => name),
+      (call) => this.#update(call),
+      () => this.#clock.now(),
+    );
     this.#sockets = new Sockets(address, {
       opened: (link) => this.#update(() => this.#core.opened(link, this.#clock.now())),
       received: (link, message) => this.#update(() => this.#core.received(link, message, this.#clock.now())),
@@ -181,6 +195,7 @@ export class TickwireClient extends Emitter<ClientEvents> {
           return;
         case SessionEventKind.Joined:
           this.#schema = schemaOf(core);
+          this.#rules.check();
           this.emit("joined", { resumed: core.event_number === 1 });
           break;
         case SessionEventKind.Chat:
@@ -194,6 +209,9 @@ export class TickwireClient extends Emitter<ClientEvents> {
           this.emit("event", { kind, tick: core.event_tick, payload: core.take_event_payload() });
           break;
         }
+        case SessionEventKind.Prediction:
+          this.emit("prediction", { isPredicting: core.event_text === "", note: core.event_text });
+          break;
         case SessionEventKind.GameMessage:
           this.emit("message", { payload: core.take_event_payload() });
           break;
@@ -305,9 +323,28 @@ export class TickwireClient extends Emitter<ClientEvents> {
     return this.#core.is_spectator;
   }
 
-  /** Whether the player's own movement is predicted: in the arena, if the page has the server's version; never in another game. */
+  /** The entity that is predicted, as one number like {@link Row.id}; undefined while there is none. */
+  get predictedId(): number | undefined {
+    return this.#core.predicted_id;
+  }
+
+  /** Why the player's own movement is not predicted, for people; empty while it is, and where there is nothing to predict. */
+  get predictionNote(): string {
+    return this.#core.prediction_note;
+  }
+
+  /** Whether the player's own movement is predicted: the room's rules are loaded. */
   get isPredicting(): boolean {
     return this.#core.is_predicting;
+  }
+
+  /**
+   * How many inputs' positions were confirmed, and how many of those had first been predicted more than `bound` away (in lane units);
+   * the same for the steps that the newest position made as more was known of neighbours, which the screen smooths.
+   */
+  predictionErrors(bound: number): { inputs: Errors; replays: Errors } {
+    const errors = ([count = 0, beyond = 0]: ArrayLike<number> & Iterable<number>): Errors => ({ count, beyond });
+    return { inputs: errors(this.#core.input_errors(bound)), replays: errors(this.#core.replay_errors(bound)) };
   }
 
   status(): Status {
@@ -322,6 +359,8 @@ export class TickwireClient extends Emitter<ClientEvents> {
       interpolationDelayMs: core.interpolation_delay_ms,
       snapshotAgeMs: core.snapshot_age_ms,
       snapshotGapMs: core.snapshot_gap_ms,
+      predictedInputs: core.predicted_inputs,
+      comparedPredictions: core.compared,
       corrections: core.corrections,
       viewMismatches: core.view_mismatches,
       protocolErrors: core.protocol_errors,

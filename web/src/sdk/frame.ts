@@ -1,4 +1,5 @@
-// The rows of any game at one view tick: a little in the past, interpolated between two snapshots.
+// The rows of any game as the screen shows them: others a little in the past, interpolated between two snapshots, the player's own
+// entity as predicted.
 //
 // In: the core's flat list of a kind's rows. Out: one row after the other, through one shared object.
 
@@ -38,12 +39,14 @@ export class Texts {
 /** One entity at the frame's view tick. {@link Frame.forEachRow} reuses one object for all rows: copy what is to be kept. */
 export class Row {
   readonly kind: Kind;
+  readonly #core: WasmClient;
   readonly #numbers: Int32Array;
   readonly #texts: Texts;
   #at = 0;
 
   /** @internal */
-  constructor(kind: Kind, numbers: Int32Array, texts: Texts) {
+  constructor(core: WasmClient, kind: Kind, numbers: Int32Array, texts: Texts) {
+    this.#core = core;
     this.kind = kind;
     this.#numbers = numbers;
     this.#texts = texts;
@@ -84,6 +87,15 @@ export class Row {
     return this.#numbers[this.#at + HEADER_LENGTH + indexOf(this.kind, "lanes", lane)] ?? 0;
   }
 
+  /**
+   * A private lane by index or name: only of an entity of the player's own, else undefined. The predicted entity's are as predicted for
+   * the newest input.
+   */
+  private(lane: number | string): number | undefined {
+    const at = indexOf(this.kind, "privateLanes", lane);
+    return this.#core.private_lanes(this.kind.number, this.slot, this.generation)?.[at];
+  }
+
   /** A text by index or name. Empty while an entity is shown that the newest snapshot no longer has. */
   text(text: number | string): string {
     const number = this.#numbers[this.#at + HEADER_LENGTH + this.kind.lanes.length + indexOf(this.kind, "texts", text)] ?? -1;
@@ -109,7 +121,7 @@ export class Frame {
 
   /**
    * Calls `show` for each entity of a kind. All calls share one object. Shows nothing before the session has joined. The player's own
-   * entity is among them, as old as all others: only the arena predicts it.
+   * entity is among them, as predicted (`TickwireClient.isPredicting`).
    */
   forEachRow(kind: string, show: (row: Row) => void): void {
     const { kinds } = this.#schema;
@@ -119,15 +131,15 @@ export class Frame {
       throw new RangeError(`this game has no kind ${kind}; it has ${kinds.map(({ name }) => name).join(", ")}`);
     }
     const numbers = this.#core.rows(found.number);
-    const row = new Row(found, numbers, this.#texts);
+    const row = new Row(this.#core, found, numbers, this.#texts);
     const stride = HEADER_LENGTH + found.lanes.length + found.texts.length;
     for (let at = 0; at < numbers.length; at += stride) show(row.goTo(at));
   }
 }
 
-function indexOf(kind: Kind, list: "lanes" | "texts", wanted: number | string): number {
+function indexOf(kind: Kind, list: "lanes" | "privateLanes" | "texts", wanted: number | string): number {
   const names = kind[list];
   const at = typeof wanted === "string" ? names.indexOf(wanted) : wanted;
-  if (names[at] === undefined) throw new RangeError(`${kind.name} has no ${wanted} among its ${list}: ${names.join(", ")}`);
+  if (names[at] === undefined) throw new RangeError(`${kind.name} has no ${wanted} among its ${list === "privateLanes" ? "private lanes" : list}: ${names.join(", ")}`);
   return at;
 }

@@ -1,7 +1,7 @@
 // @tickwire/client: everything that an app imports.
 
 export { TickwireClient, loadCore, type ClientOptions } from "./client.js";
-export type { ClientEvents, Phase, Status } from "./types.js";
+export type { ClientEvents, Errors, Phase, Status } from "./types.js";
 export type { Kind, Schema } from "./schema.js";
 export type { Frame, Row } from "./frame.js";
 export { Arena, Button, EffectKind, EntityKind } from "./arena.js";

@@ -9,6 +9,8 @@ export interface Kind {
   readonly number: number;
   /** Names of the public lanes: integers, in the game's own units. */
   readonly lanes: readonly string[];
+  /** Names of the private lanes, which only an entity's owner gets. */
+  readonly privateLanes: readonly string[];
   readonly texts: readonly string[];
   /** Whether the first two lanes are x and y. */
   readonly isPlaced: boolean;
@@ -29,6 +31,7 @@ export function schemaOf(core: WasmClient): Schema {
     name,
     number,
     lanes: list((lane) => core.lane_name(number, lane)),
+    privateLanes: list((lane) => core.private_lane_name(number, lane)),
     texts: list((text) => core.text_name(number, text)),
     isPlaced: core.kind_is_placed(number),
   }));

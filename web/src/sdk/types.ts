@@ -15,8 +15,16 @@ export interface ClientEvents {
    * (`Frame.tick`). `kind`: one of the schema's names; `payload`: in the game's own encoding.
    */
   event: { kind: string; tick: number; payload: Uint8Array };
+  /** Prediction has begun, has ended, or cannot begin; `note` says why, for people. */
+  prediction: { isPredicting: boolean; note: string };
   /** A message of the game to this player, in the game's own encoding. Messages arrive in order and once each. */
   message: { payload: Uint8Array };
+}
+
+/** How many errors there were, and how many beyond a bound. */
+export interface Errors {
+  count: number;
+  beyond: number;
 }
 
 /** Measurements of a session. */
@@ -33,7 +41,11 @@ export interface Status {
   /** Arrival of the newest snapshot minus its tick's due time. */
   snapshotAgeMs: number;
   snapshotGapMs: number;
-  /** Predictions that the server corrected. */
+  /** Inputs predicted. */
+  predictedInputs: number;
+  /** Snapshots that were compared with a prediction made from the same knowledge. */
+  comparedPredictions: number;
+  /** Those of them that differed from the prediction. */
   corrections: number;
   /** View hashes that differed from the server's. Must stay 0. */
   viewMismatches: number;

@@ -3,5 +3,6 @@
 mod arena;
 mod events;
 mod rows;
+mod rules;
 mod schema;
 mod status;

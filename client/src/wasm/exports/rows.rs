@@ -1,12 +1,12 @@
 //! The rows of any game, as the screen shows them: one flat list of numbers for each kind.
 //!
-//! In: a kind's number. Out: its entities at the view tick, interpolated as in the native client (`Client::for_each_shown_at`).
+//! In: a kind's number. Out: its entities at the view tick, interpolated as in the native client, and the player's own entity as
+//! predicted (`Client::for_each_on_screen`).
 //! A text is a number in the list: the page fetches it once and caches it, as strings are the only costly thing to hand over.
 
 use crate::wasm::client::{WasmClient, micros};
-use crate::wasm::shown::for_each_shown;
 use crate::wasm::texts::NO_TEXT;
-use tickwire_sync::KindId;
+use tickwire_sync::{EntityId, KindId};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// What the screen shows.
@@ -26,7 +26,7 @@ impl WasmClient {
         self.view.as_ticks()
     }
 
-    /// The entities of a kind at the view tick. Of each: slot, generation, its public lanes, a number for each of its texts.
+    /// The entities of a kind on the screen. Of each: slot, generation, its public lanes, a number for each of its texts.
     #[must_use]
     pub fn rows(&mut self, kind: u8) -> Vec<i32> {
         let mut list = Vec::new();
@@ -36,15 +36,35 @@ impl WasmClient {
         else {
             return list;
         };
-        for_each_shown(&self.client, self.view, kind, &mut |shown| {
+        let (client, texts) = (&self.client, &mut self.texts);
+        client.for_each_on_screen(Some(kind), self.sampled_at, &mut |shown| {
             list.extend([shown.id.slot as i32, shown.id.generation as i32]);
             list.extend_from_slice(shown.lanes);
             list.extend((0..text_count).map(|index| {
                 let text = shown.row.texts.get(index);
-                text.map_or(NO_TEXT, |text| self.texts.number(text))
+                text.map_or(NO_TEXT, |text| texts.number(text))
             }));
         });
         list
+    }
+
+    /// The private lanes of an entity of the player's own, the predicted entity's as predicted; undefined for others' entities.
+    #[must_use]
+    pub fn private_lanes(&self, kind: u8, slot: u32, generation: u32) -> Option<Vec<i32>> {
+        let id = EntityId {
+            kind: KindId(kind),
+            slot,
+            generation,
+        };
+        self.client.private_lanes(id).map(<[i32]>::to_vec)
+    }
+
+    /// The predicted entity: its kind in the upper 8 bits, its slot below; undefined while there is none.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn predicted_id(&self) -> Option<u32> {
+        let own = self.client.predicted()?.id;
+        (self.client.is_predicting()).then_some(u32::from(own.kind.0) << 24 | own.slot)
     }
 
     /// The lowest text number in use. When it changes, all earlier numbers are void.

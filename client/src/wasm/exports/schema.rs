@@ -32,6 +32,12 @@ impl WasmClient {
         Some(self.kind(kind)?.lanes.get(lane)?.name.clone())
     }
 
+    /// The name of one of a kind's private lanes, which only an entity's owner gets.
+    #[must_use]
+    pub fn private_lane_name(&self, kind: u8, lane: usize) -> Option<String> {
+        Some(self.kind(kind)?.private_lanes.get(lane)?.name.clone())
+    }
+
     /// The name of one of a kind's texts.
     #[must_use]
     pub fn text_name(&self, kind: u8, text: usize) -> Option<String> {

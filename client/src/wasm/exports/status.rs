@@ -104,11 +104,46 @@ impl WasmClient {
         self.client.is_spectator()
     }
 
-    /// Whether this module has the server's rules. If not, the server has a newer page.
+    /// Whether the player's own entity is predicted. If not, [`Self::prediction_note`] says why.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn is_predicting(&self) -> bool {
         self.client.is_predicting()
+    }
+
+    /// Why the player's own entity is not predicted, for people; empty while it is, and where nothing is to predict.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn prediction_note(&self) -> String {
+        self.client.prediction_note().unwrap_or_default().to_owned()
+    }
+
+    /// Inputs predicted.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn predicted_inputs(&self) -> f64 {
+        self.client.prediction_stats().inputs as f64
+    }
+
+    /// Snapshots that were compared with a prediction made with equal knowledge.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn compared(&self) -> f64 {
+        self.client.prediction_stats().compared as f64
+    }
+
+    /// Inputs whose position was confirmed, and how many of these had first been predicted more than `bound` lane units away.
+    #[must_use]
+    pub fn input_errors(&self, bound: u32) -> Vec<f64> {
+        let errors = self.client.prediction_stats().input_errors;
+        vec![errors.count() as f64, errors.beyond(bound) as f64]
+    }
+
+    /// Replays for neighbours' sake, and how many of these moved the newest position by more than `bound` lane units.
+    #[must_use]
+    pub fn replay_errors(&self, bound: u32) -> Vec<f64> {
+        let errors = self.client.prediction_stats().replay_errors;
+        vec![errors.count() as f64, errors.beyond(bound) as f64]
     }
 
     /// The tick of the newest snapshot.
@@ -181,7 +216,7 @@ impl WasmClient {
         newest.max(open_gap.as_millis())
     }
 
-    /// Predictions that the server corrected.
+    /// Predictions made with equal knowledge that the server corrected.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn corrections(&self) -> f64 {
