@@ -28,9 +28,11 @@ pub(super) fn tried_module(game: &dyn Game) -> Option<RulesModule> {
     let module = game.rules_module();
     if module.is_empty() {
         if game.rules().is_some() {
-            tracing::warn!(
-                "browsers play without prediction: the game was built without its rules module (run `rustup target add wasm32-unknown-unknown` and build again)"
-            );
+            let note = match game.rules_note() {
+                "" => "the game was built without its rules module",
+                note => note,
+            };
+            tracing::warn!("browsers play without prediction: {note}");
         }
         return None;
     }
