@@ -119,7 +119,7 @@ impl WasmRules {
         }
         running.start(map)?;
         let buffer = running.call::<(), i32>("tickwire_buffer", ())? as u32 as usize;
-        if buffer % 4 != 0 || running.bytes(buffer, BUFFER_BYTES).is_none() {
+        if !buffer.is_multiple_of(4) || running.bytes(buffer, BUFFER_BYTES).is_none() {
             return Err(LoadError::Buffer);
         }
         let kinds = (kinds.iter())
