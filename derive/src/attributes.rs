@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DeriveInput, Fields, FieldsNamed, LitInt, LitStr, Token};
+use syn::{Attribute, Data, DeriveInput, Fields, FieldsNamed, Ident, LitInt, LitStr, Token};
 
 /// Calls `read` for every word of the attributes with this name. `read` returns whether it knows the word; `known` lists the words
 /// for the error otherwise.
@@ -118,4 +118,21 @@ pub fn refuse_generics(item: &DeriveInput, derive: &str) -> syn::Result<()> {
             format!("{derive} needs a type without generic parameters"),
         ))
     }
+}
+
+/// Refuses two fields that clients would know by the same name.
+pub fn refuse_same_names<'a>(
+    fields: impl IntoIterator<Item = (&'a Ident, &'a str)>,
+) -> syn::Result<()> {
+    let mut names = Vec::new();
+    for (ident, name) in fields {
+        if names.contains(&name) {
+            return Err(syn::Error::new(
+                ident.span(),
+                format!("two fields are called {name}: give one of them another name"),
+            ));
+        }
+        names.push(name);
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `#[derive(Entity)]`: from a struct's fields to lanes and texts.
 
-use crate::attributes::{named_fields, number, read_words, string};
+use crate::attributes::{named_fields, number, read_words, refuse_same_names, string};
 use crate::names::{is_named, last_segment, plain, snake_case};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -38,6 +38,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         .iter()
         .map(read_field)
         .collect::<syn::Result<Vec<_>>>()?;
+    refuse_same_names(fields.iter().map(|field| (field.ident, &*field.name)))?;
     if let Some(span) = options.placed {
         move_position_first(&mut fields, span)?;
     }
@@ -234,11 +235,12 @@ fn read_field(field: &Field) -> syn::Result<EntityField<'_>> {
         ));
     }
     if let Some(span) = lane_word.filter(|_| read.wrap.is_some())
-        && [
+        && ([
             "Pos", "Fixed", "Angle", "bool", "Id", "Option", "PlayerId", "Teleport",
         ]
         .iter()
         .any(|name| is_named(read.ty, name))
+            || matches!(read.ty, Type::Array(_) | Type::Tuple(_)))
     {
         return Err(syn::Error::new(
             span,

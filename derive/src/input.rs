@@ -1,6 +1,6 @@
 //! `#[derive(Input)]`: from a struct's fields to bits.
 
-use crate::attributes::{named_fields, range, read_words, string};
+use crate::attributes::{named_fields, range, read_words, refuse_same_names, string};
 use crate::names::{last_segment, plain};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -17,6 +17,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         TokenStream::new(),
         quote!(0),
     );
+    let (mut names, mut checks) = (Vec::new(), TokenStream::new());
     for field in &fields.named {
         let (Some(name), ty) = (&field.ident, &field.ty) else {
             continue;
@@ -33,8 +34,15 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
             }
             Ok(true)
         })?;
+        names.push((name, shown.clone()));
         let range = match limits {
             Some((min, max)) => {
+                checks.extend(quote_spanned! {ty.span()=>
+                    const _: () = {
+                        let range = <#ty as ::tickwire::derived::InputValue>::RANGE;
+                        assert!(range.min <= #min && #max <= range.max, "the range goes beyond what the field's type can hold");
+                    };
+                });
                 quote!(::tickwire::derived::InputRange { min: #min, max: #max })
             }
             None => quote_spanned!(ty.span()=> <#ty as ::tickwire::derived::InputValue>::RANGE),
@@ -42,8 +50,8 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         describe.extend(quote_spanned! {ty.span()=>
             ::tickwire::derived::describe_input::<#ty>(#shown, #range, #once, &mut fields);
         });
-        encode.extend(quote! { bits.put(&self.#name, #range, out); });
-        decode.extend(quote! { #name: bits.get(#range), });
+        encode.extend(quote_spanned! {ty.span()=> bits.put(&self.#name, #range, out); });
+        decode.extend(quote_spanned! {ty.span()=> #name: bits.get(#range), });
         if once {
             clear.extend(quote! {
                 self.#name = <#ty as ::tickwire::derived::InputValue>::from_parts([0, 0]);
@@ -53,6 +61,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
             #bits + #range.bits() as usize * <#ty as ::tickwire::derived::InputValue>::PARTS
         };
     }
+    refuse_same_names(names.iter().map(|(ident, name)| (*ident, &**name)))?;
     let limit = quote_spanned! {ident.span()=>
         const _: () = assert!(#bits <= 512, "an input has at most 512 bits: narrow its fields with range");
     };
@@ -86,6 +95,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
                 self
             }
         }
+        #checks
         #limit
     })
 }

@@ -94,9 +94,12 @@ pub fn derive(item: &DeriveInput, attribute: &str, kind_of: &str) -> syn::Result
                 ::tickwire::derived::declare_field::<#ty>(#shown, #unit, &mut fields);
             });
             patterns.extend(quote! { #member: #binding, });
-            put.extend(quote! { ::tickwire::derived::FieldValue::encode(#binding, out); });
-            values
-                .extend(quote! { #member: ::tickwire::derived::FieldValue::decode(&mut fields)?, });
+            put.extend(quote_spanned! {ty.span()=>
+                ::tickwire::derived::FieldValue::encode(#binding, out);
+            });
+            values.extend(quote_spanned! {ty.span()=>
+                #member: ::tickwire::derived::FieldValue::decode(&mut fields)?,
+            });
         }
         describe.extend(quote! {
             kinds.push(::tickwire::derived::PayloadKind {

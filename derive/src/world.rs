@@ -3,7 +3,7 @@
 use crate::attributes::{named_fields, read_words};
 use crate::names::last_segment;
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{DeriveInput, GenericArgument, Ident, PathArguments, Type};
 
@@ -38,6 +38,7 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         }
         tables.extend(table);
     }
+    refuse_same_kinds(&tables)?;
     if tables.is_empty() {
         return Err(syn::Error::new(
             item.ident.span(),
@@ -123,6 +124,21 @@ pub fn derive(item: &DeriveInput) -> syn::Result<TokenStream> {
         }
         #(#kinds)*
     })
+}
+
+/// Refuses two tables of one kind: an entity would not say in which of them it is.
+fn refuse_same_kinds(tables: &[Table<'_>]) -> syn::Result<()> {
+    for (at, table) in tables.iter().enumerate() {
+        let tokens = |table: &Table<'_>| table.entity.to_token_stream().to_string();
+        let is_same = |other: &Table<'_>| tokens(other) == tokens(table);
+        if tables[..at].iter().any(is_same) {
+            return Err(syn::Error::new(
+                table.entity.span(),
+                "a World has one table for each kind: keep these entities in one, or derive Entity for a struct of its own",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The table that a field is, by the last word of its type.

@@ -18,6 +18,11 @@
 //! (editors save time by it), `TICKWIRE_RULES_REQUIRED=1` makes the lack of a module an error, and
 //! `TICKWIRE_WASM_TOOLCHAIN=rustup` or `=debian` picks one where both exist.
 
+#![allow(
+    clippy::needless_doctest_main,
+    reason = "the example is a whole build script"
+)]
+
 mod lock;
 mod nested_cargo;
 mod source_hash;

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use tickwire_sync::{Kind, Lane, ValueType};
 
 /// A kind of entity. `#[derive(Entity)]` implements it, and its documentation lists the attributes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "write `#[derive(Entity)]` on it"
+)]
 pub trait Entity: Sized + 'static {
     /// The name of the kind, for people and clients, such as "runner".
     const NAME: &'static str;

@@ -11,6 +11,11 @@ use tickwire_sync::{InputField, PlayerId, ValueType};
 /// What a player wants in one tick. `#[derive(Input)]` implements it, and its documentation lists the attributes.
 ///
 /// The neutral input, which counts where a player is away, has every field 0, `false`, or the first choice.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an input",
+    label = "write `#[derive(Input, Clone)]` on it",
+    note = "a game without inputs has `type Input = ();`"
+)]
 pub trait Input: Sized + Clone + Send + 'static {
     /// The fields, as the schema describes them.
     fn fields() -> Vec<InputField>;
@@ -81,6 +86,11 @@ impl InputRange {
 }
 
 /// A field type of an input: one or two integers of a known range.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an input",
+    label = "no input can hold this type",
+    note = "fields are `i8`, `u8`, `i16`, `u16`, `i32`, `bool`, `Angle<N>`, `Fixed<N>`, `Pos<N>`, `PlayerId`, `Option<PlayerId>`, and what derives `Choice` or `Flags`"
+)]
 pub trait InputValue: Sized {
     /// How many integers a value has.
     const PARTS: usize;

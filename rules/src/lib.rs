@@ -23,9 +23,9 @@ pub use entity::{
 };
 /// The vectors that rules compute with, the same on every machine.
 pub use glam;
-pub use input::{
-    BitReader, BitWriter, Input, InputRange, InputValue, describe_input, encode_fields,
-};
+pub use input::{BitReader, BitWriter, Input, InputRange, InputValue, encode_fields};
+#[doc(hidden)]
+pub use input::{describe_input, describe_lane};
 pub use module_rules::{ByKindName, ModuleRules, NoRules};
 pub use nearby_rows::{MAX_NEARBY_ROWS, NearbyCollector, NearbyRow, NearbyRows};
 #[doc(hidden)]

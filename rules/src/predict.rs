@@ -12,6 +12,11 @@ use tickwire_sync::Tick;
 
 /// The rules of a predicted kind. They must be pure: no clock, no randomness but what is in the lanes, no iteration over hash maps,
 /// and floats only through `glam` and the operators, so that every machine gets the same integers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no rules",
+    label = "write `impl Predict for {Self}`",
+    note = "`Predict::advance` moves an entity by one tick, on the server and on its owner's client alike"
+)]
 pub trait Predict: Entity {
     /// The input that moves an entity of this kind.
     type Input: Input;

@@ -247,7 +247,8 @@ fn nothing_is_deferred_where_all_fits() {
 }
 
 #[test]
-fn a_table_of_low_priority_gives_way_and_still_comes() {
+fn a_table_of_low_priority_leaves_the_line_to_near_cells() {
+    // The sums of the ages, in ticks, of the table and of a cell near by.
     let ages = [20, 100].map(|percent| {
         let mut client = Client::with_scores(Encoding::Packed, 400, Priority(percent));
         for _ in 0..10 {
@@ -256,14 +257,13 @@ fn a_table_of_low_priority_gives_way_and_still_comes() {
         let whole = client.tick(None);
         let (mut table, mut near) = (0, 0);
         for _ in 0..300 {
-            client.tick(Some(whole / 4));
+            client.tick(Some(whole / 12));
             table += client.age(CellId::GLOBAL);
             near += client.age(cell(1, 0));
         }
         assert!(client.age(CellId::GLOBAL) <= SentTicks::REACH);
-        [table / 300, near / 300]
+        [table, near]
     });
-    let [[low_table, low_near], [usual_table, usual_near]] = ages;
-    assert!(low_table >= 2 * usual_table.max(1), "{ages:?}");
-    assert!(low_near <= usual_near, "{ages:?}");
+    let [[_, low_near], [_, usual_near]] = ages;
+    assert!(low_near * 4 < usual_near, "{ages:?}");
 }

@@ -14,6 +14,11 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+/// The examples of docs/GAME_GUIDE.md that are in no other file, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/GAME_GUIDE.md")]
+mod game_guide {}
+
 pub mod modules;
 mod player;
 mod raw;

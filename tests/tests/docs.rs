@@ -172,3 +172,49 @@ fn a_wrong_path_in_backticks_is_found() {
     words.retain(|word| repository.is_dead(word));
     assert_eq!(words, ["server/src/gone.rs", "no_such_file.rs"]);
 }
+
+/// The fenced blocks of a Markdown text that name a file (```rs PATH), with that path.
+fn blocks_of_files(text: &str) -> Vec<(&str, &str)> {
+    let blocks = text.split("\n```rs ").skip(1).map(|rest| {
+        let (path, rest) = rest.split_once('\n').expect("a block has lines");
+        let (block, _) = rest.split_once("\n```").expect("a block has an end");
+        (path, block)
+    });
+    blocks.collect()
+}
+
+#[test]
+fn every_block_that_names_a_file_is_in_it() {
+    let repository = Repository::read();
+    let (mut count, mut differing) = (0, Vec::new());
+    for (page, text) in repository.markdown() {
+        for (path, block) in blocks_of_files(&text) {
+            count += 1;
+            let file = std::fs::read_to_string(repository.root.join(path)).unwrap_or_default();
+            if !file.contains(block) {
+                let first = block.lines().next().unwrap_or_default();
+                differing.push(format!("{}: {path}: {first}", page.display()));
+            }
+        }
+    }
+    assert!(count > 10, "the blocks were not found");
+    assert!(
+        differing.is_empty(),
+        "blocks that their files do not have:\n{}",
+        differing.join("\n")
+    );
+}
+
+#[test]
+fn no_example_is_left_uncompiled() {
+    for (page, text) in Repository::read().markdown() {
+        for escape in ["rust,ignore", "rust,text", "rust,compile_fail"] {
+            let fence = format!("```{escape}");
+            assert!(
+                !text.lines().any(|line| line.starts_with(&fence)),
+                "{} has {fence}",
+                page.display()
+            );
+        }
+    }
+}

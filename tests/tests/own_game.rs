@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tickwire_client::{Options, SessionEvent};
 use tickwire_game::{Game, GameSettings, Identity, Recipient, Refusal, Step};
+use tickwire_proto::v1::{self, client_message::Body};
 use tickwire_server::config::Config;
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope};
-use tickwire_tests::{Player, TestServer};
+use tickwire_tests::{Player, RawClient, TestServer};
 
 const TOKEN: KindId = KindId(0);
 const FLAG: KindId = KindId(1);
@@ -326,6 +327,42 @@ async fn commands_arrive_once_and_in_order_over_lost_links() {
     let has_come = || calls.lock().unwrap().contains(&"hello 2".to_owned());
     other.until("a word of the next", |_| has_come()).await;
     assert_eq!(came(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_for_a_while_is_waited_for_that_long() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    let server = TestServer::start_with(&["--resume-window", "1h"], move |_: &GameSettings| {
+        Flags::boxed(3, Arc::clone(&noted))
+    });
+    let leave = |grace_ms| Body::Leave(v1::Leave { grace_ms });
+    let mut first = RawClient::connect(server.addr, "/ws?room=w").await;
+    let welcome = first.join(v1::Hello::default()).await;
+    // The session waits for the hour of the resume window, not for seven weeks.
+    first.send(leave(u32::MAX)).await;
+    assert_eq!(first.end().await.code, Some(1000));
+    let mut second = RawClient::connect(server.addr, "/ws?room=w").await;
+    let hello = v1::Hello {
+        resume_token: welcome.resume_token,
+        ..v1::Hello::default()
+    };
+    let resumed = second.join(hello).await;
+    assert_eq!((resumed.session, resumed.resumed), (welcome.session, true));
+    // This time for a moment only, although the window is long.
+    second.send(leave(1)).await;
+    assert_eq!(second.end().await.code, Some(1000));
+    let mut other = Player::joined(&server.url("w"), "Other").await;
+    let left = || calls.lock().unwrap().contains(&"leave 1".to_owned());
+    other.until("the session's end", |_| left()).await;
+    let of_first: Vec<_> = (calls.lock().unwrap().iter())
+        .filter(|call| call.ends_with(" 1"))
+        .cloned()
+        .collect();
+    assert_eq!(
+        of_first,
+        ["join 1", "away 1", "resume 1", "away 1", "leave 1"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,8 @@ use glam::IVec2;
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tickwire::Payload as _;
+use tickwire::prelude::{Angle, Choice, Command, Event, Input, Text};
 use tickwire_proto::CloseCode;
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_sync::client::{ApplyOutcome, Replica};
@@ -181,9 +183,65 @@ fn expected() -> BTreeMap<&'static str, Vec<u8>> {
             server(server_message::Body::Heartbeat(heartbeat)),
         ),
     ]);
+    messages.extend(payloads());
     messages.extend(PLAIN.into_iter().zip(snapshots(Encoding::Plain)));
     messages.extend(PACKED.into_iter().zip(snapshots(Encoding::Packed)));
     messages
+}
+
+#[derive(Input, Clone)]
+struct Wish {
+    #[input(range = -1..=1)]
+    dx: i8,
+    #[input(once)]
+    dash: bool,
+    heading: Angle<1024>,
+}
+
+#[derive(Event)]
+struct Hit {
+    who: PlayerId,
+    damage: i32,
+    by: Text,
+}
+
+#[derive(Choice)]
+enum Item {
+    Hat,
+    Coat,
+    Boots,
+}
+
+#[derive(Command)]
+enum Request {
+    Sell,
+    Buy { item: Item, count: u16 },
+}
+
+/// The payloads that a schema describes.
+fn payloads() -> [(&'static str, Vec<u8>); 3] {
+    let wish = Wish {
+        dx: -1,
+        dash: true,
+        heading: Angle::from_steps(256),
+    };
+    let hit = Hit {
+        who: PlayerId(7),
+        damage: -300,
+        by: "Ada".into(),
+    };
+    let buy = Request::Buy {
+        item: Item::Boots,
+        count: 200,
+    };
+    let (mut event, mut command) = (Vec::new(), Vec::new());
+    hit.encode_fields(&mut event);
+    buy.encode(&mut command);
+    [
+        ("input-fields", wish.to_payload()),
+        ("event-fields", event),
+        ("command-fields", command),
+    ]
 }
 
 /// Names of the example's snapshots, in order. The page shows only the first three packed ones.

@@ -1,6 +1,8 @@
 //! Rules modules in the native host: what is wrong with a module is found before or while it runs, and a good one is equal to the
 //! native rules.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 use tickwire_rules::{ByKindName, ModuleRules as _, RuleContext, RuleInput, Rules as _};
 use tickwire_rules_wasm::{
     Difference, LoadError, ShapeError, WasmRules, assert_module_equals_native, compare,

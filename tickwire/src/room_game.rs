@@ -16,6 +16,9 @@ use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
 
+/// More computer players than any room can have: a saved state with more is damaged.
+const MAX_COMPUTERS: u32 = 1 << 16;
+
 /// A typed game in a room.
 pub struct RoomGame<G: Game> {
     game: G,
@@ -223,6 +226,12 @@ impl<G: Game> RawGame for RoomGame<G> {
     fn restore(&mut self, mut state: &[u8]) -> Result<(), SaveError> {
         self.computer_count = restore_field(&mut state)?;
         self.wanted_computers = restore_field(&mut state)?;
+        let computers = self.computer_count.max(self.wanted_computers);
+        if computers > MAX_COMPUTERS {
+            return Err(SaveError::Unreadable(format!(
+                "it has {computers} computer players"
+            )));
+        }
         let computers = (0..self.computer_count).map(|number| PlayerId(FIRST_COMPUTER + number));
         self.state.computers = computers
             .map(|player| (player, G::Input::decode(&[])))

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Client } from "./protocol/client.mjs";
 import { add, cellAt, cellHash, difference, rowHash } from "./protocol/integers.mjs";
+import { readFields, readInput, writeFields, writeInput } from "./protocol/payloads.mjs";
 import { decode } from "./protocol/protobuf.mjs";
 
 const vectors = JSON.parse(readFileSync(new URL("../../docs/protocol-vectors.json", import.meta.url), "utf8"));
@@ -33,14 +34,14 @@ function withoutDefaults(message, kept = []) {
   return plain;
 }
 
-/** A schema with all fields, as the file writes it. */
-const schemaOf = (bytes) => decode("Schema", bytes);
+/** A schema with all fields, as the file writes it: a `value` that did not come is left out. */
+const inFull = (schema) => JSON.parse(JSON.stringify(schema));
 
 const welcomes = vectors.server_messages.filter(({ body }) => body === "welcome").map((vector) => decode("ServerMessage", bytes(vector.hex)).welcome);
 
 test("the schema in JSON is the schema in protobuf", () => {
-  assert.deepEqual(schemaOf(bytes(vectors.schema_protobuf)), vectors.schema);
-  for (const { schema } of welcomes) assert.deepEqual(schema, vectors.schema);
+  assert.deepEqual(inFull(decode("Schema", bytes(vectors.schema_protobuf))), vectors.schema);
+  for (const { schema } of welcomes) assert.deepEqual(inFull(schema), vectors.schema);
 });
 
 test("lanes, positions and hashes are computed as the page says", () => {
@@ -55,6 +56,41 @@ test("lanes, positions and hashes are computed as the page says", () => {
   for (const { x, y, layer, cell } of vectors.positions) assert.equal(cellAt(vectors.schema.grid, x, y, layer), cell, `${x}, ${y}, ${layer}`);
   for (const row of vectors.row_hashes) assert.equal(hex64(rowHash(row)), row.hash, JSON.stringify(row));
   for (const { cell, sum_of_row_hashes, hash } of vectors.cell_hashes) assert.equal(hex64(cellHash(cell, BigInt(`0x${sum_of_row_hashes}`))), hash);
+});
+
+test("a row that was teleported is at its old place until the new one's tick", () => {
+  for (const { kind, from, to, part, whole, lanes } of vectors.row_interpolation) {
+    const { teleport_lane_plus_one, lanes: described } = vectors.schema.kinds[kind];
+    const isTeleported = teleport_lane_plus_one > 0 && from[teleport_lane_plus_one - 1] !== to[teleport_lane_plus_one - 1];
+    const moved = described.map((lane, index) => {
+      if (part === whole) return to[index];
+      if (!lane.continuous || isTeleported) return from[index];
+      return add(lane, from[index], Math.floor((difference(lane, from[index], to[index]) * part) / whole));
+    });
+    assert.deepEqual(moved, lanes);
+  }
+});
+
+test("an input's bits are its fields", () => {
+  for (const { values, payload, is_written } of vectors.input_payloads) {
+    assert.deepEqual(readInput(vectors.schema.input, bytes(payload)), values, payload);
+    if (is_written) assert.equal(hex(writeInput(vectors.schema.input, values)), payload);
+  }
+});
+
+test("the payloads of events, commands and messages are their fields", () => {
+  const lists = { event: "events", command: "commands", message: "messages" };
+  for (const { of, kind, payload, values } of vectors.payloads) {
+    const { fields } = vectors.schema[lists[of]][kind];
+    const prefix = of === "event" ? undefined : kind;
+    const read = () => readFields(fields, bytes(payload).subarray(prefix === undefined ? 0 : 1));
+    if (!values) {
+      assert.throws(read, `${of} ${payload}`);
+      continue;
+    }
+    assert.deepEqual(read().map((value) => (value instanceof Uint8Array ? hex(value) : value)), values, payload);
+    assert.equal(hex(writeFields(fields, read(), prefix)), payload);
+  }
 });
 
 test("every single message has the fields that the file says", () => {

@@ -5,6 +5,11 @@ use crate::value::{LaneValue, Text};
 use tickwire_sync::{Field, FieldType, Lane};
 
 /// A field type of an event, a command or a message: every lane type, texts and bytes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an event, a command or a message",
+    label = "no payload can hold this type",
+    note = "fields are the types that entities have, `String`, `Text` and `Vec<u8>`"
+)]
 pub trait FieldValue: Sized {
     /// Appends the description of a field with this name to `fields`.
     fn declare(name: &str, fields: &mut Vec<Field>);
@@ -34,6 +39,7 @@ pub fn declare_field<T: FieldValue>(name: &str, unit: &str, fields: &mut Vec<Fie
 /// More lanes than any field type has; an array of so many fields would be longer than a message.
 const MAX_FIELD_LANES: usize = 64;
 
+#[diagnostic::do_not_recommend]
 impl<T: LaneValue> FieldValue for T {
     fn declare(name: &str, fields: &mut Vec<Field>) {
         let mut lanes: Vec<Lane> = Vec::new();

@@ -66,12 +66,27 @@ pub trait Payload: Sized + 'static {
 }
 
 /// Something that happened at one tick and leaves no state behind. `#[derive(Event)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type of events",
+    label = "write `#[derive(Event)]` on it",
+    note = "a game without events has `type Event = Nothing;`"
+)]
 pub trait Event: Payload {}
 
 /// What a player's client asks the game for beside its inputs; it arrives once and in order. `#[derive(Command)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type of commands",
+    label = "write `#[derive(Command)]` on it",
+    note = "a game without commands has `type Command = Nothing;`"
+)]
 pub trait Command: Payload {}
 
 /// A reliable message from the game to players. `#[derive(Message)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type of messages",
+    label = "write `#[derive(Message)]` on it",
+    note = "a game without messages has `type Message = Nothing;`"
+)]
 pub trait Message: Payload {}
 
 /// For games without events, commands or messages: no value of this type exists.

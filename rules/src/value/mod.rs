@@ -20,6 +20,11 @@ use tickwire_sync::Lane;
 
 /// A field type that is stored in lanes. Implemented by the types of this module, by arrays of them, and by what derives `Choice`
 /// or `Flags`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an entity",
+    label = "no lane can hold this type",
+    note = "fields are integers of up to 32 bits, `bool`, `Pos<N>`, `Fixed<N>`, `Angle<N>`, `PlayerId`, `Id<T>`, `Option` of these two, `Teleport`, `Text`, arrays, and what derives `Choice` or `Flags`"
+)]
 pub trait LaneValue: Sized {
     /// How many lanes a value takes.
     const LANES: usize;

@@ -14,7 +14,7 @@ use crate::room::{Inbox, InboxMessage, JoinRequest, ReceivedInput};
 use crate::{clock, ticket};
 use prost::Message as _;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tickwire_proto::v1::{self, client_message::Body, server_message};
 use tickwire_sync::TickClock;
 use tickwire_sync::encode::Encoding;
@@ -223,11 +223,12 @@ impl Handler for ClientIngress {
             Body::Resync(resync) => in_room.inbox.put(InboxMessage::Resync {
                 view_mismatch: resync.view_mismatch,
             }),
-            Body::Leave(_) => {
+            Body::Leave(leave) => {
                 // Many clients end the stream right after this, without the closing handshake.
                 self.connection
                     .set_disconnect_reason(DisconnectReason::Left);
-                in_room.inbox.put(InboxMessage::Leave)
+                let grace = Duration::from_millis(leave.grace_ms.into());
+                in_room.inbox.put(InboxMessage::Leave { grace })
             }
             Body::Ping(_) if is_over_limit => true,
             Body::Ping(ping) => {

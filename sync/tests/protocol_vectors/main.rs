@@ -10,6 +10,7 @@ mod cases;
 mod connection;
 mod coverage;
 mod messages;
+mod payloads;
 mod step;
 mod world;
 
@@ -22,8 +23,10 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use step::{Step, hex};
+use tickwire_proto::v1;
 use tickwire_sync::world::hash;
 use tickwire_sync::{CellId, EntityId, KindId, Lane, Layer, Schema};
+use world::GHOST;
 
 const FILE: &str = "../docs/protocol-vectors.json";
 const MAX_BYTES: usize = 400_000;
@@ -54,26 +57,57 @@ fn lines(values: &[impl Serialize]) -> String {
     format!("[\n{}\n]", lines.join(",\n"))
 }
 
-/// The schema with the field names of the .proto files, every field of it.
-fn schema_fields(schema: &Schema) -> Value {
-    let lane = |lane: &Lane| json!({"name": lane.name, "unit": lane.unit, "modulus": lane.modulus, "continuous": lane.continuous});
-    let lanes = |lanes: &[Lane]| lanes.iter().map(lane).collect::<Vec<_>>();
+/// The schema with the field names of the .proto files, every field of it. A `value` that is a plain number is left out.
+fn schema_fields(schema: &v1::Schema) -> Value {
     let kinds = schema.kinds.iter().map(|kind| {
+        let lanes = |lanes: &[v1::Lane]| lanes.iter().map(lane_fields).collect::<Vec<_>>();
         json!({
             "name": kind.name, "lanes": lanes(&kind.lanes), "private_lanes": lanes(&kind.private_lanes),
             "texts": kind.texts, "placed": kind.placed, "predicted": kind.predicted,
+            "teleport_lane_plus_one": kind.teleport_lane_plus_one,
         })
     });
-    let events = schema.events.iter().map(|kind| json!({"name": kind.name}));
-    let grid = &schema.grid;
+    let input = schema.input.iter().map(|field| {
+        let fields = json!({
+            "name": field.name, "unit": field.unit, "bits": field.bits, "min": field.min, "max": field.max, "once": field.once,
+        });
+        with_value(fields, field.value.as_ref())
+    });
+    let payloads = |kinds: &[v1::PayloadKind]| {
+        let kinds = kinds.iter().map(|kind| {
+            let fields = kind.fields.iter().map(|field| {
+                let fields = json!({"name": field.name, "unit": field.unit, "encoding": field.encoding});
+                with_value(fields, field.value.as_ref())
+            });
+            json!({"name": kind.name, "fields": fields.collect::<Vec<_>>(), "described": kind.described})
+        });
+        kinds.collect::<Vec<_>>()
+    };
+    let grid = schema.grid.unwrap();
     json!({
         "kinds": kinds.collect::<Vec<_>>(),
-        "events": events.collect::<Vec<_>>(),
+        "events": payloads(&schema.events),
         "grid": {
-            "origin_x": grid.origin.x, "origin_y": grid.origin.y, "cell_size": grid.cell_size,
+            "origin_x": grid.origin_x, "origin_y": grid.origin_y, "cell_size": grid.cell_size,
             "columns": grid.columns, "rows": grid.rows, "layers": grid.layers,
         },
+        "input": input.collect::<Vec<_>>(),
+        "commands": payloads(&schema.commands),
+        "messages": payloads(&schema.messages),
     })
+}
+
+fn lane_fields(lane: &v1::Lane) -> Value {
+    let fields = json!({"name": lane.name, "unit": lane.unit, "modulus": lane.modulus, "continuous": lane.continuous});
+    with_value(fields, lane.value.as_ref())
+}
+
+fn with_value(mut fields: Value, value: Option<&v1::ValueType>) -> Value {
+    if let Some(value) = value {
+        fields["value"] =
+            json!({"meaning": value.meaning, "steps": value.steps, "names": value.names});
+    }
+    fields
 }
 
 fn lane_arithmetic() -> Vec<Value> {
@@ -130,6 +164,23 @@ fn interpolation() -> Vec<Value> {
         json!({"modulus": modulus, "from": from, "to": to, "part": part, "whole": 256, "value": value})
     });
     values.collect()
+}
+
+/// Ghosts that walked, and ghosts that were teleported.
+fn row_interpolation(schema: &Schema) -> Vec<Value> {
+    let kind = &schema.kinds[usize::from(GHOST)];
+    let row = |x, jumps, heading| [x, 0, jumps, heading, 0, 0, 0, 0, 0, 0];
+    let rows = [
+        (row(160, 3, 1020), row(320, 3, 4), 128),
+        (row(160, 3, 1020), row(320, 4, 4), 128),
+        (row(160, 3, 1020), row(320, 4, 4), 256),
+        (row(160, 255, 0), row(-160, 0, 0), 255),
+    ];
+    let rows = rows.iter().map(|(from, to, part)| {
+        let lanes = kind.interpolate(from, to, *part, 256);
+        json!({"kind": GHOST, "from": from, "to": to, "part": part, "whole": 256, "lanes": lanes})
+    });
+    rows.collect()
 }
 
 fn positions(schema: &Schema) -> Vec<Value> {
@@ -192,10 +243,13 @@ fn document() -> String {
         "about",
         &"Test vectors of the Tickwire protocol, version 1; docs/PROTOCOL.md describes them. Written by: TICKWIRE_WRITE_VECTORS=1 cargo test -p tickwire-sync --test protocol_vectors",
     );
-    document.entry("schema", &schema_fields(&schema));
+    document.entry("schema", &schema_fields(&schema.to_proto()));
     document.entry("schema_protobuf", &hex(&schema.to_proto().encode_to_vec()));
     document.list("lane_arithmetic", &lane_arithmetic());
     document.list("interpolation", &interpolation());
+    document.list("row_interpolation", &row_interpolation(&schema));
+    document.list("input_payloads", &payloads::input_payloads(&schema));
+    document.list("payloads", &payloads::payloads(&schema));
     document.list("positions", &positions(&schema));
     document.list("row_hashes", &row_hashes());
     document.list("cell_hashes", &cell_hashes());

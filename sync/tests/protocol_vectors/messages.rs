@@ -131,6 +131,11 @@ pub fn client_messages() -> Vec<MessageVector> {
         ),
         to_server("Leave", Body::Leave(v1::Leave::default()), json!({})),
         to_server(
+            "Leave for a while",
+            Body::Leave(v1::Leave { grace_ms: 30_000 }),
+            json!({"grace_ms": 30_000}),
+        ),
+        to_server(
             "Command",
             Body::Command(v1::Command {
                 number: 129,
@@ -183,19 +188,32 @@ fn welcome(schema: &Schema, encoding: v1::Encoding) -> v1::Welcome {
             max_rewind_ms: 250,
             max_input_lead: 64,
         }),
+        rules_module: rules_module(encoding),
         codebooks: (encoding == v1::Encoding::Packed).then_some(codebooks),
         ..v1::Welcome::default()
     }
 }
 
+/// One `Welcome` names a rules module, the other one does not.
+fn rules_module(encoding: v1::Encoding) -> Vec<u8> {
+    match encoding {
+        v1::Encoding::Packed => (0..32).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn welcome_fields(encoding: v1::Encoding) -> Value {
-    json!({
+    let mut fields = json!({
         "session": PLAYER, "resume_token": hex(&(0xa0..0xb4).collect::<Vec<u8>>()), "room": "a", "name": "Ada",
         "entity": {"slot": 1, "generation": 1}, "tick_rate": 60, "tick": 299, "clock_us": (1_u64 << 53 | 1).to_string(),
         "tick_zero_us": "-40000", "game": "vectors", "map": "007f80ff", "rules_hash": u64::MAX.to_string(),
         "encoding": encoding as i32,
         "limits": {"max_message_bytes": 4096, "resume_window_ms": 60_000, "max_rewind_ms": 250, "max_input_lead": 64},
-    })
+    });
+    if encoding == v1::Encoding::Packed {
+        fields["rules_module"] = json!(hex(&rules_module(encoding)));
+    }
+    fields
 }
 
 pub fn server_messages(schema: &Schema) -> Vec<MessageVector> {

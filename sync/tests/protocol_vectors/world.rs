@@ -1,10 +1,13 @@
 //! The schema that has everything, and a world of its entities that a case sets by hand.
 
+use crate::payloads;
 use glam::IVec2;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_sync::frame::Publisher;
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, PlayerId, Schema, Scope};
+use tickwire_sync::{
+    EntityId, Grid, Kind, KindId, Lane, Layer, PlayerId, Schema, Scope, ValueType,
+};
 
 /// Placed, predicted, two texts, private lanes, a modulus on a continuous and on a discrete lane.
 pub const SHIP: u8 = 0;
@@ -16,6 +19,8 @@ pub const SCORE: u8 = 2;
 pub const PANEL: u8 = 3;
 /// Neither lanes nor texts.
 pub const MARK: u8 = 4;
+/// Teleports, and a lane of every meaning.
+pub const GHOST: u8 = 5;
 
 /// The scope of everything that all players see in its square.
 pub const PLANE: Scope = Scope::Layer(Layer(0));
@@ -70,14 +75,54 @@ pub fn schema() -> Arc<Schema> {
         name: "mark".into(),
         ..Kind::default()
     };
+    let typed = |name: &str, value| Lane {
+        value,
+        ..Lane::discrete(name, "")
+    };
+    let fixed = |name: &str| Lane {
+        value: ValueType::Fixed { steps: 16 },
+        ..Lane::continuous(name, "1/16 unit")
+    };
+    let names = |names: [&str; 3]| names.map(String::from).to_vec();
+    let ghost_lanes = vec![
+        fixed("x"),
+        fixed("y"),
+        typed("jumps", ValueType::Teleports),
+        Lane {
+            value: ValueType::Angle,
+            ..Lane::angle("heading", "1/1024 turn", 1024)
+        },
+        typed("seen", ValueType::Boolean),
+        typed("mood", ValueType::Choice(names(["calm", "sad", "angry"]))),
+        typed("keys", ValueType::Flags(names(["red", "green", "blue"]))),
+        typed("host", ValueType::Player),
+        typed(
+            "prey.slot",
+            ValueType::EntitySlot {
+                kind: "ship".into(),
+            },
+        ),
+        typed("prey.generation", ValueType::EntityGeneration),
+    ];
+    let ghost = Kind {
+        name: "ghost".into(),
+        lanes: ghost_lanes,
+        placed: true,
+        teleport_lane: Some(2),
+        ..Kind::default()
+    };
+    let mut events = vec!["bump".into(), "flash".into()];
+    events.extend(payloads::events());
     let schema = Schema {
-        kinds: vec![ship, rock, score, panel, mark],
-        events: vec!["bump".into(), "flash".into()],
+        kinds: vec![ship, rock, score, panel, mark, ghost],
+        events,
+        input: payloads::input(),
+        commands: payloads::commands(),
+        messages: payloads::messages(),
         grid: Grid {
             layers: 3,
             ..Grid::covering(IVec2::new(-100, -50), IVec2::new(400, 300), 100)
         },
-        ..Schema::default()
     };
     schema.validate().unwrap();
     Arc::new(schema)

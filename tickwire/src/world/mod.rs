@@ -17,6 +17,11 @@ use tickwire_sync::frame::Publisher;
 use tickwire_sync::{EntityId, Kind, KindId, PlayerId, Tick};
 
 /// The world of a game. `#[derive(World)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a world",
+    label = "write `#[derive(World)]` on it",
+    note = "a world is a struct with a field `Entities<T>` or `Players<T>` for each kind of entity"
+)]
 pub trait World {
     /// The kinds of the tables, in their order.
     fn kinds() -> Vec<Kind>;
@@ -47,6 +52,11 @@ pub trait World {
 }
 
 /// A world that has entities of kind `T`. `#[derive(World)]` implements it for the kind of each table.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no table of `{T}`",
+    label = "`{Self}` holds no such entities",
+    note = "a world has a field `Entities<T>` or `Players<T>` for each kind of entity"
+)]
 pub trait HasKind<T> {
     /// The kind's number in the schema.
     const KIND: KindId;

@@ -12,11 +12,22 @@ use tickwire_game::SaveError;
 use tickwire_rules::Entity;
 use tickwire_sync::{PlayerId, Scope};
 
+/// A field of a world that is part of its saved state. Every type that serde can write and read implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be saved with its world",
+    label = "serde cannot write and read this type",
+    note = "derive `Serialize` and `Deserialize` for it, or write `#[world(skip)]` on a field that `Game::new` makes as it should be"
+)]
+pub trait SavedField: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> SavedField for T {}
+
 /// Appends a field to a saved state.
 ///
 /// # Errors
 /// If serde cannot write it.
-pub fn save_field<T: Serialize>(field: &T, out: &mut Vec<u8>) -> Result<(), SaveError> {
+pub fn save_field<T: SavedField>(field: &T, out: &mut Vec<u8>) -> Result<(), SaveError> {
     let state = std::mem::take(out);
     *out = postcard::to_extend(field, state)
         .map_err(|error| SaveError::Unreadable(error.to_string()))?;
@@ -27,7 +38,7 @@ pub fn save_field<T: Serialize>(field: &T, out: &mut Vec<u8>) -> Result<(), Save
 ///
 /// # Errors
 /// If the bytes are no such field.
-pub fn restore_field<T: DeserializeOwned>(state: &mut &[u8]) -> Result<T, SaveError> {
+pub fn restore_field<T: SavedField>(state: &mut &[u8]) -> Result<T, SaveError> {
     let (field, rest) = postcard::take_from_bytes(state)
         .map_err(|error| SaveError::Unreadable(error.to_string()))?;
     *state = rest;

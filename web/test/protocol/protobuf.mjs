@@ -10,14 +10,14 @@ const MESSAGES = {
   Chat: "1 text string",
   Resync: "1 view_mismatch bool, 2 tick uint32",
   Ping: "1 stamp fixed64",
-  Leave: "",
+  Leave: "1 grace_ms uint32",
   Command: "1 number uint32, 2 payload bytes",
   ServerMessage:
     "1 snapshot Snapshot, 2 welcome Welcome, 3 heartbeat Heartbeat, 4 message Message, 5 notice Notice, 6 goodbye Goodbye, 7 pong Pong, 8 codebooks Codebooks",
   Welcome:
     "1 session uint32, 2 resume_token bytes, 3 resumed bool, 4 room string, 5 name string, 6 entity EntityId, 7 tick_rate uint32, 8 tick uint32, " +
     "9 clock_us uint64, 10 tick_zero_us sint64, 11 schema Schema, 12 game string, 13 map bytes, 14 rules_hash fixed64, 15 encoding uint32, " +
-    "16 limits Limits, 17 last_seq uint32, 18 spectator bool, 19 codebooks Codebooks, 20 last_command uint32",
+    "16 limits Limits, 17 last_seq uint32, 18 spectator bool, 19 codebooks Codebooks, 20 last_command uint32, 21 rules_module bytes",
   Limits: "1 max_message_bytes uint32, 2 resume_window_ms uint32, 3 max_rewind_ms uint32, 4 max_input_lead uint32",
   Snapshot:
     "1 tick uint32, 2 applied_seq uint32, 3 input_margin sint32, 4 added_cells uint32*, 5 dropped_cells uint32*, 6 deferred_cells uint32*, " +
@@ -29,10 +29,14 @@ const MESSAGES = {
   Goodbye: "1 reason string, 2 reconnect_after_ms uint32",
   Pong: "1 stamp fixed64, 2 clock_us uint64, 3 tick uint32, 4 held_us uint32",
   Codebooks: "1 code_lengths bytes, 2 usual_lanes uint64*, 3 changed uint32*",
-  Schema: "1 kinds Kind*, 2 events EventKind*, 3 grid Grid",
-  Kind: "1 name string, 2 lanes Lane*, 3 private_lanes Lane*, 4 texts string*, 5 placed bool, 6 predicted bool",
-  Lane: "1 name string, 2 unit string, 3 modulus uint32, 4 continuous bool",
-  EventKind: "1 name string",
+  Schema: "1 kinds Kind*, 2 events PayloadKind*, 3 grid Grid, 4 input InputField*, 5 commands PayloadKind*, 6 messages PayloadKind*",
+  Kind:
+    "1 name string, 2 lanes Lane*, 3 private_lanes Lane*, 4 texts string*, 5 placed bool, 6 predicted bool, 7 teleport_lane_plus_one uint32",
+  Lane: "1 name string, 2 unit string, 3 modulus uint32, 4 continuous bool, 5 value ValueType",
+  ValueType: "1 meaning uint32, 2 steps uint32, 3 names string*",
+  InputField: "1 name string, 2 unit string, 3 bits uint32, 4 min sint32, 5 max sint32, 6 once bool, 7 value ValueType",
+  PayloadKind: "1 name string, 2 fields Field*, 3 described bool",
+  Field: "1 name string, 2 unit string, 3 encoding uint32, 4 value ValueType",
   Grid: "1 origin_x sint32, 2 origin_y sint32, 3 cell_size uint32, 4 columns uint32, 5 rows uint32, 6 layers uint32",
   EntityId: "1 kind uint32, 2 slot uint32, 3 generation uint32",
   Row: "1 kind uint32, 2 slot uint32, 3 generation uint32, 4 lanes sint32*, 5 texts string*",

@@ -9,6 +9,7 @@ pub use received_input::ReceivedInput;
 
 use crate::close::DisconnectReason;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Messages that may wait for one tick. The reader ends floods long before.
 const MAX_WAITING: usize = 1024;
@@ -32,8 +33,11 @@ pub enum InboxMessage {
         /// The hash of its view disagreed with the server's.
         view_mismatch: bool,
     },
-    /// The player leaves for good.
-    Leave,
+    /// The player leaves on purpose.
+    Leave {
+        /// How long the session waits for its player; zero: it ends at once.
+        grace: Duration,
+    },
     /// The connection has ended, for this reason.
     ConnectionClosed(DisconnectReason),
 }

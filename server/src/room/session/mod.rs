@@ -73,8 +73,11 @@ pub struct Session<L> {
 pub(super) enum Presence<L> {
     /// Messages flow over `link`, and arrive in `inbox`.
     Connected { link: Arc<L>, inbox: Arc<Inbox> },
-    /// The connection ended at `since`, or has not come yet.
-    Away { since: Micros },
+    /// The connection ended at `since`, or has not come yet. A player who left for a while has said how long the session waits.
+    Away {
+        since: Micros,
+        grace: Option<Duration>,
+    },
     /// The player has left, was kicked, or stayed away for too long: the session ends in this tick. `link` is still to be closed.
     Over { link: Option<Arc<L>> },
 }
@@ -105,7 +108,10 @@ impl<L: Link> Session<L> {
             is_spectator: identity.is_spectator,
             subject: identity.subject,
             token,
-            presence: Presence::Away { since: now },
+            presence: Presence::Away {
+                since: now,
+                grace: None,
+            },
             view: ClientView::default(),
             encoding: Encoding::default(),
             codebooks_version: 0,
@@ -237,12 +243,15 @@ impl<L: Link> Session<L> {
         }
     }
 
-    /// Ends the session if its player has been away for longer than the resume window. Returns whether it ended.
+    /// Ends the session if its player has been away for longer than the resume window, or than the player said. Returns whether it
+    /// ended.
     pub(super) fn expire(&mut self, now: Micros, resume_window: Duration) -> bool {
-        let window = Micros(resume_window.as_micros() as u64);
         let expires = match self.presence {
             Presence::Connected { .. } | Presence::Over { .. } => false,
-            Presence::Away { since } => now.since(since) >= window,
+            Presence::Away { since, grace } => {
+                let wait = grace.map_or(resume_window, |grace| grace.min(resume_window));
+                now.since(since) >= Micros(wait.as_micros() as u64)
+            }
         };
         if expires {
             self.end();
@@ -261,14 +270,30 @@ impl<L: Link> Session<L> {
         matches!(self.presence, Presence::Over { .. })
     }
 
-    /// The connection has ended: the session waits for its player, unless it is over.
+    /// Whether the session waits for its player.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.presence, Presence::Away { .. })
+    }
+
+    /// The connection has ended: the session waits for its player.
     pub(super) fn detach(&mut self, now: Micros) {
-        self.presence = if self.is_over() {
-            Presence::Over { link: None }
-        } else {
-            Presence::Away { since: now }
+        self.presence = Presence::Away {
+            since: now,
+            grace: None,
         };
         self.inputs.clear();
+    }
+
+    /// The player leaves for a while: the session waits as after a lost connection, but no longer than `grace`. Returns the link,
+    /// which is still to be closed.
+    pub(super) fn leave_for(&mut self, grace: Duration, now: Micros) -> Option<Arc<L>> {
+        let link = self.link().cloned();
+        self.presence = Presence::Away {
+            since: now,
+            grace: Some(grace),
+        };
+        self.inputs.clear();
+        link
     }
 
     /// Puts an input into the buffer, with its claimed view resolved, and learns from it about the path.

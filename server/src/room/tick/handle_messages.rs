@@ -3,6 +3,7 @@
 //! In: the session's inbox. Out: inputs in the session's input buffer, commands to the game, lines of chat, requests for a full
 //! snapshot, and sessions that are over or without a connection.
 
+use crate::close::{Close, CloseCode};
 use crate::metrics::InputOutcome;
 use crate::room::Room;
 use crate::room::inbox::InboxMessage;
@@ -24,6 +25,10 @@ impl<L: Link> Room<L> {
 
     fn handle(&mut self, index: usize, message: &InboxMessage, now: Micros) {
         let session = &mut self.sessions[index];
+        if session.is_away() || session.is_over() {
+            // The player left with an earlier message. Commands after it come again when a player who left for a while resumes.
+            return;
+        }
         match message {
             InboxMessage::Input(input) => match session.take_input(input, self.tick_clock) {
                 // Counted when its tick comes, by what the game then gets.
@@ -50,17 +55,27 @@ impl<L: Link> Room<L> {
                     }
                 }
             }
-            InboxMessage::Leave => {
+            InboxMessage::Leave { grace } if grace.is_zero() => {
                 session.end();
                 tracing::info!(room = self.name, session = session.player.0, "left");
             }
+            InboxMessage::Leave { grace } => {
+                let (player, link) = (session.player, session.leave_for(*grace, now));
+                tracing::info!(
+                    room = self.name,
+                    session = player.0,
+                    ?grace,
+                    "left for a while"
+                );
+                if let Some(link) = link {
+                    link.close(&Close::new(CloseCode::Normal, "you left for a while"));
+                }
+                self.game.away(player);
+            }
             InboxMessage::ConnectionClosed(why) => {
                 session.detach(now);
-                let player = session.player;
-                if !session.is_over() {
-                    let why = why.as_str();
-                    tracing::info!(room = self.name, session = player.0, why, "away");
-                }
+                let (player, why) = (session.player, why.as_str());
+                tracing::info!(room = self.name, session = player.0, why, "away");
                 self.game.away(player);
             }
         }

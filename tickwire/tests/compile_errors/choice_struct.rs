@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Choice)]
+struct Team {
+    red: bool,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use tickwire::prelude::*;
+
+#[derive(Choice)]
+enum Team {
+    Red,
+    Guest(u8),
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Entity)]
+enum Bird {
+    Duck,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Entity)]
+struct Bird {
+    height: f32,
+}
+
+fn main() {}

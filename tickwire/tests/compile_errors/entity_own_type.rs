@@ -1,0 +1,10 @@
+use tickwire::prelude::*;
+
+#[derive(Entity)]
+struct Bird {
+    colour: Colour,
+}
+
+fn main() {}
+
+struct Colour;

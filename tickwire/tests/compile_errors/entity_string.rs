@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Entity)]
+struct Bird {
+    name: String,
+}
+
+fn main() {}

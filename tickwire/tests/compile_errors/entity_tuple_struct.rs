@@ -1,0 +1,6 @@
+use tickwire::prelude::*;
+
+#[derive(Entity)]
+struct Bird(u8);
+
+fn main() {}

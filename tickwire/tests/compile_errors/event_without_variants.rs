@@ -1,0 +1,6 @@
+use tickwire::prelude::*;
+
+#[derive(Event)]
+enum Happening {}
+
+fn main() {}

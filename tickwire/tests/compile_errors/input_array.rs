@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Input, Clone)]
+struct Wish {
+    buttons: [bool; 4],
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use tickwire::prelude::*;
+
+#[derive(Input, Clone)]
+enum Wish {
+    Left,
+    Right,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Input, Clone)]
+struct Wish {
+    dx: f32,
+}
+
+fn main() {}

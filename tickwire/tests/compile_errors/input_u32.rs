@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Input, Clone)]
+struct Wish {
+    target: u32,
+}
+
+fn main() {}

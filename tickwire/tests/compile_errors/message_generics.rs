@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(Message)]
+struct Word<T> {
+    text: T,
+}
+
+fn main() {}

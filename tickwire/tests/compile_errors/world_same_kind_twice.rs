@@ -1,0 +1,14 @@
+use tickwire::prelude::*;
+
+#[derive(Entity)]
+struct Bird {
+    eggs: u8,
+}
+
+#[derive(World)]
+struct Pond {
+    ducks: Entities<Bird>,
+    geese: Entities<Bird>,
+}
+
+fn main() {}

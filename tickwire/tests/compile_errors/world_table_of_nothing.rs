@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(World)]
+struct Pond {
+    ducks: Entities,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tickwire::prelude::*;
+
+#[derive(World)]
+struct Pond {
+    depth: u32,
+}
+
+fn main() {}
