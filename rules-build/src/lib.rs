@@ -116,13 +116,12 @@ impl Package {
                 return Outcome::Missing(missing.note);
             }
         };
-        match nested_cargo::build(self, &toolchain, rules, module) {
-            Ok(sources) => {
-                for source in sources {
-                    println!("cargo::rerun-if-changed={}", source.display());
-                }
-                Outcome::Built
-            }
+        let built = nested_cargo::build(self, &toolchain, rules, module);
+        for source in nested_cargo::sources(self) {
+            println!("cargo::rerun-if-changed={}", source.display());
+        }
+        match built {
+            Ok(()) => Outcome::Built,
             Err(error) => {
                 for line in error.to_string().lines() {
                     println!("cargo::warning={line}");

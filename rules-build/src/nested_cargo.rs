@@ -7,7 +7,7 @@
 use crate::Package;
 use crate::lock;
 use crate::toolchain::{TARGET, Toolchain};
-use crate::wrapper::Wrapper;
+use crate::wrapper::{self, Wrapper};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -71,13 +71,13 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// Builds the module of a package; returns the sources that went into it.
+/// Builds the module of a package.
 pub fn build(
     package: &Package,
     toolchain: &Toolchain,
     rules: &str,
     module: &Path,
-) -> Result<Vec<PathBuf>, BuildError> {
+) -> Result<(), BuildError> {
     let at = |path: &Path| {
         let path = path.to_owned();
         move |error| BuildError::Io(path, error)
@@ -119,16 +119,25 @@ pub fn build(
     if !output.status.success() {
         return Err(BuildError::Failed(last_lines(&text_of(&output))));
     }
-    let built = target
-        .join(TARGET)
-        .join("release")
-        .join(wrapper.name().replace('-', "_"));
-    let built_module = built.with_extension("wasm");
-    fs::copy(&built_module, module).map_err(at(&built_module))?;
-    let sources = fs::read_to_string(built.with_extension("d")).unwrap_or_default();
-    Ok(paths_in(&sources)
+    let built = artifact(package, "wasm");
+    fs::copy(&built, module).map_err(at(&built))?;
+    Ok(())
+}
+
+/// The sources of the last module that was built. A failed build leaves those of the one before.
+pub fn sources(package: &Package) -> Vec<PathBuf> {
+    let target = target_folder(&package.out);
+    let dep_info = fs::read_to_string(artifact(package, "d")).unwrap_or_default();
+    paths_in(&dep_info)
         .filter(|path| !path.starts_with(&target) && path.is_file())
-        .collect())
+        .collect()
+}
+
+/// A file that the nested cargo makes.
+fn artifact(package: &Package, extension: &str) -> PathBuf {
+    let name = wrapper::crate_name(&package.name).replace('-', "_");
+    let folder = target_folder(&package.out).join(TARGET).join("release");
+    folder.join(name).with_extension(extension)
 }
 
 /// A target folder beside what the outer cargo builds. Cargo marks the root of its own with a file for backup programs.

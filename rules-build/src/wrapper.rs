@@ -20,12 +20,12 @@ pub struct Wrapper<'a> {
     pub lock: &'a str,
 }
 
-impl Wrapper<'_> {
-    /// The crate's name.
-    pub fn name(&self) -> String {
-        format!("{}-rules-module", self.package)
-    }
+/// The name of the crate for a game's package.
+pub fn crate_name(package: &str) -> String {
+    format!("{package}-rules-module")
+}
 
+impl Wrapper<'_> {
     /// Writes the crate to a folder; returns its `Cargo.toml`.
     pub fn write(&self, to: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(to.join("src"))?;
@@ -43,7 +43,7 @@ impl Wrapper<'_> {
             rules_wasm,
             ..
         } = self;
-        let name = self.name();
+        let name = crate_name(package);
         let path = self.folder.display().to_string();
         format!(
             r#"# Written by tickwire-rules-build.
