@@ -8,8 +8,8 @@ const DELAY_MS = Number(process.env.TICKWIRE_TYPED_DELAY_MS ?? 100);
 /** For how long is measured, in ticks. */
 const TICKS = 60 * Number(process.env.TICKWIRE_TYPED_SECONDS ?? 10);
 
-/** How often a player of push who can shove does so, when the input may change. */
-const SHOVES = Number(process.env.TICKWIRE_TYPED_SHOVES ?? 0.2);
+/** How often a player of push who can shove does so, when the input may change: nobody can foresee that of another. */
+const SHOVES = Number(process.env.TICKWIRE_TYPED_SHOVES ?? 0);
 
 /** A page with any number of players, each with the latest rows of a kind and all of its own positions. */
 const SCRIPT = `
@@ -153,6 +153,9 @@ test("four who push each other are predicted within a quarter of a body", MINUTE
     assert.ok(corrections <= compared / 100, `${corrections} of ${compared} corrected`);
   }
   const [beyond, inputs] = ["beyond", "inputs"].map((of) => players.reduce((sum, player) => sum + player[of], 0));
-  t.diagnostic(`${((1000 * beyond) / inputs).toFixed(1)} of 1,000 inputs beyond a quarter of a body`);
+  const share = (1000 * beyond) / inputs;
+  t.diagnostic(`${share.toFixed(1)} of 1,000 inputs beyond a quarter of a body`);
+  // 1 to 2 on a calm machine. Inputs that come late on a busy one are errors too.
+  assert.ok(SHOVES > 0 || share <= 20, `${share} of 1,000`);
   assert.deepEqual(problems, []);
 });

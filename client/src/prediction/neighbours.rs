@@ -17,6 +17,8 @@ use tickwire_sync::{EntityId, InputField, Kind, KindId, Schema, Tick};
 const EXTRAPOLATED_PART_OF_SECOND: u32 = 4;
 /// So many of the nearest rows are foreseen by the rules. Each costs a call of the rules for each tick ahead.
 const MAX_FORESEEN: usize = 8;
+/// Rows within so many reaches are foreseen by the rules: those that may be met before others' plans change anyway.
+const FORESEEN_REACHES: i64 = 4;
 
 /// What the newest snapshots say of all entities in view.
 #[derive(Clone, Copy)]
@@ -45,6 +47,8 @@ pub(super) struct Neighbours {
     max_extrapolation: u32,
     /// The nearest first.
     rows: Vec<Neighbour>,
+    /// How many of the rows may be foreseen by the rules.
+    foreseen_count: usize,
     /// Lanes of all rows: as confirmed, how they changed over the row's span, and as foreseen for `at`.
     confirmed: Vec<i32>,
     changes: Vec<i32>,
@@ -172,6 +176,12 @@ impl Neighbours {
         }
         self.rows
             .sort_unstable_by_key(|row| (row.distance_squared, row.id.key()));
+        let far = i64::from(self.reach).saturating_mul(FORESEEN_REACHES);
+        let far_squared = far.saturating_mul(far);
+        let near = self
+            .rows
+            .partition_point(|row| row.distance_squared <= far_squared);
+        self.foreseen_count = near.min(MAX_FORESEEN);
         self.foreseen.clone_from(&self.confirmed);
         self.at = own.tick;
         self.own = rules
@@ -197,7 +207,7 @@ impl Neighbours {
                 *earlier = lane.add(*earlier, change.wrapping_neg());
             }
         }
-        for at in 0..self.rows.len().min(MAX_FORESEEN) {
+        for at in 0..self.foreseen_count {
             let row = self.rows[at];
             let Some(kind) = moved_kind(schema, row.id.kind).filter(|_| row.span == 1) else {
                 continue;
@@ -255,7 +265,7 @@ impl Neighbours {
             };
             let ahead = tick.since(row.tick);
             let is_resting = ahead > self.max_extrapolation;
-            let is_foreseen = at < MAX_FORESEEN && self.wishes.held(row.id).is_some();
+            let is_foreseen = at < self.foreseen_count && self.wishes.explains(row.id);
             let next = &mut self.next[row.first_lane..][..row.lane_count];
             if is_foreseen {
                 let &[x, y, ..] = &*next else { continue };

@@ -5,7 +5,7 @@ use crate::interpolation::InterpolationBuffer;
 use tickwire_game::arena;
 use tickwire_proto::v1;
 use tickwire_sync::client::Replica;
-use tickwire_sync::{Grid, KindId, Lane};
+use tickwire_sync::{Grid, InputField, KindId, Lane};
 
 /// What a client has received.
 struct World {
@@ -296,6 +296,59 @@ fn a_neighbour_that_goes_on_is_foreseen() {
     assert!(stats.input_errors.beyond(0) <= 12, "{stats:?}");
     assert!(stats.replay_errors.beyond(0) <= 2, "{stats:?}");
     assert_eq!(stats.corrections, 0);
+}
+
+#[test]
+fn a_neighbour_is_foreseen_by_the_rules_and_its_wish() {
+    // Two balls draw each other, so neither moves on a straight line. The other one's player holds an input to the right.
+    const LEAD: u32 = 10;
+    let mut schema = balls();
+    schema.input = vec![InputField {
+        name: "step".to_owned(),
+        bits: 8,
+        min: 0,
+        max: 40,
+        ..InputField::default()
+    }];
+    let mut world = World::new(&schema);
+    let mut prediction = Prediction::new();
+    prediction.set_rules(Some(Box::new(Drawn)), 60);
+    let mut collector = tickwire_game::NearbyCollector::default();
+    let id = |slot| EntityId {
+        slot,
+        ..ball(0, [0; 3]).id
+    };
+    let mut rows = [[5_000, 0, 0], [6_000, 0, 0]];
+    for tick in 1..100 {
+        if tick > 1 {
+            let before = rows;
+            for (at, row) in rows.iter_mut().enumerate() {
+                let other = 1 - at;
+                collector.begin(IVec2::new(row[0], row[1]), 2_000);
+                collector.offer(id(1 + other as u32), before[other]);
+                let input = match at {
+                    0 if tick <= LEAD => RuleInput::Neutral,
+                    0 => RuleInput::Fresh(&[3]),
+                    _ => RuleInput::Fresh(&[40]),
+                };
+                let context = RuleContext {
+                    tick: Tick(tick),
+                    input,
+                    nearby: collector.finish(),
+                };
+                Drawn.advance(KindId(0), row, &mut [], &context);
+            }
+        }
+        world.snapshot(tick, &[(1, rows[0]), (2, rows[1])]);
+        let now = Micros(u64::from(tick) * 16_667);
+        prediction.reconcile(world.around(), ball(tick, rows[0]), now);
+        prediction.input(Tick(tick + LEAD), &[3]);
+    }
+    let stats = prediction.stats();
+    assert_eq!(stats.corrections, 0);
+    assert!(stats.input_errors.count() > 80, "{stats:?}");
+    // Nothing is known of the other ball's wish before the second snapshot.
+    assert!(stats.input_errors.beyond(0) <= 12, "{stats:?}");
 }
 
 #[test]

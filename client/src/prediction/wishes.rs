@@ -32,10 +32,9 @@ impl Wishes {
         self.candidates = candidates(fields);
     }
 
-    /// The input that an entity seems to hold; `None` if the rules do not explain how it moves.
-    pub fn held(&self, id: EntityId) -> Option<&[u8]> {
-        let index = self.held.get(&id)?;
-        self.candidates.get(*index).map(Vec::as_slice)
+    /// Whether the rules explain how an entity moves.
+    pub fn explains(&self, id: EntityId) -> bool {
+        self.held.contains_key(&id)
     }
 
     /// Forgets entities that are not kept.
@@ -56,7 +55,13 @@ impl Wishes {
         let moved = position_error(kind, earlier, now);
         let allowed = (moved / MISSED_PART).max(MISSED_UNITS);
         let mut best: Option<(usize, [i64; 2])> = None;
-        for (index, payload) in self.candidates.iter().enumerate() {
+        // The one that was held before comes first: as a rule it still explains everything. Then comes rest.
+        let held = self.held.get(&id).copied();
+        let others = (0..self.candidates.len()).filter(|index| Some(*index) != held);
+        for index in held.into_iter().chain(others) {
+            let Some(payload) = self.candidates.get(index) else {
+                continue;
+            };
             self.lanes.clear();
             self.lanes.extend_from_slice(earlier);
             self.private_lanes.clear();
@@ -69,12 +74,11 @@ impl Wishes {
             rules.advance(id.kind, &mut self.lanes, &mut self.private_lanes, &context);
             let position = position_error(kind, &self.lanes, now);
             let all = position.saturating_add(other_error(kind, &self.lanes, now));
-            // Of equally good ones the one that was held before, then rest.
-            let is_held = self.held.get(&id) == Some(&index);
-            let is_better =
-                best.is_none_or(|(_, [_, least])| all < least || all == least && is_held);
-            if is_better {
+            if best.is_none_or(|(_, [_, least])| all < least) {
                 best = Some((index, [position, all]));
+            }
+            if all == 0 {
+                break;
             }
         }
         if let Some((index, [position, _])) = best
@@ -84,7 +88,7 @@ impl Wishes {
         }
     }
 
-    /// Moves an entity by a tick as it seems to want; `false` if that is not known, or `is_resting` and it is expected to rest.
+    /// Moves an entity by a tick as it seems to want; at rest if `is_resting`. Leaves one whose steps the rules do not explain.
     pub fn advance(
         &mut self,
         rules: &dyn Rules,
@@ -92,13 +96,13 @@ impl Wishes {
         lanes: &mut [i32],
         (tick, is_resting): (Tick, bool),
         nearby: NearbyRows<'_>,
-    ) -> bool {
+    ) {
         let Some(payload) = self
             .held
             .get(&id)
             .and_then(|index| self.candidates.get(*index))
         else {
-            return false;
+            return;
         };
         self.private_lanes.clear();
         self.private_lanes.resize(kind.private_lanes.len(), 0);
@@ -113,7 +117,6 @@ impl Wishes {
             nearby,
         };
         rules.advance(id.kind, lanes, &mut self.private_lanes, &context);
-        true
     }
 }
 

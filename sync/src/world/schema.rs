@@ -188,3 +188,20 @@ impl Kind {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_interpolated_across_a_teleport() {
+        let kind = Kind {
+            lanes: vec![Lane::continuous("x", ""), Lane::discrete("teleports", "")],
+            teleport_lane: Some(1),
+            ..Kind::default()
+        };
+        assert_eq!(kind.interpolate(&[0, 3], &[100, 3], 1, 2), [50, 3]);
+        assert_eq!(kind.interpolate(&[0, 3], &[100, 4], 1, 2), [0, 3]);
+        assert_eq!(kind.interpolate(&[0, 3], &[100, 4], 2, 2), [100, 4]);
+    }
+}
