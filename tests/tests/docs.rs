@@ -205,6 +205,32 @@ fn every_block_that_names_a_file_is_in_it() {
     );
 }
 
+/// Lines of code before the tests, without comments of the module and without empty lines.
+fn lines_before_tests(code: &str) -> Vec<&str> {
+    let (code, _) = code.split_once("#[cfg(test)]").unwrap_or((code, ""));
+    let is_kept = |line: &&str| !line.trim().is_empty() && !line.starts_with("//!");
+    code.lines().filter(is_kept).collect()
+}
+
+#[test]
+fn who_copies_the_guides_blocks_has_all_of_tag() {
+    let root = Repository::read().root;
+    let guide = std::fs::read_to_string(root.join("docs/GAME_GUIDE.md")).unwrap();
+    for path in ["examples/tag/src/lib.rs", "examples/tag/src/main.rs"] {
+        let blocks = blocks_of_files(&guide).into_iter();
+        let copied: Vec<_> = blocks
+            .filter(|(of, _)| *of == path)
+            .map(|(_, block)| block)
+            .collect();
+        let file = std::fs::read_to_string(root.join(path)).unwrap();
+        assert_eq!(
+            lines_before_tests(&copied.join("\n")),
+            lines_before_tests(&file),
+            "{path}"
+        );
+    }
+}
+
 #[test]
 fn no_example_is_left_uncompiled() {
     for (page, text) in Repository::read().markdown() {
