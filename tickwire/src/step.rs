@@ -82,22 +82,29 @@ impl<'a, G: Game> Step<'a, G> {
             nearby,
             ..
         } = &mut *self.shared;
+        // Rules that look at no other entity all get the same world, made once.
+        let alone = Nearby::new(
+            rules.map(),
+            self.raw.tick,
+            NearbyRows::NONE,
+            G::Rules::KINDS,
+        );
         for (id, owner, entity) in entities.iter_owned_mut() {
             let Some(owner) = owner else { continue };
             let input = input_of::<G>(&self.raw, computers, owner);
-            let rows = if reach > 0 {
+            if reach == 0 {
+                entity.advance(&input, &alone);
+            } else {
                 let id = EntityId {
                     kind: G::KIND,
                     slot: id.slot(),
                     generation: id.generation(),
                 };
                 let near = (owner, id, entity.position());
-                collect_nearby(&self.raw, rule_kinds, nearby, near, reach)
-            } else {
-                NearbyRows::NONE
-            };
-            let world = Nearby::new(rules.map(), self.raw.tick, rows, G::Rules::KINDS);
-            entity.advance(&input, &world);
+                let rows = collect_nearby(&self.raw, rule_kinds, nearby, near, reach);
+                let world = Nearby::new(rules.map(), self.raw.tick, rows, G::Rules::KINDS);
+                entity.advance(&input, &world);
+            }
             entity.normalise();
         }
     }

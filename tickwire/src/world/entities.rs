@@ -14,6 +14,8 @@ pub struct Entities<T> {
     /// Slots that can be used again; the one that was left last is used first.
     pub(super) vacant: Vec<u32>,
     pub(super) count: usize,
+    /// The newest tick that is over, for a kind that is not published every tick.
+    pub(super) ended: Tick,
 }
 
 /// A place for an entity.
@@ -51,6 +53,7 @@ impl<T> Default for Entities<T> {
             slots: Vec::new(),
             vacant: Vec::new(),
             count: 0,
+            ended: Tick(0),
         }
     }
 }
@@ -278,10 +281,13 @@ impl<T: Entity> Table for Entities<T> {
         if T::EVERY == 1 {
             return;
         }
+        let before = std::mem::replace(&mut self.ended, tick);
         for (index, slot) in (0..).zip(&mut self.slots) {
             let Some(entity) = &slot.entity else { continue };
-            // Spread over the ticks by slot. A new entity is shown at once.
-            if slot.shown.is_empty() || tick.0.wrapping_add(index).is_multiple_of(T::EVERY) {
+            // Spread over the ticks by slot: each has its turn once in so many ticks, also where ticks were skipped.
+            let turn = |tick: Tick| (u64::from(tick.0) + u64::from(index)) / u64::from(T::EVERY);
+            // A new entity is shown at once.
+            if slot.shown.is_empty() || turn(before) != turn(tick) {
                 entity.with_row(|lanes, _, _| {
                     if slot.shown.len() == lanes.len() {
                         slot.shown.copy_from_slice(lanes);
@@ -309,5 +315,36 @@ impl<T: Entity> Table for Entities<T> {
 
     fn position_of(&self, _: PlayerId) -> Option<IVec2> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire_rules::Text;
+
+    #[derive(tickwire::Entity, Default)]
+    #[entity(every = 15)]
+    struct Score {
+        points: u32,
+        name: Text,
+    }
+
+    #[test]
+    fn a_change_is_shown_within_the_interval_also_over_skipped_ticks() {
+        let mut scores = Entities::new();
+        let id = scores.insert(Score::default());
+        scores.end_tick(Tick(1));
+        for (tick, points) in [(14, 1), (29, 2), (44, 3), (61, 4)] {
+            scores[id].points = points;
+            scores.end_tick(Tick(tick));
+        }
+        // The turns of slot 0 are ticks 15, 30, 45 and 60. Each was skipped but came with the next tick.
+        assert_eq!(&scores.slots[0].shown[..], [4]);
+        scores[id].points = 5;
+        scores.end_tick(Tick(74));
+        assert_eq!(&scores.slots[0].shown[..], [4]);
+        scores.end_tick(Tick(75));
+        assert_eq!(&scores.slots[0].shown[..], [5]);
     }
 }

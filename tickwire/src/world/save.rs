@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 use tickwire_game::SaveError;
 use tickwire_rules::Entity;
-use tickwire_sync::{PlayerId, Scope};
+use tickwire_sync::{PlayerId, Scope, Tick};
 
 /// A field of a world that is part of its saved state. Every type that serde can write and read implements it.
 #[diagnostic::on_unimplemented(
@@ -69,6 +69,7 @@ struct SavedEntity {
 struct SavedTable {
     slots: Vec<SavedSlot>,
     vacant: Vec<u32>,
+    ended: Tick,
 }
 
 impl<T: Entity> Serialize for Entities<T> {
@@ -89,6 +90,7 @@ impl<T: Entity> Serialize for Entities<T> {
         let table = SavedTable {
             slots: slots.collect(),
             vacant: self.vacant.clone(),
+            ended: self.ended,
         };
         table.serialize(serializer)
     }
@@ -99,6 +101,7 @@ impl<'de, T: Entity> Deserialize<'de> for Entities<T> {
         let table = SavedTable::deserialize(deserializer)?;
         let mut entities = Self {
             vacant: table.vacant,
+            ended: table.ended,
             ..Self::default()
         };
         for saved in table.slots {
