@@ -195,6 +195,10 @@ impl Space {
         }
     }
 
+    pub(crate) fn steps(self) -> i32 {
+        self.steps
+    }
+
     fn middle(self) -> IVec2 {
         (self.size / 2).saturating_mul(IVec2::splat(self.steps))
     }

@@ -14,7 +14,7 @@ use tickwire_game::{
 use tickwire_rules::{ByKindName, Input, Map as _, ModuleRules, NearbyCollector, Payload};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
-use tickwire_sync::{EntityId, PlayerId, Schema};
+use tickwire_sync::{EntityId, PlayerId, Schema, ValueType};
 
 /// More computer players than any room can have: a saved state with more is damaged.
 const MAX_COMPUTERS: u32 = 1 << 16;
@@ -112,10 +112,20 @@ impl<G: Game> RoomGame<G> {
 /// The schema of a typed game.
 ///
 /// # Panics
-/// If two kinds have the same name.
+/// If two kinds have the same name, or a position has other steps than the space.
 fn schema<G: Game>() -> Schema {
     let kinds = G::kinds();
     for (at, kind) in kinds.iter().enumerate() {
+        let steps = match kind.lanes.first().map(|lane| &lane.value) {
+            Some(ValueType::Fixed { steps }) if kind.placed => *steps as i32,
+            _ => G::SPACE.steps(),
+        };
+        assert!(
+            steps == G::SPACE.steps(),
+            "the position of kind {} has {steps} steps a unit and Game::SPACE has {}: write Space::new({steps}, ...)",
+            kind.name,
+            G::SPACE.steps()
+        );
         assert!(
             kinds[..at].iter().all(|other| other.name != kind.name),
             "two kinds of {} are called {}: give one of them another name with #[entity(name = \"...\")]",

@@ -134,7 +134,8 @@ impl<'a, G: Game> Step<'a, G> {
         Rewound::new(world)
     }
 
-    /// Counts a shot for the operator's metrics: what became of it, and how far it was rewound.
+    /// Counts a shot for the operator's metrics: what became of it, and how far it was rewound. Shots of computer players are not
+    /// counted.
     pub fn count_shot(&mut self, player: PlayerId, outcome: ShotOutcome) {
         if let Some(input) = self.raw.inputs.of(player) {
             self.raw.shots.count(outcome, self.raw.tick, &input);

@@ -5,12 +5,24 @@ use crate::step::Step;
 use serde::{Deserialize, Serialize};
 
 /// Fires every so often. A server that is late skips ticks, so a rule such as `tick % 60 == 0` misses its moment; a timer does not.
+/// A room without players rests, and makes no ticks: a pause of more than two seconds does not count as time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Timer {
     period_ms: u32,
-    /// The tick at which it fires next; `None` before it was asked for the first time.
-    next_tick: Option<u32>,
+    /// `None` before it was asked for the first time.
+    state: Option<TimerState>,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct TimerState {
+    /// The tick at which it fires next.
+    next_tick: u32,
+    /// The tick at which it was asked last.
+    asked_tick: u32,
+}
+
+/// The longest gap between two ticks that a late server explains, in seconds. After a longer one the room has rested.
+const MAX_GAP_SECONDS: u32 = 2;
 
 impl Timer {
     /// A timer that fires every so many milliseconds, for the first time one period after it was first asked.
@@ -23,7 +35,7 @@ impl Timer {
         assert!(period_ms > 0, "a timer needs a period");
         Self {
             period_ms,
-            next_tick: None,
+            state: None,
         }
     }
 
@@ -45,12 +57,22 @@ impl Timer {
     fn fired_at(&mut self, tick: u32, tick_rate: u32) -> u32 {
         let period = (u64::from(self.period_ms) * u64::from(tick_rate) / 1000).max(1);
         let period = u32::try_from(period).unwrap_or(u32::MAX);
-        let next = *self.next_tick.get_or_insert(tick.saturating_add(period));
+        let begun = TimerState {
+            next_tick: tick.saturating_add(period),
+            asked_tick: tick,
+        };
+        let state = self.state.get_or_insert(begun);
+        let gap = tick.saturating_sub(state.asked_tick);
+        if gap > MAX_GAP_SECONDS * tick_rate {
+            state.next_tick = state.next_tick.saturating_add(gap - 1);
+        }
+        state.asked_tick = tick;
+        let next = state.next_tick;
         let Some(late) = tick.checked_sub(next) else {
             return 0;
         };
         let fired = 1 + late / period;
-        self.next_tick = Some(next.saturating_add(fired.saturating_mul(period)));
+        state.next_tick = next.saturating_add(fired.saturating_mul(period));
         fired
     }
 }
@@ -62,10 +84,16 @@ mod tests {
     #[test]
     fn a_skipped_tick_loses_no_firing() {
         let mut timer = Timer::every_seconds(1);
-        let ticks = [0, 59, 61, 119, 120, 300, 301];
-        assert_eq!(
-            ticks.map(|tick| timer.fired_at(tick, 60)),
-            [0, 0, 1, 0, 1, 3, 0]
-        );
+        let ticks = [0, 59, 61, 119, 120, 239, 240];
+        let fired = ticks.map(|tick| timer.fired_at(tick, 60));
+        assert_eq!(fired, [0, 0, 1, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn the_time_of_a_room_at_rest_does_not_count() {
+        let mut timer = Timer::every_seconds(1);
+        let ticks = [0, 30, 100_000, 100_028, 100_029];
+        let fired = ticks.map(|tick| timer.fired_at(tick, 60));
+        assert_eq!(fired, [0, 0, 0, 0, 1]);
     }
 }

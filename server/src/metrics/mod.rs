@@ -167,6 +167,7 @@ const REWIND_BUCKETS: &[f64] = &[
 pub struct Metrics {
     registry: Registry,
     pub rooms: IntGauge,
+    pub rooms_failed: IntCounter,
     pub players: IntGauge,
     pub sessions: IntGauge,
     pub entities: IntGauge,
@@ -215,6 +216,7 @@ impl Metrics {
         };
         let metrics = Self {
             rooms: gauge("tickwire_rooms", "Rooms that run.")?,
+            rooms_failed: counter("tickwire_rooms_failed_total", "Rooms that ended because their game panicked.")?,
             players: gauge("tickwire_players", "Connected players in all rooms.")?,
             sessions: gauge("tickwire_sessions", "Sessions in all rooms, those that wait to be resumed included.")?,
             entities: gauge("tickwire_entities", "Entities in all rooms.")?,

@@ -245,6 +245,7 @@ impl RoomRunner {
             tick = tick.0,
             "the game panicked, and its room ends with it"
         );
+        metrics.rooms_failed.inc();
         self.activity = Activity::Failed;
         let has_ended = self.entry.has_ended.write();
         *has_ended.unwrap_or_else(PoisonError::into_inner) = true;

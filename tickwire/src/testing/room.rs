@@ -4,6 +4,7 @@ use crate::game::{Game, Setup};
 use crate::room_game::RoomGame;
 use crate::world::HasKind;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 use tickwire_game::{
     Game as RawGame, GameSettings, Identity, Messages, PlayerInput, PlayerInputs, Recipient,
@@ -316,14 +317,27 @@ impl<G: Game> TestRoom<G> {
         Ok(())
     }
 
-    /// A hash of everything that the newest frame shows.
-    pub(super) fn frame_hash(&self) -> u64 {
+    /// A hash of everything that the newest frame shows, and of the events and messages since the last call, which are taken.
+    pub(super) fn take_shown_hash(&mut self) -> u64 {
         let cells = 0..self.history.schema().grid.cell_count() as u32;
-        cells.fold(0, |sum, cell| {
-            self.history
-                .cell_hash(tickwire_sync::CellId(cell))
-                .wrapping_add(sum)
-        })
+        let mut hasher = DefaultHasher::new();
+        for cell in cells {
+            hasher.write_u64(self.history.cell_hash(tickwire_sync::CellId(cell)));
+        }
+        let mut payload = Vec::new();
+        for event in self.take_events() {
+            event.encode(&mut payload);
+        }
+        for (player, message) in self.take_messages() {
+            payload.extend(player.0.to_le_bytes());
+            message.encode(&mut payload);
+        }
+        for (player, reason) in self.take_kicked() {
+            payload.extend(player.0.to_le_bytes());
+            payload.extend(reason.bytes());
+        }
+        hasher.write(&payload);
+        hasher.finish()
     }
 }
 

@@ -282,7 +282,7 @@ impl<T: Entity> Table for Entities<T> {
             return;
         }
         let before = std::mem::replace(&mut self.ended, tick);
-        for (index, slot) in (0..).zip(&mut self.slots) {
+        for (index, slot) in (0_u32..).zip(&mut self.slots) {
             let Some(entity) = &slot.entity else { continue };
             // Spread over the ticks by slot: each has its turn once in so many ticks, also where ticks were skipped.
             let turn = |tick: Tick| (u64::from(tick.0) + u64::from(index)) / u64::from(T::EVERY);
