@@ -190,6 +190,12 @@ fn kind_options(item: &DeriveInput) -> syn::Result<KindOptions> {
         }
         Ok(true)
     })?;
+    if let (Some(span), Some(2..)) = (options.predicted, options.every) {
+        return Err(syn::Error::new(
+            span,
+            "a predicted entity is published every tick: put what may come later into a kind of its own",
+        ));
+    }
     Ok(options)
 }
 

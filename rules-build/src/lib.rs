@@ -43,6 +43,11 @@ pub fn rules_module(rules: &str) {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=Cargo.toml");
+    // The module has the versions of the dependencies that the server has.
+    let lock = nested_cargo::workspace_folder(&package.folder).join("Cargo.lock");
+    if lock.is_file() {
+        println!("cargo::rerun-if-changed={}", lock.display());
+    }
     for name in [
         "TICKWIRE_RULES_MODULE",
         "TICKWIRE_RULES_REQUIRED",

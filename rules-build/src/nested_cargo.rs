@@ -149,7 +149,7 @@ fn target_folder(out: &Path) -> PathBuf {
 }
 
 /// The folder with the lock file that holds for a package.
-fn workspace_folder(package: &Path) -> PathBuf {
+pub fn workspace_folder(package: &Path) -> PathBuf {
     let with_lock = package
         .ancestors()
         .find(|folder| folder.join("Cargo.lock").is_file());

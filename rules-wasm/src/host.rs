@@ -21,6 +21,10 @@ use wasmi::{
 /// Fuel of a call that moves a row. An operator of WebAssembly costs one. Rules of games need hundreds, and thousands where they
 /// look at all rows near by. A module that loops for ever has used this up after about a millisecond, and is not called again.
 pub const FUEL_PER_CALL: u64 = 500_000;
+/// Fuel that a call may use on average. What calls use beyond it adds up to a debt, which later calls pay off.
+const FUEL_PER_CALL_ON_AVERAGE: u64 = 20_000;
+/// The largest debt: some 40 ms of computing. A module whose calls are all expensive would keep its client busy.
+const MAX_FUEL_DEBT: u64 = 20_000_000;
 /// Fuel of the call that reads the map, and of those that ask for a kind: once per session.
 const FUEL_TO_START: u64 = 50_000_000;
 /// The stack of the interpreter in bytes, beside the one of 64 KiB in the module's memory.
@@ -129,6 +133,7 @@ impl WasmRules {
         Ok(Self(Arc::new(Shared {
             kinds,
             running: Mutex::new(Some(Running {
+                fuel_debt: 0,
                 store: running.store,
                 memory: running.memory,
                 buffer,
@@ -292,6 +297,8 @@ struct Running {
     /// The address of the exchange buffer. Memories never shrink, so it stays inside.
     buffer: usize,
     advance: TypedFunc<AdvanceParams, ()>,
+    /// What calls have used beyond the average.
+    fuel_debt: u64,
 }
 
 impl Running {
@@ -330,6 +337,13 @@ impl Running {
             payload.len() as i32,
         );
         self.advance.call(&mut self.store, params)?;
+        let used = FUEL_PER_CALL.saturating_sub(self.store.get_fuel()?);
+        self.fuel_debt = (self.fuel_debt + used).saturating_sub(FUEL_PER_CALL_ON_AVERAGE);
+        if self.fuel_debt > MAX_FUEL_DEBT {
+            return Err(wasmi::Error::new(
+                "it computes for too long, call after call",
+            ));
+        }
         let buffer = &self.memory.data(&self.store)[self.buffer..];
         let all = lanes.iter_mut().chain(private_lanes);
         for (word, place) in all.zip(buffer.as_chunks::<4>().0) {

@@ -26,7 +26,8 @@ pub trait Predict: Entity {
     /// nothing.
     const REACH: f32 = 0.0;
 
-    /// Moves the entity by one tick.
+    /// Moves the entity by one tick. Any lanes and any input are possible: a client also calls it to foresee where others go, and their
+    /// private fields are 0 there.
     fn advance(&mut self, input: &Self::Input, world: &Nearby<'_, Self::Map>);
 }
 

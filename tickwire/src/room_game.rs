@@ -54,6 +54,14 @@ impl<G: Game> RoomGame<G> {
                 G::NAME
             );
         };
+        for kind in schema.kinds.iter().filter(|kind| kind.predicted) {
+            assert!(
+                G::Rules::kind(&kind.name).is_some(),
+                "kind {} is predicted, and the rules of {} do not have it: name it in rules!",
+                kind.name,
+                G::NAME
+            );
+        }
         Self {
             state: StepState {
                 rules,
@@ -95,6 +103,7 @@ impl<G: Game> RoomGame<G> {
                 is_spectator: false,
             };
             if self.game.join(player, &identity).is_err() {
+                self.remove(player);
                 self.wanted_computers = self.computer_count;
                 return;
             }

@@ -15,8 +15,8 @@ pub struct Timer {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct TimerState {
-    /// The tick at which it fires next.
-    next_tick: u32,
+    /// When it fires next, in milliseconds since tick 0: counted in ticks, a period that is no whole number of them would drift.
+    next_ms: u64,
     /// The tick at which it was asked last.
     asked_tick: u32,
 }
@@ -55,25 +55,24 @@ impl Timer {
     }
 
     fn fired_at(&mut self, tick: u32, tick_rate: u32) -> u32 {
-        let period = (u64::from(self.period_ms) * u64::from(tick_rate) / 1000).max(1);
-        let period = u32::try_from(period).unwrap_or(u32::MAX);
+        let ms_of = |ticks: u32| u64::from(ticks) * 1000 / u64::from(tick_rate.max(1));
+        let (now, period) = (ms_of(tick), u64::from(self.period_ms));
         let begun = TimerState {
-            next_tick: tick.saturating_add(period),
+            next_ms: now + period,
             asked_tick: tick,
         };
         let state = self.state.get_or_insert(begun);
         let gap = tick.saturating_sub(state.asked_tick);
         if gap > MAX_GAP_SECONDS * tick_rate {
-            state.next_tick = state.next_tick.saturating_add(gap - 1);
+            state.next_ms += ms_of(gap - 1);
         }
         state.asked_tick = tick;
-        let next = state.next_tick;
-        let Some(late) = tick.checked_sub(next) else {
+        let Some(late) = now.checked_sub(state.next_ms) else {
             return 0;
         };
         let fired = 1 + late / period;
-        state.next_tick = next.saturating_add(fired.saturating_mul(period));
-        fired
+        state.next_ms += fired * period;
+        u32::try_from(fired).unwrap_or(u32::MAX)
     }
 }
 
@@ -87,6 +86,13 @@ mod tests {
         let ticks = [0, 59, 61, 119, 120, 239, 240];
         let fired = ticks.map(|tick| timer.fired_at(tick, 60));
         assert_eq!(fired, [0, 0, 1, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_period_of_no_whole_ticks_does_not_drift() {
+        let mut timer = Timer::every_ms(50);
+        let fired: u32 = (0..=300).map(|tick| timer.fired_at(tick, 30)).sum();
+        assert_eq!(fired, 200);
     }
 
     #[test]

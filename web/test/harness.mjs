@@ -100,6 +100,21 @@ export async function startServer(t, { listen = "127.0.0.1:0", args = [], progra
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };
 }
 
+/**
+ * A free port for a server that restarts. It is below the ports that the system gives to outgoing connections (from 32768 on), so that
+ * none of these takes it meanwhile.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const probe = createTcpServer();
+    const isFree = await new Promise((answer) => probe.once("error", () => answer(false)).listen(port, "127.0.0.1", () => answer(true)));
+    if (!isFree) continue;
+    await new Promise((closed) => probe.close(closed));
+    return port;
+  }
+}
+
 /** Starts a server of another game than the arena: examples/tag, without computer players. */
 export function startTag(t, { args = [], ...options } = {}) {
   return startServer(t, { ...options, args: ["--npcs", "0", ...args], program: TAG });

@@ -5,6 +5,7 @@ import {
   automation,
   fileWith,
   fingersOn,
+  freePort,
   joinUrl,
   launchBrowser,
   openPage,
@@ -215,7 +216,8 @@ test("a phone has a button for the chat", MINUTE, async (t) => {
 });
 
 test("a page reconnects when its server returns", MINUTE, async (t) => {
-  const first = await startServer(t);
+  const listen = `127.0.0.1:${await freePort()}`;
+  const first = await startServer(t, { listen });
   const context = await launchBrowser(t);
   const { page } = await openPage(context, joinUrl(first, { name: "Ann", room: "lobby" }));
   await playing(page);
@@ -223,7 +225,7 @@ test("a page reconnects when its server returns", MINUTE, async (t) => {
   process.kill(first.pid, "SIGKILL");
   await page.waitForFunction(() => window.tickwire.state === "reconnecting");
 
-  await startServer(t, { listen: new URL(first.page).host });
+  await startServer(t, { listen });
   await playing(page);
 });
 

@@ -270,6 +270,12 @@ impl Prediction {
 
     fn predict_up_to(&mut self, target: Tick) {
         let Some(rules) = &self.rules else { return };
+        // No server takes an input so far ahead. A server that says otherwise must not keep its client busy.
+        let is_too_far =
+            |state: &PredictedState| target.since(state.tick) as usize > MAX_HISTORY_TICKS;
+        if self.states.back().is_some_and(is_too_far) {
+            return;
+        }
         while let Some(state) = self.states.back().filter(|state| state.tick < target) {
             let mut next = state.clone();
             next.tick = state.tick.next();
@@ -288,6 +294,9 @@ impl Prediction {
                 self.states.pop_front();
             }
             self.states.push_back(next);
+            if rules.failure().is_some() {
+                break;
+            }
         }
         self.failure = rules.failure();
     }

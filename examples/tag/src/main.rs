@@ -137,6 +137,23 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_input_runs_on_and_dashes_no_second_time() {
+        let mut room = TestRoom::<Tag>::new();
+        let ann = room.join("Ann");
+        let start = room.game().runners[ann].pos.x();
+        let dash = Wish {
+            dash: true,
+            ..right()
+        };
+        room.press(ann, &dash);
+        room.step(1);
+        room.game_mut().runners[ann].breath = 0;
+        room.stall(ann, 5);
+        room.step(5);
+        assert_eq!(room.game().runners[ann].pos.x() - start, 36.0 + 5.0 * 3.0);
+    }
+
+    #[test]
     fn somebody_is_always_it() {
         let mut room = TestRoom::<Tag>::new();
         let (ann, ben) = (room.join("Ann"), room.join("Ben"));

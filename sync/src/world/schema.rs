@@ -126,9 +126,9 @@ impl Schema {
                 }
             }
         }
-        let mut input_bits = 0;
+        let mut input_bits: u32 = 0;
         for field in &self.input {
-            input_bits += field.bits;
+            input_bits = input_bits.saturating_add(field.bits);
             if !field.is_valid() || input_bits > MAX_INPUT_BITS {
                 return Err(SchemaError::InputField(field.name.clone()));
             }

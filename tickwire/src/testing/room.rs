@@ -12,7 +12,7 @@ use tickwire_game::{
 };
 use tickwire_rules::{Entity, Id, Input as _, Payload};
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
-use tickwire_sync::input_buffer::{Input, TickInput};
+use tickwire_sync::input_buffer::{Input, TickInput, max_repeats};
 use tickwire_sync::interest::ClientView;
 use tickwire_sync::lagcomp::ResolvedView;
 use tickwire_sync::{PlayerId, Seq, Tick, ViewTick};
@@ -44,6 +44,9 @@ struct TestPlayer {
     /// The input of this tick; `None` if the player is away.
     current: Option<Vec<u8>>,
     is_away: bool,
+    /// For how many ticks no input comes, so that the last one is repeated.
+    stalled_ticks: u32,
+    is_repeated: bool,
     seq: u32,
     view: ClientView,
 }
@@ -163,6 +166,14 @@ impl<G: Game> TestRoom<G> {
         }
     }
 
+    /// Lets no input of a player come for so many ticks: the room repeats the last one, without its `once` fields, for up to a quarter of
+    /// a second.
+    pub fn stall(&mut self, player: PlayerId, ticks: u32) {
+        if let Some(state) = self.players.get_mut(&player) {
+            state.stalled_ticks = ticks.min(max_repeats(self.settings.tick_rate));
+        }
+    }
+
     /// A player sends a command.
     pub fn command(&mut self, player: PlayerId, command: &G::Command) {
         let mut payload = Vec::new();
@@ -190,10 +201,15 @@ impl<G: Game> TestRoom<G> {
     fn make_tick(&mut self) {
         self.tick = self.tick.next();
         for state in self.players.values_mut() {
-            state.seq += 1;
-            let pressed = state.pressed.take();
-            let input = pressed.unwrap_or_else(|| state.held.clone());
-            state.current = (!state.is_away).then_some(input);
+            state.is_repeated = state.stalled_ticks > 0 && state.current.is_some();
+            state.stalled_ticks = state.stalled_ticks.saturating_sub(1);
+            if state.is_away {
+                state.current = None;
+            } else if !state.is_repeated {
+                state.seq += 1;
+                let pressed = state.pressed.take();
+                state.current = Some(pressed.unwrap_or_else(|| state.held.clone()));
+            }
         }
         let (mut messages, mut shots, mut kicks) =
             (Messages::default(), Shots::default(), Vec::new());
@@ -211,6 +227,10 @@ impl<G: Game> TestRoom<G> {
             shots: &mut shots,
             kicks: &mut kicks,
         });
+        for (player, reason) in kicks {
+            self.kicked.push((player, reason));
+            self.leave(player);
+        }
         self.history
             .publish(self.tick, &mut self.queue, |out| self.game.publish(out));
         let grid = self.history.schema().grid;
@@ -239,10 +259,6 @@ impl<G: Game> TestRoom<G> {
             }
         }
         self.shot_count += shots.drain().count();
-        for (player, reason) in kicks {
-            self.kicked.push((player, reason));
-            self.leave(player);
-        }
     }
 
     /// The newest tick.
@@ -355,11 +371,18 @@ impl PlayerInputs for TestInputs<'_> {
             ..ResolvedView::default()
         };
         let input = match &state.current {
-            Some(payload) => TickInput::Fresh(Input {
-                seq: Seq(state.seq),
-                view,
-                payload,
-            }),
+            Some(payload) => {
+                let input = Input {
+                    seq: Seq(state.seq),
+                    view,
+                    payload,
+                };
+                if state.is_repeated {
+                    TickInput::Repeated(input)
+                } else {
+                    TickInput::Fresh(input)
+                }
+            }
             None => TickInput::Neutral,
         };
         Some(PlayerInput {

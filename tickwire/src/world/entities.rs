@@ -72,14 +72,15 @@ impl<T: Entity> Entities<T> {
     #[track_caller]
     pub fn insert(&mut self, entity: T) -> Id<T> {
         let slot = self.vacant.pop().unwrap_or_else(|| {
+            let slot = self.slots.len() as u32;
+            assert!(
+                slot < EntityId::MAX_SLOTS,
+                "kind {} has too many entities",
+                T::NAME
+            );
             self.slots.push(Slot::vacant(0));
-            self.slots.len() as u32 - 1
+            slot
         });
-        assert!(
-            slot < EntityId::MAX_SLOTS,
-            "kind {} has too many entities",
-            T::NAME
-        );
         let place = &mut self.slots[slot as usize];
         // After 2^32 entities in one slot the generations begin again; 0 means none.
         let generation = place.generation.checked_add(1).unwrap_or(1);
@@ -268,7 +269,9 @@ impl<T: Entity> Table for Entities<T> {
                 generation: slot.generation,
             };
             entity.with_row(|lanes, private_lanes, texts| {
-                let shown = if T::EVERY > 1 { &slot.shown } else { lanes };
+                // An entity that came after the step, when a player left, has not been shown yet.
+                let is_kept = T::EVERY > 1 && slot.shown.len() == lanes.len();
+                let shown = if is_kept { &slot.shown } else { lanes };
                 out.put(id, slot.scope, shown, texts);
                 if let Some(owner) = slot.owner {
                     out.own(owner, id, private_lanes);
@@ -346,5 +349,22 @@ mod tests {
         assert_eq!(&scores.slots[0].shown[..], [4]);
         scores.end_tick(Tick(75));
         assert_eq!(&scores.slots[0].shown[..], [5]);
+    }
+
+    #[test]
+    fn an_entity_that_comes_after_the_step_is_published() {
+        use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
+        let schema = tickwire_sync::Schema {
+            kinds: vec![Score::kind()],
+            ..tickwire_sync::Schema::default()
+        };
+        let mut history = History::new(std::sync::Arc::new(schema), MIN_HISTORY_FRAMES);
+        let mut scores = Entities::new();
+        scores.end_tick(Tick(1));
+        scores.insert(Score::default());
+        history.publish(Tick(1), &mut Events::default(), |out| {
+            scores.publish(KindId(0), out);
+        });
+        assert_eq!(history.newest().map(|frame| frame.entity_count()), Some(1));
     }
 }

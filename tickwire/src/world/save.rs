@@ -130,8 +130,13 @@ impl<'de, T: Entity> Deserialize<'de> for Entities<T> {
         let is_vacant = |slot: &u32| {
             (entities.slots.get(*slot as usize)).is_some_and(|slot| slot.entity.is_none())
         };
-        if !entities.vacant.iter().all(is_vacant) {
-            return Err(D::Error::custom("a slot in use is listed as vacant"));
+        let mut vacant = entities.vacant.clone();
+        vacant.sort_unstable();
+        vacant.dedup();
+        if vacant.len() != entities.vacant.len() || !vacant.iter().all(is_vacant) {
+            return Err(D::Error::custom(
+                "a slot is listed as vacant twice, or while it is in use",
+            ));
         }
         Ok(entities)
     }
@@ -148,10 +153,11 @@ impl<'de, T: Entity> Deserialize<'de> for Players<T> {
         let (entities, slots): (Entities<T>, Vec<(PlayerId, u32)>) =
             Deserialize::deserialize(deserializer)?;
         let is_sorted = slots.is_sorted_by(|(a, _), (b, _)| a < b);
-        let in_use = |slot: u32| {
-            (entities.slots.get(slot as usize)).is_some_and(|slot| slot.entity.is_some())
+        let is_owned = |(player, slot): &(PlayerId, u32)| {
+            let slot = entities.slots.get(*slot as usize);
+            slot.is_some_and(|slot| slot.entity.is_some() && slot.owner == Some(*player))
         };
-        if is_sorted && slots.iter().all(|(_, slot)| in_use(*slot)) {
+        if is_sorted && slots.iter().all(is_owned) {
             Ok(Self { entities, slots })
         } else {
             Err(D::Error::custom("a table of players contradicts itself"))

@@ -4,7 +4,7 @@
 // answered, the player's own entity is shown as in snapshots.
 
 import type { WasmClient } from "../wasm/tickwire.js";
-import { startModule } from "./rules.js";
+import { dropModule, startModule } from "./rules.js";
 
 /** The largest module that the core takes. */
 const MAX_MODULE_BYTES = 1 << 20;
@@ -14,6 +14,8 @@ const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 8_000;
 /** After that many answers that are no module, the server is believed. */
 const MAX_REFUSALS = 3;
+/** After that many failures of an online device, such as what CORS or a policy forbids, the game goes on without a module. */
+const MAX_FAILURES = 8;
 
 export class RulesLoader {
   readonly #core: WasmClient;
@@ -54,7 +56,10 @@ export class RulesLoader {
       const problem = core.check_rules(bytes);
       if (problem) throw new Error(problem);
       const { module, kinds } = await startModule(bytes, settings);
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        dropModule(module);
+        return;
+      }
       this.#update(() => core.give_rules(module, kinds, this.#now()));
     } catch (error) {
       if (signal.aborted) return;
@@ -66,7 +71,7 @@ export class RulesLoader {
 /** Asks until there is an answer. Rejects if the server says that there is no such module, or if it is too large. */
 async function fetchModule(url: URL, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   let pause = FIRST_PAUSE_MS;
-  for (let refusals = 0; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
+  for (let refusals = 0, failures = 0; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
     try {
       const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(MAX_REQUEST_MS)]) });
       if (answer.ok) return await bodyOf(answer);
@@ -75,6 +80,8 @@ async function fetchModule(url: URL, signal: AbortSignal): Promise<Uint8Array<Ar
     } catch (error) {
       // Anything else is a broken connection, which is tried again.
       if (signal.aborted || error instanceof FinalError) throw error;
+      if (navigator.onLine) failures += 1;
+      if (failures >= MAX_FAILURES) throw new FinalError(`the rules module cannot be fetched: ${error instanceof Error ? error.message : String(error)}`);
     }
     await sleep(pause * (0.5 + Math.random() / 2), signal);
   }
@@ -107,7 +114,14 @@ async function bodyOf(answer: Response): Promise<Uint8Array<ArrayBuffer>> {
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason as Error)), { once: true });
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
   });
 }
