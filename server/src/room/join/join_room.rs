@@ -41,6 +41,8 @@ impl<L: Link> Room<L> {
         };
         let old = session.attach(Arc::clone(&link), inbox, request.encoding, now);
         session.codebooks_version = self.codebooks.version;
+        // The new connection can come before the old one is known to be lost. The game sees both, in order.
+        let is_replaced = old.is_some();
         if let Some(old) = old {
             old.close(&Close::new(
                 CloseCode::ResumedElsewhere,
@@ -48,6 +50,9 @@ impl<L: Link> Room<L> {
             ));
         }
         if joined.resumed {
+            if is_replaced {
+                self.game.away(joined.player);
+            }
             self.game.resume(joined.player);
         }
         link.send(&self.welcome(index, joined.resumed, now));
