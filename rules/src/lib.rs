@@ -4,10 +4,11 @@
 //! WebAssembly without an import, and gives the same integers on every machine. No module here knows of sockets, rooms or frames.
 //!
 //! `raw` is the lower layer: [`Rules`] over integers and bytes, `nearby_rows` and `module_rules` beside it. Above it stand the types
-//! that authors write: `value` (field types), `entity`, `input`, `payload` (events, commands, messages), and `predict` (typed
+//! that authors write: `value` (field types), `entity` and `entity_id`, `input`, `payload` (events, commands, messages), and `predict` (typed
 //! rules).
 
 mod entity;
+mod entity_id;
 mod input;
 mod module_rules;
 mod nearby_rows;
@@ -21,6 +22,7 @@ pub use entity::Entity;
 pub use entity::{
     LaneOptions, Position, declare_lanes, name_position, teleport_lane, text_at, wrap,
 };
+pub use entity_id::Id;
 /// The vectors that rules compute with, the same on every machine.
 pub use glam;
 pub use input::{BitReader, BitWriter, Input, InputRange, InputValue, encode_fields};
@@ -37,4 +39,4 @@ pub use raw::{RuleContext, RuleInput, Rules, hash_of_sources};
 pub use tickwire_sync::{
     Field, InputField, Kind, KindId, Lane, PayloadKind, PlayerId, Priority, Tick, ValueType,
 };
-pub use value::{Angle, Fixed, Id, LaneValue, Pos, Teleport, Text};
+pub use value::{Angle, Fixed, LaneValue, Pos, Teleport, Text};

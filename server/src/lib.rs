@@ -82,12 +82,12 @@ pub mod internals {
     pub use crate::close::{Close, CloseCode, DisconnectReason};
     pub use crate::labels::Label;
     pub use crate::metrics::{InputOutcome, Metrics};
-    pub use crate::net::http::RulesModule;
     pub use crate::net::peer::connection::Connection;
     pub use crate::net::peer::handler::Handler;
     pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};
     pub use crate::net::peer::send::{SendOutcome, SendRequest};
     pub use crate::net::room_service::RoomService;
+    pub use crate::net::rules_module::RulesModule;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
         Inbox, InboxMessage, JoinRequest, Link, PhaseTimes, ReceivedInput, Room, RoomSettings,

@@ -21,7 +21,7 @@ mod rewound;
 #[cfg(not(target_arch = "wasm32"))]
 mod room_game;
 #[cfg(not(target_arch = "wasm32"))]
-mod step;
+mod space;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 #[cfg(not(target_arch = "wasm32"))]
@@ -38,13 +38,13 @@ pub use tickwire_rules::{
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use {
-    game::{Game, MapOf, Setup, Sight, Space},
+    game::{Game, MapOf, Setup, Step},
     program::main,
     random::Random,
     rewound::Rewound,
     room_game::RoomGame,
     serde,
-    step::Step,
+    space::{Sight, Space},
     tickwire_game::{Identity, Recipient, Refusal, SaveError, ShotOutcome},
     tickwire_sync::{Layer, LayerSet},
     timer::Timer,

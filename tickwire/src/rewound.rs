@@ -1,6 +1,5 @@
 //! The world as a player's screen showed it, in the game's types.
 
-use crate::game::Game;
 use crate::world::HasKind;
 use std::marker::PhantomData;
 use tickwire_rules::{Entity, Id};
@@ -14,7 +13,7 @@ pub struct Rewound<'a, G> {
     game: PhantomData<fn() -> G>,
 }
 
-impl<'a, G: Game> Rewound<'a, G> {
+impl<'a, G> Rewound<'a, G> {
     pub(crate) fn new(world: RewoundWorld<'a>) -> Self {
         Self {
             world,

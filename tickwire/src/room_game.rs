@@ -3,8 +3,7 @@
 //! In: the room's calls of the raw trait. Out: calls of the typed one, rows and payloads. Everything that a typed game need not know is
 //! here: the schema, computer players, what is removed when a player leaves, and saved state.
 
-use crate::game::{Game, Setup};
-use crate::step::{FIRST_COMPUTER, Step, StepState};
+use crate::game::{FIRST_COMPUTER, Game, Setup, Step, StepState};
 use crate::world::{restore_field, save_field};
 use std::collections::BTreeMap;
 use std::sync::Arc;

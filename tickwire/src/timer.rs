@@ -1,7 +1,6 @@
 //! Timers: what happens every so often, also when ticks are skipped.
 
-use crate::game::Game;
-use crate::step::Step;
+use crate::game::{Game, Step};
 use serde::{Deserialize, Serialize};
 
 /// Fires every so often. A server that is late skips ticks, so a rule such as `tick % 60 == 0` misses its moment; a timer does not.

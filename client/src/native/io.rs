@@ -2,12 +2,14 @@
 //!
 //! In: a target. Out: a WebSocket stream, or an error that tells a person what to check. Never retries.
 
-use super::rules_module::RulesCache;
+use crate::WantedRules;
 use rustls_pki_types::ServerName;
 use std::sync::Arc;
 use thiserror::Error;
+use tickwire_rules_wasm::WasmRules;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -25,6 +27,10 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// Snapshots are small, and the library zeroes a whole buffer before each read.
 const READ_BUFFER_BYTES: usize = 2 * 1024;
+
+/// The rules that were loaded last from a target. Bots in one room want the same ones, and share them.
+pub(super) type RulesCache = Mutex<Option<(WantedRules, WasmRules)>>;
+
 /// Why a socket could not be opened.
 #[derive(Debug, Error)]
 pub enum ShellError {

@@ -16,7 +16,6 @@ use std::time::Duration;
 use thiserror::Error;
 use tickwire_rules_wasm::abi::MAX_MODULE_BYTES;
 use tickwire_rules_wasm::{LoadError, WasmRules};
-use tokio::sync::Mutex;
 
 /// How long the server may take to send a module. Play goes on meanwhile.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,16 +43,12 @@ pub(super) enum RulesModuleError {
     Stopped,
 }
 
-/// The rules that were loaded last. Bots in one room want the same ones, and share them.
-#[derive(Debug, Default)]
-pub(super) struct RulesCache(Mutex<Option<(WantedRules, WasmRules)>>);
-
 /// Loads the rules that the client core wants. Of several callers at once, one loads and the others wait.
 pub(super) async fn load(
     target: Arc<Target>,
     wanted: WantedRules,
 ) -> Result<WasmRules, RulesModuleError> {
-    let mut cached = target.rules.0.lock().await;
+    let mut cached = target.rules.lock().await;
     if let Some((known, rules)) = &*cached
         && *known == wanted
     {

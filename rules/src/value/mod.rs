@@ -1,18 +1,17 @@
 //! The types of fields: what a rule computes with is what the wire carries, so nothing is lost between them.
 //!
 //! A [`LaneValue`] is stored in lanes, 32-bit integers. `number` implements it for integers and `bool`, `quantised` has positions,
-//! fixed-point numbers and angles, `reference` has players and entities, `text` has texts, and `teleport` the count of teleports.
+//! fixed-point numbers and angles, `player` has players, `text` has texts, and `teleport` the count of teleports.
 
 mod number;
+mod player;
 mod quantised;
-mod reference;
 #[cfg(feature = "serde")]
 mod saved;
 mod teleport;
 mod text;
 
 pub use quantised::{Angle, Fixed, Pos};
-pub use reference::Id;
 pub use teleport::Teleport;
 pub use text::Text;
 

@@ -1,6 +1,6 @@
 //! Field types in saved state, outside of entities: each as its lanes, a text as its string.
 
-use super::{Angle, Fixed, Id, Pos, Teleport, Text};
+use super::{Angle, Fixed, Pos, Teleport, Text};
 use glam::IVec2;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -26,7 +26,6 @@ saved_as! {
     [const N: i32] Pos<N> as [i32; 2], |pos| pos.steps().to_array(), |steps| Self::from_steps(IVec2::from_array(steps));
     [const N: i32] Fixed<N> as i32, |fixed| fixed.steps(), |steps| Self::from_steps(steps);
     [const N: i32] Angle<N> as i32, |angle| angle.steps(), |steps| Self::from_steps(steps);
-    [T] Id<T> as [u32; 2], |id| [id.slot(), id.generation()], |parts| Self::new(parts[0], parts[1]);
     [] Text as String, |text| **text, |text| Self::from(text);
 }
 

@@ -9,9 +9,9 @@ mod tried_module;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::net::http::RulesModule;
 use crate::net::peer::connection::Connection;
 use crate::net::room_service::RoomService;
+use crate::net::rules_module::RulesModule;
 use crate::ops::{Health, RoomOperations};
 use crate::worker::{Command, WorkerHandle};
 use client_ingress::ClientIngress;

@@ -3,7 +3,7 @@
 //! In: the game that is made at the start. Out: the module to serve, or one line in the log that says why there is none. A module
 //! that is not exactly the native rules is not served: clients would predict what the server does not do.
 
-use crate::net::http::RulesModule;
+use crate::net::rules_module::RulesModule;
 use thiserror::Error;
 use tickwire_game::Game;
 use tickwire_rules_wasm::{Difference, LoadError, WasmRules, compare};

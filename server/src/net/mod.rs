@@ -10,9 +10,11 @@
 //! state machine) and `io` (threads that poll sockets, and the kernel's time stamps).
 
 pub(crate) mod accept;
+mod asset;
 mod connection_limits;
 pub(crate) mod http;
 pub(crate) mod io;
 pub(crate) mod peer;
 pub(crate) mod room_service;
+pub(crate) mod rules_module;
 pub(crate) mod websocket;

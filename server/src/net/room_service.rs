@@ -5,9 +5,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::http::RulesModule;
 use super::peer::connection::Connection;
 use super::peer::handler::Handler;
+use super::rules_module::RulesModule;
 
 /// The rooms, as connections and the game port see them.
 pub trait RoomService: Send + Sync + 'static {

@@ -15,8 +15,8 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::page;
 use super::upgrade::{self, Upgraded};
-use super::{page, rules_module};
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
 use crate::fd_budget::FdBudget;
@@ -32,6 +32,7 @@ use crate::net::peer::keepalive::KeepaliveTimes;
 use crate::net::peer::open_connections::OpenConnections;
 use crate::net::peer::reader::{ReadPolicy, Reader, ReaderSettings};
 use crate::net::room_service::RoomService;
+use crate::net::rules_module;
 use crate::net::websocket::frame::FrameLimits;
 use crate::origin;
 use crate::shutdown::Shutdown;

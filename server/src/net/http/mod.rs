@@ -1,11 +1,8 @@
 //! HTTP on the game port: the page, the rules module, the state of a room, and the upgrade to a WebSocket.
 
-mod asset;
 mod game_port;
 mod page;
-mod rules_module;
 mod upgrade;
 
 pub(super) use game_port::{Caller, too_many_connections, unavailable};
 pub(crate) use game_port::{GamePort, going_away};
-pub use rules_module::RulesModule;

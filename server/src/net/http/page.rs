@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::LazyLock;
 use tickwire_page::{FILES, PageFile};
 
-use super::asset::Asset;
 use crate::http_answers::{self, Answer};
+use crate::net::asset::Asset;
 
 /// The page may load its own files, run WebAssembly, and open WebSockets.
 const SECURITY_POLICY: &str = "default-src 'self'; \

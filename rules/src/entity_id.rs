@@ -1,12 +1,12 @@
-//! References: players and entities as lanes.
+//! References to entities, as lanes.
 
-use super::LaneValue;
 use crate::entity::Entity;
+use crate::value::LaneValue;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use tickwire_sync::{Lane, PlayerId, ValueType};
+use tickwire_sync::{Lane, ValueType};
 
 /// A reference to an entity of kind `T`. It is never taken for another entity that uses the same slot later. Two lanes.
 pub struct Id<T> {
@@ -132,42 +132,17 @@ impl<T: Entity> LaneValue for Option<Id<T>> {
     }
 }
 
-impl LaneValue for PlayerId {
-    const LANES: usize = 1;
-
-    fn declare(name: &str, lanes: &mut Vec<Lane>) {
-        lanes.push(Lane {
-            value: ValueType::Player,
-            ..Lane::discrete(name, "")
-        });
-    }
-
-    #[inline]
-    fn write(&self, lanes: &mut [i32]) {
-        lanes[0] = self.0 as i32;
-    }
-
-    #[inline]
-    fn read(lanes: &[i32]) -> Self {
-        Self(lanes[0] as u32)
+#[cfg(feature = "serde")]
+impl<T> serde::Serialize for Id<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [self.slot, self.generation].serialize(serializer)
     }
 }
 
-/// `None` is 0, which no player has.
-impl LaneValue for Option<PlayerId> {
-    const LANES: usize = 1;
-
-    fn declare(name: &str, lanes: &mut Vec<Lane>) {
-        PlayerId::declare(name, lanes);
-    }
-
-    #[inline]
-    fn write(&self, lanes: &mut [i32]) {
-        self.unwrap_or(PlayerId(0)).write(lanes);
-    }
-
-    #[inline]
-    fn read(lanes: &[i32]) -> Self {
-        (lanes[0] != 0).then(|| PlayerId::read(lanes))
+#[cfg(feature = "serde")]
+impl<'de, T> serde::Deserialize<'de> for Id<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let [slot, generation] = serde::Deserialize::deserialize(deserializer)?;
+        Ok(Self::new(slot, generation))
     }
 }
