@@ -18,7 +18,7 @@ pub struct GameSettings {
     pub seed: u64,
     /// Ticks per second.
     pub tick_rate: u32,
-    /// How many computer-controlled players to run.
+    /// How many computer-controlled players to run (`--npcs`); 0 for a game without them.
     pub npcs: u32,
 }
 

@@ -3,7 +3,8 @@
 //! In: both, a schema, and a seed. Out: nothing, or the first row that they move differently. The rows are random, but such as a
 //! game of that schema could have.
 
-use crate::host::{LoadError, WasmRules};
+use crate::host::WasmRules;
+use crate::instance::LoadError;
 use fastrand::Rng;
 use glam::IVec2;
 use std::fmt::Write as _;

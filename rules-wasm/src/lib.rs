@@ -33,12 +33,15 @@ mod compare;
 pub mod export;
 #[cfg(feature = "host")]
 mod host;
+#[cfg(feature = "host")]
+mod instance;
 mod shape;
 
 #[cfg(feature = "host")]
 pub use {
     compare::{Difference, assert_module_equals_native, compare},
-    host::{FUEL_PER_CALL, LoadError, WasmRules},
+    host::WasmRules,
+    instance::{FUEL_PER_CALL, LoadError},
 };
 
 pub use shape::{ShapeError, check_shape};

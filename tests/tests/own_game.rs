@@ -330,6 +330,26 @@ async fn commands_arrive_once_and_in_order_over_lost_links() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_connection_is_away_before_it_resumes() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    let server = TestServer::start_with(&[], move |_: &GameSettings| {
+        Flags::boxed(3, Arc::clone(&noted))
+    });
+    let mut first = RawClient::connect(server.addr, "/ws?room=w").await;
+    let welcome = first.join(v1::Hello::default()).await;
+    // The first connection is still open, and the server has no reason to hold it for lost.
+    let mut second = RawClient::connect(server.addr, "/ws?room=w").await;
+    let hello = v1::Hello {
+        resume_token: welcome.resume_token,
+        ..v1::Hello::default()
+    };
+    assert!(second.join(hello).await.resumed);
+    assert_eq!(first.end().await.code, Some(4005));
+    assert_eq!(*calls.lock().unwrap(), ["join 1", "away 1", "resume 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_for_a_while_is_waited_for_that_long() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&calls);

@@ -6,7 +6,9 @@ use crate::space::{Sight, Space};
 use crate::world::{Entities, HasKind, Players, World};
 use std::collections::BTreeMap;
 use tickwire_game::glam::IVec2;
-use tickwire_game::{Identity, Recipient, Refusal, ShotOutcome, Step as RawStep};
+use tickwire_game::{
+    GameSettings as Setup, Identity, Recipient, Refusal, ShotOutcome, Step as RawStep,
+};
 use tickwire_rules::{
     Command, Event, Input, KindId, Map, Message, Nearby, NearbyCollector, NearbyRows, Payload,
     Predict, RuleInput, TypedRules, reach_in_steps,
@@ -110,19 +112,6 @@ pub trait Game: World + Send + Sized + 'static {
     }
 }
 
-/// What a room tells its game when it is made.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Setup {
-    /// The room's name, for instance to choose a map or a mode by.
-    pub room: String,
-    /// The seed of all randomness, for [`Random::new`](crate::Random::new).
-    pub seed: u64,
-    /// Ticks per second.
-    pub tick_rate: u32,
-    /// How many computer players will join: `--npcs`, or 0 without [`Game::COMPUTERS`].
-    pub computers: u32,
-}
-
 /// The number of the first computer player. Sessions count from 1 and never get there.
 pub(crate) const FIRST_COMPUTER: u32 = 1 << 31;
 
@@ -141,7 +130,9 @@ pub(crate) struct StepState<G: Game> {
     /// The inputs of the computer players in this tick.
     pub computers: BTreeMap<PlayerId, G::Input>,
     pub nearby: NearbyCollector,
+    /// Memory for an event's payload, and for the cells that it touches.
     pub payload: Vec<u8>,
+    pub cells: Vec<CellId>,
 }
 
 impl<'a, G: Game> Step<'a, G> {
@@ -269,11 +260,12 @@ impl<'a, G: Game> Step<'a, G> {
 
     /// Tells everyone who sees any part of a straight line of an event, such as a beam.
     pub fn emit_along(&mut self, event: &G::Event, from: impl Into<IVec2>, to: impl Into<IVec2>) {
-        let mut cells = Vec::new();
-        let (from, to) = (from.into(), to.into());
+        let mut cells = std::mem::take(&mut self.shared.cells);
+        cells.clear();
         let grid = self.raw.grid();
-        grid.for_each_cell_on_line(from, to, Layer(0), |cell| cells.push(cell));
-        self.emit_in(event, cells);
+        grid.for_each_cell_on_line(from.into(), to.into(), Layer(0), |cell| cells.push(cell));
+        self.emit_in(event, cells.iter().copied());
+        self.shared.cells = cells;
     }
 
     /// Tells everyone of an event.

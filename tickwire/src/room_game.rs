@@ -3,7 +3,7 @@
 //! In: the room's calls of the raw trait. Out: calls of the typed one, rows and payloads. Everything that a typed game need not know is
 //! here: the schema, computer players, what is removed when a player leaves, and saved state.
 
-use crate::game::{FIRST_COMPUTER, Game, Setup, Step, StepState};
+use crate::game::{FIRST_COMPUTER, Game, Step, StepState};
 use crate::world::{restore_field, save_field};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,11 +38,9 @@ impl<G: Game> RoomGame<G> {
     #[must_use]
     pub fn new(settings: &GameSettings) -> Self {
         let wanted_computers = if G::COMPUTERS { settings.npcs } else { 0 };
-        let setup = Setup {
-            room: settings.room.clone(),
-            seed: settings.seed,
-            tick_rate: settings.tick_rate,
-            computers: wanted_computers,
+        let setup = GameSettings {
+            npcs: wanted_computers,
+            ..settings.clone()
         };
         let game = G::new(&setup);
         let schema = schema::<G>();
@@ -72,6 +70,7 @@ impl<G: Game> RoomGame<G> {
                 computers: BTreeMap::new(),
                 nearby: NearbyCollector::default(),
                 payload: Vec::new(),
+                cells: Vec::new(),
             },
             game,
             schema: Arc::new(schema),

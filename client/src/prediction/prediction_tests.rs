@@ -378,3 +378,21 @@ fn a_teleport_is_not_smoothed() {
         assert_eq!(prediction.smoothing_offset(Micros(0)), [offset, 0.0]);
     }
 }
+
+#[test]
+fn a_server_with_absurd_ticks_keeps_nobody_busy() {
+    let (schema, mut prediction) = (arena::schema(), Prediction::new());
+    let world = World::new(&schema);
+    prediction.set_rules(Some(rules()), 60);
+    let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
+    prediction.reconcile(world.around(), start.clone(), Micros(0));
+    // Four thousand million ticks would take minutes.
+    prediction.input(Tick(u32::MAX), &[]);
+    assert_eq!(prediction.newest(), Some(&start));
+    prediction.reconcile(
+        world.around(),
+        own(11, [16_000, 16_000, 0, 100, 0], [0; 3]),
+        Micros(0),
+    );
+    assert_eq!(prediction.newest().map(|state| state.tick), Some(Tick(11)));
+}

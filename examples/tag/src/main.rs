@@ -122,16 +122,19 @@ mod tests {
         assert_eq!(room.game().scores[ann].touches, 1);
     }
 
+    fn dash() -> Wish {
+        Wish {
+            dash: true,
+            ..right()
+        }
+    }
+
     #[test]
     fn a_dash_needs_breath() {
         let mut room = TestRoom::<Tag>::new();
         let ann = room.join("Ann");
         let start = room.game().runners[ann].pos.x();
-        let dash = Wish {
-            dash: true,
-            ..right()
-        };
-        room.hold(ann, &dash);
+        room.hold(ann, &dash());
         room.step(2);
         assert_eq!(room.game().runners[ann].pos.x() - start, 36.0 + 3.0);
     }
@@ -141,11 +144,7 @@ mod tests {
         let mut room = TestRoom::<Tag>::new();
         let ann = room.join("Ann");
         let start = room.game().runners[ann].pos.x();
-        let dash = Wish {
-            dash: true,
-            ..right()
-        };
-        room.press(ann, &dash);
+        room.press(ann, &dash());
         room.step(1);
         room.game_mut().runners[ann].breath = 0;
         room.stall(ann, 5);

@@ -143,6 +143,14 @@ pub struct World(BTreeMap<(u8, u32), Entity>);
 
 impl World {
     /// Adds an entity, or replaces the slot's.
+    /// A ship in each of the cells 1, 2, 5 and 6.
+    pub fn put_ships_in_four_cells(&mut self) {
+        let places = [[-50, 0], [50, 0], [-50, 100], [50, 100]];
+        for (slot, [x, y]) in (0..).zip(places) {
+            self.put((SHIP, slot, 1), PLANE, &[x, y, 0, 0, 0], &["", ""]);
+        }
+    }
+
     pub fn put(
         &mut self,
         (kind, slot, generation): (u8, u32, u32),

@@ -1,7 +1,7 @@
 //! Checks that hold any game to its promises: one line each in a game's tests.
 
 use super::room::TestRoom;
-use crate::game::{Game, Setup};
+use crate::game::Game;
 use crate::random::Random;
 use crate::room_game::RoomGame;
 use tickwire_game::{Game as _, GameSettings};
@@ -92,11 +92,11 @@ struct Crowd<G: Game> {
 
 fn crowded_room<G: Game>(seed: u64, age: u32) -> Crowd<G> {
     let mut crowd = Crowd {
-        room: TestRoom::with(&Setup {
+        room: TestRoom::with(GameSettings {
             room: "test".to_owned(),
             seed,
             tick_rate: 60,
-            computers: 2,
+            npcs: 2,
         }),
         random: Random::new(seed),
         players: Vec::new(),

@@ -1,6 +1,6 @@
 //! A room without sockets: steps a game tick by tick, as the server does.
 
-use crate::game::{Game, Setup};
+use crate::game::Game;
 use crate::room_game::RoomGame;
 use crate::world::HasKind;
 use std::collections::BTreeMap;
@@ -67,23 +67,17 @@ impl<G: Game> TestRoom<G> {
     /// A room with so many computer players.
     #[must_use]
     pub fn with_computers(count: u32) -> Self {
-        Self::with(&Setup {
+        Self::with(GameSettings {
             room: "test".to_owned(),
             seed: 1,
             tick_rate: 60,
-            computers: count,
+            npcs: count,
         })
     }
 
-    /// A room with this setup.
+    /// A room with these settings.
     #[must_use]
-    pub fn with(setup: &Setup) -> Self {
-        let settings = GameSettings {
-            room: setup.room.clone(),
-            seed: setup.seed,
-            tick_rate: setup.tick_rate,
-            npcs: setup.computers,
-        };
+    pub fn with(settings: GameSettings) -> Self {
         let game = RoomGame::new(&settings);
         Self {
             history: History::new(game.schema(), MIN_HISTORY_FRAMES),

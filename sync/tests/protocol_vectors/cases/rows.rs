@@ -171,17 +171,7 @@ pub fn changed_rows(c: &mut Connection<'_>) {
 }
 
 pub fn usual_lanes(c: &mut Connection<'_>) {
-    for (slot, at) in [[-50, 0], [50, 0], [-50, 100], [50, 100]]
-        .iter()
-        .enumerate()
-    {
-        c.world.put(
-            (SHIP, slot as u32, 1),
-            PLANE,
-            &[at[0], at[1], 0, 0, 0],
-            &["", ""],
-        );
-    }
+    c.world.put_ships_in_four_cells();
     c.world.put((SCORE, 0, 1), Scope::Global, &[0; 4], &[]);
     c.step("a ship in each of four cells");
     let repair = |c: &mut Connection<'_>, times| {

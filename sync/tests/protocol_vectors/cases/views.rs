@@ -60,17 +60,7 @@ pub fn cells(c: &mut Connection<'_>) {
 }
 
 pub fn gaps(c: &mut Connection<'_>) {
-    for (slot, at) in [[-50, 0], [50, 0], [-50, 100], [50, 100]]
-        .iter()
-        .enumerate()
-    {
-        c.world.put(
-            (SHIP, slot as u32, 1),
-            PLANE,
-            &[at[0], at[1], 0, 0, 0],
-            &["", ""],
-        );
-    }
+    c.world.put_ships_in_four_cells();
     let fly = |c: &mut Connection<'_>| (0..4).for_each(|slot| c.world.add(SHIP, slot, &[1, -1, 5]));
     c.step("a ship in each of the cells 1, 2, 5 and 6");
     fly(c);
