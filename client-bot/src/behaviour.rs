@@ -7,11 +7,11 @@ use crate::options::BehaviourName;
 use crate::random_inputs::RandomInputs;
 use glam::Vec2;
 use std::sync::Arc;
-use tickwire_client::{Client, PredictedState};
-use tickwire_game::arena::{
+use tickwire_arena::{
     ArenaInput, BEAM_RANGE, Beam, Map, Movement, SHIP_RADIUS, TURN, Target, UNIT, cast, heading_to,
     kind, ship_lane, ship_private,
 };
+use tickwire_client::{Client, PredictedState};
 use tickwire_sync::ViewTick;
 
 /// Decides a bot's inputs.

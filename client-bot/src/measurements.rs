@@ -9,8 +9,8 @@ use crate::shots::ShotCounts;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use tickwire_arena::player_lane;
 use tickwire_client::{Client, Counters, PredictionStats};
-use tickwire_game::arena::player_lane;
 use tickwire_sync::{EntityId, Micros};
 
 /// Inputs whose acknowledgement a bot may wait for.

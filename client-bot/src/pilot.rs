@@ -5,8 +5,8 @@
 
 use crate::behaviour::Behaviour;
 use crate::shots::{ShotCounts, ShotRecord, ShotTracker};
+use tickwire_arena::{self as arena, BeamFired, Kill, ship_private};
 use tickwire_client::{Client, SessionEvent};
-use tickwire_game::arena::{self, BeamFired, Kill, ship_private};
 use tickwire_sync::Micros;
 
 /// A bot without sockets.

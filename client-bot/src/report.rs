@@ -6,7 +6,7 @@ use crate::options::Options;
 use crate::shots::ShotCounts;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tickwire_game::arena::UNIT;
+use tickwire_arena::UNIT;
 use tickwire_sync::EntityId;
 
 /// Percentiles of a latency, in milliseconds.

@@ -5,10 +5,8 @@
 
 use serde::Serialize;
 use std::collections::VecDeque;
+use tickwire_arena::{Beam, BeamFired, Kill, Map, Target, cast, kind, ship_lane, ship_private};
 use tickwire_client::Client;
-use tickwire_game::arena::{
-    Beam, BeamFired, Kill, Map, Target, cast, kind, ship_lane, ship_private,
-};
 use tickwire_sync::{EntityId, RowKey, Tick, ViewTick};
 
 /// The server reports a shot with the snapshot of its tick. A report that has not arrived this many ticks later will not arrive:

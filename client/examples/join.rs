@@ -6,9 +6,9 @@
 //! ```
 
 use std::time::{Duration, Instant};
+use tickwire_arena::{ArenaInput, kind};
 use tickwire_client::native::{Shell, SocketEvent, Target};
 use tickwire_client::{Client, Options, Phase, SessionEvent};
-use tickwire_game::arena::{ArenaInput, kind};
 use tickwire_sync::Micros;
 
 #[tokio::main(flavor = "current_thread")]

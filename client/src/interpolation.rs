@@ -236,7 +236,7 @@ impl RowHistory {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use tickwire_game::arena;
+    use tickwire_arena as arena;
     use tickwire_proto::v1;
 
     const ID: EntityId = EntityId {

@@ -4,7 +4,7 @@
 
 use prost::Message as _;
 use tickwire_client::{Action, Client, LinkId, MAX_INPUT_BYTES, Options, Phase};
-use tickwire_game::GameSettings;
+use tickwire_game::{Game as _, GameSettings};
 use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_sync::Micros;
 
@@ -22,7 +22,7 @@ fn welcome(resumed: bool) -> Vec<u8> {
         tick_rate: 60,
         ..GameSettings::default()
     };
-    let game = tickwire_game::shipped(tickwire_game::arena::NAME).unwrap()(&settings);
+    let game = tickwire_arena::Arena::new(&settings);
     message(Body::Welcome(v1::Welcome {
         session: 7,
         resume_token: vec![1; 20],

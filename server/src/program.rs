@@ -28,7 +28,7 @@ const MAX_WAITING_LOG_LINES: usize = 8192;
 /// The whole program of a server that plays a game of its own. All flags of `tickwire-server` work except `--game`.
 ///
 /// ```no_run
-/// use tickwire_game::arena::Arena; // or a game of your own
+/// use tickwire_arena::Arena; // or a game of your own
 ///
 /// fn main() -> std::process::ExitCode {
 ///     tickwire_server::main(|settings| Box::new(Arena::new(settings)))

@@ -26,8 +26,9 @@ impl TestServer {
     /// If it does not start.
     #[must_use]
     pub fn start(flags: &[&str]) -> Self {
-        let arena = tickwire_game::shipped(tickwire_game::arena::NAME).unwrap();
-        Self::start_with(flags, arena)
+        Self::start_with(flags, |settings| {
+            Box::new(tickwire_arena::Arena::new(settings))
+        })
     }
 
     /// Starts a server that plays another game.

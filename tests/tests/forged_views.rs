@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use tickwire_game::arena::ArenaInput;
+use tickwire_arena::ArenaInput;
 use tickwire_tests::{Player, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+use tickwire_arena::{ArenaInput, kind, ship_lane};
 use tickwire_client::{Options, Phase, SessionEvent};
-use tickwire_game::arena::{ArenaInput, kind, ship_lane};
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_tests::{Player, RawClient, TestServer, http_get, http_post};
 

@@ -4,7 +4,7 @@
 //! seen from there, past the rocks and within the beam's range.
 
 use glam::Vec2;
-use tickwire_game::arena::{BEAM_RANGE, BeamFired, Map, SHIP_RADIUS, UNIT, ship_lane};
+use tickwire_arena::{BEAM_RANGE, BeamFired, Map, SHIP_RADIUS, UNIT, ship_lane};
 use tickwire_sync::frame::History;
 use tickwire_sync::{EntityId, Tick};
 

@@ -1,9 +1,9 @@
 //! The outcome of one run: counts and samples, and the figures of the table.
 
 use super::cover::ticks_in_cover;
+use tickwire_arena::{Map, SHIP_RADIUS, UNIT};
 use tickwire_bot::{ShotRecord, ShotVerdict};
 use tickwire_client::{Client, Percentiles};
-use tickwire_game::arena::{Map, SHIP_RADIUS, UNIT};
 use tickwire_server::internals::{InputOutcome, Label as _, RoomStats};
 use tickwire_sync::ViewTick;
 use tickwire_sync::frame::History;

@@ -12,10 +12,10 @@ use prost::Message as _;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tickwire_arena::{Arena, Map};
 use tickwire_bot::behaviour::{Behaviour, Duel};
 use tickwire_bot::{Pilot, ShotRecord};
 use tickwire_client::{Action, LinkId};
-use tickwire_game::arena::{Arena, Map};
 use tickwire_game::{Game as _, GameSettings};
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_server::internals::{

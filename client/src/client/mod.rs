@@ -97,7 +97,7 @@ struct NetworkSamples {
     input_margin_ticks: RecentSamples,
 }
 
-/// Finds the movement rules of a room, like `tickwire_game::rules_for`. [`Client::with_rules`] replaces it.
+/// Finds the movement rules of a room, by the name of its game, its map and the hash of its rules. [`Client::with_rules`] replaces it.
 type RulesFor = dyn Fn(&str, &[u8], u64) -> Option<Box<dyn Rules>> + Send + Sync;
 
 /// One session of a client, as a state machine: bytes and time in, actions and state out.
@@ -133,7 +133,7 @@ impl Client {
         Self {
             links: LinkSet::new(options.seed, now),
             options,
-            rules_for: Box::new(tickwire_game::rules_for),
+            rules_for: Box::new(tickwire_arena::rules_for),
             phase: Phase::Connecting,
             session: None,
             snapshots: SnapshotState::default(),

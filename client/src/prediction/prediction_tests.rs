@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::interpolation::InterpolationBuffer;
-use tickwire_game::arena;
+use tickwire_arena as arena;
 use tickwire_proto::v1;
 use tickwire_sync::client::Replica;
 use tickwire_sync::{Grid, InputField, KindId, Lane};
@@ -88,7 +88,7 @@ fn own(tick: u32, lanes: [i32; 5], private: [i32; 3]) -> PredictedState {
 }
 
 fn rules() -> Box<dyn Rules> {
-    tickwire_game::rules_for(arena::NAME, &[], arena::RULES_HASH).unwrap()
+    arena::rules_for(arena::NAME, &[], arena::RULES_HASH).unwrap()
 }
 
 #[test]

@@ -226,7 +226,8 @@ mod tests {
     use super::*;
     use crate::wasm::inputs::MAX_WAITING_INPUTS;
     use prost::Message as _;
-    use tickwire_game::{GameSettings, arena::ArenaInput};
+    use tickwire_arena::{Arena, ArenaInput};
+    use tickwire_game::{Game as _, GameSettings};
     use tickwire_proto::v1::{self, client_message, server_message};
     use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 
@@ -240,7 +241,7 @@ mod tests {
             tick_rate: 60,
             ..GameSettings::default()
         };
-        let game = tickwire_game::shipped("arena").unwrap()(&settings);
+        let game = Arena::new(&settings);
         let welcome = v1::Welcome {
             session: 7,
             tick_rate: 60,

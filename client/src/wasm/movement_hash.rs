@@ -3,7 +3,7 @@
 //! In: seeds. Out: a hash over every lane of every tick, and over the beams fired. A test here and one in a JavaScript engine
 //! (`web/test/movement.test.mjs`) compare it with the same committed number.
 
-use tickwire_game::arena::{self, Beam, Map, Movement, Target, WORLD_SIDE, kind, ship_lane};
+use tickwire_arena::{self as arena, Beam, Map, Movement, Target, WORLD_SIDE, kind, ship_lane};
 use tickwire_sync::EntityId;
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -135,10 +135,11 @@ pub fn serve(arguments: &[&str]) -> anyhow::Result<()> {
     };
     let mut config = Config::load(std::iter::once("lines").chain(flags.iter().copied()))?;
     config.window_policy = policy;
-    let game = tickwire_game::shipped(&config.game)
-        .ok_or_else(|| anyhow::anyhow!("{} is not shipped", config.game))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(tickwire_server::run(config, Arc::new(game)))?)
+    Ok(runtime.block_on(tickwire_server::run(
+        config,
+        Arc::new(|settings| Box::new(tickwire_arena::Arena::new(settings))),
+    ))?)
 }

@@ -8,9 +8,9 @@ use anyhow::bail;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tickwire_arena::{ArenaInput, UNIT};
 use tickwire_client::native::{Emulation, PathSettings, Shell, SocketEvent, Target};
 use tickwire_client::{Client, Options, Phase, SessionEvent};
-use tickwire_game::arena::{ArenaInput, UNIT};
 use tickwire_proto::v1;
 use tickwire_sync::Micros;
 

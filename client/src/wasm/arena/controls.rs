@@ -1,7 +1,7 @@
 //! Keys, mouse and touch, turned into the input of a tick.
 
 use glam::Vec2;
-use tickwire_game::arena::{ArenaInput, heading_to};
+use tickwire_arena::{ArenaInput, heading_to};
 
 /// The state of keys, mouse and touch.
 #[derive(Clone, Copy, Default, Debug)]

@@ -6,7 +6,7 @@
 
 use super::scene::{STRIDE, Scene};
 use std::collections::VecDeque;
-use tickwire_game::arena::{BeamEnd, BeamFired, Kill, UNIT};
+use tickwire_arena::{BeamEnd, BeamFired, Kill, UNIT};
 use tickwire_sync::{EntityId, Tick, ViewTick};
 
 /// Kinds of effects, the first of the `STRIDE` numbers of each: kind, x, y, x, y (units), player slot (-1: unknown), flags, 0.
@@ -162,7 +162,7 @@ impl Effects {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickwire_game::arena::kind;
+    use tickwire_arena::kind;
 
     fn ship(slot: u32) -> EntityId {
         EntityId {

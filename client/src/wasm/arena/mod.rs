@@ -14,7 +14,7 @@ use controls::Controls;
 use effects::Effects;
 use scene::Scene;
 pub(super) use scene::{STRIDE, player_rows};
-use tickwire_game::arena::{self, Beam, BeamFired, Kill, Map, kind, ship_lane, ship_private};
+use tickwire_arena::{self as arena, Beam, BeamFired, Kill, Map, kind, ship_lane, ship_private};
 use tickwire_sync::client::ReceivedEvent;
 use tickwire_sync::{EntityId, Micros, ViewTick};
 

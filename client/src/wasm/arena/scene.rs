@@ -6,8 +6,8 @@
 use crate::client::Client;
 use crate::wasm::shown::for_each_shown;
 use std::collections::HashMap;
-use tickwire_game::arena::{
-    self, Beam, BeamEnd, CLEAR_LEAD, Map, Target, UNIT, kind, player_lane, ship_lane,
+use tickwire_arena::{
+    self as arena, Beam, BeamEnd, CLEAR_LEAD, Map, Target, UNIT, kind, player_lane, ship_lane,
 };
 use tickwire_sync::{CellId, EntityId, Micros};
 

@@ -2,7 +2,7 @@
 
 use crate::wasm::arena::{STRIDE, player_rows};
 use crate::wasm::client::WasmClient;
-use tickwire_game::arena::{Kill, Map, player_lane};
+use tickwire_arena::{Kill, Map, player_lane};
 use tickwire_sync::EntityId;
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -2,9 +2,9 @@
 
 use super::map::{Map, in_units};
 use super::{SHIP_RADIUS, UNIT, WORLD_SIDE, kind};
-use crate::entity;
 use glam::Vec2;
 use slotmap::{SlotMap, new_key_type};
+use tickwire_game::entity;
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::{Layer, Scope};
 

@@ -3,13 +3,13 @@
 //! In: the shots of a tick. Out: beams, damage and kills. A player's shot is tested against what the player's screen showed
 //! ([`Step::rewound_for`]), a computer player's against the present.
 
-use super::super::beam::{Beam, Target, cast};
-use super::super::event::{BEAM, BeamFired, KILL, Kill};
-use super::super::{BEAM_DAMAGE, kind, ship_lane};
 use super::{Arena, ShipKey};
-use crate::entity;
-use crate::step::{PlayerInput, ShotOutcome, Step};
+use crate::beam::{Beam, Target, cast};
+use crate::event::{BEAM, BeamFired, KILL, Kill};
+use crate::{BEAM_DAMAGE, kind, ship_lane};
 use glam::IVec2;
+use tickwire_game::entity;
+use tickwire_game::{PlayerInput, ShotOutcome, Step};
 use tickwire_sync::{CellId, EntityId, Layer, PlayerId, Seq};
 
 /// Seconds from the loss of a ship to the next one.

@@ -4,23 +4,23 @@
 
 mod combat;
 
-use super::map::{Map, in_units};
-use super::movement::Movement;
-use super::nearest::NearestIndex;
-use super::npc::{self, Npc};
-use super::pellets::Pellets;
-use super::{
+use crate::map::{Map, in_units};
+use crate::movement::Movement;
+use crate::nearest::NearestIndex;
+use crate::npc::{self, Npc};
+use crate::pellets::Pellets;
+use crate::{
     ArenaInput, CLEAR_LEAD, FULL_HEALTH, HALF_SCREEN, INTEREST_MARGIN, NAME, RULES_HASH,
     SHIP_RADIUS, UNIT, WORLD_SIDE, kind, ship_lane, ship_private,
 };
-use crate::entity;
-use crate::game::{Game, GameSettings, Identity, Refusal};
-use crate::step::Step;
 use combat::Shot;
 use glam::{IVec2, Vec2};
 use slotmap::{SlotMap, new_key_type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tickwire_game::Step;
+use tickwire_game::entity;
+use tickwire_game::{Game, GameSettings, Identity, Refusal};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, Layer, LayerSet, PlayerId, Schema, Scope, Seq};
@@ -83,7 +83,7 @@ impl Arena {
         let map = Map::from_seed(random.u64(..));
         let pellets = Pellets::scatter(&map, &mut random);
         let mut arena = Self {
-            schema: super::schema(),
+            schema: crate::schema(),
             movement: Movement::new(Arc::new(map)),
             random,
             tick_rate: settings.tick_rate,
@@ -126,7 +126,7 @@ impl Arena {
             let is_person = player.session.is_some();
             let position = self.spawn_position(is_person).as_ivec2() * UNIT;
             let slot = entity::id(kind::PLAYER, key).slot as i32;
-            let heading = self.random.i32(0..super::TURN as i32);
+            let heading = self.random.i32(0..crate::TURN as i32);
             let lanes = [position.x, position.y, heading, FULL_HEALTH, slot];
             let ship = self.ships.insert(Ship {
                 player: key,
@@ -369,7 +369,7 @@ impl Ship {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Messages, Shots};
+    use tickwire_game::{Messages, Shots};
     use tickwire_sync::Tick;
     use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
 

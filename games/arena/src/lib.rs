@@ -113,7 +113,7 @@ pub const RULES_HASH: u64 = hash_of_sources(&[
     include_bytes!("input.rs"),
     include_bytes!("map.rs"),
     include_bytes!("movement.rs"),
-    include_bytes!("mod.rs"),
+    include_bytes!("lib.rs"),
 ]);
 
 /// What the arena replicates.
@@ -190,4 +190,16 @@ pub fn direction(heading: i32) -> glam::Vec2 {
 pub fn heading_to(from: glam::Vec2, to: glam::Vec2) -> i32 {
     let angle = (to - from).to_angle() * (TURN as f32 / std::f32::consts::TAU);
     (angle.round() as i32).rem_euclid(TURN as i32)
+}
+
+/// The arena's rules, for a native client to predict with. `None` for another game, an unreadable map, or rules with another hash
+/// than the server's.
+#[must_use]
+pub fn rules_for(
+    name: &str,
+    map: &[u8],
+    rules_hash: u64,
+) -> Option<Box<dyn tickwire_rules::Rules>> {
+    let map = (name == NAME && rules_hash == RULES_HASH).then(|| Map::decode(map))??;
+    Some(Box::new(Movement::new(Arc::new(map))))
 }
