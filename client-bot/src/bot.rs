@@ -2,15 +2,15 @@
 //!
 //! In: events of its sockets, until the swarm stops. Out: [`BotMeasurements`]. Never decides what to play: the pilot does.
 
-use crate::behaviour::behaviour_named;
+use crate::behaviour::{Behaviour as _, ByGame, Playbook};
 use crate::measurements::{BotMeasurements, SwarmTotals};
 use crate::options::{BehaviourName, EncodingName, Options};
 use crate::pilot::Pilot;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tickwire_client::Phase;
 use tickwire_client::native::{Emulation, Shell, SocketEvent, Target};
+use tickwire_client::{Client, Phase};
 use tickwire_proto::{MAX_NAME_CHARACTERS, v1};
 use tickwire_sync::Micros;
 use tokio::sync::watch;
@@ -33,7 +33,7 @@ enum Presence {
 
 /// A bot of a swarm.
 pub(crate) struct Bot {
-    pilot: Pilot,
+    pilot: Pilot<ByGame>,
     shell: Shell,
     random: fastrand::Rng,
     start: Instant,
@@ -48,6 +48,7 @@ impl Bot {
     pub fn new(
         index: u32,
         options: &Options,
+        playbook: Option<Arc<dyn Playbook>>,
         target: Arc<Target>,
         totals: Arc<SwarmTotals>,
     ) -> Self {
@@ -80,8 +81,13 @@ impl Bot {
         };
         let room = options.room_of(index);
         let measurements = BotMeasurements::new(index, name, room, behaviour);
+        let by_game = ByGame::new(playbook.as_deref(), behaviour, seed);
+        let client = Client::new(session, Micros(0)).with_rules(move |game, map, hash| {
+            let playbook = playbook.as_ref().filter(|known| known.game() == game)?;
+            playbook.rules(map, hash)
+        });
         let mut bot = Self {
-            pilot: Pilot::new(session, behaviour_named(behaviour, seed), Micros(0)),
+            pilot: Pilot::new(client, by_game),
             shell: Shell::with_emulation(target, emulation),
             random: fastrand::Rng::with_seed(seed),
             start: Instant::now(),
@@ -114,7 +120,8 @@ impl Bot {
         self.reconnect_before_leaving().await;
         self.measurements.stop_counting();
         let has_joined = self.presence != Presence::NeverJoined;
-        let shots = self.pilot.take_shot_counts();
+        let newest = self.pilot.client.newest_snapshot().0;
+        let shots = self.pilot.behaviour.shot_counts(newest);
         self.measurements
             .finish(&self.pilot.client, shots, has_joined);
         self.pilot.client.leave();

@@ -1,25 +1,28 @@
-//! Headless bots: a swarm of players for load tests and playtests.
+//! Headless bots: a swarm of players for load tests and playtests of any game.
 //!
-//! In: [`Options`]. Out: a [`Report`]. Each bot is one task with the client core and its native shell; a [`behaviour`] plays. Every
-//! bot checks every view hash, so a swarm also proves that a server keeps its clients in sync.
+//! In: [`Options`], and a [`Playbook`] for a game that the bots know. Out: a [`Report`]. Each bot is one task with the client core and its
+//! native shell; a [`Behaviour`] plays. Every bot checks every view hash, so a swarm also proves that a server keeps its clients in sync.
 
-pub mod behaviour;
+mod behaviour;
 mod bot;
 mod html;
 mod latency;
 mod measurements;
 mod options;
 mod pilot;
+mod program;
 mod progress;
 mod random_inputs;
 mod report;
-mod shots;
+mod shot_counts;
 mod swarm;
 
+pub use behaviour::{AnyGame, Behaviour, Idle, Playbook};
 pub use html::html_page;
 pub use options::{BehaviourName, EncodingName, Options, one_line_error};
 pub use pilot::{Pilot, StepOutcome};
+pub use program::main;
 pub use random_inputs::RandomInputs;
 pub use report::{BotReport, PercentilesMs, Report};
-pub use shots::{ShotCounts, ShotRecord, ShotVerdict};
+pub use shot_counts::ShotCounts;
 pub use swarm::run;

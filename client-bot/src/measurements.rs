@@ -5,13 +5,12 @@
 
 use crate::latency::LatencyHistogram;
 use crate::options::BehaviourName;
-use crate::shots::ShotCounts;
+use crate::shot_counts::ShotCounts;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use tickwire_arena::player_lane;
 use tickwire_client::{Client, Counters, PredictionStats};
-use tickwire_sync::{EntityId, Micros};
+use tickwire_sync::{EntityId, Micros, ValueType};
 
 /// Inputs whose acknowledgement a bot may wait for.
 const MAX_UNACKED: usize = 1024;
@@ -61,6 +60,8 @@ pub(crate) struct BotMeasurements {
     pub session: u32,
     pub entity: Option<EntityId>,
     pub score: i32,
+    /// Steps of the predicted entity's position in one unit.
+    pub steps_per_unit: u32,
     pub counters: Counters,
     pub prediction: PredictionStats,
     /// Why the bot did not predict at the end.
@@ -101,6 +102,7 @@ impl BotMeasurements {
             session: 0,
             entity: None,
             score: 0,
+            steps_per_unit: 1,
             counters: Counters::default(),
             prediction: PredictionStats::default(),
             prediction_note: None,
@@ -207,12 +209,8 @@ impl BotMeasurements {
             client.name().clone_into(&mut self.name);
             client.room().clone_into(&mut self.room);
         }
-        let row = client
-            .entity()
-            .and_then(|entity| client.replica()?.find(entity.key()));
-        self.score = row
-            .and_then(|row| row.lanes.get(player_lane::SCORE).copied())
-            .unwrap_or(0);
+        self.score = score(client).unwrap_or(0);
+        self.steps_per_unit = steps_per_unit(client).unwrap_or(1);
     }
 
     /// Snapshots per second.
@@ -236,6 +234,24 @@ impl BotMeasurements {
     /// Whether the bot ever was in a room.
     pub fn has_connected(&self) -> bool {
         self.session != 0
+    }
+}
+
+/// The lane `score` of the player's own entity, if its kind has one.
+fn score(client: &Client) -> Option<i32> {
+    let (entity, replica) = (client.entity()?, client.replica()?);
+    let kind = replica.schema().kind(entity.kind)?;
+    let lane = kind.lanes.iter().position(|lane| lane.name == "score")?;
+    replica.find(entity.key())?.lanes.get(lane).copied()
+}
+
+/// Steps of the predicted entity's position in one unit.
+fn steps_per_unit(client: &Client) -> Option<u32> {
+    let schema = client.replica()?.schema();
+    let predicted = schema.kinds.iter().find(|kind| kind.predicted)?;
+    match predicted.lanes.first()?.value {
+        ValueType::Fixed { steps } => Some(steps),
+        _ => None,
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Options {
     /// Cheat: claim in every input a view that is older than the true one by this time
     #[arg(long, env = "TICKWIRE_FORGE_VIEW", default_value = "0ms", value_parser = humantime::parse_duration)]
     pub forge_view: Duration,
-    /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates; random plays any game
+    /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates; in a game that the bots do not know, all that play send random inputs, as with random
     #[arg(long, env = "TICKWIRE_BEHAVIOUR", value_enum, default_value_t = BehaviourName::Mixed)]
     pub behaviour: BehaviourName,
     /// Emulated network delay, each way
@@ -84,9 +84,9 @@ pub struct Options {
 /// Names of the behaviours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum BehaviourName {
-    /// Flies around at random.
+    /// Moves around at random.
     Wander,
-    /// Chases and shoots ships on its screen.
+    /// Chases and fights whom it sees.
     Duel,
     /// Joins and does nothing.
     Idle,
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn mixed_bots_have_the_documented_shares_in_every_room() {
-        let options = load(&["--rooms", "4", "--room", "arena"]).unwrap();
+        let options = load(&["--rooms", "4", "--room", "hall"]).unwrap();
         let behaviours: Vec<_> = (0..200).map(|index| options.behaviour_of(index)).collect();
         let count = |name| {
             behaviours
@@ -398,7 +398,7 @@ mod tests {
             [100, 60, 20, 20]
         );
         let in_last = (0..200)
-            .filter(|index| options.room_of(*index) == "arena-3")
+            .filter(|index| options.room_of(*index) == "hall-3")
             .count();
         assert_eq!(in_last, 50);
         let options = load(&["--rooms", "300"]).unwrap();

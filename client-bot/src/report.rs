@@ -3,10 +3,9 @@
 use crate::latency::LatencyHistogram;
 use crate::measurements::BotMeasurements;
 use crate::options::Options;
-use crate::shots::ShotCounts;
+use crate::shot_counts::ShotCounts;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tickwire_arena::UNIT;
 use tickwire_sync::EntityId;
 
 /// Percentiles of a latency, in milliseconds.
@@ -248,9 +247,8 @@ impl Report {
                 corrections: sum(|bot| bot.prediction.corrections),
                 max_error_units: bots
                     .iter()
-                    .map(|bot| bot.prediction.max_error)
-                    .fold(0.0, f64::max)
-                    / f64::from(UNIT),
+                    .map(|bot| bot.prediction.max_error / f64::from(bot.steps_per_unit))
+                    .fold(0.0, f64::max),
                 lacking: lacking(bots.iter().filter_map(|bot| bot.prediction_note.as_deref())),
             },
             interpolation_delay_ms: PercentilesMs::of(&of_all(|bot| &bot.interpolation_delay_ms)),

@@ -1,5 +1,6 @@
 //! A swarm: starts the bots one after the other, lets them play, and merges their measurements into a report.
 
+use crate::behaviour::Playbook;
 use crate::bot::Bot;
 use crate::latency::LatencyHistogram;
 use crate::measurements::{BotMeasurements, SwarmTotals};
@@ -15,11 +16,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Runs a swarm until its duration is over or Ctrl-C, SIGTERM or SIGHUP arrives. Call it inside a tokio runtime.
+/// Runs a swarm until its duration is over or Ctrl-C, SIGTERM or SIGHUP arrives. Call it inside a tokio runtime. The bots play the
+/// playbook's game by its behaviours, and any other game by its schema.
 ///
 /// # Errors
 /// If the URL cannot be used.
-pub async fn run(options: &Options) -> anyhow::Result<Report> {
+pub async fn run(options: &Options, playbook: Option<Arc<dyn Playbook>>) -> anyhow::Result<Report> {
     let target = Arc::new(
         Target::new(&options.url, options.insecure)
             .with_context(|| format!("--url {}", options.url))?,
@@ -40,7 +42,8 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
         for index in 0..options.bots {
             tokio::time::sleep_until((start + pause * index).into()).await;
             let (target, totals) = (Arc::clone(&target), Arc::clone(&totals));
-            swarm.spawn(Bot::new(index, options, target, totals).play(stop.clone()));
+            let bot = Bot::new(index, options, playbook.clone(), target, totals);
+            swarm.spawn(bot.play(stop.clone()));
         }
         // Every bot plays for the whole duration, even the last one started.
         tokio::time::sleep(options.duration).await;

@@ -63,7 +63,11 @@ pub fn derive_input(item: TokenStream) -> TokenStream {
 }
 
 /// Makes an enum or a struct the events of a game. Each variant is a kind of event; its fields are of the types that entities have,
-/// or `String`, `Text` and `Vec<u8>`. `#[event(unit = "...")]` on a field says what 1 stands for.
+/// or `String`, `Text` and `Vec<u8>`.
+///
+/// On a field, `#[event(unit = "...")]` says what 1 stands for, and `#[event(name = "...")]` gives it another name. On the enum,
+/// `#[event(fixed)]` gives each number four bytes, little-endian: for numbers that are nearly always large, and for protocols that
+/// others read already. By default small numbers take fewer.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(item: TokenStream) -> TokenStream {
     expand(item, |item| payload::derive(item, "event", "Event"))

@@ -17,6 +17,24 @@ struct PayloadKind<'a> {
 
 pub fn derive(item: &DeriveInput, attribute: &str, kind_of: &str) -> syn::Result<TokenStream> {
     refuse_generics(item, kind_of)?;
+    let mut is_fixed = false;
+    read_words(&item.attrs, attribute, "fixed", |word, _| {
+        is_fixed |= word == "fixed";
+        Ok(word == "fixed")
+    })?;
+    let (declare_field, encode_field, decode_field) = if is_fixed {
+        (
+            quote!(declare_fixed),
+            quote!(encode_fixed),
+            quote!(decode_fixed),
+        )
+    } else {
+        (
+            quote!(declare_field),
+            quote!(FieldValue::encode),
+            quote!(FieldValue::decode),
+        )
+    };
     let kinds: Vec<_> = match &item.data {
         Data::Enum(data) => {
             let variants = data.variants.iter().map(|variant| {
@@ -91,14 +109,14 @@ pub fn derive(item: &DeriveInput, attribute: &str, kind_of: &str) -> syn::Result
             })?;
             let binding = format_ident!("field_{index}");
             declare.extend(quote_spanned! {ty.span()=>
-                ::tickwire::derived::declare_field::<#ty>(#shown, #unit, &mut fields);
+                ::tickwire::derived::#declare_field::<#ty>(#shown, #unit, &mut fields);
             });
             patterns.extend(quote! { #member: #binding, });
             put.extend(quote_spanned! {ty.span()=>
-                ::tickwire::derived::FieldValue::encode(#binding, out);
+                ::tickwire::derived::#encode_field(#binding, out);
             });
             values.extend(quote_spanned! {ty.span()=>
-                #member: ::tickwire::derived::FieldValue::decode(&mut fields)?,
+                #member: ::tickwire::derived::#decode_field(&mut fields)?,
             });
         }
         describe.extend(quote! {

@@ -30,9 +30,9 @@ pub use input::{BitReader, BitWriter, Input, InputRange, InputValue, encode_fiel
 pub use input::{describe_input, describe_lane};
 pub use module_rules::{ByKindName, ModuleRules, NoRules};
 pub use nearby_rows::{MAX_NEARBY_ROWS, NearbyCollector, NearbyRow, NearbyRows};
-#[doc(hidden)]
-pub use payload::declare_field;
 pub use payload::{Command, Event, FieldValue, Message, Nothing, Payload, PayloadError};
+#[doc(hidden)]
+pub use payload::{declare_field, declare_fixed, decode_fixed, encode_fixed};
 pub use predict::{Map, Nearby, Predict, TypedRules, advance_row, parse_hash, reach_in_steps};
 pub use raw::{RuleContext, RuleInput, Rules, hash_of_sources};
 /// Identifiers that rules use, re-exported for the macros.

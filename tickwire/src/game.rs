@@ -115,6 +115,12 @@ pub trait Game: World + Send + Sized + 'static {
 /// The number of the first computer player. Sessions count from 1 and never get there.
 pub(crate) const FIRST_COMPUTER: u32 = 1 << 31;
 
+/// Whether a player is one of the computer players that take part with [`Game::COMPUTERS`].
+#[must_use]
+pub fn is_computer(player: PlayerId) -> bool {
+    player.0 >= FIRST_COMPUTER
+}
+
 /// One tick of a room.
 pub struct Step<'a, G: Game> {
     raw: RawStep<'a>,
@@ -158,6 +164,16 @@ impl<'a, G: Game> Step<'a, G> {
     #[must_use]
     pub fn input(&self, player: PlayerId) -> G::Input {
         input_of::<G>(&self.raw, &self.shared.computers, player)
+    }
+
+    /// The number that the player's client gave the input of this tick, which counts from 1: by it the client knows an event that this
+    /// input caused, such as a shot that it has drawn already. 0 for computer players, and where no input was made for this tick.
+    #[must_use]
+    pub fn input_number(&self, player: PlayerId) -> u32 {
+        let input = self.raw.inputs.of(player);
+        input
+            .and_then(|input| input.fresh_seq())
+            .map_or(0, |seq| seq.0)
     }
 
     /// Moves every player's entity by one tick, by the rules that clients predict with.
@@ -337,7 +353,7 @@ fn input_of<G: Game>(
     computers: &BTreeMap<PlayerId, G::Input>,
     player: PlayerId,
 ) -> G::Input {
-    if player.0 >= FIRST_COMPUTER
+    if is_computer(player)
         && let Some(input) = computers.get(&player)
     {
         return input.clone();

@@ -38,7 +38,7 @@ pub use tickwire_rules::{
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use {
-    game::{Game, MapOf, Step},
+    game::{Game, MapOf, Step, is_computer},
     program::main,
     random::Random,
     rewound::Rewound,
@@ -60,7 +60,7 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::{
         Entities, Game, Identity, Layer, LayerSet, Players, Random, Recipient, Refusal, Rewound,
-        Setup, ShotOutcome, Sight, Space, Step, Timer, World,
+        Setup, ShotOutcome, Sight, Space, Step, Timer, World, is_computer,
     };
     pub use glam::Vec2;
 }

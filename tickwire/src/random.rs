@@ -31,6 +31,12 @@ impl Random {
         self.with(fastrand::Rng::f32)
     }
 
+    /// Random numbers of their own for one of many, such as each computer player.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self::new(self.with(|random| random.u64(..)))
+    }
+
     /// `true` with this probability.
     pub fn chance(&mut self, probability: f32) -> bool {
         self.unit() < probability

@@ -254,10 +254,13 @@ impl<G: Game> RawGame for RoomGame<G> {
             .map(|player| (player, G::Input::decode(&[])))
             .collect();
         self.game.restore(&mut state)?;
-        if state.is_empty() {
-            Ok(())
-        } else {
-            Err(SaveError::Unreadable("it goes on after its end".to_owned()))
+        if !state.is_empty() {
+            return Err(SaveError::Unreadable("it goes on after its end".to_owned()));
         }
+        // The saved room can have another map than a new one.
+        self.map = self.game.map().to_bytes();
+        self.state.rules = G::Rules::new(&self.map)
+            .ok_or_else(|| SaveError::Unreadable("the rules cannot read its map".to_owned()))?;
+        Ok(())
     }
 }

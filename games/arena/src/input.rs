@@ -1,9 +1,13 @@
-//! The arena's input of one tick, in three bytes.
+//! What a player wants in one tick: three bytes on the wire, the buttons and then the heading.
 
-use tickwire_rules::RuleInput;
+use crate::TURN;
+use tickwire::prelude::*;
 
-/// One tick's input. Byte 0 holds the buttons, bytes 1 and 2 the heading (little-endian, below 1024).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// A direction, in 1/1024 turn.
+pub type Heading = Angle<TURN>;
+
+/// What a player wants in one tick.
+#[derive(Input, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ArenaInput {
     /// Thrust up the screen.
     pub up: bool,
@@ -14,56 +18,36 @@ pub struct ArenaInput {
     /// Thrust to the right.
     pub right: bool,
     /// Fire when the beam is ready.
+    #[input(once)]
     pub fire: bool,
-    /// Where the ship should point; `None` keeps its heading.
-    pub heading: Option<i32>,
+    /// Room for three more buttons, so that the heading has bytes of its own.
+    #[input(range = 0..=7)]
+    pub spare: u8,
+    /// Where the ship should point, modulo a turn; 0: where it points now. [`Self::pointing`] sets it.
+    #[input(name = "heading")]
+    pub turn: u16,
 }
 
 impl ArenaInput {
-    /// The input as the rules apply it. A repeated input keeps moving and never fires.
+    /// This input with the wish to point somewhere.
     #[must_use]
-    pub fn of(input: RuleInput<'_>) -> Self {
-        match input {
-            RuleInput::Fresh(payload) => Self::decode(payload),
-            RuleInput::Repeated(payload) => Self {
-                fire: false,
-                ..Self::decode(payload)
-            },
-            RuleInput::Neutral => Self::default(),
-        }
-    }
-
-    /// Reads an input. An empty or unreadable one is neutral.
-    #[must_use]
-    pub fn decode(payload: &[u8]) -> Self {
-        let [buttons, low, high] = *payload else {
-            return Self::default();
+    pub fn pointing(self, heading: Heading) -> Self {
+        // A whole turn, as 0 keeps the heading.
+        let steps = if heading.steps() == 0 {
+            TURN
+        } else {
+            heading.steps()
         };
         Self {
-            up: buttons & 1 != 0,
-            down: buttons & 2 != 0,
-            left: buttons & 4 != 0,
-            right: buttons & 8 != 0,
-            fire: buttons & 16 != 0,
-            heading: Some(i32::from(
-                u16::from_le_bytes([low, high]) % super::TURN as u16,
-            )),
+            turn: steps as u16,
+            ..self
         }
     }
 
-    /// The bytes that [`Self::decode`] reads. An input without a heading becomes the empty, neutral one.
+    /// Where the ship should point; `None` keeps its heading.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let Some(heading) = self.heading else {
-            return Vec::new();
-        };
-        let buttons = [self.up, self.down, self.left, self.right, self.fire];
-        let buttons = buttons
-            .iter()
-            .enumerate()
-            .fold(0, |bits, (bit, is_down)| bits | u8::from(*is_down) << bit);
-        let [low, high] = (heading.rem_euclid(super::TURN as i32) as u16).to_le_bytes();
-        vec![buttons, low, high]
+    pub fn heading(self) -> Option<Heading> {
+        (self.turn != 0).then(|| Heading::from_steps(self.turn.into()))
     }
 }
 
@@ -72,23 +56,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_input_moves_and_never_fires() {
+    fn the_bytes_are_buttons_and_then_the_heading() {
         let input = ArenaInput {
+            down: true,
             right: true,
             fire: true,
-            heading: Some(300),
             ..ArenaInput::default()
         };
-        let payload = input.encode();
-        assert_eq!(ArenaInput::of(RuleInput::Fresh(&payload)), input);
-        let repeated = ArenaInput::of(RuleInput::Repeated(&payload));
-        assert_eq!(
-            repeated,
-            ArenaInput {
-                fire: false,
-                ..input
-            }
-        );
-        assert_eq!(ArenaInput::of(RuleInput::Neutral), ArenaInput::default());
+        let input = input.pointing(Heading::from_steps(300));
+        assert_eq!(input.to_payload(), [0b11010, 44, 1]);
+        assert_eq!(ArenaInput::decode(&[0b11010, 44, 1]), input);
+        assert_eq!(input.repeated().to_payload(), [0b01010, 44, 1]);
+    }
+
+    #[test]
+    fn a_neutral_input_keeps_the_heading() {
+        assert_eq!(ArenaInput::decode(&[]).heading(), None);
+        let right = Heading::from_steps(0);
+        let pointing = ArenaInput::default().pointing(right);
+        assert_eq!(pointing.heading(), Some(right));
     }
 }

@@ -1,11 +1,8 @@
-//! A ship's movement: the pure function over published integers that server and clients share.
+//! How a ship flies: the pure function that server and clients share.
 
-use super::map::{Map, in_units};
-use super::{ArenaInput, SHIP_RADIUS, UNIT, kind, ship_lane, ship_private};
-use glam::Vec2;
-use std::sync::Arc;
-use tickwire_rules::{RuleContext, Rules};
-use tickwire_sync::KindId;
+use crate::{ArenaInput, Heading, Rocks, SHIP_RADIUS, STEPS, Ship};
+use tickwire::Fixed;
+use tickwire::prelude::*;
 
 /// What thrust adds to the speed, in units per tick squared.
 const THRUST: f32 = 0.28;
@@ -13,93 +10,74 @@ const THRUST: f32 = 0.28;
 const DRAG: f32 = 0.96;
 /// The part of the speed towards a rock that a bump turns around.
 const BOUNCE: f32 = 0.4;
-/// Steps of the velocity lanes in one unit per tick.
-const VELOCITY_UNIT: f32 = 256.0;
 /// Ticks between two beams: a third of a second at 60 Hz.
-const COOLDOWN_TICKS: i32 = 20;
+const COOLDOWN_TICKS: u16 = 20;
 
-/// The arena's movement rules. They depend on the map alone.
-#[derive(Clone, Debug)]
-pub struct Movement {
-    map: Arc<Map>,
+impl Predict for Ship {
+    type Input = ArenaInput;
+    type Map = Rocks;
+
+    fn advance(&mut self, input: &ArenaInput, world: &Nearby<'_, Rocks>) {
+        self.fly(*input, world.map);
+    }
 }
 
-/// What one tick of movement did beyond the ship's lanes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Motion {
-    /// Whether the ship fires a beam in this tick.
-    pub fires: bool,
-}
-
-impl Movement {
-    /// Movement on a map.
-    #[must_use]
-    pub fn new(map: Arc<Map>) -> Self {
-        Self { map }
-    }
-
-    /// The map that ships move on.
-    #[must_use]
-    pub fn map(&self) -> &Map {
-        &self.map
-    }
-
-    /// Moves a ship by one tick.
-    ///
-    /// # Panics
-    /// If the slices do not have a ship's lanes ([`ship_lane`], [`ship_private`]).
-    pub fn ship(&self, lanes: &mut [i32], private: &mut [i32], input: ArenaInput) -> Motion {
+impl Ship {
+    /// Moves the ship by one tick.
+    pub fn fly(&mut self, input: ArenaInput, rocks: &Rocks) {
         let push = |plus: bool, minus: bool| f32::from(i8::from(plus) - i8::from(minus));
         let thrust = Vec2::new(push(input.right, input.left), push(input.down, input.up))
             .normalize_or_zero()
             * THRUST;
-        let velocity = Vec2::new(
-            private[ship_private::VELOCITY_X] as f32,
-            private[ship_private::VELOCITY_Y] as f32,
-        ) / VELOCITY_UNIT;
-        let velocity = (velocity + thrust) * DRAG;
-        let wanted = in_units(lanes[ship_lane::X], lanes[ship_lane::Y]) + velocity;
-        let (position, bump) = self.map.push_out(wanted, SHIP_RADIUS);
+        let velocity = (self.velocity() + thrust) * DRAG;
+        let (position, bump) = rocks.push_out(self.pos.to_vec2() + velocity, SHIP_RADIUS);
         let speed_into_rock = velocity.dot(bump).min(0.0);
         let velocity = velocity - bump * speed_into_rock * (1.0 + BOUNCE);
-        lanes[ship_lane::X] = (position.x * UNIT as f32).round() as i32;
-        lanes[ship_lane::Y] = (position.y * UNIT as f32).round() as i32;
-        lanes[ship_lane::HEADING] = input.heading.unwrap_or(lanes[ship_lane::HEADING]);
-        private[ship_private::VELOCITY_X] = (velocity.x * VELOCITY_UNIT).round() as i32;
-        private[ship_private::VELOCITY_Y] = (velocity.y * VELOCITY_UNIT).round() as i32;
-        let cooldown = &mut private[ship_private::COOLDOWN];
-        *cooldown = (*cooldown - 1).max(0);
-        let fires = input.fire && *cooldown == 0;
-        if fires {
-            *cooldown = COOLDOWN_TICKS;
+        self.pos = Pos::<STEPS>::from_vec2(position);
+        self.heading = input.heading().unwrap_or(self.heading);
+        self.velocity_x = Fixed::new(velocity.x);
+        self.velocity_y = Fixed::new(velocity.y);
+        self.cooldown = self.cooldown.saturating_sub(1);
+        if input.fire && self.cooldown == 0 {
+            self.cooldown = COOLDOWN_TICKS;
         }
-        Motion { fires }
+    }
+
+    /// Velocity in units per tick.
+    #[must_use]
+    pub fn velocity(&self) -> Vec2 {
+        Vec2::new(self.velocity_x.get(), self.velocity_y.get())
+    }
+
+    /// Whether the ship has fired a beam in its latest tick.
+    #[must_use]
+    pub fn has_fired(&self) -> bool {
+        self.cooldown == COOLDOWN_TICKS
+    }
+
+    /// Whether the ship fires in the next tick if its pilot wants.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.cooldown <= 1
+    }
+
+    /// The direction that the ship points to.
+    #[must_use]
+    pub fn direction(&self) -> Vec2 {
+        direction(self.heading)
     }
 }
 
-impl Rules for Movement {
-    fn advance(
-        &self,
-        kind: KindId,
-        lanes: &mut [i32],
-        private_lanes: &mut [i32],
-        context: &RuleContext<'_>,
-    ) {
-        let is_ship = kind == kind::SHIP
-            && lanes.len() == ship_lane::COUNT
-            && private_lanes.len() == ship_private::COUNT;
-        if is_ship {
-            self.ship(lanes, private_lanes, ArenaInput::of(context.input));
-        }
-    }
+/// The direction that a heading points to.
+pub(crate) fn direction(heading: Heading) -> Vec2 {
+    Vec2::from_angle(heading.radians())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::WORLD_SIDE;
     use proptest::prelude::*;
-    use tickwire_rules::RuleInput;
-    use tickwire_sync::Tick;
 
     proptest! {
         #[test]
@@ -108,33 +86,28 @@ mod tests {
             private in prop::array::uniform3(any::<i32>()),
             input in prop::collection::vec(any::<u8>(), 0..5),
         ) {
-            let movement = Movement::new(Arc::new(Map::from_seed(1)));
-            let (mut lanes, mut private) = (lanes, private);
-            movement.advance(kind::SHIP, &mut lanes, &mut private, &RuleContext::alone(Tick(1), RuleInput::Fresh(&input)));
-            let side = super::super::WORLD_SIDE * UNIT;
-            prop_assert!((0..=side).contains(&lanes[ship_lane::X]) && (0..=side).contains(&lanes[ship_lane::Y]));
+            let mut ship = Ship::from_row(&lanes, &private, &[]);
+            ship.fly(ArenaInput::decode(&input), &Rocks::from_seed(1));
+            let side = WORLD_SIDE * STEPS;
+            prop_assert!((0..=side).contains(&ship.pos.steps().x) && (0..=side).contains(&ship.pos.steps().y));
         }
     }
 
     #[test]
     fn a_ship_at_full_thrust_reaches_its_top_speed() {
-        let movement = Movement::new(Arc::new(Map::decode(&[]).unwrap()));
-        let (mut lanes, mut private) = ([16000, 32000, 0, 100, 0], [0; 3]);
+        let rocks = Rocks::default();
+        let mut ship = Ship {
+            pos: Pos::new(1000.0, 2000.0),
+            ..Ship::default()
+        };
+        let input = ArenaInput {
+            right: true,
+            ..ArenaInput::default()
+        };
         for _ in 0..120 {
-            movement.ship(
-                &mut lanes,
-                &mut private,
-                ArenaInput {
-                    right: true,
-                    heading: Some(5),
-                    ..ArenaInput::default()
-                },
-            );
+            ship.fly(input.pointing(Heading::from_steps(5)), &rocks);
         }
-        assert!(
-            (1650..=1730).contains(&private[ship_private::VELOCITY_X]),
-            "{private:?}"
-        );
-        assert_eq!((lanes[ship_lane::Y], lanes[ship_lane::HEADING]), (32000, 5));
+        assert!((6.45..=6.75).contains(&ship.velocity().x), "{ship:?}");
+        assert_eq!((ship.pos.y(), ship.heading.steps()), (2000.0, 5));
     }
 }

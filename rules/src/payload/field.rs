@@ -71,6 +71,42 @@ impl<T: LaneValue> FieldValue for T {
     }
 }
 
+/// Appends the description of a field whose integers take four bytes each. Called by the derives.
+#[doc(hidden)]
+pub fn declare_fixed<T: LaneValue>(name: &str, unit: &str, fields: &mut Vec<Field>) {
+    let first = fields.len();
+    declare_field::<T>(name, unit, fields);
+    for field in &mut fields[first..] {
+        field.encoding = FieldType::Fixed;
+    }
+}
+
+/// Appends a value, four bytes an integer. Called by the derives.
+#[doc(hidden)]
+pub fn encode_fixed<T: LaneValue>(value: &T, out: &mut Vec<u8>) {
+    const { assert!(T::LANES <= MAX_FIELD_LANES) };
+    let mut lanes = [0; MAX_FIELD_LANES];
+    value.write(&mut lanes[..T::LANES]);
+    for lane in &lanes[..T::LANES] {
+        out.extend_from_slice(&lane.to_le_bytes());
+    }
+}
+
+/// Takes what [`encode_fixed`] wrote. Called by the derives.
+///
+/// # Errors
+/// If the bytes end too early.
+#[doc(hidden)]
+pub fn decode_fixed<T: LaneValue>(bytes: &mut &[u8]) -> Result<T, PayloadError> {
+    let mut lanes = [0; MAX_FIELD_LANES];
+    for lane in &mut lanes[..T::LANES] {
+        let (word, rest) = bytes.split_first_chunk().ok_or(PayloadError::Length)?;
+        *bytes = rest;
+        *lane = i32::from_le_bytes(*word);
+    }
+    Ok(T::read(&lanes[..T::LANES]))
+}
+
 impl FieldValue for String {
     fn declare(name: &str, fields: &mut Vec<Field>) {
         fields.push(Field {

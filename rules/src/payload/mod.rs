@@ -5,7 +5,7 @@
 
 mod field;
 
-pub use field::{FieldValue, declare_field};
+pub use field::{FieldValue, declare_field, declare_fixed, decode_fixed, encode_fixed};
 
 use tickwire_sync::PayloadKind;
 

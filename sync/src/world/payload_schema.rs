@@ -72,6 +72,8 @@ pub enum FieldType {
     Text,
     /// Bytes: their number as a varint, then the bytes.
     Bytes,
+    /// A signed integer of 32 bits in four bytes, little-endian.
+    Fixed,
 }
 
 impl From<&str> for PayloadKind {

@@ -152,6 +152,7 @@ impl Field {
             FieldType::Integer => v1::FieldType::Integer,
             FieldType::Text => v1::FieldType::Text,
             FieldType::Bytes => v1::FieldType::Bytes,
+            FieldType::Fixed => v1::FieldType::Fixed,
         };
         v1::Field {
             name: self.name.clone(),
@@ -169,6 +170,7 @@ impl Field {
                 v1::FieldType::Integer => FieldType::Integer,
                 v1::FieldType::Text => FieldType::Text,
                 v1::FieldType::Bytes => FieldType::Bytes,
+                v1::FieldType::Fixed => FieldType::Fixed,
             },
             value: ValueType::from_proto(field.value.as_ref()),
         }

@@ -57,7 +57,7 @@ pub fn input() -> Vec<InputField> {
 }
 
 /// A kind of event without fields, and one with a field of every encoding and meaning.
-pub fn events() -> [PayloadKind; 2] {
+pub fn events() -> [PayloadKind; 3] {
     let slot = ValueType::EntitySlot {
         kind: "ghost".into(),
     };
@@ -73,7 +73,13 @@ pub fn events() -> [PayloadKind; 2] {
         other("cry", FieldType::Text),
         other("sound", FieldType::Bytes),
     ];
-    [kind("nightfall", vec![]), kind("hit", fields)]
+    let fixed = |name| other(name, FieldType::Fixed);
+    let line = vec![fixed("from"), fixed("to")];
+    [
+        kind("nightfall", vec![]),
+        kind("hit", fields),
+        kind("beam", line),
+    ]
 }
 
 /// Two kinds of command.
@@ -173,6 +179,7 @@ pub fn payloads(schema: &Schema) -> Vec<Value> {
         ("event", 3, hit([7, -300, 1, 2], "Zoë 🚀", &[0, 255])),
         ("event", 3, hit([0; 4], "", &[])),
         ("event", 3, hit([i32::MAX, i32::MIN, -1, 64], &long, &[])),
+        ("event", 4, vec![0xFE, 0xFF, 0xFF, 0xFF, 0, 1, 0, 0]),
         ("command", 0, vec![0]),
         ("command", 1, vec![1, 4, 0x90, 3]),
         ("message", 0, vec![0, 3, b'h', b'i', b'!']),
@@ -181,6 +188,7 @@ pub fn payloads(schema: &Schema) -> Vec<Value> {
         ("event", 3, vec![14, 2, 2]),
         ("event", 3, vec![14, 2, 2, 2, 1, 0xFF, 0]),
         ("event", 3, vec![14, 2, 2, 2, 9, b'a', 0]),
+        ("event", 4, vec![0, 0, 0, 0, 1, 0, 0]),
         ("command", 1, vec![1, 4]),
         ("command", 1, vec![1, 4, 4, 4]),
         ("command", 1, vec![1, 4, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]),
@@ -202,6 +210,12 @@ pub fn payloads(schema: &Schema) -> Vec<Value> {
     all.collect()
 }
 
+fn read_fixed(bytes: &mut &[u8]) -> Result<i32, PayloadError> {
+    let (word, rest) = bytes.split_first_chunk().ok_or(PayloadError::Length)?;
+    *bytes = rest;
+    Ok(i32::from_le_bytes(*word))
+}
+
 fn read_fields(fields: &[Field], mut bytes: &[u8]) -> Result<Vec<Value>, PayloadError> {
     let mut values = Vec::new();
     for field in fields {
@@ -209,6 +223,7 @@ fn read_fields(fields: &[Field], mut bytes: &[u8]) -> Result<Vec<Value>, Payload
             FieldType::Integer => json!(i32::decode(&mut bytes)?),
             FieldType::Text => json!(String::decode(&mut bytes)?),
             FieldType::Bytes => json!(hex(&Vec::<u8>::decode(&mut bytes)?)),
+            FieldType::Fixed => json!(read_fixed(&mut bytes)?),
         });
     }
     if bytes.is_empty() {

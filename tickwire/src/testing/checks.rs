@@ -162,6 +162,7 @@ impl<G: Game> Crowd<G> {
                 FieldType::Integer => FieldValue::encode(&value, &mut fields),
                 FieldType::Text => FieldValue::encode(&value.to_string(), &mut fields),
                 FieldType::Bytes => FieldValue::encode(&vec![value as u8; 3], &mut fields),
+                FieldType::Fixed => fields.extend(value.to_le_bytes()),
             }
         }
         G::Command::decode_fields(number as u32, &fields).ok()

@@ -175,6 +175,36 @@ fn the_schema_says_which_fields_an_event_has() {
     );
 }
 
+/// An event whose numbers have four bytes each.
+#[derive(Event, Clone, Copy, PartialEq, Debug)]
+#[event(fixed)]
+struct Shot {
+    at: Pos<16>,
+    hit: Option<Id<Pebble>>,
+}
+
+#[test]
+fn fixed_numbers_take_four_bytes_each() {
+    let shot = Shot {
+        at: Pos::from_steps(IVec2::new(-2, 256)),
+        hit: None,
+    };
+    let mut payload = Vec::new();
+    shot.encode_fields(&mut payload);
+    let words: [i32; 4] = [-2, 256, 0, 0];
+    assert_eq!(payload, words.map(i32::to_le_bytes).concat());
+    assert_eq!(Shot::decode_fields(0, &payload), Ok(shot));
+    payload.pop();
+    assert!(Shot::decode_fields(0, &payload).is_err());
+    let kinds = Shot::kinds();
+    let fields = kinds[0].fields.as_ref().unwrap();
+    assert!(
+        fields
+            .iter()
+            .all(|field| field.encoding == FieldType::Fixed)
+    );
+}
+
 /// A command that is a struct: one kind.
 #[derive(Command, PartialEq, Debug)]
 pub(crate) struct Buy {

@@ -28,7 +28,7 @@ export function readInput(fields, payload) {
   });
 }
 
-const [INTEGER, TEXT, BYTES] = [0, 1, 2];
+const [INTEGER, TEXT, BYTES, FIXED] = [0, 1, 2, 3];
 
 /** The values of the fields of an event, a command or a message, without the kind; throws for bytes that are not such fields. */
 export function readFields(fields, bytes) {
@@ -56,6 +56,11 @@ export function readFields(fields, bytes) {
     },
     [TEXT]: () => utf8(part()),
     [BYTES]: part,
+    [FIXED]: () => {
+      if (at + 4 > bytes.length) throw new Error("the payload ends early");
+      at += 4;
+      return bytes[at - 4] | (bytes[at - 3] << 8) | (bytes[at - 2] << 16) | (bytes[at - 1] << 24);
+    },
   };
   const values = fields.map(({ encoding }) => read[encoding]());
   if (at < bytes.length) throw new Error("the payload goes on after its last field");
@@ -78,6 +83,7 @@ export function writeFields(fields, values, kind) {
     [INTEGER]: (value) => varint(((value << 1) ^ (value >> 31)) >>> 0),
     [TEXT]: (value) => part(new TextEncoder().encode(value)),
     [BYTES]: part,
+    [FIXED]: (value) => bytes.push(value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255),
   };
   fields.forEach(({ encoding }, index) => write[encoding](values[index]));
   return Uint8Array.from(bytes);

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use tickwire::RoomGame;
 use tickwire_arena::Arena;
 use tickwire_game::{Game, GameSettings};
 
@@ -16,5 +17,5 @@ fn main() -> ExitCode {
 }
 
 fn arena(settings: &GameSettings) -> Box<dyn Game> {
-    Box::new(Arena::new(settings))
+    Box::new(RoomGame::<Arena>::new(settings))
 }

@@ -1,158 +1,123 @@
 //! Combat: beams, damage, kills.
 //!
-//! In: the shots of a tick. Out: beams, damage and kills. A player's shot is tested against what the player's screen showed
+//! In: the ships that fire in a tick. Out: beams, damage and kills. A player's shot is tested against what the player's screen showed
 //! ([`Step::rewound_for`]), a computer player's against the present.
 
-use super::{Arena, ShipKey};
-use crate::beam::{Beam, Target, cast};
-use crate::event::{BEAM, BeamFired, KILL, Kill};
-use crate::{BEAM_DAMAGE, kind, ship_lane};
-use glam::IVec2;
-use tickwire_game::entity;
-use tickwire_game::{PlayerInput, ShotOutcome, Step};
-use tickwire_sync::{CellId, EntityId, Layer, PlayerId, Seq};
+use super::Arena;
+use crate::beam::{Beam, BeamEnd, Target, cast};
+use crate::{ArenaEvent, Ship};
+use tickwire::prelude::*;
 
+/// The health that a beam takes.
+const BEAM_DAMAGE: i16 = 25;
 /// Seconds from the loss of a ship to the next one.
 const RESPAWN_SECONDS: u32 = 2;
 /// The score for a kill.
 const KILL_SCORE: i32 = 10;
-/// A shot that a ship fires in this tick.
-pub(super) struct Shot {
-    pub shooter: ShipKey,
-    pub player: Option<PlayerId>,
-    pub seq: Seq,
-}
 
 impl Arena {
-    /// Casts a shot's beam, and applies its damage.
-    pub(super) fn fire(&mut self, shot: &Shot, step: &mut Step<'_>) {
-        let Some(ship) = self.ships.get(shot.shooter) else {
+    /// Casts the beams of all ships that fire, and applies their damage. A ship that is hit still fires, as both pulled the trigger at
+    /// once.
+    pub(super) fn fire(&mut self, step: &mut Step<'_, Self>) {
+        let ships = self
+            .pilots
+            .iter()
+            .filter_map(|(player, pilot)| Some((*player, pilot.ship?)));
+        let shooters: Vec<_> = ships
+            .filter(|(_, id)| self.ships.get(*id).is_some_and(Ship::has_fired))
+            .collect();
+        for (player, shooter) in shooters {
+            self.cast(player, shooter, step);
+        }
+        self.remove_destroyed();
+    }
+
+    fn cast(&mut self, player: PlayerId, shooter: Id<Ship>, step: &mut Step<'_, Self>) {
+        let Some(ship) = self.ships.get(shooter) else {
             return;
         };
         let beam = Beam {
-            x: ship.lanes[ship_lane::X],
-            y: ship.lanes[ship_lane::Y],
-            heading: ship.lanes[ship_lane::HEADING],
+            from: ship.pos,
+            heading: ship.heading,
         };
-        let input = shot.player.and_then(|player| step.inputs.of(player));
-        let end = match input {
-            Some(input) => cast(
-                self.movement.map(),
-                beam,
-                self.targets_on_screen(shot.shooter, &input, step),
-            ),
-            None => cast(self.movement.map(), beam, self.targets_now(shot.shooter)),
+        let end = if is_computer(player) {
+            let targets = self.ships.iter().map(|(id, ship)| (id, ship.pos));
+            self.end_of(beam, shooter, targets)
+        } else {
+            let screen = step.rewound_for(player);
+            let targets = screen.all::<Ship>().map(|(id, ship)| (id, ship.pos));
+            self.end_of(beam, shooter, targets)
         };
-        if let Some(input) = input {
-            let outcome = if end.hit.is_some() {
-                ShotOutcome::Hit
-            } else {
-                ShotOutcome::Miss
-            };
-            step.shots.count(outcome, step.tick, &input);
-        }
-        let shooter = entity::id(kind::SHIP, shot.shooter);
-        let event = BeamFired {
+        let outcome = if end.hit.is_some() {
+            ShotOutcome::Hit
+        } else {
+            ShotOutcome::Miss
+        };
+        step.count_shot(player, outcome);
+        let event = ArenaEvent::Beam {
             shooter,
-            seq: shot.seq.0,
-            line: [beam.x, beam.y, end.x, end.y],
+            input_number: step.input_number(player),
+            from: beam.from,
+            to: end.pos,
             hit: end.hit,
         };
-        let mut cells: Vec<CellId> = Vec::new();
-        step.grid().for_each_cell_on_line(
-            IVec2::new(beam.x, beam.y),
-            IVec2::new(end.x, end.y),
-            Layer(0),
-            |cell| cells.push(cell),
-        );
-        step.events.emit(BEAM, &event.encode(), cells);
+        step.emit_along(&event, beam.from, end.pos);
         if let Some(hit) = end.hit {
-            self.damage(hit, shot.shooter, step);
+            self.damage(hit, player, step);
         }
     }
 
-    /// The other ships where they are now, for a computer player's shot.
-    fn targets_now(&self, shooter: ShipKey) -> impl Iterator<Item = Target> {
-        self.ships
-            .iter()
-            .filter(move |(key, _)| *key != shooter)
-            .map(|(key, ship)| Target {
-                id: entity::id(kind::SHIP, key),
-                x: ship.lanes[ship_lane::X],
-                y: ship.lanes[ship_lane::Y],
-            })
-    }
-
-    /// The other ships where the shooter's screen showed them.
-    fn targets_on_screen(
+    /// Where a beam ends, given where each ship is or was. Only ships that still exist are hit.
+    fn end_of(
         &self,
-        shooter: ShipKey,
-        input: &PlayerInput<'_>,
-        step: &Step<'_>,
-    ) -> Vec<Target> {
-        let rewound = step.rewound_for(input);
-        let mut lanes = Vec::new();
-        let living = self
-            .ships
-            .keys()
-            .filter(|key| *key != shooter)
-            .map(|key| entity::id(kind::SHIP, key));
-        let mut targets = Vec::new();
-        for id in living {
-            if rewound.row(id, &mut lanes) {
-                targets.push(Target {
-                    id,
-                    x: lanes[ship_lane::X],
-                    y: lanes[ship_lane::Y],
-                });
-            }
-        }
-        targets
+        beam: Beam,
+        shooter: Id<Ship>,
+        ships: impl Iterator<Item = (Id<Ship>, Pos<{ crate::STEPS }>)>,
+    ) -> BeamEnd {
+        let targets = ships
+            .filter(|(id, _)| *id != shooter && self.ships.get(*id).is_some())
+            .map(|(id, pos)| Target { id, pos });
+        cast(&self.rocks, beam, targets)
     }
 
     /// Damages a ship that was hit, and counts a kill.
-    fn damage(&mut self, hit: EntityId, shooter: ShipKey, step: &mut Step<'_>) {
-        let Some(key) = self
-            .ships
-            .keys()
-            .find(|key| entity::id(kind::SHIP, *key) == hit)
-        else {
+    fn damage(&mut self, hit: Id<Ship>, killer: PlayerId, step: &mut Step<'_, Self>) {
+        let Some(ship) = self.ships.get_mut(hit) else {
             return;
         };
-        let health = &mut self.ships[key].lanes[ship_lane::HEALTH];
-        let was_alive = *health > 0;
-        *health -= BEAM_DAMAGE;
-        if !was_alive || *health > 0 {
+        let was_alive = ship.health > 0;
+        ship.health -= BEAM_DAMAGE;
+        if !was_alive || ship.health > 0 {
             return;
         }
-        let victim = self.ships[key].player;
-        if let Some(victim) = self.players.get_mut(victim) {
-            victim.deaths += 1;
-            victim.respawn_in = RESPAWN_SECONDS * self.tick_rate;
+        let victim = self.ships.owner(hit);
+        if let Some(victim) = victim {
+            if let Some(row) = self.players.get_mut(victim) {
+                row.deaths += 1;
+            }
+            if let Some(pilot) = self.pilots.get_mut(&victim) {
+                pilot.respawn_in = RESPAWN_SECONDS * step.tick_rate();
+            }
         }
-        let killer = self.ships[shooter].player;
-        if let Some(player) = self.players.get_mut(killer) {
-            player.kills += 1;
-            player.score += KILL_SCORE;
+        if let Some(row) = self.players.get_mut(killer) {
+            row.kills += 1;
+            row.score += KILL_SCORE;
         }
-        let slot = |key| entity::id(kind::PLAYER, key).slot;
-        let event = Kill {
+        let slot = |player| self.players.id(player).map_or(0, Id::slot);
+        step.emit_to_all(&ArenaEvent::Kill {
             killer: slot(killer),
-            victim: slot(victim),
-        };
-        step.events.emit(KILL, &event.encode(), [CellId::GLOBAL]);
+            victim: victim.map_or(0, slot),
+        });
     }
 
-    /// Removes the ships shot down in this tick, after all beams: a ship that was hit still fires, as both pulled the trigger at
-    /// once.
-    pub(super) fn remove_destroyed(&mut self) {
-        let players = &mut self.players;
-        self.ships.retain(|_, ship| {
-            let is_alive = ship.lanes[ship_lane::HEALTH] > 0;
-            if let Some(player) = players.get_mut(ship.player).filter(|_| !is_alive) {
-                player.ship = None;
+    /// Removes the ships that were shot down in this tick.
+    fn remove_destroyed(&mut self) {
+        for pilot in self.pilots.values_mut() {
+            let Some(id) = pilot.ship else { continue };
+            if self.ships.get(id).is_none_or(|ship| ship.health <= 0) {
+                self.ships.remove(id);
+                pilot.ship = None;
             }
-            is_alive
-        });
+        }
     }
 }

@@ -3,8 +3,8 @@
 //! In: positions in units. Out: the nearest one within a range, searched in rings of squares around the position, so that the
 //! cost does not depend on how many ships there are elsewhere.
 
-use super::WORLD_SIDE;
-use glam::{IVec2, Vec2};
+use crate::WORLD_SIDE;
+use tickwire::glam::{IVec2, Vec2};
 
 /// How many squares there are along each side of the world.
 const SQUARES: i32 = 32;
@@ -50,8 +50,18 @@ impl<K: Copy + Ord> NearestIndex<K> {
         }
     }
 
-    /// The position nearest to `here` within `range`, other than that of `own`.
-    pub fn nearest(&self, here: Vec2, own: K, range: f32) -> Option<Vec2> {
+    /// Forgets all positions.
+    pub fn clear(&mut self) {
+        self.rebuild(std::iter::empty());
+    }
+
+    /// Whether there are no positions.
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+    }
+
+    /// The position nearest to `here` within `range`, other than `own`'s.
+    pub fn nearest(&self, here: Vec2, own: Option<K>, range: f32) -> Option<Vec2> {
         let centre = square_of(here);
         let mut best = range * range;
         let mut nearest = None;
@@ -70,7 +80,7 @@ impl<K: Copy + Ord> NearestIndex<K> {
                 for x in (-ring..=ring).step_by(step as usize) {
                     for (key, place) in self.in_square(centre + IVec2::new(x, y)) {
                         let distance = place.distance_squared(here);
-                        if *key != own && distance < best {
+                        if Some(*key) != own && distance < best {
                             (best, nearest) = (distance, Some(*place));
                         }
                     }
@@ -118,7 +128,7 @@ mod tests {
                 let others = places.iter().enumerate().filter(|(other, _)| *other != own);
                 let distances = others.map(|(_, other)| other.distance_squared(*here));
                 let least = distances.filter(|distance| *distance < range * range).min_by(f32::total_cmp);
-                let found = index.nearest(*here, own, range).map(|place| place.distance_squared(*here));
+                let found = index.nearest(*here, Some(own), range).map(|place| place.distance_squared(*here));
                 prop_assert_eq!(found, least);
             }
         }

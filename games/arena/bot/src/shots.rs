@@ -3,11 +3,26 @@
 //! In: each shot fired, each beam that the server reports, each kill. Out: counts. Shots whose target or shooter was dead on the
 //! server by then are counted apart: no netcode can honour them, as kills are never predicted.
 
-use serde::Serialize;
+use crate::screen::{OwnShip, PLAYER, own_ship, ships_at};
 use std::collections::VecDeque;
-use tickwire_arena::{Beam, BeamFired, Kill, Map, Target, cast, kind, ship_lane, ship_private};
+use tickwire::{Id, Map as _};
+use tickwire_arena::{Beam, BeamEnd, Rocks, Ship, Target, cast};
+use tickwire_bot::ShotCounts;
 use tickwire_client::Client;
-use tickwire_sync::{EntityId, RowKey, Tick, ViewTick};
+use tickwire_sync::{RowKey, Tick, ViewTick};
+
+/// A beam that the server reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReportedBeam {
+    /// The shooter's ship.
+    pub shooter: Id<Ship>,
+    /// The number of the input that fired it.
+    pub input_number: u32,
+    /// Where it began.
+    pub from: tickwire::Pos<{ tickwire_arena::STEPS }>,
+    /// Where it ended, and whom it hit.
+    pub end: BeamEnd,
+}
 
 /// The server reports a shot with the snapshot of its tick. A report that has not arrived this many ticks later will not arrive:
 /// the server keeps events for 64 ticks.
@@ -17,35 +32,6 @@ const REPORT_TIMEOUT_TICKS: u32 = 96;
 const RESPAWN_TICKS: u32 = 120;
 /// Kills kept: far more than happen while a shot waits for its report.
 const MAX_KILLS: usize = 1024;
-
-/// Outcomes of a bot's shots. `fired` is the sum of `judged`, `shooter_gone`, `unmatched` and `pending`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct ShotCounts {
-    /// Shots fired, by the prediction of the bot's own ship.
-    pub fired: u64,
-    /// Of the fired shots: those that the server reported.
-    pub judged: u64,
-    /// Of the judged shots: the screen showed a hit, and the target was alive on the server.
-    pub hit_on_screen: u64,
-    /// Of the hits on screen: the server reported a hit of the same ship.
-    pub confirmed: u64,
-    /// Of the judged shots: the server reported a hit, and the screen showed a miss or another (living) target.
-    pub false_hits: u64,
-    /// Of the judged shots: the screen showed a hit, but the target was dead or had left before the shot's tick.
-    pub target_gone: u64,
-    /// Of the judged shots: the server's beam did not start where the predicted one did.
-    pub from_elsewhere: u64,
-    /// Shots that the server never reported because the shooter was dead before their tick.
-    pub shooter_gone: u64,
-    /// Shots that the server never reported for another reason: e.g. the input arrived too late.
-    pub unmatched: u64,
-    /// Of the unmatched shots: the screen showed a hit.
-    pub unmatched_hits: u64,
-    /// Shots whose report could not arrive before the run ended.
-    pub pending: u64,
-    /// Shots of the bot's own ship that the server reported and the bot had not predicted. Not among the fired ones.
-    pub unpredicted: u64,
-}
 
 /// How the server's report of a shot compares with the screen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,11 +68,11 @@ pub struct ShotRecord {
     /// The view tick that the input claimed.
     pub view: ViewTick,
     /// The ship that the screen showed as hit.
-    pub target: Option<EntityId>,
+    pub target: Option<Id<Ship>>,
     /// The outcome.
     pub verdict: ShotVerdict,
     /// The server's report.
-    pub beam: Option<BeamFired>,
+    pub beam: Option<ReportedBeam>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,19 +80,19 @@ struct PendingShot {
     seq: u32,
     tick: Tick,
     view: ViewTick,
-    shooter: EntityId,
+    shooter: Id<Ship>,
     /// Slot of the bot's own player.
     player: u32,
     beam: Beam,
     /// The ship that the screen showed as hit, and its player's slot.
-    hit_on_screen: Option<(EntityId, u32)>,
+    hit_on_screen: Option<(Id<Ship>, u32)>,
 }
 
 /// Tracks the shots of one bot.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ShotTracker {
     pending: VecDeque<PendingShot>,
-    map: Option<Map>,
+    rocks: Option<Rocks>,
     /// Slots of players who lost their ship, each with the tick; oldest first.
     kills: VecDeque<(u32, Tick)>,
     counts: ShotCounts,
@@ -116,10 +102,11 @@ pub(crate) struct ShotTracker {
 
 impl ShotTracker {
     /// The final counts, when the newest snapshot is of `tick`.
-    pub fn counts(mut self, tick: Tick) -> ShotCounts {
-        self.settle_unreported(tick);
-        self.counts.pending += self.pending.len() as u64;
-        self.counts
+    pub fn counts(&self, tick: Tick) -> ShotCounts {
+        let mut settled = self.clone();
+        settled.settle_unreported(tick);
+        settled.counts.pending += settled.pending.len() as u64;
+        settled.counts
     }
 
     /// Keeps a record of every shot from now on.
@@ -141,53 +128,49 @@ impl ShotTracker {
             self.counts.pending += self.pending.drain(..).len() as u64;
             self.kills.clear();
         }
-        self.map = Map::decode(client.map());
+        self.rocks = Rocks::from_bytes(client.map());
     }
 
-    /// Takes the shot that the latest input fired, if any: then the predicted cool-down rose. With a view forgery, the screen that the
-    /// input claims counts.
+    /// Takes the shot that the latest input fired, if any. `before`: the own ship before that input. With a view forgery, the screen that
+    /// the input claims counts.
     pub fn input_made(
         &mut self,
         client: &Client,
-        cooldown_before: Option<(EntityId, i32)>,
+        before: Option<Id<Ship>>,
         view_forgery_ticks: Option<f64>,
     ) {
         self.settle_unreported(client.newest_snapshot().0);
-        let (Some(own), Some(map), Some((id, before))) =
-            (client.predicted(), &self.map, cooldown_before)
+        let (Some(OwnShip { id, tick, ship }), Some(rocks)) = (own_ship(client), &self.rocks)
         else {
             return;
         };
-        let cooldown = own.private_lanes.get(ship_private::COOLDOWN).copied();
-        if own.id != id || cooldown.is_none_or(|cooldown| cooldown <= before) {
+        if before != Some(id) || !ship.has_fired() {
             return;
         }
         let beam = Beam {
-            x: own.lanes[ship_lane::X],
-            y: own.lanes[ship_lane::Y],
-            heading: own.lanes[ship_lane::HEADING],
+            from: ship.pos,
+            heading: ship.heading,
         };
-        let mut targets = Vec::new();
         let forgery = ViewTick::from_ticks(view_forgery_ticks.unwrap_or_default());
         let view = ViewTick(client.view_tick().0.saturating_sub(forgery.0));
-        client.for_each_shown_at(view, Some(kind::SHIP), |shown| {
-            if shown.id != own.id {
+        let mut targets = Vec::new();
+        ships_at(client, view, |other, shown| {
+            if other != id {
                 let target = Target {
-                    id: shown.id,
-                    x: shown.lanes[ship_lane::X],
-                    y: shown.lanes[ship_lane::Y],
+                    id: other,
+                    pos: shown.pos,
                 };
-                targets.push((target, shown.lanes[ship_lane::PLAYER] as u32));
+                targets.push((target, shown.player));
             }
         });
-        let hit = cast(map, beam, targets.iter().map(|(target, _)| *target)).hit;
+        let hit = cast(rocks, beam, targets.iter().map(|(target, _)| *target)).hit;
         self.counts.fired += 1;
         self.pending.push_back(PendingShot {
             seq: client.input_seq(),
-            tick: own.tick,
+            tick,
             view,
-            shooter: own.id,
-            player: own.lanes[ship_lane::PLAYER] as u32,
+            shooter: id,
+            player: ship.player,
             beam,
             hit_on_screen: hit.and_then(|hit| {
                 let found = targets.iter().find(|(target, _)| target.id == hit);
@@ -197,38 +180,38 @@ impl ShotTracker {
     }
 
     /// Takes a kill that the server reports.
-    pub fn killed(&mut self, kill: &Kill, tick: Tick) {
+    pub fn killed(&mut self, victim: u32, tick: Tick) {
         if self.kills.len() == MAX_KILLS {
             self.kills.pop_front();
         }
-        self.kills.push_back((kill.victim, tick));
+        self.kills.push_back((victim, tick));
     }
 
     /// Takes a beam that the server reports, and settles the bot's shot that fired it. All kills up to it must have been taken.
-    pub fn beam_reported(&mut self, client: &Client, beam: &BeamFired) {
-        let is_same = |fired: &PendingShot| fired.seq == beam.seq && fired.shooter == beam.shooter;
+    pub fn beam_reported(&mut self, client: &Client, beam: &ReportedBeam) {
+        let is_same =
+            |fired: &PendingShot| fired.seq == beam.input_number && fired.shooter == beam.shooter;
         let Some(fired) = self
             .pending
             .iter()
             .position(is_same)
             .and_then(|position| self.pending.remove(position))
         else {
-            let is_own = client.predicted().is_some_and(|own| own.id == beam.shooter);
+            let is_own = own_ship(client).is_some_and(|own| own.id == beam.shooter);
             self.counts.unpredicted += u64::from(is_own);
             return;
         };
         let is_gone = fired.hit_on_screen.is_some_and(|(_, player)| {
             // Players are in the global cell, which every client has: a missing row means that the player has left.
-            let key = RowKey::new(kind::PLAYER, player);
+            let key = RowKey::new(PLAYER, player);
             let row = client.replica().and_then(|replica| replica.find(key));
             row.is_none() || self.is_dead(player, fired.tick)
         });
         let seen = fired.hit_on_screen.map(|(ship, _)| ship);
-        let line = [beam.line[0], beam.line[1]];
         self.counts.judged += 1;
-        self.counts.from_elsewhere += u64::from(line != [fired.beam.x, fired.beam.y]);
+        self.counts.from_elsewhere += u64::from(beam.from != fired.beam.from);
         let hit_on_screen = seen.is_some();
-        let verdict = match (seen, beam.hit) {
+        let verdict = match (seen, beam.end.hit) {
             (Some(seen), Some(judged)) if seen == judged => ShotVerdict::Confirmed,
             (Some(_), _) if is_gone => ShotVerdict::TargetGone,
             (_, Some(_)) => ShotVerdict::False { hit_on_screen },
@@ -238,7 +221,7 @@ impl ShotTracker {
         self.settle(&fired, verdict, Some(*beam));
     }
 
-    fn settle(&mut self, fired: &PendingShot, verdict: ShotVerdict, beam: Option<BeamFired>) {
+    fn settle(&mut self, fired: &PendingShot, verdict: ShotVerdict, beam: Option<ReportedBeam>) {
         let counts = &mut self.counts;
         match verdict {
             ShotVerdict::Confirmed => {
@@ -292,22 +275,5 @@ impl ShotTracker {
             };
             self.settle(&fired, verdict, None);
         }
-    }
-}
-
-impl std::ops::AddAssign for ShotCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.fired += other.fired;
-        self.judged += other.judged;
-        self.hit_on_screen += other.hit_on_screen;
-        self.confirmed += other.confirmed;
-        self.false_hits += other.false_hits;
-        self.target_gone += other.target_gone;
-        self.from_elsewhere += other.from_elsewhere;
-        self.shooter_gone += other.shooter_gone;
-        self.unmatched += other.unmatched;
-        self.unmatched_hits += other.unmatched_hits;
-        self.pending += other.pending;
-        self.unpredicted += other.unpredicted;
     }
 }

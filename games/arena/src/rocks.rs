@@ -3,10 +3,15 @@
 //! In: a seed, or the bytes of `Welcome`. Out: collision and line-of-sight tests, the same on server and client. Rocks are kept
 //! in buckets, so that a test visits only the few that are near.
 
-use super::{UNIT, WORLD_SIDE};
-use glam::Vec2;
+use crate::WORLD_SIDE;
+#[cfg(not(target_arch = "wasm32"))]
+use serde::{Deserialize, Serialize};
+#[cfg(not(target_arch = "wasm32"))]
+use tickwire::Random;
+use tickwire::prelude::*;
 
 /// How many rocks a map has.
+#[cfg(not(target_arch = "wasm32"))]
 const ROCKS: usize = 90;
 /// The side of a bucket, in units: larger than the largest rock's radius plus a ship's.
 const BUCKET_SIDE: f32 = 256.0;
@@ -23,25 +28,36 @@ pub struct Rock {
 
 /// The rocks of a world.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Map {
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(Serialize, Deserialize),
+    serde(try_from = "Vec<u8>", into = "Vec<u8>")
+)]
+pub struct Rocks {
     rocks: Vec<Rock>,
     /// For each bucket the rocks that touch it or a neighbouring bucket.
     buckets: Vec<Vec<u16>>,
 }
 
-impl Map {
+impl Rocks {
     const BYTES_PER_ROCK: usize = 6;
 
-    /// Makes the map of a seed.
+    /// Makes the rocks of a seed.
+    #[cfg(not(target_arch = "wasm32"))]
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
-        let mut random = fastrand::Rng::with_seed(seed);
+        Self::random(Random::new(seed))
+    }
+
+    /// Random rocks.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn random(mut random: Random) -> Self {
         let mut rocks: Vec<Rock> = Vec::new();
         while rocks.len() < ROCKS {
-            let radius = random.i32(28..=110) as f32;
+            let radius = random.int(28..111) as f32;
             let centre = Vec2::new(
-                random.i32(150..WORLD_SIDE - 150) as f32,
-                random.i32(150..WORLD_SIDE - 150) as f32,
+                random.int(150..WORLD_SIDE - 150) as f32,
+                random.int(150..WORLD_SIDE - 150) as f32,
             );
             // A ship can pass between any two rocks.
             if rocks
@@ -68,37 +84,6 @@ impl Map {
             }
         }
         Self { rocks, buckets }
-    }
-
-    /// The map as bytes: x, y and radius of each rock in whole units, each 16 bits, little-endian.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let numbers = self
-            .rocks
-            .iter()
-            .flat_map(|rock| [rock.centre.x, rock.centre.y, rock.radius]);
-        numbers
-            .flat_map(|number| (number as u16).to_le_bytes())
-            .collect()
-    }
-
-    /// Reads what [`Self::encode`] wrote; `None` if it cannot be a map.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        if !bytes.len().is_multiple_of(Self::BYTES_PER_ROCK)
-            || bytes.len() > 4096 * Self::BYTES_PER_ROCK
-        {
-            return None;
-        }
-        let number = |bytes: &[u8]| Some(f32::from(u16::from_le_bytes(bytes.try_into().ok()?)));
-        let rocks = bytes.chunks_exact(Self::BYTES_PER_ROCK).map(|rock| {
-            let (centre, radius) = (
-                Vec2::new(number(&rock[..2])?, number(&rock[2..4])?),
-                number(&rock[4..])?,
-            );
-            (radius <= 120.0).then_some(Rock { centre, radius })
-        });
-        Some(Self::new(rocks.collect::<Option<_>>()?))
     }
 
     /// All rocks.
@@ -133,14 +118,14 @@ impl Map {
     }
 
     /// A random position in whole units where a circle of this radius touches nothing.
-    #[must_use]
-    pub fn random_free_position(&self, random: &mut fastrand::Rng, radius: f32) -> Vec2 {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn random_free_position(&self, random: &mut Random, radius: f32) -> Vec2 {
         // Rocks cover a few percent of the world, so a few tries nearly always suffice.
         let mut position = Vec2::ZERO;
         for _ in 0..64 {
             position = Vec2::new(
-                random.i32(40..WORLD_SIDE - 40) as f32,
-                random.i32(40..WORLD_SIDE - 40) as f32,
+                random.int(40..WORLD_SIDE - 40) as f32,
+                random.int(40..WORLD_SIDE - 40) as f32,
             );
             if self.is_free(position, radius) {
                 break;
@@ -167,6 +152,57 @@ impl Map {
     }
 }
 
+/// No rocks.
+impl Default for Rocks {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl TryFrom<Vec<u8>> for Rocks {
+    type Error = &'static str;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        Self::from_bytes(&bytes).ok_or("these are no rocks")
+    }
+}
+
+impl From<Rocks> for Vec<u8> {
+    fn from(rocks: Rocks) -> Self {
+        rocks.to_bytes()
+    }
+}
+
+/// Each rock's x, y and radius in whole units, 16 bits each, little-endian.
+impl Map for Rocks {
+    fn to_bytes(&self) -> Vec<u8> {
+        let numbers = self
+            .rocks
+            .iter()
+            .flat_map(|rock| [rock.centre.x, rock.centre.y, rock.radius]);
+        numbers
+            .flat_map(|number| (number as u16).to_le_bytes())
+            .collect()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if !bytes.len().is_multiple_of(Self::BYTES_PER_ROCK)
+            || bytes.len() > 4096 * Self::BYTES_PER_ROCK
+        {
+            return None;
+        }
+        let number = |bytes: &[u8]| Some(f32::from(u16::from_le_bytes(bytes.try_into().ok()?)));
+        let rocks = bytes.chunks_exact(Self::BYTES_PER_ROCK).map(|rock| {
+            let (centre, radius) = (
+                Vec2::new(number(&rock[..2])?, number(&rock[2..4])?),
+                number(&rock[4..])?,
+            );
+            (radius <= 120.0).then_some(Rock { centre, radius })
+        });
+        Some(Self::new(rocks.collect::<Option<_>>()?))
+    }
+}
+
 /// The distance at which a ray enters a circle: 0 if it starts inside, `None` if it misses.
 #[must_use]
 pub fn ray_to_circle(from: Vec2, direction: Vec2, centre: Vec2, radius: f32) -> Option<f32> {
@@ -186,32 +222,26 @@ fn bucket(position: Vec2) -> (usize, usize) {
     (along(position.x), along(position.y))
 }
 
-/// Converts a position from lane units to units.
-#[must_use]
-pub fn in_units(x: i32, y: i32) -> Vec2 {
-    Vec2::new(x as f32, y as f32) / UNIT as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_map_survives_its_encoding() {
-        let map = Map::from_seed(7);
-        assert_eq!(Map::decode(&map.encode()), Some(map));
-        assert_eq!(Map::decode(&[1, 2, 3]), None);
+        let rocks = Rocks::from_seed(7);
+        assert_eq!(Rocks::from_bytes(&rocks.to_bytes()), Some(rocks));
+        assert_eq!(Rocks::from_bytes(&[1, 2, 3]), None);
     }
 
     #[test]
     fn nobody_gets_into_a_rock_or_out_of_the_world() {
-        let map = Map::from_seed(7);
-        for rock in map.rocks() {
-            let (out, push) = map.push_out(rock.centre + Vec2::new(1.0, 0.0), 16.0);
+        let rocks = Rocks::from_seed(7);
+        for rock in rocks.rocks() {
+            let (out, push) = rocks.push_out(rock.centre + Vec2::new(1.0, 0.0), 16.0);
             assert!(out.distance(rock.centre) >= rock.radius + 15.9 && push != Vec2::ZERO);
         }
         assert_eq!(
-            map.push_out(Vec2::new(-50.0, 9000.0), 16.0).0,
+            rocks.push_out(Vec2::new(-50.0, 9000.0), 16.0).0,
             Vec2::new(16.0, WORLD_SIDE as f32 - 16.0)
         );
     }
