@@ -1,10 +1,6 @@
-//! A world for the benches of the core: ships that turn and move every tick. The load bench is in [`load`], the netcode
-//! simulator in [`netcode`].
+//! A world for the benches of the core: ships that turn and move every tick. The load bench is in [`load`].
 
 pub mod load;
-
-pub mod netcode;
-
 pub mod typed;
 
 use glam::IVec2;

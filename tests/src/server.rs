@@ -20,18 +20,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server that plays the arena, on free ports, with more flags.
-    ///
-    /// # Panics
-    /// If it does not start.
-    #[must_use]
-    pub fn start(flags: &[&str]) -> Self {
-        Self::start_with(flags, |settings| {
-            Box::new(tickwire_arena::Arena::new(settings))
-        })
-    }
-
-    /// Starts a server that plays another game.
+    /// Starts a server that plays a game, on free ports, with more flags.
     ///
     /// # Panics
     /// If it does not start.

@@ -8,7 +8,8 @@ use anyhow::bail;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tickwire_arena::{ArenaInput, UNIT};
+use tickwire::Input as _;
+use tickwire_arena::{ArenaInput, Heading, STEPS};
 use tickwire_client::native::{Emulation, PathSettings, Shell, SocketEvent, Target};
 use tickwire_client::{Client, Options, Phase, SessionEvent};
 use tickwire_proto::v1;
@@ -181,10 +182,10 @@ impl Probe {
             right: leg == 1,
             down: leg == 2,
             left: leg == 3,
-            heading: Some((self.ticks % 1024) as i32),
             ..ArenaInput::default()
         };
-        self.client.input(&input.encode());
+        let heading = Heading::from_steps(self.ticks as i32);
+        self.client.input(&input.pointing(heading).to_payload());
         if self.ticks.is_multiple_of(LOOK_INTERVAL) {
             self.sample(now);
         }
@@ -211,7 +212,7 @@ impl Probe {
                 continue;
             }
             let distance =
-                (f64::from(row.lanes[0]) - x).hypot(f64::from(row.lanes[1]) - y) / f64::from(UNIT);
+                (f64::from(row.lanes[0]) - x).hypot(f64::from(row.lanes[1]) - y) / f64::from(STEPS);
             let age = (server - f64::from(tick.0)) * TICK_US / 1e3;
             let group = if distance < NEAR {
                 &mut near

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tickwire_arena_tests::arena_server;
 use tickwire_proto::v1::{self, client_message};
-use tickwire_tests::{RawClient, TestServer};
+use tickwire_tests::RawClient;
 
 const SECRET: &[u8] = b"only the login service and this server know it";
 
@@ -29,7 +30,7 @@ fn signed(header: &Value, claims: &Value, secret: &[u8]) -> String {
 async fn only_a_good_ticket_lets_in() {
     let file = std::env::temp_dir().join(format!("tickwire-secret-{}", std::process::id()));
     std::fs::write(&file, SECRET).unwrap();
-    let server = TestServer::start(&[
+    let server = arena_server(&[
         "--npcs",
         "0",
         "--ticket-secret-file",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::time::Instant;
+use tickwire_arena_tests::arena_server;
 use tickwire_client::native::{Shell, SocketEvent, Target};
 use tickwire_client::{Action, LinkId};
 use tickwire_tests::{PATIENCE, TestServer};
@@ -17,12 +18,12 @@ async fn first_event(scheme: &str, server: &TestServer, insecure: bool) -> Socke
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_connects_plain_and_over_tls() {
-    let plain = TestServer::start(&[]);
+    let plain = arena_server(&[]);
     assert_eq!(
         first_event("ws", &plain, false).await,
         SocketEvent::Opened(LinkId(1))
     );
-    let tls = TestServer::start(&["--tls-self-signed"]);
+    let tls = arena_server(&["--tls-self-signed"]);
     assert_eq!(
         first_event("wss", &tls, true).await,
         SocketEvent::Opened(LinkId(1))
@@ -39,13 +40,13 @@ async fn refusal(scheme: &str, server: &TestServer) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_error_for_a_wrong_scheme_names_the_right_one() {
-    let plain = TestServer::start(&[]);
+    let plain = arena_server(&[]);
     let reason = refusal("wss", &plain).await;
     assert!(
         reason.ends_with("is the URL ws://, not wss://?"),
         "{reason}"
     );
-    let tls = TestServer::start(&["--tls-self-signed"]);
+    let tls = arena_server(&["--tls-self-signed"]);
     let reason = refusal("ws", &tls).await;
     assert!(
         reason.ends_with("is the URL wss://, not ws://?"),
@@ -55,7 +56,7 @@ async fn the_error_for_a_wrong_scheme_names_the_right_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_error_for_a_self_signed_certificate_tells_a_way() {
-    let tls = TestServer::start(&["--tls-self-signed"]);
+    let tls = arena_server(&["--tls-self-signed"]);
     let reason = refusal("wss", &tls).await;
     assert!(
         reason.starts_with("the server's certificate is not trusted")

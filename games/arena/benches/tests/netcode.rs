@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-use tickwire_benches::netcode::{Cell, FORGED_TICKS, Forgery, LINES, Line, Outcome, World};
+use tickwire_arena_benches::netcode::{Cell, FORGED_TICKS, Forgery, LINES, Line, Outcome, World};
 use tickwire_sync::Micros;
 use tickwire_sync::bench_policies::ViewPolicy;
 

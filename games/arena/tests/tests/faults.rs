@@ -8,8 +8,11 @@
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
+use tickwire_arena_bots::ArenaPlaybook;
+use tickwire_arena_tests::arena_server;
 use tickwire_bot::Options;
 use tickwire_tests::{TestServer, http_get, within};
 
@@ -173,7 +176,7 @@ async fn assert_resumes(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_client_is_noticed_and_resumes_its_session() {
-    let server = TestServer::start(&QUICK_HEARTBEAT);
+    let server = arena_server(&QUICK_HEARTBEAT);
     let bot = Bot::start(Command::new(bot_binary()), &server.url("r"), "stop");
     assert_resumes(
         &server,
@@ -273,7 +276,7 @@ async fn a_silent_network_cut_is_noticed_and_the_client_resumes() {
         .into_iter()
         .chain(["--listen", &listen])
         .collect();
-    let server = TestServer::start(&flags);
+    let server = arena_server(&flags);
     let mut command = Command::new("ip");
     command
         .args(["netns", "exec", &namespace.name])
@@ -290,7 +293,7 @@ async fn a_silent_network_cut_is_noticed_and_the_client_resumes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_stays_in_sync_and_slows_nobody_down() {
-    let server = TestServer::start(&["--npcs", "8"]);
+    let server = arena_server(&["--npcs", "8"]);
     let url = server.url("slow");
     let swarm = |flags: &[&str]| {
         let fixed = [
@@ -303,7 +306,11 @@ async fn a_slow_reader_stays_in_sync_and_slows_nobody_down() {
             "plain",
         ];
         let options = Options::load(fixed.iter().chain(flags)).unwrap();
-        async move { tickwire_bot::run(&options).await.unwrap() }
+        async move {
+            tickwire_bot::run(&options, Some(Arc::new(ArenaPlaybook)))
+                .await
+                .unwrap()
+        }
     };
     let (slow, others) = tokio::join!(
         swarm(&[

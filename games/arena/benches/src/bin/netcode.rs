@@ -1,10 +1,10 @@
-//! The netcode matrix in simulated time: `cargo run --release -p tickwire-benches --bin netcode`. See benches/README.md.
+//! The netcode matrix in simulated time: `cargo run --release -p tickwire-arena-benches --bin netcode`. See games/arena/benches/README.md.
 
 use anyhow::Context as _;
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Instant;
-use tickwire_benches::netcode::{Settings, cells, plot, policy_name, run, table};
+use tickwire_arena_benches::netcode::{Settings, cells, plot, policy_name, run, table};
 use tickwire_sync::Micros;
 
 /// The flags.

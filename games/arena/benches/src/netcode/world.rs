@@ -12,9 +12,10 @@ use prost::Message as _;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tickwire_arena::{Arena, Map};
-use tickwire_bot::behaviour::{Behaviour, Duel};
-use tickwire_bot::{Pilot, ShotRecord};
+use tickwire::{Map as _, RoomGame};
+use tickwire_arena::{Arena, Rocks};
+use tickwire_arena_bots::{ArenaBot, Duel, ShotRecord};
+use tickwire_bot::Pilot;
 use tickwire_client::{Action, LinkId};
 use tickwire_game::{Game as _, GameSettings};
 use tickwire_proto::v1::{self, client_message, server_message};
@@ -44,7 +45,7 @@ enum Event {
 }
 
 struct Bot {
-    pilot: Pilot,
+    pilot: Pilot<ArenaBot>,
     link: Arc<SimLink>,
     inbox: Arc<Inbox>,
     open: Option<LinkId>,
@@ -66,7 +67,7 @@ pub struct World<'a> {
     random: fastrand::Rng,
     ticks: TickClock,
     room: Room<SimLink>,
-    map: Map,
+    rocks: Rocks,
     bots: Vec<Bot>,
     outcome: Outcome,
 }
@@ -80,12 +81,12 @@ impl<'a> World<'a> {
             tick_zero_us: 50_000,
             tick_rate: TICK_RATE,
         };
-        let game = Arena::new(&GameSettings {
+        let game = RoomGame::<Arena>::new(&GameSettings {
             seed: random.u64(..),
             tick_rate: TICK_RATE,
             ..GameSettings::default()
         });
-        let map = Map::decode(&game.map()).unwrap_or_else(|| Map::from_seed(0));
+        let rocks = Rocks::from_bytes(&game.map()).unwrap_or_default();
         let settings = RoomSettings {
             rules_module: None,
             tick_rate: TICK_RATE,
@@ -108,7 +109,7 @@ impl<'a> World<'a> {
             random,
             ticks,
             room,
-            map,
+            rocks,
             outcome: Outcome::new(bots.len()),
             bots,
         };
@@ -219,7 +220,7 @@ impl<'a> World<'a> {
             return;
         };
         // Where the own ship is by prediction, and where the screen draws it.
-        let place = |pilot: &Pilot| {
+        let place = |pilot: &Pilot<ArenaBot>| {
             let own = pilot.client.predicted()?;
             let (_, drawn) = pilot.client.own_on_screen(now)?;
             let places = [[own.lanes[0], own.lanes[1]], [drawn[0], drawn[1]]];
@@ -266,7 +267,7 @@ impl<'a> World<'a> {
                 Action::Close(_) => self.bots[bot].open = None,
             }
         }
-        for record in self.bots[bot].pilot.take_shot_records() {
+        for record in self.bots[bot].pilot.behaviour.take_shot_records() {
             if is_counting {
                 self.judge(bot, &record);
             }
@@ -310,7 +311,7 @@ impl<'a> World<'a> {
             in_stall: self.cell.line.stalls.is_some() && in_stall,
         };
         self.outcome
-            .shot(bot, &shot, self.room.history(), &self.map);
+            .shot(bot, &shot, self.room.history(), &self.rocks);
     }
 
     /// Delivers a message to the server.
@@ -385,9 +386,9 @@ impl Bot {
         let seed = cell.seed.wrapping_mul(1_000_003) + u64::from(index);
         let mut random = fastrand::Rng::with_seed(seed);
         let forges = cell.forges(index);
-        let behaviour: Box<dyn Behaviour> = match cell.forgery {
-            Forgery::Hindsight(ticks) if forges => Box::new(Duel::with_hindsight(seed, ticks)),
-            _ => Box::new(Duel::new(seed)),
+        let duel = match cell.forgery {
+            Forgery::Hindsight(ticks) if forges => Duel::with_hindsight(seed, ticks),
+            _ => Duel::new(seed),
         };
         let clock_offset = Micros(random.u64(0..10_000_000_000));
         let options = tickwire_client::Options {
@@ -396,8 +397,10 @@ impl Bot {
             seed,
             ..tickwire_client::Options::default()
         };
-        let mut pilot = Pilot::new(options, behaviour, clock_offset);
-        pilot.record_shots();
+        let client = tickwire_client::Client::new(options, clock_offset)
+            .with_rules(tickwire_arena::rules_for);
+        let mut pilot = Pilot::new(client, ArenaBot::new(Box::new(duel)));
+        pilot.behaviour.record_shots();
         if let Forgery::Claims(ticks) = cell.forgery
             && forges
         {

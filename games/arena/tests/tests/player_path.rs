@@ -2,18 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use tickwire_arena::{ArenaInput, kind, ship_lane};
+use tickwire::Input as _;
+use tickwire_arena::{ArenaInput, Heading};
+use tickwire_arena_tests::arena_server;
 use tickwire_client::{Options, Phase, SessionEvent};
 use tickwire_proto::v1::{self, client_message, server_message};
-use tickwire_tests::{Player, RawClient, TestServer, http_get, http_post};
+use tickwire_sync::KindId;
+use tickwire_tests::{Player, RawClient, http_get, http_post};
+
+/// The kinds, as the schema numbers them.
+const SHIP: KindId = KindId(0);
+const PELLET: KindId = KindId(1);
+const PLAYER: KindId = KindId(2);
 
 fn thrust_right() -> Vec<u8> {
-    ArenaInput {
+    let right = ArenaInput {
         right: true,
-        heading: Some(0),
         ..ArenaInput::default()
-    }
-    .encode()
+    };
+    right.pointing(Heading::default()).to_payload()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +35,7 @@ async fn a_player_stays_in_sync_without_io_uring() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_room_stops_ticking_until_somebody_joins() {
-    let server = TestServer::start(&["--npcs", "4", "--workers", "1"]);
+    let server = arena_server(&["--npcs", "4", "--workers", "1"]);
     let mut first = Player::joined(&server.url("a"), "Ada").await;
     first.for_snapshots(10).await;
     first.client.leave();
@@ -57,20 +64,20 @@ async fn an_empty_room_stops_ticking_until_somebody_joins() {
 }
 
 async fn assert_plays(flags: &[&str]) {
-    let server = TestServer::start(flags);
+    let server = arena_server(flags);
     let mut player = Player::joined(&server.url("a"), "Ada").await;
     assert_eq!(player.client.name(), "Ada");
     player
         .until("the own ship", |player| player.client.predicted().is_some())
         .await;
-    let start = player.client.predicted().unwrap().lanes[ship_lane::X];
+    let start = player.client.predicted().unwrap().lanes[0];
     player.payload = thrust_right();
     player
         .until("the own ship to move", |player| {
             player
                 .client
                 .predicted()
-                .is_some_and(|own| (own.lanes[ship_lane::X] - start).abs() > 400)
+                .is_some_and(|own| (own.lanes[0] - start).abs() > 400)
         })
         .await;
     player
@@ -85,20 +92,20 @@ async fn assert_plays(flags: &[&str]) {
         replica
             .visible_rows()
             .iter()
-            .any(|(row, _, _)| row.id.kind == kind::PLAYER && &*row.texts[0] == "Ada")
+            .any(|(row, _, _)| row.id.kind == PLAYER && &*row.texts[0] == "Ada")
     );
     assert!(
         replica
             .visible_rows()
             .iter()
-            .any(|(row, _, _)| row.id.kind == kind::PELLET)
+            .any(|(row, _, _)| row.id.kind == PELLET)
     );
     server.drain().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_players_see_each_other_and_chat() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let mut ada = Player::joined(&server.url("a"), "Ada").await;
     let mut bob = Player::joined(&server.url("a"), "Bob").await;
     let sees = |player: &Player, name: &str| {
@@ -108,7 +115,7 @@ async fn two_players_see_each_other_and_chat() {
             .unwrap()
             .visible_rows()
             .iter()
-            .any(|(row, _, _)| row.id.kind == kind::PLAYER && &*row.texts[0] == name)
+            .any(|(row, _, _)| row.id.kind == PLAYER && &*row.texts[0] == name)
     };
     ada.until("Bob", |ada| sees(ada, "Bob")).await;
     bob.until("Ada", |bob| sees(bob, "Ada")).await;
@@ -130,7 +137,7 @@ async fn two_players_see_each_other_and_chat() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resumed_session_gets_the_chat_that_it_missed() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let mut ada = Player::joined(&server.url("a"), "Ada").await;
     let mut bob = Player::joined(&server.url("a"), "Bob").await;
     let (session, entity) = (ada.client.session(), ada.client.entity());
@@ -162,7 +169,7 @@ async fn a_resumed_session_gets_the_chat_that_it_missed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_connection_takes_over_the_session() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let mut first = RawClient::connect(server.addr, "/ws?room=a").await;
     let welcome = first
         .join(v1::Hello {
@@ -187,7 +194,7 @@ async fn a_second_connection_takes_over_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_room_name_closes_with_4002() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     // A name that breaks the rule, and one that differs from the URL's.
     for (path, room) in [("/ws", "no such/room"), ("/ws?room=a", "b")] {
         let mut client = RawClient::connect(server.addr, path).await;
@@ -203,7 +210,7 @@ async fn a_bad_room_name_closes_with_4002() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_room_and_a_full_server_refuse_players() {
-    let server = TestServer::start(&["--npcs", "0", "--max-players", "1", "--max-rooms", "1"]);
+    let server = arena_server(&["--npcs", "0", "--max-players", "1", "--max-rooms", "1"]);
     let mut first = RawClient::connect(server.addr, "/ws?room=a").await;
     first.join(v1::Hello::default()).await;
     for room in ["a", "b"] {
@@ -219,7 +226,7 @@ async fn a_full_room_and_a_full_server_refuse_players() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_inputs_moves_nobody_faster() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let mut calm = Player::joined(&server.url("calm"), "Calm").await;
     let mut flood = RawClient::connect(server.addr, "/ws?room=calm").await;
     let welcome = flood.join(v1::Hello::default()).await;
@@ -265,7 +272,7 @@ async fn a_flood_of_inputs_moves_nobody_faster() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_see_a_room_and_reach_its_players() {
-    let server = TestServer::start(&["--npcs", "2"]);
+    let server = arena_server(&["--npcs", "2"]);
     let mut ada = Player::joined(&server.url("ops"), "Ada").await;
     ada.for_snapshots(3).await;
     let (status, body) = http_get(server.addr, "/rooms/ops/state").await;
@@ -311,7 +318,7 @@ async fn operators_see_a_room_and_reach_its_players() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_tells_players_when_to_reconnect() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let mut raw = RawClient::connect(server.addr, "/ws").await;
     raw.join(v1::Hello::default()).await;
     let drained = tokio::spawn(server.drain());
@@ -331,7 +338,7 @@ async fn a_drain_tells_players_when_to_reconnect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spectator_sees_the_world_and_does_not_play() {
-    let server = TestServer::start(&["--npcs", "3"]);
+    let server = arena_server(&["--npcs", "3"]);
     let mut watcher = Player::new(
         &server.url("a"),
         Options {
@@ -346,7 +353,7 @@ async fn a_spectator_sees_the_world_and_does_not_play() {
                 replica
                     .visible_rows()
                     .iter()
-                    .any(|(row, _, _)| row.id.kind == kind::SHIP)
+                    .any(|(row, _, _)| row.id.kind == SHIP)
             })
         })
         .await;

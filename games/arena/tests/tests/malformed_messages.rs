@@ -7,6 +7,7 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tickwire_arena_tests::arena_server;
 use tickwire_proto::v1::{self, client_message::Body};
 use tickwire_tests::{Player, RawClient, TestServer, within};
 use tokio::net::TcpStream;
@@ -151,7 +152,7 @@ async fn misbehave(addr: std::net::SocketAddr, number: u32) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_messages_are_closed_counted_and_harm_nobody() {
-    let server = TestServer::start(&["--npcs", "0", "--resume-window", "1s"]);
+    let server = arena_server(&["--npcs", "0", "--resume-window", "1s"]);
     let bystander = Bystander::join(&server).await;
     let mut codes: BTreeMap<u16, u32> = BTreeMap::new();
     let mut tasks = JoinSet::new();
@@ -204,7 +205,7 @@ async fn flap(addr: std::net::SocketAddr, number: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn vanishing_connections_leave_nothing_behind() {
-    let server = TestServer::start(&["--npcs", "0", "--resume-window", "1s"]);
+    let server = arena_server(&["--npcs", "0", "--resume-window", "1s"]);
     let bystander = Bystander::join(&server).await;
     let mut tasks = JoinSet::new();
     for worker in 0..CONCURRENCY {

@@ -1,8 +1,8 @@
 //! The outcome of one run: counts and samples, and the figures of the table.
 
 use super::cover::ticks_in_cover;
-use tickwire_arena::{Map, SHIP_RADIUS, UNIT};
-use tickwire_bot::{ShotRecord, ShotVerdict};
+use tickwire_arena::{Rocks, SHIP_RADIUS, STEPS};
+use tickwire_arena_bots::{ShotRecord, ShotVerdict};
 use tickwire_client::{Client, Percentiles};
 use tickwire_server::internals::{InputOutcome, Label as _, RoomStats};
 use tickwire_sync::ViewTick;
@@ -165,7 +165,7 @@ impl Outcome {
     pub(super) fn shifted(&mut self, from: [[i32; 2]; 2], to: [[i32; 2]; 2]) {
         let lengths = |place: usize| {
             let along = |axis: usize| f64::from(to[place][axis]) - f64::from(from[place][axis]);
-            along(0).hypot(along(1)) / f64::from(UNIT) / f64::from(2.0 * SHIP_RADIUS)
+            along(0).hypot(along(1)) / f64::from(STEPS) / f64::from(2.0 * SHIP_RADIUS)
         };
         let (state, screen) = (lengths(0), lengths(1));
         self.largest_shift = self.largest_shift.max(state);
@@ -177,7 +177,7 @@ impl Outcome {
         self.effect.push(ticks_beyond);
     }
 
-    pub(super) fn shot(&mut self, bot: usize, shot: &Shot, history: &History, map: &Map) {
+    pub(super) fn shot(&mut self, bot: usize, shot: &Shot, history: &History, rocks: &Rocks) {
         let record = &shot.record;
         self.all.add(record.verdict);
         if !shot.in_stall {
@@ -188,11 +188,11 @@ impl Outcome {
         } else {
             self.beyond.add(record.verdict);
         }
-        let Some((beam, hit)) = record.beam.and_then(|beam| Some((beam, beam.hit?))) else {
+        let Some((beam, hit)) = record.beam.and_then(|beam| Some((beam, beam.end.hit?))) else {
             return;
         };
         self.hits[bot] += 1;
-        let ticks = ticks_in_cover(history, map, &beam, hit, record.tick);
+        let ticks = ticks_in_cover(history, rocks, &beam, hit, record.tick);
         if ticks > 0 {
             self.cover.push(f64::from(ticks));
         }

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use serde_json::Value;
+use std::sync::Arc;
+use tickwire_arena_bots::ArenaPlaybook;
+use tickwire_arena_tests::arena_server;
 use tickwire_bot::{Options, Report};
 use tickwire_tests::walkers::Walkers;
 use tickwire_tests::{TestServer, modules};
@@ -13,7 +16,9 @@ async fn swarm(server: &TestServer, flags: &[&str]) -> Report {
     let url = format!("ws://{}/ws", server.addr);
     let fixed = ["tickwire-bot", "--url", &url, "--duration", "1500ms"];
     let options = Options::load(fixed.iter().chain(flags)).unwrap();
-    tickwire_bot::run(&options).await.unwrap()
+    tickwire_bot::run(&options, Some(Arc::new(ArenaPlaybook)))
+        .await
+        .unwrap()
 }
 
 fn assert_has(value: &Value, fields: &[&str]) {
@@ -25,7 +30,7 @@ fn assert_has(value: &Value, fields: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mixed_bots_stay_in_sync_and_report_all_fields() {
-    let server = TestServer::start(&["--npcs", "2"]);
+    let server = arena_server(&["--npcs", "2"]);
     let report = swarm(&server, &["--bots", "20", "--room", "mixed"]).await;
     assert!(report.is_good(), "{report:?}");
     let json = serde_json::to_value(&report).unwrap();
@@ -125,7 +130,7 @@ async fn bots_without_rules_play_on_and_report_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flapper_comes_back_as_the_same_session() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let flags = ["--bots", "3", "--behaviour", "flapper", "--duration", "6s"];
     let report = swarm(&server, &flags).await;
     assert!(report.is_good(), "{report:?}");
@@ -135,7 +140,7 @@ async fn a_flapper_comes_back_as_the_same_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bots_on_bad_networks_and_slow_readers_stay_in_sync() {
-    let server = TestServer::start(&["--npcs", "4"]);
+    let server = arena_server(&["--npcs", "4"]);
     let duel = [
         "--behaviour",
         "duel",
@@ -158,7 +163,7 @@ async fn bots_on_bad_networks_and_slow_readers_stay_in_sync() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bots_spread_over_rooms() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let report = swarm(&server, &["--bots", "9", "--rooms", "3", "--room", "r"]).await;
     assert!(report.is_good(), "{report:?}");
     for room in ["r-0", "r-1", "r-2"] {

@@ -3,10 +3,12 @@
 //! In: past frames, the map, and a beam that hit. Out: ticks in cover. A ship is in cover from a position if no part of it can be
 //! seen from there, past the rocks and within the beam's range.
 
-use glam::Vec2;
-use tickwire_arena::{BEAM_RANGE, BeamFired, Map, SHIP_RADIUS, UNIT, ship_lane};
+use glam::{IVec2, Vec2};
+use tickwire::{Id, Pos};
+use tickwire_arena::{BEAM_RANGE, Rocks, SHIP_RADIUS, STEPS, Ship};
+use tickwire_arena_bots::ReportedBeam;
 use tickwire_sync::frame::History;
-use tickwire_sync::{EntityId, Tick};
+use tickwire_sync::{EntityId, KindId, Tick};
 
 /// Lines of sight to each side of a ship's centre, one unit apart.
 const SIGHT_LINES: i32 = 16;
@@ -15,12 +17,17 @@ const SIGHT_LINES: i32 = 16;
 #[must_use]
 pub fn ticks_in_cover(
     history: &History,
-    map: &Map,
-    beam: &BeamFired,
-    hit: EntityId,
+    rocks: &Rocks,
+    beam: &ReportedBeam,
+    hit: Id<Ship>,
     tick: Tick,
 ) -> u32 {
-    let from = in_units(beam.line[0], beam.line[1]);
+    let from = beam.from.to_vec2();
+    let hit = EntityId {
+        kind: KindId(0),
+        slot: hit.slot(),
+        generation: hit.generation(),
+    };
     let mut ticks = 0;
     let mut at = tick;
     while let Some(frame) = history.at(at) {
@@ -34,9 +41,10 @@ pub fn ticks_in_cover(
             }
             break;
         }
-        let lanes: Vec<i32> = frame.lanes(hit.key()).collect();
-        let ship = in_units(lanes[ship_lane::X], lanes[ship_lane::Y]);
-        if is_open(map, from, ship) {
+        let mut lanes = frame.lanes(hit.key());
+        let steps = IVec2::new(lanes.next().unwrap_or(0), lanes.next().unwrap_or(0));
+        let ship = Pos::<STEPS>::from_steps(steps);
+        if is_open(rocks, from, ship.to_vec2()) {
             break;
         }
         ticks += 1;
@@ -48,7 +56,7 @@ pub fn ticks_in_cover(
     ticks
 }
 
-fn is_open(map: &Map, from: Vec2, ship: Vec2) -> bool {
+fn is_open(rocks: &Rocks, from: Vec2, ship: Vec2) -> bool {
     let towards = ship - from;
     let distance = towards.length();
     if distance <= SHIP_RADIUS {
@@ -62,10 +70,6 @@ fn is_open(map: &Map, from: Vec2, ship: Vec2) -> bool {
         let to = towards + across * (line as f32 / SIGHT_LINES as f32);
         let length = to.length();
         // A rock that starts behind the ship's near side hides nothing.
-        map.ray(from, to / length, length) >= length - SHIP_RADIUS
+        rocks.ray(from, to / length, length) >= length - SHIP_RADIUS
     })
-}
-
-fn in_units(x: i32, y: i32) -> Vec2 {
-    Vec2::new(x as f32, y as f32) / UNIT as f32
 }

@@ -140,6 +140,6 @@ pub fn serve(arguments: &[&str]) -> anyhow::Result<()> {
         .build()?;
     Ok(runtime.block_on(tickwire_server::run(
         config,
-        Arc::new(|settings| Box::new(tickwire_arena::Arena::new(settings))),
+        Arc::new(|settings| Box::new(tickwire::RoomGame::<tickwire_arena::Arena>::new(settings))),
     ))?)
 }

@@ -2,20 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use tickwire_arena::ArenaInput;
-use tickwire_tests::{Player, TestServer};
+use tickwire::Input as _;
+use tickwire_arena::{ArenaInput, Heading};
+use tickwire_arena_tests::arena_server;
+use tickwire_tests::Player;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_claim_is_clamped_and_counted() {
-    let server = TestServer::start(&["--npcs", "0"]);
+    let server = arena_server(&["--npcs", "0"]);
     let mut player = Player::joined(&server.url("a"), "Mallory").await;
     player.client.forge_view(15.0);
-    player.payload = ArenaInput {
+    let fire = ArenaInput {
         fire: true,
-        heading: Some(0),
         ..ArenaInput::default()
-    }
-    .encode();
+    };
+    player.payload = fire.pointing(Heading::default()).to_payload();
     let has_fired = |player: &mut Player| {
         let own = player.client.predicted();
         own.is_some_and(|own| own.private_lanes.get(2).is_some_and(|ticks| *ticks > 0))
