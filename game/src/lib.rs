@@ -8,6 +8,7 @@ pub mod entity;
 mod game;
 mod messages;
 mod step;
+pub mod testing;
 
 pub use game::{Game, GameSettings, Identity, Refusal, SaveError};
 /// The vector types of positions and areas of interest, re-exported so that a game uses the same version.
