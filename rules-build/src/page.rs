@@ -18,7 +18,9 @@ use std::{env, fs, io};
 /// # Panics
 /// Outside of a build script, and if the folder cannot be read or has no `index.html`.
 pub fn page(folder: &str) {
-    let variable = |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set: this is for build scripts"));
+    let variable = |name| {
+        env::var(name).unwrap_or_else(|_| panic!("{name} is not set: this is for build scripts"))
+    };
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     list(&root, "", &mut files)
@@ -65,7 +67,10 @@ fn source(files: &[(String, PathBuf)]) -> String {
     let mut source = "&[\n".to_owned();
     for (path, file) in files {
         let file = file.display().to_string();
-        let _ = writeln!(source, "    PageFile::new({path:?}, include_bytes!({file:?})),");
+        let _ = writeln!(
+            source,
+            "    PageFile::new({path:?}, include_bytes!({file:?})),"
+        );
     }
     source + "]\n"
 }
@@ -79,7 +84,13 @@ mod tests {
         let root = env::temp_dir().join(format!("tickwire-page-{}", std::process::id()));
         fs::create_dir_all(root.join("art")).unwrap();
         fs::create_dir_all(root.join(".git")).unwrap();
-        for file in ["index.html", "app.js", "art/ship.png", ".git/config", ".env"] {
+        for file in [
+            "index.html",
+            "app.js",
+            "art/ship.png",
+            ".git/config",
+            ".env",
+        ] {
             fs::write(root.join(file), "").unwrap();
         }
         let mut files = Vec::new();

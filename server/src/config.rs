@@ -23,7 +23,8 @@ pub use options::{IoUring, LogFormat};
 use crate::ticket::TicketSecret;
 use crate::tls::TlsSource;
 use validate::{
-    address, duration, invalid, max_rewind, nonzero_duration, origins, page_folder, ticket_secret, tls, within,
+    address, duration, invalid, max_rewind, nonzero_duration, origins, page_folder, ticket_secret,
+    tls, within,
 };
 
 /// The default of `--game`.

@@ -47,12 +47,12 @@ pub struct Program {
 
 impl Program {
     /// A program that plays one game. All flags of `tickwire-server` work except `--game`.
-    pub fn new(
-        new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
-    ) -> Self {
-        Self::choosing(|config| match config.game.as_str() {
+    pub fn new(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> Self {
+        Self::choosing(|config| {
+            match config.game.as_str() {
             DEFAULT_GAME => Ok(Arc::new(new_game)),
             _ => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
+        }
         })
     }
 
@@ -112,7 +112,8 @@ fn serve(config: Config, game: NewGame, page: &'static [PageFile]) -> Result<(),
         .build()
         .map_err(|error| format!("the runtime can't start: {error}"))?;
     runtime.block_on(async {
-        let server = crate::start_with_page(config, game, page).map_err(|error| error.to_string())?;
+        let server =
+            crate::start_with_page(config, game, page).map_err(|error| error.to_string())?;
         server.run().await.map_err(|error| error.to_string())
     })
 }

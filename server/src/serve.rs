@@ -83,7 +83,8 @@ pub fn start<R: RoomService + RoomOperations>(
         metrics: Arc::clone(&metrics),
         draining: draining.clone(),
     });
-    let port = GamePort::new(config, rooms, site, metrics, draining).map_err(StartError::Threads)?;
+    let port =
+        GamePort::new(config, rooms, site, metrics, draining).map_err(StartError::Threads)?;
     Ok(Server {
         game_addr,
         ops_addr,

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_server::{PageFile, Shutdown};
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
     self, Close, CloseCode, Connection, DisconnectReason, Handler, Health, Metrics, RoomOperations,
     RoomService, RulesModule, Server, Site,
 };
+use tickwire_server::{PageFile, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;

@@ -27,7 +27,9 @@ impl PageFolder {
         let file = self.root.join(relative(path)?);
         let root = self.root.clone();
         let read = tokio::task::spawn_blocking(move || read(&root, &file));
-        let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let read = read
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)));
         read.inspect_err(|error| tracing::debug!("--page: {path}: {error}"))
             .ok()
     }
@@ -84,7 +86,16 @@ mod tests {
         assert_eq!(relative("/help/").as_deref(), Some("help/index.html"));
         assert_eq!(relative("/a//b c.js").as_deref(), Some("a/b c.js"));
         for path in [
-            "", "a", "/..", "/../a", "/a/../b", "/.", "/.git/config", "/a/.env", "/a\\b", "/a\0",
+            "",
+            "a",
+            "/..",
+            "/../a",
+            "/a/../b",
+            "/.",
+            "/.git/config",
+            "/a/.env",
+            "/a\\b",
+            "/a\0",
         ] {
             assert_eq!(relative(path), None, "{path:?}");
         }
