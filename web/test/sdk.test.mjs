@@ -1,4 +1,4 @@
-// The SDK with a game other than the arena (examples/tag): one test for each promise to its pages.
+// The SDK with a game of its own (examples/tag): one test for each promise to its pages.
 
 import assert from "node:assert/strict";
 import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, test, until, wish } from "./harness.mjs";
@@ -174,24 +174,4 @@ test("a listener that throws does not stop the others", MINUTE, async (t) => {
   await page.waitForFunction(() => window.isSecondCalled);
   assert.equal(problems.length, 1);
   assert.match(problems[0], /a mistake of the app/);
-});
-
-test("the arena's page leaves a server of another game", MINUTE, async (t) => {
-  const server = await startTag(t);
-  const context = await launchBrowser(t);
-  let loads = 0;
-  await context.route("**/app.js", (request) => {
-    loads++;
-    return request.continue();
-  });
-  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "meadow" }));
-  await page.waitForFunction(() => document.getElementById("overlay").innerText.includes("This server plays «tag»; this page is for the arena."));
-  // The page has left the room and still shows the message.
-  await until(t, async () => !(await roomState(server, "meadow"))?.entities.length);
-  const frames = await page.evaluate(() => window.tickwire.frames);
-  await page.waitForFunction((frames) => window.tickwire.frames > frames + 10, frames);
-  assert.match(await page.innerText("#overlay"), /«tag»/);
-  assert.ok(!(await page.isVisible("#overlay-again")) && !(await page.isVisible("#join")));
-  assert.equal(loads, 1);
-  assert.deepEqual(problems, []);
 });

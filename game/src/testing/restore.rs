@@ -174,7 +174,7 @@ mod tests {
     use std::sync::Arc;
     use tickwire_sync::frame::Publisher;
     use tickwire_sync::interest::InterestArea;
-    use tickwire_sync::{EntityId, Kind, KindId, Lane, Scope};
+    use tickwire_sync::{EntityId, Kind, KindId, Lane, LayerSet, Scope};
 
     /// A raw game with one row: a sum of what its players wish, and of how many they are.
     #[derive(Default)]
@@ -239,7 +239,11 @@ mod tests {
         }
 
         fn interest_area(&self, _: PlayerId) -> InterestArea {
-            InterestArea::default()
+            InterestArea {
+                focus: glam::IVec2::ZERO,
+                half_extent: glam::IVec2::ZERO,
+                layers: LayerSet::default(),
+            }
         }
 
         fn save(&self, out: &mut Vec<u8>) -> Result<(), SaveError> {
