@@ -27,9 +27,6 @@ use validate::{
     tls, within,
 };
 
-/// The default of `--game`.
-pub const DEFAULT_GAME: &str = "arena";
-
 /// Every setting of the server, validated.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -37,8 +34,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The operations port's address; port 0 asks for a free one.
     pub ops_listen: SocketAddr,
-    /// Name of the game that the rooms run. Not validated here: only the program knows its games.
-    pub game: String,
+    /// Name of the game that the rooms run; `None`: the program's first. Not validated here: only the program knows its games.
+    pub game: Option<String>,
     /// Ticks per second, 1 to 240.
     pub tick_rate: u32,
     /// Computer-controlled players per room.
@@ -128,7 +125,7 @@ impl TryFrom<Options> for Config {
         let config = Self {
             listen: address("listen", options.listen, "127.0.0.1:7777")?,
             ops_listen: address("ops-listen", options.ops_listen, "127.0.0.1:9777")?,
-            game: options.game.unwrap_or_else(|| DEFAULT_GAME.to_owned()),
+            game: options.game,
             tick_rate: within("tick-rate", options.tick_rate.unwrap_or(60), 1, 240)?,
             npcs: within("npcs", options.npcs.unwrap_or(8), 0, 10_000)?,
             max_rooms: within("max-rooms", options.max_rooms.unwrap_or(1000), 1, 1_000_000)?,

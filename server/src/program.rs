@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::config::{Config, ConfigError, DEFAULT_GAME, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat};
 use crate::lobby::NewGame;
 use crate::page_file::PageFile;
 use tickwire_game::{Game, GameSettings};
@@ -49,9 +49,9 @@ impl Program {
     /// A program that plays one game. All flags of `tickwire-server` work except `--game`.
     pub fn new(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> Self {
         Self::choosing(|config| {
-            match config.game.as_str() {
-            DEFAULT_GAME => Ok(Arc::new(new_game)),
-            _ => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
+            match config.game {
+            None => Ok(Arc::new(new_game)),
+            Some(_) => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
         }
         })
     }

@@ -120,7 +120,7 @@ options! {
     /// Operations port: metrics, health, drain; never the game port [default: 127.0.0.1:9777]
     #[arg(value_name = "ADDR:PORT")]
     ops_listen: String, "TICKWIRE_OPS_LISTEN";
-    /// Which shipped game the rooms run [default: arena]
+    /// Which of the program's games the rooms run [default: its first]
     #[arg(value_name = "NAME")]
     game: String, "TICKWIRE_GAME";
     /// Ticks per second, 1 to 240 [default: 60]

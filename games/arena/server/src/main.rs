@@ -8,9 +8,9 @@ use tickwire_game::{Game, GameSettings};
 use tickwire_server::Program;
 
 fn main() -> ExitCode {
-    let program = Program::choosing(|config| match config.game.as_str() {
-        tickwire_arena::NAME => Ok(Arc::new(arena)),
-        game => {
+    let program = Program::choosing(|config| match config.game.as_deref() {
+        None | Some(tickwire_arena::NAME) => Ok(Arc::new(arena)),
+        Some(game) => {
             let known = tickwire_arena::NAME;
             Err(format!("--game {game} is not shipped; there are: {known}"))
         }
