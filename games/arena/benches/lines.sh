@@ -1,8 +1,8 @@
 #!/bin/sh
 # Short runs over real sockets, with the lines emulated inside the bots: the figures to hold beside `--bin netcode`.
-# Usage: benches/lines.sh [SECONDS]; needs a release build: cargo build --release -p tickwire-server -p tickwire-bot
+# Usage: games/arena/benches/lines.sh [SECONDS]; needs a release build: cargo build --release -p tickwire-server -p tickwire-bot
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../../.."
 seconds=${1:-20}
 bin=${CARGO_TARGET_DIR:-target}/release
 scratch=$(mktemp -d)
