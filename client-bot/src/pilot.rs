@@ -37,7 +37,7 @@ impl Pilot {
         now: Micros,
     ) -> Self {
         Self {
-            client: Client::new(options, now),
+            client: Client::new(options, now).with_rules(arena::rules_for),
             behaviour,
             shots: ShotTracker::default(),
             pending_beams: Vec::new(),

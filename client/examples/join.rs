@@ -1,15 +1,15 @@
-//! A complete native client: joins a room of the arena, flies in squares for ten seconds, prints what it sees, and leaves.
+//! A complete native client of any game: joins a room, plays at random for ten seconds, prints what it sees, and leaves.
 //!
 //! ```sh
-//! cargo run -p tickwire-server
+//! cargo run -p tag
 //! cargo run -p tickwire-client --features native --example join -- ws://127.0.0.1:7777/ws
 //! ```
 
 use std::time::{Duration, Instant};
-use tickwire_arena::{ArenaInput, kind};
 use tickwire_client::native::{Shell, SocketEvent, Target};
 use tickwire_client::{Client, Options, Phase, SessionEvent};
-use tickwire_sync::Micros;
+use tickwire_rules::encode_fields;
+use tickwire_sync::{Micros, Tick};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -45,18 +45,9 @@ async fn main() {
         }
         shell.provide_rules(&mut client, now());
         client.poll(now());
-        // One input for each tick that has come. The game defines its bytes.
+        // One input for each tick that has come.
         while let Some(tick) = client.next_due_tick(now()) {
-            let side = tick.0 / 60 % 4;
-            let input = ArenaInput {
-                up: side == 0,
-                right: side == 1,
-                down: side == 2,
-                left: side == 3,
-                heading: Some(0),
-                ..ArenaInput::default()
-            };
-            client.input(&input.encode());
+            client.input(&input(&client, tick));
         }
         while let Some(event) = client.next_event() {
             match event {
@@ -77,18 +68,12 @@ async fn main() {
             client.last_error().clone_into(&mut last_error);
             eprintln!("{last_error}");
         }
-        // What a screen does with every frame: the own ship as predicted, all others a little in the past.
+        // What a screen does with every frame: the own entity as predicted, all others a little in the past.
         if now().since(reported_at) >= Micros::from_millis(1_000)
             && *client.phase() == Phase::Playing
         {
             reported_at = now();
-            client.sample(reported_at);
-            if let Some((ship, lanes)) = client.own_on_screen(reported_at) {
-                println!("own ship {}: {lanes:?}", ship.slot);
-            }
-            client.for_each_shown(Some(kind::SHIP), |ship| {
-                println!("  ship {}: {:?}", ship.id.slot, ship.lanes);
-            });
+            print_screen(&mut client, reported_at);
         }
         if start.elapsed() > Duration::from_secs(10) {
             client.leave();
@@ -105,4 +90,34 @@ async fn main() {
     if let Phase::Closed { code, reason } = client.phase() {
         println!("closed with {code}: {reason}");
     }
+}
+
+/// An input as the game's schema describes it: every field changes once a second, by turns to its least, middle and greatest value.
+/// Empty for a game that encodes its inputs in a way of its own.
+fn input(client: &Client, tick: Tick) -> Vec<u8> {
+    let Some(replica) = client.replica() else {
+        return Vec::new();
+    };
+    let fields = &replica.schema().input;
+    let values = fields.iter().zip(0..).map(|(field, index)| {
+        let turn = (tick.0 / 60 + index) % 3;
+        [field.min, field.min.midpoint(field.max), field.max][turn as usize]
+    });
+    encode_fields(fields, &values.collect::<Vec<_>>()).unwrap_or_default()
+}
+
+fn print_screen(client: &mut Client, now: Micros) {
+    client.sample(now);
+    let Some(replica) = client.replica() else {
+        return;
+    };
+    client.for_each_on_screen(None, now, &mut |shown| {
+        if let Some(kind) = replica.schema().kind(shown.id.kind) {
+            let lanes = kind.lanes.iter().zip(shown.lanes);
+            let lanes: Vec<_> = lanes
+                .map(|(lane, value)| format!("{} {value}", lane.name))
+                .collect();
+            println!("  {} {}: {}", kind.name, shown.id.slot, lanes.join(", "));
+        }
+    });
 }

@@ -235,12 +235,12 @@ impl RowHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_game;
     use std::sync::Arc;
-    use tickwire_arena as arena;
     use tickwire_proto::v1;
 
     const ID: EntityId = EntityId {
-        kind: arena::kind::PELLET,
+        kind: test_game::STONE,
         slot: 3,
         generation: 1,
     };
@@ -252,7 +252,7 @@ mod tests {
     }
 
     fn x_at(buffer: &InterpolationBuffer, view: ViewTick) -> Option<i32> {
-        let replica = Replica::new(Arc::new(arena::schema().as_ref().clone()));
+        let replica = Replica::new(Arc::new(test_game::schema().as_ref().clone()));
         let mut lanes = Vec::new();
         let history = buffer.histories.get(&ID)?;
         history
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn a_teleport_is_shown_at_its_tick_and_not_on_the_way() {
-        let mut schema = arena::schema().as_ref().clone();
-        // The worth of a pellet stands in for a count of teleports.
+        let mut schema = test_game::schema().as_ref().clone();
+        // The weight of a stone stands in for a count of teleports.
         schema.kinds[ID.kind.index()].teleport_lane = Some(2);
         let replica = Replica::new(Arc::new(schema));
         let mut buffer = InterpolationBuffer::default();
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(shown_at(&buffer, 4, 128), 9_000);
     }
 
-    /// Regression: when a ship came back into view, the client showed a ghost half way from where the ship had been seen last. The
+    /// Regression: when an entity came back into view, the client showed a ghost half way from where the entity had been seen last. The
     /// replica must report the rows of a dropped cell as gone.
     #[test]
     fn an_entity_back_in_view_is_not_interpolated_from_afar() {
@@ -349,7 +349,7 @@ mod tests {
             },
         ];
         let mut buffer = InterpolationBuffer::default();
-        let mut replica = Replica::new(Arc::new(arena::schema().as_ref().clone()));
+        let mut replica = Replica::new(Arc::new(test_game::schema().as_ref().clone()));
         for snapshot in &snapshots {
             replica.apply(snapshot, &mut buffer).unwrap();
             buffer.applied(Tick(snapshot.tick));

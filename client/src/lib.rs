@@ -9,6 +9,8 @@ mod client;
 mod interpolation;
 mod prediction;
 mod stats;
+#[cfg(test)]
+mod test_game;
 
 #[cfg(feature = "native")]
 pub mod native;

@@ -4,9 +4,8 @@
 
 use prost::Message as _;
 use tickwire_client::{Action, Client, LinkId, MAX_INPUT_BYTES, Options, Phase};
-use tickwire_game::{Game as _, GameSettings};
 use tickwire_proto::v1::{self, client_message, server_message::Body};
-use tickwire_sync::Micros;
+use tickwire_sync::{Micros, Schema};
 
 fn at(seconds: u64) -> Micros {
     Micros::from_millis(seconds * 1000)
@@ -17,21 +16,12 @@ fn message(body: Body) -> Vec<u8> {
 }
 
 fn welcome(resumed: bool) -> Vec<u8> {
-    let settings = GameSettings {
-        seed: 1,
-        tick_rate: 60,
-        ..GameSettings::default()
-    };
-    let game = tickwire_arena::Arena::new(&settings);
     message(Body::Welcome(v1::Welcome {
         session: 7,
         resume_token: vec![1; 20],
         resumed,
         tick_rate: 60,
-        schema: Some(game.schema().to_proto()),
-        game: game.name().to_owned(),
-        map: game.map(),
-        rules_hash: game.rules_hash(),
+        schema: Some(Schema::default().to_proto()),
         ..v1::Welcome::default()
     }))
 }

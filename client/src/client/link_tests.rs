@@ -9,7 +9,7 @@ use tickwire_proto::v1::{self, server_message};
 use tickwire_sync::Micros;
 
 fn welcome() -> Vec<u8> {
-    let schema = tickwire_arena::schema().to_proto();
+    let schema = crate::test_game::schema().to_proto();
     let welcome = v1::Welcome {
         session: 1,
         resume_token: vec![1; 20],

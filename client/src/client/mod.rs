@@ -127,13 +127,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// Creates a session that connects with the first [`Self::poll`]. It predicts the shipped games.
+    /// Creates a session that connects with the first [`Self::poll`]. It predicts by the rules module of the server, unless
+    /// [`Self::with_rules`] gives it native rules.
     #[must_use]
     pub fn new(options: Options, now: Micros) -> Self {
         Self {
             links: LinkSet::new(options.seed, now),
             options,
-            rules_for: Box::new(tickwire_arena::rules_for),
+            rules_for: Box::new(|_, _, _| None),
             phase: Phase::Connecting,
             session: None,
             snapshots: SnapshotState::default(),
@@ -158,7 +159,7 @@ impl Client {
         }
     }
 
-    /// Predicts by other rules than the shipped games': for games of other crates.
+    /// Predicts by native rules where they are the server's, which spares the shell the loading of a module.
     ///
     /// With each `Welcome`, `rules_for` is given the game's name, its map, and the hash of the server's rules
     /// ([`tickwire_game::Game::rules_hash`]). With `None` the client wants the server's rules module ([`Self::wanted_rules`]), and

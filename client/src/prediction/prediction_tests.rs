@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::interpolation::InterpolationBuffer;
-use tickwire_arena as arena;
+use crate::test_game::{HEALTH, REST, STRIKE, WALK, WALKER, WalkerRules, schema};
 use tickwire_proto::v1;
 use tickwire_sync::client::Replica;
 use tickwire_sync::{Grid, InputField, KindId, Lane};
@@ -73,80 +73,67 @@ impl World {
     }
 }
 
-fn own(tick: u32, lanes: [i32; 5], private: [i32; 3]) -> PredictedState {
+/// The own walker at a y of 0.
+fn own(tick: u32, x: i32, health: i32, rest: i32) -> PredictedState {
     let id = EntityId {
-        kind: arena::kind::SHIP,
+        kind: WALKER,
         slot: 1,
         generation: 1,
     };
     PredictedState {
         id,
         tick: Tick(tick),
-        lanes: lanes.to_vec(),
-        private_lanes: private.to_vec(),
+        lanes: vec![x, 0, health],
+        private_lanes: vec![rest],
     }
 }
 
 fn rules() -> Box<dyn Rules> {
-    arena::rules_for(arena::NAME, &[], arena::RULES_HASH).unwrap()
+    Box::new(WalkerRules)
 }
 
 #[test]
 fn one_state_before_the_newest_is_kept_for_the_screen() {
-    let world = World::new(&arena::schema());
+    let world = World::new(&schema());
     let mut prediction = Prediction::new();
     prediction.set_rules(Some(rules()), 60);
-    let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
+    let start = own(10, 16_000, 100, 0);
     prediction.reconcile(world.around(), start.clone(), Micros(0));
     prediction.input(Tick(11), &[]);
     // Each newest tick is confirmed at once, the second one after a hit.
-    let confirmed = own(11, [16_000, 16_000, 0, 100, 0], [0; 3]);
+    let confirmed = own(11, 16_000, 100, 0);
     prediction.reconcile(world.around(), confirmed, Micros(0));
     assert_eq!(prediction.at(Tick(10)), Some(&start));
     prediction.input(Tick(12), &[]);
-    let hit = own(12, [16_000, 16_000, 0, 75, 0], [0; 3]);
+    let hit = own(12, 16_000, 75, 0);
     prediction.reconcile(world.around(), hit, Micros(0));
     assert!(prediction.at(Tick(11)).is_some());
     assert_eq!(prediction.stats().corrections, 0);
 }
 
 #[test]
-fn a_repeated_input_never_fires() {
-    let world = World::new(&arena::schema());
+fn a_repeated_input_never_strikes() {
+    let world = World::new(&schema());
     let mut prediction = Prediction::new();
     prediction.set_rules(Some(rules()), 60);
-    let fire = arena::ArenaInput {
-        fire: true,
-        heading: Some(7),
-        ..arena::ArenaInput::default()
-    }
-    .encode();
-    // The beam is not ready at the input's tick, but would be at one of the repeats.
-    prediction.reconcile(
-        world.around(),
-        own(10, [16_000, 16_000, 0, 100, 0], [0, 0, 5]),
-        Micros(0),
-    );
-    prediction.input(Tick(11), &fire);
+    let strike = [STRIKE];
+    // The walker still rests at the input's tick, but would not at one of the repeats.
+    prediction.reconcile(world.around(), own(10, 16_000, 100, 5), Micros(0));
+    prediction.input(Tick(11), &strike);
     prediction.input(Tick(25), &[]);
-    assert_eq!(prediction.newest().unwrap().private_lanes[2], 0);
-    prediction.input(Tick(26), &fire);
-    assert_eq!(prediction.newest().unwrap().private_lanes[2], 20);
+    assert_eq!(prediction.newest().unwrap().private_lanes[0], 0);
+    prediction.input(Tick(26), &strike);
+    assert_eq!(prediction.newest().unwrap().private_lanes[0], REST);
 }
 
 #[test]
 fn only_what_the_rules_do_not_predict_is_a_correction() {
-    let world = World::new(&arena::schema());
+    let world = World::new(&schema());
     let mut prediction = Prediction::new();
     prediction.set_rules(Some(rules()), 60);
-    let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
+    let start = own(10, 16_000, 100, 0);
     prediction.reconcile(world.around(), start.clone(), Micros(0));
-    let right = arena::ArenaInput {
-        right: true,
-        heading: Some(7),
-        ..arena::ArenaInput::default()
-    }
-    .encode();
+    let right = [WALK];
     for tick in 11..40 {
         prediction.input(Tick(tick), &right);
     }
@@ -170,12 +157,12 @@ fn only_what_the_rules_do_not_predict_is_a_correction() {
         &mut server.private_lanes,
         &RuleContext::alone(server.tick, RuleInput::Fresh(&right)),
     );
-    server.lanes[arena::ship_lane::HEALTH] -= 25;
+    server.lanes[HEALTH] -= 25;
     prediction.reconcile(world.around(), server.clone(), Micros(0));
     assert_eq!(prediction.stats().corrections, 0);
     let before = prediction.newest().unwrap().clone();
     assert_eq!(before.tick, Tick(39));
-    assert_eq!(before.lanes[arena::ship_lane::HEALTH], 75);
+    assert_eq!(before.lanes[HEALTH], 75);
     server.tick = Tick(31);
     server.lanes[0] += 160;
     prediction.reconcile(world.around(), server, Micros(0));
@@ -381,18 +368,14 @@ fn a_teleport_is_not_smoothed() {
 
 #[test]
 fn a_server_with_absurd_ticks_keeps_nobody_busy() {
-    let (schema, mut prediction) = (arena::schema(), Prediction::new());
+    let (schema, mut prediction) = (schema(), Prediction::new());
     let world = World::new(&schema);
     prediction.set_rules(Some(rules()), 60);
-    let start = own(10, [16_000, 16_000, 0, 100, 0], [0; 3]);
+    let start = own(10, 16_000, 100, 0);
     prediction.reconcile(world.around(), start.clone(), Micros(0));
     // Four thousand million ticks would take minutes.
     prediction.input(Tick(u32::MAX), &[]);
     assert_eq!(prediction.newest(), Some(&start));
-    prediction.reconcile(
-        world.around(),
-        own(11, [16_000, 16_000, 0, 100, 0], [0; 3]),
-        Micros(0),
-    );
+    prediction.reconcile(world.around(), own(11, 16_000, 100, 0), Micros(0));
     assert_eq!(prediction.newest().map(|state| state.tick), Some(Tick(11)));
 }

@@ -3,7 +3,6 @@
 //! In: calls of the page, with the time in milliseconds. Out: actions for its sockets; `exports` has the getters. Knows no rule of
 //! any game.
 
-use super::arena::Arena;
 use super::event_queue::{EventQueue, PageEvent};
 use super::inputs::PageInputs;
 use super::texts::Texts;
@@ -33,7 +32,6 @@ pub enum ActionKind {
 pub struct WasmClient {
     pub(super) client: Client,
     pub(super) inputs: PageInputs,
-    pub(super) arena: Arena,
     /// When the latest frame was sampled.
     pub(super) sampled_at: Micros,
     /// The view tick of the latest frame.
@@ -72,7 +70,6 @@ impl WasmClient {
         Self {
             client: Client::new(options, micros(now_ms)),
             inputs: PageInputs::default(),
-            arena: Arena::default(),
             sampled_at: Micros(0),
             view: ViewTick::default(),
             texts: Texts::default(),
@@ -92,10 +89,8 @@ impl WasmClient {
             if self.client.is_spectator() {
                 self.inputs.take_once();
                 self.client.input(&[]);
-            } else if let Some(payload) = self.inputs.take_once() {
+            } else if let Some(payload) = self.take_due_once() {
                 self.client.input(&payload);
-            } else if self.arena.is_steering(&self.client) {
-                self.arena.input(&mut self.client);
             } else {
                 self.client.input(self.inputs.held());
             }
@@ -103,15 +98,20 @@ impl WasmClient {
         self.take_events();
     }
 
+    /// The input of one tick for the tick that is due. Of several ticks that are due at once the newest carries the last such input, as
+    /// it is the least likely to arrive too late.
+    fn take_due_once(&mut self) -> Option<Vec<u8>> {
+        let is_due = self.inputs.waiting() > 1 || self.client.is_newest_due_tick();
+        is_due.then(|| self.inputs.take_once()).flatten()
+    }
+
     /// Sets the input of every tick from the next one on, in the game's own encoding. Inputs longer than
     /// [`tickwire_sync::input_buffer::MAX_INPUT_BYTES`] are ignored.
     pub fn input(&mut self, payload: &[u8]) {
-        if self.inputs.hold(payload) {
-            self.arena.release_controls();
-        }
+        self.inputs.hold(payload);
     }
 
-    /// Queues an input for one tick, the next one without such an input; then [`Self::input`] or the buttons go on. Returns `false`
+    /// Queues an input for one tick, the next one without such an input; then [`Self::input`] goes on. Returns `false`
     /// if the payload is too long or 64 inputs wait already. Inputs that still wait when the session joins, for the first time or
     /// again, are dropped.
     pub fn input_once(&mut self, payload: &[u8]) -> bool {
@@ -166,13 +166,8 @@ impl WasmClient {
     /// Takes the session's events for the page.
     pub(super) fn take_events(&mut self) {
         while let Some(event) = self.client.next_event() {
-            match &event {
-                SessionEvent::GameEvent(event) => self.arena.event(&self.client, event),
-                SessionEvent::Joined { .. } => {
-                    self.inputs.clear_once();
-                    self.arena.joined(&self.client);
-                }
-                _ => {}
+            if let SessionEvent::Joined { .. } = event {
+                self.inputs.clear_once();
             }
             self.events.push(event.into());
         }
@@ -224,38 +219,26 @@ pub(super) fn micros(ms: f64) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_game::{STRIKE, WALK, schema};
     use crate::wasm::inputs::MAX_WAITING_INPUTS;
     use prost::Message as _;
-    use tickwire_arena::{Arena, ArenaInput};
-    use tickwire_game::{Game as _, GameSettings};
     use tickwire_proto::v1::{self, client_message, server_message};
     use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 
     const TICK_MS: f64 = 1000.0 / 60.0;
-    const FIRE: u8 = 16;
-    const UP: u8 = 1;
 
     fn welcome() -> Vec<u8> {
-        let settings = GameSettings {
-            seed: 1,
-            tick_rate: 60,
-            ..GameSettings::default()
-        };
-        let game = Arena::new(&settings);
         let welcome = v1::Welcome {
             session: 7,
             tick_rate: 60,
-            schema: Some(game.schema().to_proto()),
-            game: game.name().to_owned(),
-            map: game.map(),
-            rules_hash: game.rules_hash(),
+            schema: Some(schema().to_proto()),
             ..v1::Welcome::default()
         };
         let body = Some(server_message::Body::Welcome(welcome));
         v1::ServerMessage { body }.encode_to_vec()
     }
 
-    /// A page that plays the arena, and its clock.
+    /// A page that plays, and its clock.
     struct Page {
         client: WasmClient,
         now_ms: f64,
@@ -310,84 +293,44 @@ mod tests {
                 }
             }
         }
-
-        /// Which of the next `count` ticks fire.
-        fn fires(&mut self, count: usize) -> Vec<bool> {
-            let inputs = self.ticks(count);
-            inputs
-                .iter()
-                .map(|input| ArenaInput::decode(input).fire)
-                .collect()
-        }
-    }
-
-    #[test]
-    fn a_click_between_two_ticks_fires_in_one_input() {
-        let mut page = Page::in_the_room();
-        page.client.set_buttons(FIRE);
-        page.client.set_buttons(0);
-        assert_eq!(page.fires(3), [true, false, false]);
-    }
-
-    #[test]
-    fn a_click_seen_by_a_tick_fires_only_while_it_is_held() {
-        let mut page = Page::in_the_room();
-        page.client.set_buttons(FIRE);
-        assert_eq!(page.fires(2), [true, true]);
-        page.client.set_buttons(FIRE);
-        page.client.set_buttons(0);
-        assert_eq!(page.fires(2), [false, false]);
-    }
-
-    #[test]
-    fn of_delayed_inputs_the_newest_carries_the_click() {
-        let mut page = Page::in_the_room();
-        page.client.set_buttons(FIRE);
-        page.client.set_buttons(0);
-        page.now_ms += 3.0 * TICK_MS;
-        assert_eq!(page.fires(5), [false, false, false, true, false]);
-    }
-
-    #[test]
-    fn a_click_is_added_to_the_held_buttons() {
-        let mut page = Page::in_the_room();
-        page.client.set_buttons(UP | FIRE);
-        page.client.set_buttons(UP);
-        let inputs: Vec<_> = page.ticks(2);
-        assert_eq!([inputs[0][0], inputs[1][0]], [UP | FIRE, UP]);
-    }
-
-    #[test]
-    fn a_click_without_a_connection_never_fires() {
-        let mut page = Page::in_the_room();
-        page.client.set_buttons(0);
-        let link = page.client.action_link();
-        page.client.closed(link, None, "lost", page.now_ms);
-        page.client.set_buttons(FIRE);
-        page.client.set_buttons(0);
-        page.client.input_once(&[FIRE, 0, 0]);
-        page.now_ms += 10_000.0;
-        page.client.poll(page.now_ms);
-        page.join();
-        assert_eq!(page.fires(2), [false, false]);
     }
 
     #[test]
     fn one_tick_inputs_precede_the_held_one_a_tick_each() {
         let mut page = Page::in_the_room();
-        page.client.input(&[1]);
-        assert!(page.client.input_once(&[2]));
-        assert!(page.client.input_once(&[3]));
-        assert_eq!(page.ticks(4), [[2], [3], [1], [1]]);
+        page.client.input(&[WALK]);
+        assert!(page.client.input_once(&[STRIKE]));
+        assert!(page.client.input_once(&[WALK | STRIKE]));
+        let inputs = [[STRIKE], [WALK | STRIKE], [WALK], [WALK]];
+        assert_eq!(page.ticks(4), inputs);
     }
 
     #[test]
-    fn a_one_tick_input_delays_a_click_and_loses_none() {
+    fn of_delayed_ticks_the_newest_carries_the_one_tick_input() {
         let mut page = Page::in_the_room();
-        page.client.set_buttons(FIRE);
-        page.client.set_buttons(0);
-        assert!(page.client.input_once(&[UP, 0, 0]));
-        assert_eq!(page.fires(3), [false, true, false]);
+        page.client.input(&[WALK]);
+        page.client.input_once(&[STRIKE]);
+        page.now_ms += 3.0 * TICK_MS;
+        let inputs = [[WALK], [WALK], [WALK], [STRIKE], [WALK]];
+        assert_eq!(page.ticks(5), inputs);
+        page.client.input_once(&[1]);
+        page.client.input_once(&[2]);
+        page.client.input_once(&[3]);
+        page.now_ms += 3.0 * TICK_MS;
+        assert_eq!(page.ticks(5), [[1], [2], [WALK], [3], [WALK]]);
+    }
+
+    #[test]
+    fn one_tick_inputs_without_a_connection_are_dropped() {
+        let mut page = Page::in_the_room();
+        page.client.input(&[WALK]);
+        let link = page.client.action_link();
+        page.client.closed(link, None, "lost", page.now_ms);
+        page.client.input_once(&[STRIKE]);
+        page.now_ms += 10_000.0;
+        page.client.poll(page.now_ms);
+        page.join();
+        assert_eq!(page.ticks(2), [[WALK], [WALK]]);
     }
 
     #[test]
@@ -399,5 +342,13 @@ mod tests {
         page.client.input(&[1]);
         let inputs = page.ticks(MAX_WAITING_INPUTS + 1);
         assert_eq!(inputs[MAX_WAITING_INPUTS - 1..], [[2], [1]]);
+    }
+
+    #[test]
+    fn the_page_knows_the_number_of_its_newest_input() {
+        let mut page = Page::in_the_room();
+        let before = page.client.input_number();
+        page.ticks(3);
+        assert_eq!(page.client.input_number(), before + 3);
     }
 }

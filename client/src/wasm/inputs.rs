@@ -8,7 +8,7 @@ use tickwire_sync::input_buffer::MAX_INPUT_BYTES;
 /// Inputs for one tick each that may wait.
 pub(super) const MAX_WAITING_INPUTS: usize = 64;
 
-/// The inputs of the ticks to come, where the arena's controls do not make them.
+/// The inputs of the ticks to come.
 #[derive(Debug, Default)]
 pub(super) struct PageInputs {
     held: Vec<u8>,
@@ -22,13 +22,16 @@ impl PageInputs {
         &self.held
     }
 
-    /// Replaces the held input. `false`: it is too long.
-    pub fn hold(&mut self, payload: &[u8]) -> bool {
-        let fits = payload.len() <= MAX_INPUT_BYTES;
-        if fits {
+    /// Replaces the held input, unless the new one is too long.
+    pub fn hold(&mut self, payload: &[u8]) {
+        if payload.len() <= MAX_INPUT_BYTES {
             payload.clone_into(&mut self.held);
         }
-        fits
+    }
+
+    /// How many inputs for one tick wait.
+    pub fn waiting(&self) -> usize {
+        self.once.len()
     }
 
     /// Queues an input for one tick. `false`: it is too long, or too many wait.

@@ -4,17 +4,14 @@
 //! events, messages), and once a frame flat lists of numbers to draw. JavaScript owns sockets and pixels and decides nothing:
 //! every decision is made here or in the core.
 //!
-//! `client` holds the exported [`client::WasmClient`]; `exports` holds its getters, by topic. `arena` draws and steers the arena;
-//! all other files serve any game.
+//! `client` holds the exported [`client::WasmClient`]; `exports` holds its getters, by topic. Nothing
+//! here knows a game.
 
-mod arena;
 mod client;
 mod event_queue;
 mod exports;
 mod inputs;
 mod module_rules;
-mod movement_hash;
-mod shown;
 mod texts;
 
 use wasm_bindgen::prelude::wasm_bindgen;

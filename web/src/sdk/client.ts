@@ -1,8 +1,7 @@
 // One session of any game: the wasm core, its sockets, and its clock.
 //
 // In: the page's events and the app's calls. Out: typed events, and the world to draw. Decides nothing: it carries out the core's
-// actions and passes on its events. The functions stand in the order of a session: load, join, play, leave. arena.ts adds what only
-// the arena has.
+// actions and passes on its events. The functions stand in the order of a session: load, join, play, leave.
 
 import init, { ActionKind, PhaseKind, SessionEventKind, WasmClient, type InitOutput } from "../wasm/tickwire.js";
 import { SessionClock } from "./clock.js";
@@ -61,21 +60,13 @@ function coreLoaded(from?: string | URL | Uint8Array<ArrayBuffer>): Promise<Init
   return core;
 }
 
-/** @internal The wasm core of a session, for arena.ts. */
-export let internalsOf: (client: TickwireClient) => { core: WasmClient; memory: WebAssembly.Memory };
-
 /**
  * A session of any game. {@link TickwireClient.sample} gives the world to draw: others a little in the past, the player's own entity as
  * predicted by the room's rules, which come from the server. While they are loading, or where there are none, it is as old as all
  * others; {@link TickwireClient.predictionNote} says why.
  */
 export class TickwireClient extends Emitter<ClientEvents> {
-  static {
-    internalsOf = (client) => ({ core: client.#core, memory: client.#memory });
-  }
-
   readonly #core: WasmClient;
-  readonly #memory: WebAssembly.Memory;
   readonly #sockets: Sockets;
   readonly #clock = new SessionClock();
   readonly #texts: Texts;
@@ -92,12 +83,11 @@ export class TickwireClient extends Emitter<ClientEvents> {
     const address = url === undefined || url === null ? addressBesidePage(text(room)) : checkedAddress(String(url));
     const { memory } = await coreLoaded();
     useCoreMemory(memory);
-    return new TickwireClient(address, options, memory);
+    return new TickwireClient(address, options);
   }
 
-  private constructor(address: string, options: ClientOptions, memory: WebAssembly.Memory) {
+  private constructor(address: string, options: ClientOptions) {
     super();
-    this.#memory = memory;
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
     const { room, name, ticket, spectate = false } = options;
     this.#core = new WasmClient(text(room), text(name), text(ticket), spectate, seed, this.#clock.now());
@@ -228,7 +218,8 @@ export class TickwireClient extends Emitter<ClientEvents> {
   /**
    * Sets the input of one tick, the next one: a jump, a shot. After it the input of {@link input} goes on. Several such inputs get a tick
    * each, in order; when 64 wait already (in a hidden tab, for instance, no ticks come), another one is a RangeError. Inputs that still
-   * wait when the session joins, for the first time or again, are dropped: send what must arrive as a {@link command}.
+   * wait when the session joins, for the first time or again, are dropped: send what must arrive as a {@link command}. Of several ticks
+   * that are due at once, after a hitch, the newest carries the last one.
    */
   inputOnce(payload: Uint8Array): void {
     checkInput(payload);
@@ -336,6 +327,11 @@ export class TickwireClient extends Emitter<ClientEvents> {
   /** Whether the player's own movement is predicted: the room's rules are loaded. */
   get isPredicting(): boolean {
     return this.#core.is_predicting;
+  }
+
+  /** The number of the newest input made, as the server knows it: an event of the game may name the input that caused it. */
+  get inputNumber(): number {
+    return this.#core.input_number;
   }
 
   /**

@@ -4,5 +4,3 @@ export { TickwireClient, loadCore, type ClientOptions } from "./client.js";
 export type { ClientEvents, Errors, Phase, Status } from "./types.js";
 export type { Kind, Schema } from "./schema.js";
 export type { Frame, Row } from "./frame.js";
-export { Arena, Button, EffectKind, EntityKind } from "./arena.js";
-export type { ArenaEvents, ArenaFrame, Effect, Entity, PlayerRow } from "./arena.js";

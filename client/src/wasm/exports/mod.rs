@@ -1,6 +1,5 @@
 //! What JavaScript reads of a session, by topic: getters and flat lists of [`super::client::WasmClient`]. Nothing here decides anything.
 
-mod arena;
 mod events;
 mod rows;
 mod rules;

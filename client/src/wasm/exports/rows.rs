@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// What the screen shows.
 #[wasm_bindgen]
 impl WasmClient {
-    /// Moves the view tick on to `now_ms`. [`Self::rows`] and the arena's lists show this moment until the next call.
+    /// Moves the view tick on to `now_ms`. [`Self::rows`] shows this moment until the next call.
     pub fn sample(&mut self, now_ms: f64) {
         self.sampled_at = micros(now_ms);
         self.view = self.client.sample(self.sampled_at);

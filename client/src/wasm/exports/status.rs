@@ -118,6 +118,13 @@ impl WasmClient {
         self.client.prediction_note().unwrap_or_default().to_owned()
     }
 
+    /// The number of the newest input made, as the server knows it: an event of the game may name the input that caused it.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn input_number(&self) -> u32 {
+        self.client.input_seq()
+    }
+
     /// Inputs predicted.
     #[wasm_bindgen(getter)]
     #[must_use]
