@@ -5,6 +5,7 @@
 
 use super::event_queue::{EventQueue, PageEvent};
 use super::inputs::PageInputs;
+use super::shown_rows::ShownRows;
 use super::texts::Texts;
 use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Options, SessionEvent};
@@ -37,6 +38,7 @@ pub struct WasmClient {
     /// The view tick of the latest frame.
     pub(super) view: ViewTick,
     pub(super) texts: Texts,
+    pub(super) shown: ShownRows,
     /// The rules module that the page is loading.
     pub(super) wanted_rules: Option<WantedRules>,
     pub(super) events: EventQueue,
@@ -73,6 +75,7 @@ impl WasmClient {
             sampled_at: Micros(0),
             view: ViewTick::default(),
             texts: Texts::default(),
+            shown: ShownRows::default(),
             wanted_rules: None,
             events: EventQueue::default(),
             event: PageEvent::NONE,
@@ -98,10 +101,10 @@ impl WasmClient {
         self.take_events();
     }
 
-    /// The input of one tick for the tick that is due. Of several ticks that are due at once the newest carries the last such input, as
-    /// it is the least likely to arrive too late.
+    /// The input of one tick for the tick that is due. Of several ticks that are due at once the newest carry such inputs, as they are
+    /// the least likely to arrive too late.
     fn take_due_once(&mut self) -> Option<Vec<u8>> {
-        let is_due = self.inputs.waiting() > 1 || self.client.is_newest_due_tick();
+        let is_due = self.inputs.waiting() >= self.client.due_ticks() as usize;
         is_due.then(|| self.inputs.take_once()).flatten()
     }
 
@@ -116,6 +119,21 @@ impl WasmClient {
     /// again, are dropped.
     pub fn input_once(&mut self, payload: &[u8]) -> bool {
         self.inputs.push_once(payload)
+    }
+
+    /// Gives the input of exactly one tick, the next one. `replaces`: instead of the one that still waits, if one does; else after it.
+    /// Returns `false` if the payload is too long or 64 inputs wait already.
+    pub fn press(&mut self, payload: &[u8], replaces: bool) -> bool {
+        if replaces {
+            self.inputs.clear_once();
+        }
+        self.inputs.push_once(payload)
+    }
+
+    /// Whether an input of one tick waits for its tick.
+    #[must_use]
+    pub fn is_press_waiting(&self) -> bool {
+        self.inputs.waiting() > 0
     }
 
     /// Sends the game a command, in the game's own encoding. Commands longer than [`MAX_COMMAND_BYTES`] are ignored.
@@ -145,6 +163,20 @@ impl WasmClient {
     #[must_use]
     pub fn action_link(&self) -> u32 {
         self.action_link
+    }
+
+    /// Address of the message of the latest [`ActionKind::Send`] in this module's memory, until the next call.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn message_at(&self) -> *const u8 {
+        self.action_message.as_ptr()
+    }
+
+    /// Length of that message, in bytes.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn message_length(&self) -> usize {
+        self.action_message.len()
     }
 
     /// The message of the latest [`ActionKind::Send`]; can be taken once.
@@ -193,6 +225,34 @@ impl WasmClient {
     /// Leaves the room and ends the session.
     pub fn leave(&mut self) {
         self.client.leave();
+    }
+
+    /// Closes all links: the page goes away. The server keeps the session for `grace_ms`.
+    pub fn go_away(&mut self, grace_ms: u32) {
+        self.client.go_away(grace_ms);
+    }
+
+    /// Connects again at once after [`Self::go_away`].
+    pub fn come_back(&mut self, now_ms: f64) {
+        self.client.come_back(micros(now_ms));
+    }
+
+    /// Resumes the session of an earlier page. Call it before the first [`Self::poll`].
+    pub fn resume_from(&mut self, token: &[u8], newest_message: u32) {
+        self.client.resume_from(token, newest_message);
+    }
+
+    /// The secret by which a later page can resume the session; empty before the first `Welcome`.
+    #[must_use]
+    pub fn resume_token(&self) -> Vec<u8> {
+        self.client.resume_token().to_vec()
+    }
+
+    /// The number of the newest chat line or game message received.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn newest_message(&self) -> u32 {
+        self.client.newest_message()
     }
 
     /// Reports that the page is hidden.
@@ -317,7 +377,88 @@ mod tests {
         page.client.input_once(&[2]);
         page.client.input_once(&[3]);
         page.now_ms += 3.0 * TICK_MS;
-        assert_eq!(page.ticks(5), [[1], [2], [WALK], [3], [WALK]]);
+        assert_eq!(page.ticks(5), [[WALK], [1], [2], [3], [WALK]]);
+    }
+
+    #[test]
+    fn a_press_behind_a_busy_thread_goes_with_the_newest_tick() {
+        for busy_ms in [50.0, 100.0, 200.0, 500.0] {
+            let mut page = Page::in_the_room();
+            page.client.input(&[WALK]);
+            page.client.press(&[STRIKE], false);
+            page.now_ms += busy_ms - TICK_MS;
+            let due = page.ticks(1);
+            let (newest, older) = due.split_last().unwrap();
+            assert_eq!(*newest, [STRIKE], "after {busy_ms} ms");
+            assert!(older.iter().all(|input| *input == [WALK]));
+            assert_eq!(page.ticks(1), [[WALK]]);
+        }
+    }
+
+    #[test]
+    fn a_press_can_replace_the_one_that_still_waits() {
+        let mut page = Page::in_the_room();
+        page.client.press(&[1], true);
+        page.client.press(&[2], true);
+        assert!(page.client.is_press_waiting());
+        assert_eq!(page.ticks(1), [[2]]);
+        assert!(!page.client.is_press_waiting());
+    }
+
+    #[test]
+    fn leaving_reaches_a_server_that_has_not_answered_yet() {
+        let nothing = String::new;
+        let mut client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
+        client.poll(0.0);
+        assert_eq!(client.next_action(), ActionKind::Open);
+        let link = client.action_link();
+        client.opened(link, 0.0);
+        client.leave();
+        let mut page = Page {
+            client,
+            now_ms: 0.0,
+        };
+        let sent = page.sent();
+        assert!(matches!(
+            sent[..],
+            [
+                client_message::Body::Hello(_),
+                client_message::Body::Leave(_)
+            ]
+        ));
+    }
+
+    #[test]
+    fn a_page_that_went_away_resumes_when_it_comes_back() {
+        let mut page = Page::in_the_room();
+        page.client.go_away(10_000);
+        let leave = v1::Leave { grace_ms: 10_000 };
+        assert_eq!(page.sent(), [client_message::Body::Leave(leave)]);
+        page.now_ms += 60_000.0;
+        page.client.poll(page.now_ms);
+        assert_eq!(page.client.next_action(), ActionKind::None);
+        page.client.come_back(page.now_ms);
+        page.client.poll(page.now_ms);
+        assert_eq!(page.client.next_action(), ActionKind::Open);
+    }
+
+    #[test]
+    fn a_reloaded_page_says_the_token_of_its_session() {
+        let nothing = String::new;
+        let mut client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
+        client.resume_from(&[7; 20], 3);
+        client.poll(0.0);
+        assert_eq!(client.next_action(), ActionKind::Open);
+        let link = client.action_link();
+        client.opened(link, 0.0);
+        let mut page = Page {
+            client,
+            now_ms: 0.0,
+        };
+        let [client_message::Body::Hello(hello)] = &page.sent()[..] else {
+            panic!("only a Hello");
+        };
+        assert_eq!((&hello.resume_token[..], hello.last_message), (&[7; 20][..], 3));
     }
 
     #[test]

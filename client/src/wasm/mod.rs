@@ -12,6 +12,8 @@ mod event_queue;
 mod exports;
 mod inputs;
 mod module_rules;
+mod schema_json;
+mod shown_rows;
 mod texts;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -21,4 +23,25 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[must_use]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// The longest input that a server takes, in bytes.
+#[wasm_bindgen]
+#[must_use]
+pub fn max_input_bytes() -> usize {
+    crate::MAX_INPUT_BYTES
+}
+
+/// The longest command that a server takes by default, in bytes.
+#[wasm_bindgen]
+#[must_use]
+pub fn max_command_bytes() -> usize {
+    crate::MAX_COMMAND_BYTES
+}
+
+/// How many inputs of one tick may wait.
+#[wasm_bindgen]
+#[must_use]
+pub fn max_waiting_inputs() -> usize {
+    inputs::MAX_WAITING_INPUTS
 }

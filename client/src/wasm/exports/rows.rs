@@ -19,6 +19,24 @@ impl WasmClient {
         self.texts.begin_frame();
     }
 
+    /// Moves the view tick on to `now_ms`, and collects what the screen shows then. Returns where the list is in this module's memory,
+    /// until the next call: see `shown_rows` for its words. Null before the first `Welcome`.
+    pub fn show_frame(&mut self, now_ms: f64) -> *const i32 {
+        self.sample(now_ms);
+        (self.shown).update(&self.client, &mut self.texts, self.sampled_at);
+        match self.shown.words() {
+            [] => std::ptr::null(),
+            words => words.as_ptr(),
+        }
+    }
+
+    /// The view tick now, with its fraction: that of the latest frame or poll.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn shown_tick(&self) -> f64 {
+        self.client.view_tick().as_ticks()
+    }
+
     /// The view tick of the latest [`Self::sample`], with its fraction.
     #[wasm_bindgen(getter)]
     #[must_use]

@@ -1,6 +1,7 @@
 //! The game and its schema: read once after joining.
 
 use crate::wasm::client::WasmClient;
+use crate::wasm::schema_json::schema_json;
 use tickwire_sync::{Kind, KindId, Schema};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -18,6 +19,12 @@ impl WasmClient {
     #[must_use]
     pub fn map(&self) -> Vec<u8> {
         self.client.map().to_vec()
+    }
+
+    /// The schema as JSON; empty before the first `Welcome`.
+    #[must_use]
+    pub fn schema_json(&self) -> String {
+        self.schema().map(schema_json).unwrap_or_default()
     }
 
     /// The name of a kind of entity. Undefined if there is no such number, like all names here.

@@ -76,6 +76,13 @@ impl WasmClient {
             .map_or(0, |id| u32::from(id.kind.0) << 24 | id.slot)
     }
 
+    /// The generation of the player's entity; 0 if there is none.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn player_generation(&self) -> u32 {
+        self.client.entity().map_or(0, |id| id.generation)
+    }
+
     /// The slot of the player's entity; undefined for spectators.
     #[wasm_bindgen(getter)]
     #[must_use]
