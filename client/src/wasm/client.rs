@@ -11,7 +11,7 @@ use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Options, SessionEvent};
 use crate::{LinkId, WantedRules};
 use tickwire_proto::v1::Encoding;
-use tickwire_sync::{Micros, ViewTick};
+use tickwire_sync::Micros;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// What the page has to do with its sockets.
@@ -22,7 +22,7 @@ pub enum ActionKind {
     None = 0,
     /// Open a WebSocket for `action_link`.
     Open = 1,
-    /// Send `take_message()` on `action_link`.
+    /// Send the message at `message_at` on `action_link`.
     Send = 2,
     /// Close `action_link` with code 1000 and forget it.
     Close = 3,
@@ -35,8 +35,6 @@ pub struct WasmClient {
     pub(super) inputs: PageInputs,
     /// When the latest frame was sampled.
     pub(super) sampled_at: Micros,
-    /// The view tick of the latest frame.
-    pub(super) view: ViewTick,
     pub(super) texts: Texts,
     pub(super) shown: ShownRows,
     /// The rules module that the page is loading.
@@ -73,7 +71,6 @@ impl WasmClient {
             client: Client::new(options, micros(now_ms)),
             inputs: PageInputs::default(),
             sampled_at: Micros(0),
-            view: ViewTick::default(),
             texts: Texts::default(),
             shown: ShownRows::default(),
             wanted_rules: None,
@@ -114,13 +111,6 @@ impl WasmClient {
         self.inputs.hold(payload);
     }
 
-    /// Queues an input for one tick, the next one without such an input; then [`Self::input`] goes on. Returns `false`
-    /// if the payload is too long or 64 inputs wait already. Inputs that still wait when the session joins, for the first time or
-    /// again, are dropped.
-    pub fn input_once(&mut self, payload: &[u8]) -> bool {
-        self.inputs.push_once(payload)
-    }
-
     /// Gives the input of exactly one tick, the next one. `replaces`: instead of the one that still waits, if one does; else after it.
     /// Returns `false` if the payload is too long or 64 inputs wait already.
     pub fn press(&mut self, payload: &[u8], replaces: bool) -> bool {
@@ -143,7 +133,7 @@ impl WasmClient {
         }
     }
 
-    /// The next thing to do; `action_link` and `take_message` belong to it.
+    /// The next thing to do; `action_link` and `message_at` belong to it.
     pub fn next_action(&mut self) -> ActionKind {
         let (kind, LinkId(link)) = match self.client.next_action() {
             None => return ActionKind::None,
@@ -177,11 +167,6 @@ impl WasmClient {
     #[must_use]
     pub fn message_length(&self) -> usize {
         self.action_message.len()
-    }
-
-    /// The message of the latest [`ActionKind::Send`]; can be taken once.
-    pub fn take_message(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.action_message)
     }
 
     /// Reports that a socket is open.
@@ -346,7 +331,7 @@ mod tests {
                 match self.client.next_action() {
                     ActionKind::None => return sent,
                     ActionKind::Send => {
-                        let message = self.client.take_message();
+                        let message = self.client.action_message.clone();
                         sent.extend(v1::ClientMessage::decode(&message[..]).unwrap().body);
                     }
                     _ => {}
@@ -359,8 +344,8 @@ mod tests {
     fn one_tick_inputs_precede_the_held_one_a_tick_each() {
         let mut page = Page::in_the_room();
         page.client.input(&[WALK]);
-        assert!(page.client.input_once(&[STRIKE]));
-        assert!(page.client.input_once(&[WALK | STRIKE]));
+        assert!(page.client.press(&[STRIKE], false));
+        assert!(page.client.press(&[WALK | STRIKE], false));
         let inputs = [[STRIKE], [WALK | STRIKE], [WALK], [WALK]];
         assert_eq!(page.ticks(4), inputs);
     }
@@ -369,13 +354,13 @@ mod tests {
     fn of_delayed_ticks_the_newest_carries_the_one_tick_input() {
         let mut page = Page::in_the_room();
         page.client.input(&[WALK]);
-        page.client.input_once(&[STRIKE]);
+        page.client.press(&[STRIKE], false);
         page.now_ms += 3.0 * TICK_MS;
         let inputs = [[WALK], [WALK], [WALK], [STRIKE], [WALK]];
         assert_eq!(page.ticks(5), inputs);
-        page.client.input_once(&[1]);
-        page.client.input_once(&[2]);
-        page.client.input_once(&[3]);
+        page.client.press(&[1], false);
+        page.client.press(&[2], false);
+        page.client.press(&[3], false);
         page.now_ms += 3.0 * TICK_MS;
         assert_eq!(page.ticks(5), [[WALK], [1], [2], [3], [WALK]]);
     }
@@ -467,7 +452,7 @@ mod tests {
         page.client.input(&[WALK]);
         let link = page.client.action_link();
         page.client.closed(link, None, "lost", page.now_ms);
-        page.client.input_once(&[STRIKE]);
+        page.client.press(&[STRIKE], false);
         page.now_ms += 10_000.0;
         page.client.poll(page.now_ms);
         page.join();
@@ -477,8 +462,8 @@ mod tests {
     #[test]
     fn a_one_tick_input_too_long_or_too_many_is_refused() {
         let mut page = Page::in_the_room();
-        assert!(!page.client.input_once(&[0; MAX_INPUT_BYTES + 1]));
-        let accepted = (0..100).filter(|_| page.client.input_once(&[2]));
+        assert!(!page.client.press(&[0; MAX_INPUT_BYTES + 1], false));
+        let accepted = (0..100).filter(|_| page.client.press(&[2], false));
         assert_eq!(accepted.count(), MAX_WAITING_INPUTS);
         page.client.input(&[1]);
         let inputs = page.ticks(MAX_WAITING_INPUTS + 1);

@@ -18,13 +18,6 @@ mod texts;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The version of the client core that this module was built from.
-#[wasm_bindgen]
-#[must_use]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
-
 /// The longest input that a server takes, in bytes.
 #[wasm_bindgen]
 #[must_use]
@@ -37,11 +30,4 @@ pub fn max_input_bytes() -> usize {
 #[must_use]
 pub fn max_command_bytes() -> usize {
     crate::MAX_COMMAND_BYTES
-}
-
-/// How many inputs of one tick may wait.
-#[wasm_bindgen]
-#[must_use]
-pub fn max_waiting_inputs() -> usize {
-    inputs::MAX_WAITING_INPUTS
 }

@@ -74,7 +74,7 @@ function joined<G extends GameTypes>(room: Room<G>, address: string, timeoutMs: 
     const timer = setTimeout(() => fail(new Error(`${address} does not let anybody in: ${room.trouble || "it does not answer"} (tried for ${timeoutMs / 1000} s)`)), timeoutMs);
     const remove = room.onUpdated(() => {
       if (room.phase === "closed") fail(new Error(room.trouble || "the session ended before it began"));
-      else if (room.stats.tick > 0) {
+      else if (room.hasWorld) {
         end();
         resolve();
       } else if (room.trouble !== trouble) {

@@ -119,6 +119,7 @@ export class Room<G extends GameTypes = AnyGame> {
     this.#inputs = new InputCodec(schema);
     this.#held = schema.input.map(() => 0);
     this.#input = {};
+    this.#session.core.input(new Uint8Array());
     const { kinds } = schema;
     this.#events = new PayloadCodecs(schema.events, kinds, "event");
     this.#commands = new PayloadCodecs(schema.commands, kinds, "command");
@@ -168,7 +169,7 @@ export class Room<G extends GameTypes = AnyGame> {
   }
 
   #needDescribed(): void {
-    if (!this.#inputs.isDescribed && this.#schemaJson) throw new TypeError("this game's schema does not describe its input: use inputBytes and pressBytes");
+    if (!this.#inputs.isDescribed) throw new TypeError("this game's schema does not describe its input: use inputBytes and pressBytes");
   }
 
   /** {@link Room.input} of a game with an encoding of its own. */
@@ -218,7 +219,7 @@ export class Room<G extends GameTypes = AnyGame> {
     session.poll();
     const { core, memory } = session;
     const at = core.show_frame(session.now()) as unknown as number;
-    this.#frame.tick = core.view_tick;
+    this.#frame.tick = core.shown_tick;
     if (at !== 0 && this.#schemaJson !== "") {
       memory.renew();
       const source = this.#source;
@@ -256,13 +257,13 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** Calls `listener` with each event of the game of this name. Returns a function that removes it. */
   on<N extends keyof G["events"] & string>(name: N, listener: (fields: G["events"][N], at: { tick: number }) => void, { when = "screen" }: When = {}): Remove {
-    if (this.#schemaJson) this.#events.named(name);
+    this.#events.named(name);
     return (when === "known" ? this.#onKnown : this.#onScreen).add(name, listener);
   }
 
   /** Calls `listener` with each message of the game to this player of this name. Messages arrive once and in order. */
   onMessage<N extends keyof G["messages"] & string>(name: N, listener: (fields: G["messages"][N]) => void): Remove {
-    if (this.#schemaJson) this.#messages.named(name);
+    this.#messages.named(name);
     return this.#onMessage.add(name, listener);
   }
 
@@ -299,6 +300,11 @@ export class Room<G extends GameTypes = AnyGame> {
   /** Prediction has begun, has ended, or cannot begin; `note` says why. */
   onPrediction(listener: (prediction: { isPredicting: boolean; note: string }) => void): Remove {
     return this.#onOwn.add("prediction", listener);
+  }
+
+  /** @internal For `join`: whether a snapshot has come. */
+  get hasWorld(): boolean {
+    return this.#session.core.tick > 0;
   }
 
   /** @internal For `join`: after every change. */
@@ -407,27 +413,30 @@ export class Room<G extends GameTypes = AnyGame> {
   }
 
   get stats(): Stats {
-    const { core, phase } = this.#session;
-    return {
-      phase,
-      tick: core.tick,
-      entities: core.entities,
-      rttMs: core.rtt_ms,
-      jitterMs: core.jitter_ms,
-      inputMarginTicks: core.input_margin_ticks,
-      interpolationDelayMs: core.interpolation_delay_ms,
-      snapshotAgeMs: core.snapshot_age_ms,
-      snapshotGapMs: core.snapshot_gap_ms,
-      predictedInputs: core.predicted_inputs,
-      comparedPredictions: core.compared,
-      corrections: core.corrections,
-      viewMismatches: core.view_mismatches,
-      protocolErrors: core.protocol_errors,
-      bytesIn: core.bytes_in,
-      bytesOut: core.bytes_out,
-    };
+    const numbers = this.#session.core.stats();
+    const stats = Object.fromEntries(STATS.map((name, at) => [name, numbers[at]]));
+    return { phase: this.phase, ...stats } as unknown as Stats;
   }
 }
+
+/** The numbers of {@link Stats}, in the core's order. */
+const STATS: readonly (keyof Stats)[] = [
+  "tick",
+  "entities",
+  "rttMs",
+  "jitterMs",
+  "inputMarginTicks",
+  "interpolationDelayMs",
+  "snapshotAgeMs",
+  "snapshotGapMs",
+  "predictedInputs",
+  "comparedPredictions",
+  "corrections",
+  "viewMismatches",
+  "protocolErrors",
+  "bytesIn",
+  "bytesOut",
+];
 
 function checked(what: string, payload: Uint8Array, most: number): Uint8Array {
   if (!(payload instanceof Uint8Array)) throw wrongType(what, payload, "a Uint8Array");

@@ -42,7 +42,7 @@ export const camelCase = (name: string): string => name.replace(/_+([a-z0-9])/g,
 export const pathOf = (name: string): string[] => camelCase(name).split(".");
 
 /** Kind, slot and generation of an entity in one number that no other entity of the room has. Exact below 2^53. */
-export const entityId = (kind: number, slot: number, generation: number): number => ((generation >>> 0) % 2 ** 21) * 2 ** 32 + kind * 2 ** 24 + slot;
+export const entityId = (kind: number, slot: number, generation: number): number => ((generation >>> 0) % 2 ** 21) * 2 ** 32 + kind * 2 ** 24 + (slot & 0xffffff);
 export const kindOf = (id: number): number => Math.floor(id / 2 ** 24) % 256;
 export const slotOf = (id: number): number => id % 2 ** 24;
 
