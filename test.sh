@@ -103,14 +103,15 @@ cargo test --locked --workspace --all-features
 
 heading "web: dist is what the sources give"
 web/build.sh --check
+games/arena/page/build.sh --check
 
 heading "release build of server and bots"
 cargo build --locked --release -p tickwire-server -p tickwire-bot
 
 heading "browser tests"
-node --test --test-concurrency=1 web/test/*.test.mjs
+node --test --test-concurrency=1 web/test/*.test.mjs games/arena/page/test/*.test.mjs
 
 if [ "$long" = yes ]; then
   heading "long browser tests"
-  node --test --test-concurrency=1 web/test/long/*.test.mjs
+  node --test --test-concurrency=1 games/arena/page/test/long/*.test.mjs
 fi

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Builds web/dist, the page, which is committed and embedded in the server, and web/sdk, the npm package for custom pages, which
-# is not committed.
+# Builds web/dist, the npm package @tickwire/client: the SDK, its types and its core. It is committed, so that nobody has to build it,
+# and every server embeds it.
 #
-#   web/build.sh            builds web/dist and web/sdk
-#   web/build.sh --sdk      builds only web/sdk
-#   web/build.sh --check    fails if web/dist differs from a fresh build; builds web/sdk
+#   web/build.sh            builds web/dist
+#   web/build.sh --check    fails if web/dist differs from a fresh build
 #   web/build.sh --ready    builds nothing; exit code 0 if this machine has a Rust toolchain for wasm32
 #
 # The result is identical to the byte in any folder on any machine with the same Rust version. Needs Rust with the target
@@ -91,7 +90,7 @@ wasm_cargo() {
 
 mode=${1:-}
 case $mode in
-  "" | --sdk | --check) ;;
+  "" | --check) ;;
   --ready)
     pick_toolchain
     exit
@@ -112,47 +111,24 @@ wasm_cargo rustc -p tickwire-client --no-default-features --features wasm --prof
 CARGO_TARGET_DIR=$target/bindgen cargo run --quiet --locked --manifest-path web/bindgen/Cargo.toml -- \
   "$target/$wasm/wasm/tickwire_client.wasm" "$web/src/wasm"
 
-echo "-- the page"
+echo "-- the SDK"
 cd "$web"
-if ! cmp -s package-lock.json node_modules/.tickwire-lock; then
-  npm ci --ignore-scripts --no-progress
-  cp package-lock.json node_modules/.tickwire-lock
-fi
+./install.sh
 node_modules/.bin/tsc
-node_modules/.bin/esbuild src/page/main.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
-  --log-level=warning --outfile="$work/dist/app.js"
-cp src/page/index.html src/page/style.css src/wasm/tickwire_bg.wasm "$work/dist/"
+node_modules/.bin/tsc -p tsconfig.sdk.json --outDir "$work/dist"
+node_modules/.bin/esbuild src/sdk/index.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
+  --log-level=warning --outfile="$work/dist/index.js"
+cp src/sdk/package.json src/wasm/tickwire_bg.wasm "$work/dist/"
 chmod 644 "$work"/dist/*
 if [ "$toolchain" = debian ]; then
   version="$(/usr/bin/rustc --version), its own std"
 else
   version=$(rustc --version)
 fi
-node stamp.mjs write "$work/dist" "$version"
-
-echo "-- the SDK: web/sdk"
-mkdir "$work/sdk"
-node_modules/.bin/tsc -p tsconfig.sdk.json --outDir "$work/sdk"
-node_modules/.bin/esbuild src/sdk/index.ts --bundle --format=esm --target=es2022 --log-level=warning --outfile="$work/sdk/index.js"
-cp src/sdk/package.json src/wasm/tickwire_bg.wasm "$work/sdk/"
-chmod 644 "$work"/sdk/*
-rm -rf sdk
-cp -R "$work/sdk" sdk
-
-[ "$mode" != --sdk ] || exit 0
+node stamp.mjs write core "$work/dist" "$version"
 
 if [ "$mode" = --check ]; then
   node stamp.mjs compare dist "$work/dist"
-  exit
+else
+  node stamp.mjs replace dist "$work/dist"
 fi
-
-# Writes only files that changed, so that the server, which embeds them, is not recompiled in vain.
-mkdir -p dist
-for file in dist/*; do
-  [ -e "$work/$file" ] || rm -rf "$file"
-done
-for file in "$work"/dist/*; do
-  cmp -s "$file" "dist/$(basename "$file")" || cp "$file" dist/
-done
-echo "-- web/dist"
-wc -c dist/*

@@ -1,23 +1,28 @@
-// The stamp of a built page: a hash of its sources, its toolchain, and the hash of each file.
+// The stamp of a built folder: a hash of its sources, its toolchain, and the hash of each file. It lies beside the folder.
 //
-//   node stamp.mjs write DIST TOOLCHAIN     writes DIST/BUILD.json
+//   node stamp.mjs write SOURCES DIST TOOLCHAIN     writes the stamp of DIST
 //   node stamp.mjs compare DIST FRESH       exits with 1 and the reasons if DIST differs from the fresh build
+//   node stamp.mjs replace DIST FRESH               makes DIST the fresh build
 //
-// Only what affects the page counts as a source: of Cargo.lock the packages that the client crate depends on, and of the
+// SOURCES: "core" for the SDK and the crates of its core, else a folder with other sources (a page's).
+//
+// Only what affects the result counts as a source: of Cargo.lock the packages that the client crate depends on, and of the
 // workspace's Cargo.toml the profiles and the lines of these packages. A new dependency of the server alone changes nothing.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
-const STAMP = "BUILD.json";
+const stampOf = (dist) => join(dirname(resolve(dist)), "BUILD.json");
 
-const CRATES = ["proto", "sync", "game", "client"];
+const CRATES = ["proto", "prefetch", "sync", "rules", "rules-wasm", "game", "client"];
 const NOT_IN_A_CRATE = new Set(["tests", "benches", "examples", "target"]);
-const WEB_FILES = ["build.sh", "stamp.mjs", "package.json", "package-lock.json", "tsconfig.json"];
+const WEB_FILES = ["build.sh", "stamp.mjs", "package.json", "package-lock.json", "tsconfig.json", "tsconfig.sdk.json"];
+/** What beside its own sources affects a page. */
+const PAGE_TOOLS = ["stamp.mjs", "package-lock.json", "tsconfig.json"];
 const GENERATED = join(web, "src", "wasm");
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
@@ -79,11 +84,16 @@ function workspaceManifest(names) {
 }
 
 /** One hash over all sources. */
-function sourcesHash() {
+function sourcesHash(sources) {
   const hash = createHash("sha256");
   const add = (name, data) => hash.update(`${name} ${sha256(data)}\n`);
   const addFile = (path) => add(relative(root, path).split(sep).join("/"), readFileSync(path));
 
+  if (sources !== "core") {
+    filesUnder(resolve(sources)).forEach(addFile);
+    PAGE_TOOLS.map((name) => join(web, name)).forEach(addFile);
+    return hash.digest("hex");
+  }
   for (const crate of CRATES) {
     const folder = join(root, crate);
     const skip = (path) => NOT_IN_A_CRATE.has(relative(folder, path)) || path.endsWith(".md");
@@ -100,25 +110,24 @@ function sourcesHash() {
 }
 
 function hashesOf(dist) {
-  const files = filesUnder(dist).filter((path) => path !== join(dist, STAMP));
-  return Object.fromEntries(files.map((path) => [relative(dist, path).split(sep).join("/"), sha256(readFileSync(path))]));
+  return Object.fromEntries(filesUnder(dist).map((path) => [relative(dist, path).split(sep).join("/"), sha256(readFileSync(path))]));
 }
 
-function write(dist, toolchain) {
-  const stamp = { sources: sourcesHash(), toolchain, files: hashesOf(dist) };
-  writeFileSync(join(dist, STAMP), `${JSON.stringify(stamp, null, 2)}\n`);
+function write(sources, dist, toolchain) {
+  const stamp = { sources: sourcesHash(sources), toolchain, files: hashesOf(dist) };
+  writeFileSync(stampOf(dist), `${JSON.stringify(stamp, null, 2)}\n`);
 }
 
 /** The differences between `dist` and the fresh build, one line each. */
 function faults(dist, fresh) {
-  const stampOf = (folder) => JSON.parse(readFileSync(join(folder, STAMP), "utf8"));
+  const read = (folder) => JSON.parse(readFileSync(stampOf(folder), "utf8"));
   let committed;
   try {
-    committed = stampOf(dist);
+    committed = read(dist);
   } catch (error) {
-    return [`${STAMP} cannot be read: ${error.message}`];
+    return [`the stamp cannot be read: ${error.message}`];
   }
-  const built = stampOf(fresh);
+  const built = read(fresh);
   const differing = (wanted, found) =>
     [...new Set([...Object.keys(wanted), ...Object.keys(found)])].filter((name) => wanted[name] !== found[name]);
 
@@ -136,18 +145,34 @@ function faults(dist, fresh) {
   return lines;
 }
 
-const [command, dist, other] = process.argv.slice(2);
-if (command === "write" && other) {
-  write(dist, other);
-} else if (command === "compare" && other) {
-  const lines = faults(dist, other);
-  for (const line of lines) console.error(`web/dist: ${line}`);
+/** Writes only files that changed, so that a program that embeds them is not compiled in vain. */
+function replace(dist, fresh) {
+  const built = filesUnder(fresh).map((path) => [path, join(dist, relative(fresh, path))]);
+  const wanted = new Set(built.map(([, to]) => to));
+  if (existsSync(dist)) filesUnder(dist).filter((path) => !wanted.has(path)).forEach((path) => rmSync(path));
+  for (const [from, to] of [...built, [stampOf(fresh), stampOf(dist)]]) {
+    mkdirSync(dirname(to), { recursive: true });
+    if (!existsSync(to) || !readFileSync(from).equals(readFileSync(to))) copyFileSync(from, to);
+  }
+  for (const [, to] of built) console.log(`${String(readFileSync(to).length).padStart(8)}  ${relative(process.cwd(), to)}`);
+}
+
+const [command, ...rest] = process.argv.slice(2);
+if (command === "write" && rest.length === 3) {
+  write(...rest);
+} else if (command === "replace" && rest.length === 2) {
+  replace(...rest);
+} else if (command === "compare" && rest.length === 2) {
+  const [dist, fresh] = rest;
+  const name = relative(root, resolve(dist));
+  const lines = faults(dist, fresh);
+  for (const line of lines) console.error(`${name}: ${line}`);
   if (lines.length > 0) {
-    console.error("web/dist is out of date. Run web/build.sh and commit web/dist.");
+    console.error(`${name} is out of date. Run ${relative(root, dirname(resolve(dist)))}/build.sh and commit it.`);
     process.exit(1);
   }
-  console.log("web/dist is up to date");
+  console.log(`${name} is up to date`);
 } else {
-  console.error("usage: node stamp.mjs write DIST TOOLCHAIN | compare DIST FRESH");
+  console.error("usage: node stamp.mjs write SOURCES DIST TOOLCHAIN | compare DIST FRESH | replace DIST FRESH");
   process.exit(2);
 }

@@ -1,5 +1,5 @@
 //! For the build script of a game: identifies the rules by a hash, and builds them as a WebAssembly module, which the server offers
-//! to every client.
+//! to every client ([`rules_module`]); embeds the game's page ([`page()`]).
 //!
 //! ```no_run
 //! // In `main` of build.rs:
@@ -25,10 +25,12 @@
 
 mod lock;
 mod nested_cargo;
+mod page;
 mod source_hash;
 mod toolchain;
 mod wrapper;
 
+pub use page::page;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 use toolchain::Toolchain;

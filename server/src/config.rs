@@ -10,7 +10,7 @@ mod validate;
 use std::any::TypeId;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -23,7 +23,8 @@ pub use options::{IoUring, LogFormat};
 use crate::ticket::TicketSecret;
 use crate::tls::TlsSource;
 use validate::{
-    address, duration, invalid, max_rewind, nonzero_duration, origins, ticket_secret, tls, within,
+    address, duration, invalid, max_rewind, nonzero_duration, origins, page_folder, ticket_secret,
+    tls, within,
 };
 
 /// The default of `--game`.
@@ -80,6 +81,8 @@ pub struct Config {
     pub io_uring: IoUring,
     /// Whether the first panic ends the process, for development.
     pub stop_on_panic: bool,
+    /// The folder of the page at `/`, without links, for development; `None`: the embedded page.
+    pub page: Option<PathBuf>,
     /// Whether the game port has `/echo`.
     pub ws_echo: bool,
     /// Whether the congestion window defers snapshots. No flag changes the default; benches do.
@@ -165,6 +168,7 @@ impl TryFrom<Options> for Config {
             log_format: options.log_format.unwrap_or_default(),
             io_uring: options.io_uring.unwrap_or_default(),
             stop_on_panic: options.stop_on_panic.unwrap_or(false),
+            page: options.page.map(page_folder).transpose()?,
             ws_echo: options.ws_echo.unwrap_or(false),
             window_policy: WindowPolicy::default(),
         };

@@ -1,6 +1,6 @@
 //! Tickwire's authoritative game server: it serves players over WebSocket, ticks rooms by deadline, and replicates their worlds.
 //!
-//! A program that serves a game of its own calls [`main`]. A program that does more than serve calls [`run`] or [`start`]
+//! A program that serves a game of its own is a [`Program`]. A program that does more than serve calls [`run`] or [`start`]
 //! inside a tokio runtime. docs/GAME_GUIDE.md shows both.
 //!
 //! The modules inside, in the order in which a message passes through them: `net` (sockets, HTTP, WebSocket frames, limits),
@@ -18,6 +18,7 @@ mod metrics;
 mod net;
 mod ops;
 mod origin;
+mod page_file;
 mod program;
 mod room;
 mod serve;
@@ -28,7 +29,8 @@ mod worker;
 
 pub use lobby::{LobbyError, NewGame};
 pub use metrics::MetricsError;
-pub use program::{main, main_of};
+pub use page_file::PageFile;
+pub use program::{Program, main};
 pub use serve::StartError;
 pub use shutdown::Shutdown;
 pub use ticket::TicketSecret;
@@ -37,6 +39,7 @@ pub use tls::{TlsError, TlsSource};
 use config::Config;
 use lobby::Lobby;
 use metrics::Metrics;
+use net::http::Site;
 use std::sync::Arc;
 
 /// A server that listens; see [`start`].
@@ -65,15 +68,28 @@ pub async fn run(config: Config, new_game: NewGame) -> Result<(), RunError> {
 }
 
 /// Starts a server without waiting for its end: for tests, and for programs that do more than serve. Must be called inside a
-/// tokio runtime.
+/// tokio runtime. The game has no page; see [`start_with_page`].
 ///
 /// # Errors
 /// If it cannot start.
 pub fn start(config: Config, new_game: NewGame) -> Result<Server, RunError> {
+    start_with_page(config, new_game, &[])
+}
+
+/// Starts a server, like [`start`], that serves the game's page.
+///
+/// # Errors
+/// If it cannot start.
+pub fn start_with_page(
+    config: Config,
+    new_game: NewGame,
+    page: &'static [PageFile],
+) -> Result<Server, RunError> {
     let metrics = Arc::new(Metrics::new()?);
     let config = Arc::new(config);
     let lobby = Lobby::start(Arc::clone(&config), Arc::clone(&metrics), new_game)?;
-    Ok(serve::start(config, lobby, metrics)?)
+    let site = Site::new(lobby.game_name(), page, config.page.clone());
+    Ok(serve::start(config, lobby, site, metrics)?)
 }
 
 /// Parts that the benches and tests of this workspace drive directly. They change without notice.
@@ -82,6 +98,7 @@ pub mod internals {
     pub use crate::close::{Close, CloseCode, DisconnectReason};
     pub use crate::labels::Label;
     pub use crate::metrics::{InputOutcome, Metrics};
+    pub use crate::net::http::Site;
     pub use crate::net::peer::connection::Connection;
     pub use crate::net::peer::handler::Handler;
     pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};

@@ -1,7 +1,7 @@
 //! A whole program: reads the configuration, starts logging and the runtime, runs the server, and reports the result as an exit
 //! code.
 //!
-//! In: the process's arguments and environment, and the game to play. Out: exit code 0 after a drain, 1 if the server cannot
+//! In: the process's arguments and environment, the game to play, and its page. Out: exit code 0 after a drain, 1 if the server cannot
 //! start, 2 for a wrong configuration; an error comes with one line on standard error.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, ConfigError, DEFAULT_GAME, LogFormat};
 use crate::lobby::NewGame;
+use crate::page_file::PageFile;
 use tickwire_game::{Game, GameSettings};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -25,45 +26,74 @@ const EXIT_FAILED: u8 = 1;
 /// Log lines that may wait to be written; further ones are dropped.
 const MAX_WAITING_LOG_LINES: usize = 8192;
 
-/// The whole program of a server that plays a game of its own. All flags of `tickwire-server` work except `--game`.
-///
-/// ```no_run
-/// use tickwire_arena::Arena; // or a game of your own
-///
-/// fn main() -> std::process::ExitCode {
-///     tickwire_server::main(|settings| Box::new(Arena::new(settings)))
-/// }
-/// ```
+/// The whole program of a server that plays a game of its own: [`Program::new`] and [`Program::run`].
 pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> ExitCode {
-    main_of(|config| {
-        match config.game.as_str() {
-        DEFAULT_GAME => Ok(Arc::new(new_game)),
-        _ => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
-    }
-    })
+    Program::new(new_game).run()
 }
 
-/// The whole program of a server whose game depends on the configuration. `choose` returns the game, or a sentence that says
-/// why there is none; the program then ends with exit code 2.
-pub fn main_of(choose: impl FnOnce(&Config) -> Result<NewGame, String>) -> ExitCode {
-    let config = match Config::load(std::env::args_os()) {
-        Ok(config) => config,
-        // Help and version are not errors; clap prints them to standard output.
-        Err(ConfigError::Flags(error)) if !error.use_stderr() => error.exit(),
-        Err(error) => return fail(error, EXIT_BAD_CONFIG),
-    };
-    let game = match choose(&config) {
-        Ok(game) => game,
-        Err(problem) => return fail(problem, EXIT_BAD_CONFIG),
-    };
-    // Dropping the guard writes the log lines that still wait.
-    let _log_guard = log_to_stderr(config.log_format);
-    if config.stop_on_panic {
-        stop_on_panic();
+/// The whole program of a server.
+///
+/// ```no_run
+/// # fn new_game(_: &tickwire_game::GameSettings) -> Box<dyn tickwire_game::Game> { todo!() }
+/// fn main() -> std::process::ExitCode {
+///     tickwire_server::Program::new(|settings| new_game(settings)).run()
+/// }
+/// ```
+#[must_use = "a program does nothing until it is run"]
+pub struct Program {
+    choose: Box<dyn FnOnce(&Config) -> Result<NewGame, String>>,
+    page: &'static [PageFile],
+}
+
+impl Program {
+    /// A program that plays one game. All flags of `tickwire-server` work except `--game`.
+    pub fn new(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> Self {
+        Self::choosing(|config| {
+            match config.game.as_str() {
+            DEFAULT_GAME => Ok(Arc::new(new_game)),
+            _ => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
+        }
+        })
     }
-    match run(config, game) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(error, EXIT_FAILED),
+
+    /// A program whose game depends on the configuration. `choose` returns the game, or a sentence that says why there is none; the
+    /// program then ends with exit code 2.
+    pub fn choosing(choose: impl FnOnce(&Config) -> Result<NewGame, String> + 'static) -> Self {
+        Self {
+            choose: Box::new(choose),
+            page: &[],
+        }
+    }
+
+    /// Serves these files, usually [`page!()`](crate::page!): the page at `/`, and what it loads. Without them `/` has a page that says
+    /// how to make one.
+    pub fn page(mut self, files: &'static [PageFile]) -> Self {
+        self.page = files;
+        self
+    }
+
+    /// Runs the program until it is asked to drain, and returns its exit code.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let config = match Config::load(std::env::args_os()) {
+            Ok(config) => config,
+            // Help and version are not errors; clap prints them to standard output.
+            Err(ConfigError::Flags(error)) if !error.use_stderr() => error.exit(),
+            Err(error) => return fail(error, EXIT_BAD_CONFIG),
+        };
+        let game = match (self.choose)(&config) {
+            Ok(game) => game,
+            Err(problem) => return fail(problem, EXIT_BAD_CONFIG),
+        };
+        // Dropping the guard writes the log lines that still wait.
+        let _log_guard = log_to_stderr(config.log_format);
+        if config.stop_on_panic {
+            stop_on_panic();
+        }
+        match serve(config, game, self.page) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(error, EXIT_FAILED),
+        }
     }
 }
 
@@ -76,13 +106,16 @@ fn fail(reason: impl Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(config: Config, game: NewGame) -> Result<(), String> {
+fn serve(config: Config, game: NewGame, page: &'static [PageFile]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime can't start: {error}"))?;
-    let result = runtime.block_on(crate::run(config, game));
-    result.map_err(|error| error.to_string())
+    runtime.block_on(async {
+        let server =
+            crate::start_with_page(config, game, page).map_err(|error| error.to_string())?;
+        server.run().await.map_err(|error| error.to_string())
+    })
 }
 
 /// Makes the first panic end the process. A room whose game panics would otherwise open again and panic again, and the first report

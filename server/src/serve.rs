@@ -5,7 +5,7 @@
 //! player, and takes at most `--drain-timeout`.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::accept;
-use crate::net::http::{GamePort, going_away};
+use crate::net::http::{GamePort, Site, going_away};
 use crate::net::room_service::RoomService;
 use crate::ops::{self, Operations, RoomOperations};
 use crate::shutdown::Shutdown;
@@ -63,13 +63,14 @@ pub struct Server<R> {
     ops_task: JoinHandle<()>,
 }
 
-/// Opens both ports over the rooms. Must be called inside a tokio runtime.
+/// Opens both ports over the rooms and the site. Must be called inside a tokio runtime.
 ///
 /// # Errors
 /// If a port cannot be opened, or the certificate cannot be used.
 pub fn start<R: RoomService + RoomOperations>(
     config: Arc<Config>,
     rooms: Arc<R>,
+    site: Site,
     metrics: Arc<Metrics>,
 ) -> Result<Server<R>, StartError> {
     let tls = config.tls.clone().map(Tls::load).transpose()?;
@@ -82,7 +83,8 @@ pub fn start<R: RoomService + RoomOperations>(
         metrics: Arc::clone(&metrics),
         draining: draining.clone(),
     });
-    let port = GamePort::new(config, rooms, metrics, draining).map_err(StartError::Threads)?;
+    let port =
+        GamePort::new(config, rooms, site, metrics, draining).map_err(StartError::Threads)?;
     Ok(Server {
         game_addr,
         ops_addr,
@@ -144,6 +146,19 @@ impl<R: RoomService + RoomOperations> Server<R> {
         format!("tickwire ready {ws}://{game_addr}/ws ops http://{ops_addr}")
     }
 
+    /// The page's address, for a browser on this machine.
+    fn page_url(&self) -> String {
+        let http = if self.tls.is_some() { "https" } else { "http" };
+        let mut address = self.game_addr;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("{http}://{address}/")
+    }
+
     /// Prints the ready line, serves until SIGTERM, SIGINT or `POST /drain`, and drains.
     ///
     /// # Errors
@@ -151,6 +166,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
     pub async fn run(self) -> Result<(), StartError> {
         let mut signals = Signals::new().map_err(StartError::Signals)?;
         print_line(&self.ready_line()).map_err(StartError::Output)?;
+        tracing::info!("open {}", self.page_url());
         let draining = self.draining();
         loop {
             tokio::select! {

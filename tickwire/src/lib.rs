@@ -39,13 +39,14 @@ pub use tickwire_rules::{
 #[cfg(not(target_arch = "wasm32"))]
 pub use {
     game::{Game, MapOf, Step},
-    program::main,
+    program::{Program, main},
     random::Random,
     rewound::Rewound,
     room_game::RoomGame,
     serde,
     space::{Sight, Space},
     tickwire_game::{GameSettings as Setup, Identity, Recipient, Refusal, SaveError, ShotOutcome},
+    tickwire_server::{PageFile, page},
     tickwire_sync::{Layer, LayerSet},
     timer::Timer,
     world::{Entities, HasKind, Players, Table, World},

@@ -115,7 +115,7 @@ export async function freePort() {
   }
 }
 
-/** Starts a server of another game than the arena: examples/tag, without computer players. */
+/** Starts a server of examples/tag, without computer players. */
 export function startTag(t, { args = [], ...options } = {}) {
   return startServer(t, { ...options, args: ["--npcs", "0", ...args], program: TAG });
 }
@@ -170,7 +170,7 @@ export async function startLongPath(t, { socket }, ms) {
 
 const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
-/** Serves a page with the module `script`, and the files of web/sdk, from an origin of its own. */
+/** Serves a page with the module `script`, and the files of web/dist, from an origin of its own. */
 export async function startSite(t, script) {
   const server = createServer(({ url }, answer) => {
     if (url === "/") {
@@ -179,7 +179,7 @@ export async function startSite(t, script) {
       return;
     }
     answer.setHeader("Content-Type", MEDIA[extname(url)] ?? "text/plain");
-    answer.end(readFileSync(join(root, "web", "sdk", basename(url))));
+    answer.end(readFileSync(join(root, "web", "dist", basename(url))));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -163,3 +163,15 @@ fn an_empty_secret_is_refused_and_none_is_shown() {
     );
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn the_page_must_be_a_folder() {
+    let file = TestFile::new("page", "");
+    for path in [&file.arg(), "/no/such/folder"] {
+        let line = error_line(&["--page", path]);
+        assert!(line.contains("--page") && line.contains(path), "{line}");
+    }
+    let folder = std::env::temp_dir();
+    let config = load(&["--page", folder.to_str().unwrap()]).unwrap();
+    assert_eq!(config.page, folder.canonicalize().ok());
+}

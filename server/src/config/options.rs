@@ -183,6 +183,9 @@ options! {
     /// For development: the first panic of a game ends the process with exit code 1, after its report
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     stop_on_panic: bool, "TICKWIRE_STOP_ON_PANIC";
+    /// Folder of the page at /, for development: its files are read with each request [default: the embedded page]
+    #[arg(value_name = "DIR")]
+    page: PathBuf, "TICKWIRE_PAGE";
     /// Adds /echo, for RFC 6455 conformance suites
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     ws_echo: bool, "TICKWIRE_WS_ECHO";

@@ -149,3 +149,15 @@ pub(super) fn ticket_secret(path: PathBuf) -> Result<TicketSecret, ConfigError> 
     }
     Ok(TicketSecret::new(secret.to_vec()))
 }
+
+/// The folder's path without links, so that a file can be told to be in it.
+pub(super) fn page_folder(path: PathBuf) -> Result<PathBuf, ConfigError> {
+    let shown = path.display();
+    let folder = std::fs::canonicalize(&path)
+        .map_err(|error| invalid("page", format!("{shown}: {error}")))?;
+    if !folder.is_dir() {
+        let problem = format!("{shown} is no folder; give the one that has the page's index.html");
+        return Err(invalid("page", problem));
+    }
+    Ok(folder)
+}

@@ -42,6 +42,7 @@ pub(super) struct RoomDirectory {
     pub config: Arc<Config>,
     pub metrics: Arc<Metrics>,
     new_game: NewGame,
+    pub game_name: &'static str,
     /// The module of all rooms' rules, if it is fit to be served.
     pub rules_module: Option<RulesModule>,
     pub workers: Vec<WorkerHandle>,
@@ -84,6 +85,7 @@ impl RoomDirectory {
             config,
             metrics,
             new_game,
+            game_name: game.name(),
             rules_module,
             workers,
             rooms: Mutex::default(),

@@ -57,6 +57,11 @@ impl Lobby {
             directory: Arc::new(directory),
         }))
     }
+
+    /// The name of the game that the rooms play.
+    pub fn game_name(&self) -> &'static str {
+        self.directory.game_name
+    }
 }
 
 impl RoomService for Lobby {

@@ -18,7 +18,7 @@ use crate::http_answers::Answer;
 #[derive(Debug)]
 pub(crate) struct Asset {
     content_type: &'static str,
-    bytes: &'static [u8],
+    bytes: Bytes,
     /// `bytes` compressed by gzip.
     gzip: Bytes,
     /// Names the contents, in quotation marks as the header wants them.
@@ -27,11 +27,12 @@ pub(crate) struct Asset {
 
 impl Asset {
     /// `tag` names the contents: other bytes need another tag.
-    pub fn new(content_type: &'static str, bytes: &'static [u8], tag: &str) -> Self {
+    pub fn new(content_type: &'static str, bytes: impl Into<Bytes>, tag: &str) -> Self {
+        let bytes = bytes.into();
         Self {
             content_type,
+            gzip: gzip(&bytes),
             bytes,
-            gzip: gzip(bytes),
             etag: format!("\"{tag}\""),
         }
     }
@@ -44,7 +45,7 @@ impl Asset {
         let body = match (is_unchanged, takes_gzip) {
             (true, _) => Bytes::new(),
             (false, true) => self.gzip.clone(),
-            (false, false) => Bytes::from_static(self.bytes),
+            (false, false) => self.bytes.clone(),
         };
         let mut answer = Response::new(body.into());
         if is_unchanged {

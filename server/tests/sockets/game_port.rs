@@ -1,61 +1,10 @@
-//! HTTP on the game port: the page, the state of a room, and the checks before an upgrade.
+//! HTTP on the game port: the rules module, the state of a room, and the checks before an upgrade.
 
 use crate::support::*;
 
 async fn upgrade(server: &TestServer, headers: &str) -> String {
     let headers = format!("Connection: close\r\n{headers}");
     http_with(server.addr, "GET", "/ws", &headers, "").await.0
-}
-
-#[tokio::test]
-async fn the_page_comes_with_its_security_headers() {
-    let server = TestServer::start(&[]);
-    let (head, body) = http(server.addr, "GET", "/", "").await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    for header in [
-        "content-type: text/html",
-        "x-content-type-options: nosniff",
-        "wasm-unsafe-eval",
-        "frame-ancestors 'none'",
-        "etag: ",
-    ] {
-        assert!(head.contains(header), "{header}: {head}");
-    }
-    assert!(body.contains("Tickwire"));
-    let etag = head
-        .lines()
-        .find_map(|line| line.strip_prefix("etag: "))
-        .unwrap();
-    for known in [
-        etag.to_owned(),
-        format!("\"older\", W/{etag}"),
-        "*".to_owned(),
-    ] {
-        let headers = format!("Connection: close\r\nIf-None-Match: {known}\r\n");
-        let (head, body) = http_with(server.addr, "GET", "/", &headers, "").await;
-        assert!(
-            head.starts_with("HTTP/1.1 304") && body.is_empty(),
-            "{head}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_page_is_compressed_for_clients_that_take_gzip() {
-    let server = TestServer::start(&[]);
-    let ask = async |accepted: &str| {
-        let headers = format!("Connection: close\r\nAccept-Encoding: {accepted}\r\n");
-        let (head, _) = http_with(server.addr, "HEAD", "/tickwire_bg.wasm", &headers, "").await;
-        let is_compressed = head.contains("content-encoding: gzip");
-        assert_eq!(is_compressed, head.contains("etag: W/"), "{head}");
-        assert!(head.contains("vary: accept-encoding"), "{head}");
-        let length = |line: &str| line.strip_prefix("content-length: ")?.parse::<usize>().ok();
-        (is_compressed, head.lines().find_map(length).unwrap())
-    };
-    let (_, whole) = ask("identity").await;
-    let (is_compressed, length) = ask("br, gzip;q=0.5").await;
-    assert!(is_compressed && length < whole / 2, "{length} of {whole}");
-    assert_eq!(ask("gzip;q=0, br").await, (false, whole));
 }
 
 #[tokio::test]

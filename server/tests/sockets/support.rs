@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_server::Shutdown;
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
     self, Close, CloseCode, Connection, DisconnectReason, Handler, Health, Metrics, RoomOperations,
-    RoomService, RulesModule, Server,
+    RoomService, RulesModule, Server, Site,
 };
+use tickwire_server::{PageFile, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -128,8 +128,13 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server with these flags.
+    /// Starts a server with these flags, of a game without a page.
     pub fn start(flags: &[&str]) -> Self {
+        Self::start_with_page(flags, &[])
+    }
+
+    /// Starts a server with these flags, of a game with this page.
+    pub fn start_with_page(flags: &[&str], page: &'static [PageFile]) -> Self {
         let fixed = [
             "test",
             "--listen",
@@ -146,8 +151,14 @@ impl TestServer {
             late: late.clone(),
             rules: RulesModule::new(RULES),
         };
-        let server =
-            internals::start(Arc::new(config), Arc::new(rooms), Arc::clone(&metrics)).unwrap();
+        let site = Site::new("test <game>", page, config.page.clone());
+        let server = internals::start(
+            Arc::new(config),
+            Arc::new(rooms),
+            site,
+            Arc::clone(&metrics),
+        )
+        .unwrap();
         Self {
             addr: server.game_addr(),
             ops: server.ops_addr(),

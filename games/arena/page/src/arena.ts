@@ -2,7 +2,7 @@
 //
 // In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game.
 
-import { Arena, type ArenaFrame, TickwireClient, type ClientOptions, type PlayerRow } from "../sdk/index.js";
+import { type ClientOptions, TickwireClient } from "@tickwire/client";
 import type { PageState } from "./automation.js";
 import { Camera } from "./camera.js";
 import { Controls } from "./controls.js";
@@ -11,15 +11,19 @@ import { Minimap } from "./draw/minimap.js";
 import { Rocks } from "./draw/rocks.js";
 import { Ships } from "./draw/ships.js";
 import { Space } from "./draw/space.js";
+import { EffectQueue } from "./effects.js";
 import { Board } from "./hud/board.js";
 import { ChatBox } from "./hud/chat.js";
 import { byId, onTap } from "./hud/dom.js";
 import { Feed } from "./hud/feed.js";
 import { NetGraph } from "./hud/netgraph.js";
 import { Overlay } from "./hud/overlay.js";
-import { recall, remember } from "./memory.js";
 import { isMotionReduced } from "./motion.js";
 import { Sound } from "./sound.js";
+import { Spectator } from "./spectator.js";
+import { Steering } from "./steering.js";
+import { readRocks } from "./wire.js";
+import { GAME, World } from "./world.js";
 
 /** Interval of updating the score board. */
 const BOARD_INTERVAL_MS = 250;
@@ -27,8 +31,6 @@ const BOARD_INTERVAL_MS = 250;
 const MAX_ELAPSED_MS = 100;
 /** Distance at which sounds become inaudible, in units. */
 const EARSHOT_UNITS = 900;
-/** Session storage: whether the page was reloaded for a newer version. */
-const RELOADED = "tickwire.reloaded";
 
 export class ArenaPage implements PageState, EffectListener {
   client: TickwireClient | undefined;
@@ -59,11 +61,12 @@ export class ArenaPage implements PageState, EffectListener {
     KeyN: () => this.#hasJoined && this.#netGraph.toggle(),
     KeyM: () => this.#hasJoined && this.#toggleSound(),
   });
-  #arena: Arena | undefined;
+  readonly #world = new World();
+  readonly #queue = new EffectQueue();
+  readonly #spectator = new Spectator();
+  readonly #steering = new Steering();
   #hasJoined = false;
   #close = { code: 0, reason: "" };
-  #players: PlayerRow[] = [];
-  #names = new Map<number, string>();
   #boardUpdatedAt = 0;
   #lastFrameAt = performance.now();
 
@@ -82,18 +85,13 @@ export class ArenaPage implements PageState, EffectListener {
   async join(options: ClientOptions): Promise<void> {
     const client = await this.#connect(options);
     if (!client) return;
-    const arena = new Arena(client);
     this.client = client;
-    this.#arena = arena;
     client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
-    client.on("joined", ({ resumed }) => this.#joined(client, arena, resumed));
+    client.on("joined", ({ resumed }) => this.#joined(client, resumed));
     client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
     client.on("notice", ({ text }) => this.#feed.notice(text));
-    arena.on("kill", ({ killer, victim, killerSlot, victimSlot }) => {
-      const own = client.playerSlot;
-      this.#feed.kill(killer, victim, killerSlot, victimSlot, killerSlot === own || victimSlot === own);
-      if (victimSlot === own) this.#overlay.killedBy(killer);
-    });
+    client.on("event", ({ kind, tick, payload }) => this.#event(kind, tick, payload));
+    client.on("prediction", ({ note }) => note && this.#feed.notice(`Your ship reacts a little late: ${note}.`));
   }
 
   /** Loads the core, which takes seconds over a slow network and fails over a broken one. */
@@ -109,14 +107,19 @@ export class ArenaPage implements PageState, EffectListener {
     }
   }
 
-  #joined(client: TickwireClient, arena: Arena, resumed: boolean): void {
-    if (client.game !== Arena.GAME) {
+  #joined(client: TickwireClient, resumed: boolean): void {
+    if (client.game !== GAME) {
       this.#overlay.otherGame(client.game);
       client.leave();
       return;
     }
-    this.#rocks.rocks = arena.rocks();
+    const rocks = readRocks(client.map());
+    this.#rocks.rocks = rocks;
     this.#minimap.reset();
+    this.#queue.clear();
+    this.#queue.rocks = rocks;
+    this.#queue.ownPlayer = client.playerSlot;
+    this.#spectator.clear();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
     else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
     // Buttons pressed earlier were not meant for this ship.
@@ -124,18 +127,20 @@ export class ArenaPage implements PageState, EffectListener {
     this.#hasJoined = true;
     this.#hud.hidden = false;
     this.#hud.classList.toggle("watching", client.isSpectator);
-    if (client.isPredicting || client.isSpectator) {
-      remember(RELOADED, "no", "sessionStorage");
-      return;
-    }
-    // The server has newer rules, so it also has a newer page: reload once. If that does not help, play without prediction.
-    const isFirstTime = recall(RELOADED, "sessionStorage") !== "yes";
-    if (isFirstTime && remember(RELOADED, "yes", "sessionStorage")) location.reload();
-    else this.#feed.notice("This page is not of the server's version: your ship reacts a little late.");
+  }
+
+  #event(kind: string, tick: number, payload: Uint8Array): void {
+    const kill = this.#queue.event(kind, tick, payload);
+    if (!kill) return;
+    const { killer, victim } = kill;
+    const own = this.client?.playerSlot;
+    this.#feed.kill(this.#world.nameOf(killer), this.#world.nameOf(victim), killer, victim, killer === own || victim === own);
+    if (victim === own) this.#overlay.killedBy(this.#world.nameOf(killer));
   }
 
   #slotOf(session: number): number {
-    return this.#players.find((player) => session !== 0 && player.session === session)?.slot ?? -1;
+    if (session === 0) return -1;
+    return [...this.#world.players.values()].find((player) => player.session === session)?.slot ?? -1;
   }
 
   #toggleSound(): void {
@@ -155,62 +160,56 @@ export class ArenaPage implements PageState, EffectListener {
     this.#camera.adaptResolution(elapsedMs);
     this.#camera.fit(this.#canvas);
     const { client } = this;
-    const arena = this.#arena;
-    if (!client || !arena || !this.#hasJoined) {
+    if (!client || !this.#hasJoined || client.game !== GAME) {
       this.#camera.drift(elapsedMs);
       this.#space.draw(this.#context, this.#camera);
       if (client) this.#overlay.update(client, this.#close, false, now);
       this.frames++;
       return;
     }
-    this.#control(arena);
+    this.#control(client);
     client.poll();
-    const frame = arena.sample();
-    const own = frame.own;
+    const world = this.#world;
+    world.sample(client);
+    const own = world.own?.ship;
     this.own = own ? { x: own.x, y: own.y } : null;
-    this.#camera.follow(frame.focus, elapsedMs);
-    this.#draw(frame, now, elapsedMs);
-    this.#update(client, arena, own !== undefined, now);
+    this.#camera.follow(client.isSpectator ? this.#spectator.focus(world, now) : own, elapsedMs);
+    this.#draw(world, now, elapsedMs);
+    this.#update(client, own !== undefined, now);
     this.frames++;
   }
 
-  #control(arena: Arena): void {
+  #control(client: TickwireClient): void {
     const { aim, mouse, held } = this.#controls;
     const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
     const from = this.own ?? this.#camera;
     const direction = aim ?? (at && { x: at.x - from.x, y: at.y - from.y });
-    // First the buttons that went down since the last frame: a click between two frames would be lost otherwise.
-    arena.control(held | this.#controls.takePressed(), direction);
-    arena.control(held, direction);
+    this.#steering.steer(client, held, this.#controls.takePressed(), direction);
   }
 
-  #draw(frame: ArenaFrame, now: number, elapsedMs: number): void {
+  #draw(world: World, now: number, elapsedMs: number): void {
     const [context, camera] = [this.#context, this.#camera];
-    this.#effects.add(frame, this);
+    this.#effects.add(this.#queue.take(world), this);
     this.#space.draw(context, camera);
     this.#rocks.draw(context, camera);
     this.#ships.draw(
       context,
       camera,
-      frame,
+      world,
       now,
       elapsedMs,
-      (player) => this.#names.get(player) ?? "",
       (x, y, vx, vy, hue) => this.#effects.spark(x, y, vx, vy, hue),
     );
     this.#effects.draw(context, camera, elapsedMs);
-    this.#minimap.draw(context, camera, frame, this.#rocks);
+    this.#minimap.draw(context, camera, world, this.#rocks);
   }
 
-  /** Everything that calls the core again: only after drawing, as that ends the frame's validity. */
-  #update(client: TickwireClient, arena: Arena, hasShip: boolean, now: number): void {
+  #update(client: TickwireClient, hasShip: boolean, now: number): void {
     this.#netGraph.update(client.status(), now);
     this.#overlay.update(client, this.#close, hasShip || client.isSpectator, now);
     if (now - this.#boardUpdatedAt < BOARD_INTERVAL_MS) return;
     this.#boardUpdatedAt = now;
-    this.#players = arena.players();
-    this.#names = new Map(this.#players.map(({ slot, name }) => [slot, name]));
-    this.#board.show(this.#players, client.playerSlot);
+    this.#board.show(this.#world.ranking(), client.playerSlot);
   }
 
   beam(x: number, y: number, isOwn: boolean): void {

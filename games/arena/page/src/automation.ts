@@ -2,7 +2,7 @@
 //
 // Its properties read the session directly, so that they are fresh even in a hidden tab, which draws no frames.
 
-import type { Phase, TickwireClient } from "../sdk/index.js";
+import type { Phase, TickwireClient } from "@tickwire/client";
 
 export interface Automation {
   readonly state: Phase;

@@ -3,8 +3,8 @@
 // In: the page's events. Out: buttons and a direction on demand, and the buttons pressed since the last frame, as a click may be
 // shorter than a frame.
 
-import { Button } from "../sdk/index.js";
 import { Touch } from "./touch.js";
+import { Button } from "./wire.js";
 
 /** By position on the keyboard, so that they form a cross on any layout. */
 const KEYS: Record<string, number> = {

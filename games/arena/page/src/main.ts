@@ -3,7 +3,7 @@
 //   ?name=N&autojoin=1&room=R   joins without a click; &spectate=1 watches. Joining by the form sets this address, to reload and to share
 //   #ticket=T                   signed ticket, where the server demands one; what follows the # is not sent and gets into no log
 
-import { loadCore } from "../sdk/index.js";
+import { loadCore } from "@tickwire/client";
 import { ArenaPage } from "./arena.js";
 import { automationOf } from "./automation.js";
 import { byId } from "./hud/dom.js";

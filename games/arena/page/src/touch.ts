@@ -3,8 +3,8 @@
 // In: touches of the arena, tracked by pointer id. Out: buttons and a direction, like those of keys and mouse. Ignores mice and pens.
 // The sticks are shown on devices with a coarse pointer, or from the first touch on.
 
-import { Button } from "../sdk/index.js";
 import { byId } from "./hud/dom.js";
+import { Button, type Point } from "./wire.js";
 
 /** Movements below this choose no direction, in CSS pixels. */
 const DEAD_ZONE_PX = 10;
@@ -12,11 +12,6 @@ const DEAD_ZONE_PX = 10;
 const REACH_PX = 52;
 /** The sine of 22.5 degrees: it makes eight directions of equal width. */
 const DIAGONAL = 0.383;
-
-interface Point {
-  x: number;
-  y: number;
-}
 
 export class Touch {
   readonly #fly = new Stick("stick-fly");

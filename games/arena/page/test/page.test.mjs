@@ -14,9 +14,10 @@ import {
   signedTicket,
   startBots,
   startServer,
+  startTag,
   test,
   until,
-} from "./harness.mjs";
+} from "../../../../web/test/harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 /** Headings of a ship, in 1/1024 turn. */
@@ -463,4 +464,24 @@ test("chat arrives as text, and typing does not steer", MINUTE, async (t) => {
   await ann.page.keyboard.press("Enter");
   assert.equal(await line(), "");
   assert.deepEqual([...ann.problems, ...bob.problems], []);
+});
+
+test("the arena's page leaves a server of another game", MINUTE, async (t) => {
+  const server = await startTag(t, { args: ["--page", "games/arena/page/dist"] });
+  const context = await launchBrowser(t);
+  let loads = 0;
+  await context.route("**/app.js", (request) => {
+    loads++;
+    return request.continue();
+  });
+  const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "meadow" }));
+  await page.waitForFunction(() => document.getElementById("overlay").innerText.includes("This server plays «tag»; this page is for the arena."));
+  // The page has left the room and still shows the message.
+  await until(t, async () => !(await roomState(server, "meadow"))?.entities.length);
+  const frames = await page.evaluate(() => window.tickwire.frames);
+  await page.waitForFunction((frames) => window.tickwire.frames > frames + 10, frames);
+  assert.match(await page.innerText("#overlay"), /«tag»/);
+  assert.ok(!(await page.isVisible("#overlay-again")) && !(await page.isVisible("#join")));
+  assert.equal(loads, 1);
+  assert.deepEqual(problems, []);
 });

@@ -4,15 +4,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tickwire_arena::Arena;
 use tickwire_game::{Game, GameSettings};
+use tickwire_server::Program;
 
 fn main() -> ExitCode {
-    tickwire_server::main_of(|config| match config.game.as_str() {
+    let program = Program::choosing(|config| match config.game.as_str() {
         tickwire_arena::NAME => Ok(Arc::new(arena)),
         game => {
             let known = tickwire_arena::NAME;
             Err(format!("--game {game} is not shipped; there are: {known}"))
         }
-    })
+    });
+    program.page(tickwire_server::page!()).run()
 }
 
 fn arena(settings: &GameSettings) -> Box<dyn Game> {

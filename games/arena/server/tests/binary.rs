@@ -32,6 +32,7 @@ fn a_wrong_configuration_is_one_line_and_exit_code_2() {
         (&["--no-such-flag"], None, "--no-such-flag"),
         (&["--redis", "redis://127.0.0.1"], None, "--redis"),
         (&["--record", "."], None, "--record"),
+        (&["--page", "Cargo.toml"], None, "--page"),
         (&[], Some(("TICKWIRE_MAX_ROOMS", "many")), "--max-rooms"),
         (&["--listen", "127.0.0.1"], None, "--listen"),
     ] {
@@ -126,4 +127,31 @@ fn the_ready_line_shows_tls_and_drain_ends_the_server() {
         .write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_says_where_the_page_is_and_the_page_is_there() {
+    let (mut child, line) = start(&[]);
+    let game = line.strip_prefix("tickwire ready ws://").unwrap();
+    let game = game.split_once("/ws").unwrap().0;
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(game).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    assert!(get("/").contains("<title>Tickwire arena</title>"));
+    for file in ["/app.js", "/style.css", "/sdk/index.js"] {
+        assert!(get(file).starts_with("HTTP/1.1 200"), "{file}");
+    }
+    let terminated = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(terminated.unwrap().success());
+    child.wait().unwrap();
+    let mut log = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    assert!(log.contains(&format!("open http://{game}/")), "{log}");
 }

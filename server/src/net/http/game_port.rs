@@ -15,7 +15,8 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
-use super::page;
+use super::percent::percent_decoded;
+use super::site::Site;
 use super::upgrade::{self, Upgraded};
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
@@ -44,6 +45,7 @@ const ECHO_PAUSE_ABOVE_BYTES: usize = 256 * 1024;
 pub struct GamePort<R> {
     pub(crate) config: Arc<Config>,
     pub(crate) rooms: Arc<R>,
+    site: Site,
     pub(crate) metrics: Arc<Metrics>,
     /// Once requested, no new player is let in.
     pub(crate) draining: Shutdown,
@@ -71,6 +73,7 @@ impl<R: RoomService> GamePort<R> {
     pub(crate) fn new(
         config: Arc<Config>,
         rooms: Arc<R>,
+        site: Site,
         metrics: Arc<Metrics>,
         draining: Shutdown,
     ) -> io::Result<Arc<Self>> {
@@ -85,6 +88,7 @@ impl<R: RoomService> GamePort<R> {
             open: OpenConnections::new(metrics.connections.clone()),
             config,
             rooms,
+            site,
             metrics,
             draining,
         }))
@@ -112,7 +116,7 @@ impl<R: RoomService> GamePort<R> {
                     let module = self.rooms.rules_module();
                     rules_module::serve(&request, module, &self.config.allowed_origins)
                 }
-                None => page::serve(&request),
+                None => self.site.serve(&request).await,
             },
         };
         answer.unwrap_or_else(|refusal| *refusal)
@@ -315,28 +319,7 @@ fn room_of_query(query: &str) -> Option<String> {
         .split('&')
         .rev()
         .find_map(|pair| pair.strip_prefix("room="))?;
-    Some(percent_decoded(value))
-}
-
-/// Decodes `%XX`. Malformed escapes stay as they are: they make no valid room name, and the lobby refuses that.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let decoded = match (byte, after) {
-            (b'%', [high, low, ..]) => (char::from(*high).to_digit(16))
-                .zip(char::from(*low).to_digit(16))
-                .and_then(|(high, low)| u8::try_from(high * 16 + low).ok()),
-            _ => None,
-        };
-        bytes.push(decoded.unwrap_or(byte));
-        rest = if decoded.is_some() {
-            &after[2..]
-        } else {
-            after
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Some(percent_decoded(value).into_owned())
 }
 
 #[cfg(test)]

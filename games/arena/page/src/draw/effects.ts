@@ -1,7 +1,7 @@
 // Short-lived effects: beams, sparks, bursting ships, hit markers.
 
-import { EffectKind, type ArenaFrame } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
+import type { Effect } from "../effects.js";
 import { colour, hueOf } from "./palette.js";
 
 const BEAM_MS = 220;
@@ -56,12 +56,13 @@ export class Effects {
   #particles: Particle[] = [];
 
   /** Adds the effects of a frame. */
-  add(frame: ArenaFrame, listener: EffectListener): void {
-    frame.forEachEffect((effect) => {
+  add(effects: Effect[], listener: EffectListener): void {
+    for (const effect of effects) {
       const hue = hueOf(effect.player);
       switch (effect.kind) {
-        case EffectKind.Beam: {
-          const { x0, y0, x1, y1 } = effect;
+        case "beam": {
+          const { x: x0, y: y0 } = effect.from;
+          const { x: x1, y: y1 } = effect.to;
           const length = Math.hypot(x1 - x0, y1 - y0) || 1;
           const [dx, dy] = [(x1 - x0) / length, (y1 - y0) / length];
           const nose = Math.min(NOSE, length);
@@ -71,16 +72,16 @@ export class Effects {
           if (effect.endsAtOwn) listener.wounded();
           break;
         }
-        case EffectKind.Hit:
-          this.#hits.push({ x: effect.x1, y: effect.y1, hue, age: 0 });
+        case "hit":
+          this.#hits.push({ x: effect.at.x, y: effect.at.y, hue, age: 0 });
           listener.hit();
           break;
-        case EffectKind.Burst:
-          this.#burst(effect.x0, effect.y0, hue);
-          listener.burst(effect.x0, effect.y0, effect.isOwn);
+        case "burst":
+          this.#burst(effect.at.x, effect.at.y, hue);
+          listener.burst(effect.at.x, effect.at.y, effect.isOwn);
           break;
       }
-    });
+    }
   }
 
   /** Adds one spark of a flame; velocity in units per tick. */

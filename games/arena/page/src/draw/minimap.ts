@@ -1,10 +1,11 @@
 // The minimap in the corner: all rocks, the visible part of the world, and the ships in it.
 
-import { type ArenaFrame, EntityKind } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
+import type { World } from "../world.js";
 import { OWN_COLOUR, colour, hueOf, sprite } from "./palette.js";
 import type { Rocks } from "./rocks.js";
 
+/** Side of the world, in units. */
 const WORLD = 4096;
 /** Side length and distance from the corner, in CSS pixels. */
 const SIDE = 148;
@@ -19,7 +20,7 @@ export class Minimap {
     this.#background = undefined;
   }
 
-  draw(context: CanvasRenderingContext2D, camera: Camera, frame: ArenaFrame, rocks: Rocks): void {
+  draw(context: CanvasRenderingContext2D, camera: Camera, world: World, rocks: Rocks): void {
     const side = SIDE * camera.pixelRatio;
     if (!this.#background || this.#ratio !== camera.pixelRatio) {
       this.#ratio = camera.pixelRatio;
@@ -37,14 +38,13 @@ export class Minimap {
     context.rect(0, 0, side, side);
     context.clip();
     context.strokeRect(camera.x * part - width / 2, camera.y * part - height / 2, width, height);
-    frame.forEachEntity((entity, index) => {
-      if (entity.kind !== EntityKind.Ship) return;
-      const isOwn = index === frame.ownIndex;
-      context.fillStyle = isOwn ? OWN_COLOUR : colour(hueOf(entity.player));
+    for (const ship of world.ships) {
+      const isOwn = ship === world.own?.ship;
+      context.fillStyle = isOwn ? OWN_COLOUR : colour(hueOf(ship.player));
       context.beginPath();
-      context.arc(entity.x * part, entity.y * part, (isOwn ? 3 : 2.2) * camera.pixelRatio, 0, Math.PI * 2);
+      context.arc(ship.x * part, ship.y * part, (isOwn ? 3 : 2.2) * camera.pixelRatio, 0, Math.PI * 2);
       context.fill();
-    });
+    }
     context.restore();
   }
 }
@@ -55,7 +55,7 @@ function background(side: number, rocks: Rocks): HTMLCanvasElement {
     context.fillRect(0, 0, side, side);
     context.fillStyle = "rgb(140 160 205 / 0.45)";
     const part = side / WORLD;
-    rocks.forEach((x, y, radius) => {
+    rocks.rocks.forEach(({ x, y, radius }) => {
       context.beginPath();
       context.arc(x * part, y * part, radius * part, 0, Math.PI * 2);
       context.fill();

@@ -1,6 +1,7 @@
 // Rocks: a few shapes, lit from the upper left, scaled to any size.
 
 import type { Camera } from "../camera.js";
+import type { Rock } from "../wire.js";
 import { seededRandom, sprite } from "./palette.js";
 
 const SHAPES = 10;
@@ -10,24 +11,15 @@ const GLOW_FACTOR = 1.12;
 
 export class Rocks {
   readonly #shapes = Array.from({ length: SHAPES }, (_, seed) => shape(seed + 1));
-  #rocks: Float32Array = new Float32Array();
-
-  set rocks(rocks: Float32Array) {
-    this.#rocks = rocks;
-  }
+  rocks: Rock[] = [];
 
   draw(context: CanvasRenderingContext2D, camera: Camera): void {
-    this.forEach((x, y, radius, index) => {
+    this.rocks.forEach(({ x, y, radius }, index) => {
       const image = this.#shapes[index % SHAPES];
       if (!image || !camera.sees(x, y, radius * GLOW_FACTOR)) return;
       const half = radius * GLOW_FACTOR;
       context.drawImage(image, x - half, y - half, half * 2, half * 2);
     });
-  }
-
-  forEach(visit: (x: number, y: number, radius: number, index: number) => void): void {
-    const rocks = this.#rocks;
-    for (let at = 0; at + 3 <= rocks.length; at += 3) visit(rocks[at] ?? 0, rocks[at + 1] ?? 0, rocks[at + 2] ?? 0, at / 3);
   }
 }
 

@@ -2,8 +2,8 @@
 //
 // Flames show thrust, which is not replicated: it is estimated from the movement of a ship on the screen.
 
-import { type ArenaFrame, EntityKind } from "../../sdk/index.js";
 import type { Camera } from "../camera.js";
+import type { World } from "../world.js";
 import { OWN_COLOUR, colour, hueOf, sprite } from "./palette.js";
 
 const FULL_HEALTH = 100;
@@ -37,10 +37,9 @@ export class Ships {
   draw(
     context: CanvasRenderingContext2D,
     camera: Camera,
-    frame: ArenaFrame,
+    world: World,
     now: number,
     elapsedMs: number,
-    nameOf: (player: number) => string,
     flame: (x: number, y: number, vx: number, vy: number, hue: number) => void,
   ): void {
     this.#frame++;
@@ -49,38 +48,34 @@ export class Ships {
       this.#resolution = camera.scale;
     }
     context.globalCompositeOperation = "lighter";
-    frame.forEachEntity((entity) => {
-      if (entity.kind !== EntityKind.Pellet) return;
-      const isRich = entity.value > 1;
-      const pulse = 1 + 0.14 * Math.sin(now / 260 + entity.slot * 1.7);
+    for (const pellet of world.pellets) {
+      const isRich = pellet.worth > 1;
+      const pulse = 1 + 0.14 * Math.sin(now / 260 + pellet.slot * 1.7);
       const half = (isRich ? 26 : 15) * pulse;
       const image = this.#pellets[isRich ? 1 : 0];
-      if (image) context.drawImage(image, entity.x - half, entity.y - half, half * 2, half * 2);
-    });
-    frame.forEachEntity((entity) => {
-      if (entity.kind !== EntityKind.Ship) return;
-      const motion = this.#updateMotion(entity.slot * 4096 + entity.generation, entity.x, entity.y, elapsedMs);
-      if (motion.power < 0.12) return;
-      const hue = hueOf(entity.player);
-      this.#flame(context, entity.x, entity.y, motion, hue);
+      if (image) context.drawImage(image, pellet.x - half, pellet.y - half, half * 2, half * 2);
+    }
+    for (const ship of world.ships) {
+      const motion = this.#updateMotion(ship.slot * 4096 + ship.generation, ship.x, ship.y, elapsedMs);
+      if (motion.power < 0.12) continue;
+      const hue = hueOf(ship.player);
+      this.#flame(context, ship.x, ship.y, motion, hue);
       if (Math.random() < motion.power * 0.55) {
         const back = motion.angle + Math.PI + (Math.random() - 0.5) * 0.6;
         const [dx, dy] = [Math.cos(back), Math.sin(back)];
-        flame(entity.x + dx * 16, entity.y + dy * 16, motion.vx * 0.3 + dx * 2.2, motion.vy * 0.3 + dy * 2.2, hue);
+        flame(ship.x + dx * 16, ship.y + dy * 16, motion.vx * 0.3 + dx * 2.2, motion.vy * 0.3 + dy * 2.2, hue);
       }
-    });
+    }
     context.globalCompositeOperation = "source-over";
-    frame.forEachEntity((entity, index) => {
-      if (entity.kind !== EntityKind.Ship) return;
-      const isOwn = index === frame.ownIndex;
-      const image = this.#sprite(hueOf(entity.player), isOwn);
+    for (const ship of world.ships) {
+      const image = this.#sprite(hueOf(ship.player), ship === world.own?.ship);
       context.save();
-      context.translate(entity.x, entity.y);
-      context.rotate(entity.heading);
+      context.translate(ship.x, ship.y);
+      context.rotate(ship.heading);
       context.drawImage(image, -SPRITE_UNITS / 2, -SPRITE_UNITS / 2, SPRITE_UNITS, SPRITE_UNITS);
       context.restore();
-    });
-    this.#labels(context, camera, frame, nameOf);
+    }
+    this.#labels(context, camera, world);
     for (const [key, motion] of this.#motions) if (motion.lastSeen < this.#frame - 30) this.#motions.delete(key);
   }
 
@@ -125,28 +120,26 @@ export class Ships {
     context.restore();
   }
 
-  #labels(context: CanvasRenderingContext2D, camera: Camera, frame: ArenaFrame, nameOf: (player: number) => string): void {
+  #labels(context: CanvasRenderingContext2D, camera: Camera, world: World): void {
     const pixel = camera.pixelRatio / camera.scale;
     context.font = `600 ${12 * pixel}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.lineJoin = "round";
-    frame.forEachEntity((entity, index) => {
-      if (entity.kind !== EntityKind.Ship) return;
-      const isOwn = index === frame.ownIndex;
-      const part = Math.max(0, Math.min(1, entity.value / FULL_HEALTH));
-      const [left, top] = [entity.x - 19, entity.y + 27];
+    for (const ship of world.ships) {
+      const part = Math.max(0, Math.min(1, ship.health / FULL_HEALTH));
+      const [left, top] = [ship.x - 19, ship.y + 27];
       context.fillStyle = "rgb(3 6 14 / 0.75)";
       context.fillRect(left - 1, top - 1, 40, 6);
       context.fillStyle = part > 0.5 ? "#5ee6a8" : part > 0.25 ? "#ffd25e" : "#ff6d6d";
       context.fillRect(left, top, 38 * part, 4);
-      const name = nameOf(entity.player);
-      if (!name) return;
+      const name = world.nameOf(ship.player);
+      if (!name) continue;
       context.strokeStyle = "rgb(3 6 14 / 0.8)";
       context.lineWidth = 3 * pixel;
-      context.strokeText(name, entity.x, entity.y - 28);
-      context.fillStyle = isOwn ? OWN_COLOUR : colour(hueOf(entity.player), 1, 78);
-      context.fillText(name, entity.x, entity.y - 28);
-    });
+      context.strokeText(name, ship.x, ship.y - 28);
+      context.fillStyle = ship === world.own?.ship ? OWN_COLOUR : colour(hueOf(ship.player), 1, 78);
+      context.fillText(name, ship.x, ship.y - 28);
+    }
   }
 
   #sprite(hue: number, isOwn: boolean): HTMLCanvasElement {

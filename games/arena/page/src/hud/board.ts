@@ -1,7 +1,7 @@
 // The score board: the best players, and the player's own line.
 
-import type { PlayerRow } from "../../sdk/index.js";
 import { OWN_COLOUR, colour, hueOf } from "../draw/palette.js";
+import type { Player } from "../world.js";
 import { byId, element } from "./dom.js";
 
 const MAX_LINES = 8;
@@ -11,7 +11,7 @@ export class Board {
   readonly #count = byId("board-count", HTMLElement);
   #shown = "";
 
-  show(players: PlayerRow[], ownSlot: number | undefined): void {
+  show(players: Player[], ownSlot: number | undefined): void {
     const ownPlace = players.findIndex((player) => player.slot === ownSlot);
     const places = players.slice(0, MAX_LINES).map((player, place) => ({ player, place }));
     const own = players[ownPlace];
@@ -24,7 +24,7 @@ export class Board {
   }
 }
 
-function line(player: PlayerRow, place: number, isOwn: boolean): HTMLElement {
+function line(player: Player, place: number, isOwn: boolean): HTMLElement {
   const row = element("div", isOwn ? "row own" : "row");
   const name = element("span", "name", player.name, isOwn ? OWN_COLOUR : colour(hueOf(player.slot), 1, 76));
   if (player.session === 0) name.append(element("span", "npc", "npc"));

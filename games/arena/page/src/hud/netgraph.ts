@@ -1,7 +1,7 @@
 // The net graph (key N, or a tap on the read-out): the latest seconds of every measurement of the connection, and the read-out that is
 // always visible.
 
-import type { Status } from "../../sdk/index.js";
+import type { Status } from "@tickwire/client";
 import { byId, onTap } from "./dom.js";
 
 const MAX_SAMPLES = 180;

@@ -1,6 +1,6 @@
 // The overlay shown while the game cannot be played: connecting, reconnecting, shot down, over.
 
-import type { TickwireClient } from "../../sdk/index.js";
+import type { TickwireClient } from "@tickwire/client";
 import { byId } from "./dom.js";
 
 /** Without a ship for longer than this the player waits for a new one; less may be a hitch. */

@@ -7,8 +7,8 @@
 // The server decides how long a sleep lasts: until it has given up the connection, or the session.
 
 import assert from "node:assert/strict";
-import { automation, freeze, joinUrl, openPage, playing, roomState, startBrowser, startServer, test, until } from "../harness.mjs";
-import { Device, whyNoDevice } from "../network.mjs";
+import { automation, freeze, joinUrl, openPage, playing, roomState, startBrowser, startServer, test, until } from "../../../../../web/test/harness.mjs";
+import { Device, whyNoDevice } from "../../../../../web/test/network.mjs";
 
 const room = "bedroom";
 const LIMITS = { timeout: 120_000 };

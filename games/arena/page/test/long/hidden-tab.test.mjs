@@ -6,7 +6,7 @@
 // Needs Xvfb. Prints the figures, with the visible seconds before as their control; asserts only what must hold.
 
 import assert from "node:assert/strict";
-import { automation, joinUrl, launchHeadedBrowser, openPage, playing, startBots, startServer, test } from "../harness.mjs";
+import { automation, joinUrl, launchHeadedBrowser, openPage, playing, startBots, startServer, test } from "../../../../../web/test/harness.mjs";
 
 const HIDDEN_SECONDS = Number(process.env.HIDDEN_SECONDS ?? 60);
 const CONTROL_SECONDS = 5;

@@ -4,8 +4,8 @@
 // from the cut to playing again; asserts the order of states, and that no player is in the room twice.
 
 import assert from "node:assert/strict";
-import { automation, joinUrl, openPage, playing, roomState, startBrowser, startServer, test, until } from "../harness.mjs";
-import { Device, whyNoDevice } from "../network.mjs";
+import { automation, joinUrl, openPage, playing, roomState, startBrowser, startServer, test, until } from "../../../../../web/test/harness.mjs";
+import { Device, whyNoDevice } from "../../../../../web/test/network.mjs";
 
 const room = "street";
 

@@ -1,0 +1,103 @@
+//! What browsers load from the game port: the game's page at `/`, and the SDK at `/sdk/`.
+//!
+//! In: a GET for a path. Out: the file, with the headers that protect the page. The SDK is the one that this server was built
+//! with, so that a page without a bundler can `import` it from its own origin. Never knows a game but by its name.
+
+use hyper::body::Incoming;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+};
+use hyper::{Request, StatusCode};
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::PathBuf;
+
+use super::no_page;
+use super::page_folder::PageFolder;
+use super::percent::percent_decoded;
+use crate::http_answers::{self, Answer};
+use crate::net::asset::Asset;
+use crate::page_file::{PageFile, media_type};
+
+/// The page may load its own files, run WebAssembly, and open WebSockets.
+const SECURITY_POLICY: &str = "default-src 'self'; \
+    script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss:; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What every answer of the site says.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (CACHE_CONTROL, "no-cache"),
+    (CONTENT_SECURITY_POLICY, SECURITY_POLICY),
+    (REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
+
+/// The page and the SDK.
+#[derive(Debug)]
+pub struct Site {
+    /// Each with the URL's path.
+    embedded: Vec<(&'static str, Asset)>,
+    /// The folder of `--page`, instead of the embedded page.
+    folder: Option<PageFolder>,
+}
+
+impl Site {
+    /// The site of a game: its page from a folder, else from the embedded files, else one that says how to make one.
+    #[must_use]
+    pub fn new(game: &str, page: &'static [PageFile], folder: Option<PathBuf>) -> Self {
+        let sdk = tickwire_sdk::FILES.iter().map(|(path, bytes)| {
+            let asset = asset(media_type(path), *bytes);
+            (*path, asset)
+        });
+        let page = page.iter().filter(|_| folder.is_none());
+        let page = page.map(|file| (file.path, asset(file.content_type, file.bytes)));
+        let mut embedded: Vec<_> = sdk.chain(page).collect();
+        if folder.is_none() && !embedded.iter().any(|(path, _)| *path == "/") {
+            embedded.push(("/", asset(media_type("/"), no_page::html(game))));
+        }
+        Self {
+            embedded,
+            folder: folder.map(PageFolder::new),
+        }
+    }
+
+    /// Answers a request for a file of the site; 404 if there is no such file.
+    ///
+    /// # Errors
+    /// The answer that refuses the method.
+    pub(super) async fn serve(&self, request: &Request<Incoming>) -> Result<Answer, Box<Answer>> {
+        let path = match request.uri().path() {
+            "/index.html" => Cow::Borrowed("/"),
+            path => percent_decoded(path),
+        };
+        if let Some((_, asset)) = self.embedded.iter().find(|(of, _)| *of == path) {
+            http_answers::check_method(request.method(), "GET, HEAD")?;
+            return Ok(asset.answer(request.headers(), &HEADERS));
+        }
+        let Some(folder) = &self.folder else {
+            return Ok(http_answers::not_found());
+        };
+        http_answers::check_method(request.method(), "GET, HEAD")?;
+        let Some(bytes) = folder.read(&path).await else {
+            return Ok(http_answers::not_found());
+        };
+        let mut answer = http_answers::answer(StatusCode::OK, media_type(&path), bytes);
+        for (name, value) in HEADERS {
+            (answer.headers_mut()).insert(name, HeaderValue::from_static(value));
+        }
+        Ok(answer)
+    }
+}
+
+fn asset(content_type: &'static str, bytes: impl Into<bytes::Bytes>) -> Asset {
+    let bytes = bytes.into();
+    // The hasher has fixed keys, so all servers of one build agree.
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    let tag = format!("{:016x}", hasher.finish());
+    Asset::new(content_type, bytes, &tag)
+}

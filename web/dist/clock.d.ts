@@ -1,0 +1,4 @@
+export declare class SessionClock {
+    #private;
+    now(): number;
+}

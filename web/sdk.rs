@@ -1,0 +1,10 @@
+//! The built SDK, to embed in a server. `web/build.sh` builds it from `web/src`; the result is committed.
+
+/// The files that a page loads, each with its path in the URL.
+pub const FILES: &[(&str, &[u8])] = &[
+    ("/sdk/index.js", include_bytes!("dist/index.js")),
+    (
+        "/sdk/tickwire_bg.wasm",
+        include_bytes!("dist/tickwire_bg.wasm"),
+    ),
+];
