@@ -143,6 +143,7 @@ test("mistakes throw where they are made", MINUTE, async (t) => {
 
 test("an entity keeps its object, and a frame its arrays", MINUTE, async (t) => {
   const { page } = await playing(t, ["Ann", "Bob"]);
+  await page.waitForFunction(() => window.Ann.rows.length === 2);
   const same = await page.evaluate(async () => {
     const { room } = window.Ann;
     const frame = room.frame();

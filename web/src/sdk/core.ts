@@ -16,6 +16,7 @@ export async function loadCore(from?: CoreSource): Promise<void> {
   await coreLoaded(from);
 }
 
+/** @internal */
 export function coreLoaded(from?: CoreSource): Promise<InitOutput> {
   core ??= start(from).catch((error: unknown) => {
     // The next call tries again.
@@ -40,7 +41,7 @@ async function readBeside(): Promise<Uint8Array<ArrayBuffer>> {
   return readFile(new URL("tickwire_bg.wasm", import.meta.url));
 }
 
-/** Views of the core's memory, renewed only after it has grown. */
+/** @internal Views of the core's memory, renewed only after it has grown. */
 export class CoreMemory {
   readonly #memory: WebAssembly.Memory;
   words = new Int32Array();

@@ -21,7 +21,7 @@ export interface JoinOptions {
   spectate?: boolean | undefined;
   /** Gives up joining. */
   signal?: AbortSignal | undefined;
-  /** For how long it is tried to join, in milliseconds. Default: 15,000. */
+  /** For how long joining is tried, in milliseconds; Infinity: until it is refused. Default: 15,000. */
   timeoutMs?: number | undefined;
   /** Called with a sentence whenever joining fails and is tried again. */
   onTrouble?: ((sentence: string) => void) | undefined;
@@ -71,7 +71,9 @@ function joined<G extends GameTypes>(room: Room<G>, address: string, timeoutMs: 
       reject(error as Error);
     };
     const giveUp = () => fail(signal?.reason);
-    const timer = setTimeout(() => fail(new Error(`${address} does not let anybody in: ${room.trouble || "it does not answer"} (tried for ${timeoutMs / 1000} s)`)), timeoutMs);
+    const late = () => fail(new Error(`${address} does not let anybody in: ${room.trouble || "it does not answer"} (tried for ${timeoutMs / 1000} s)`));
+    // Longer delays than a timer can have are as good as endless.
+    const timer = timeoutMs < 2 ** 31 ? setTimeout(late, timeoutMs) : undefined;
     const remove = room.onUpdated(() => {
       if (room.phase === "closed") fail(new Error(room.trouble || "the session ended before it began"));
       else if (room.hasWorld) {

@@ -60,6 +60,7 @@ export class Room<G extends GameTypes = AnyGame> {
   #held: readonly number[] = [];
   #pressed: Partial<G["input"]> = {};
   #ownId: number | undefined;
+  #isResumed = false;
   #reason = "";
   #pending: PendingEvent[] = [];
   // biome-ignore lint: fields of any game
@@ -111,6 +112,7 @@ export class Room<G extends GameTypes = AnyGame> {
     } else if (!resumed) this.#rows.clear();
     const { player_slot: slot } = core;
     this.#ownId = slot === undefined ? undefined : entityId(core.player_id >>> 24, slot, core.player_generation);
+    this.#isResumed = resumed;
     this.#onOwn.call("joined", { resumed });
   }
 
@@ -241,6 +243,11 @@ export class Room<G extends GameTypes = AnyGame> {
     let text = this.#texts.get(number);
     if (text === undefined) this.#texts.set(number, (text = this.#session.core.text(number)));
     return text;
+  }
+
+  /** The id of the player's own entity; undefined for spectators. */
+  get ownId(): number | undefined {
+    return this.#ownId;
   }
 
   /** The row of the player's own entity in the latest frame; undefined for spectators, and while it is not there. */
@@ -375,6 +382,11 @@ export class Room<G extends GameTypes = AnyGame> {
   get player(): { number: number; name: string; isSpectator: boolean } {
     const { core } = this.#session;
     return { number: core.session, name: core.name, isSpectator: core.is_spectator };
+  }
+
+  /** Whether the player is the same as before the page was loaded, or as before the connection was lost. */
+  get isResumed(): boolean {
+    return this.#isResumed;
   }
 
   /** Whether the player's own movement is predicted: the room's rules are loaded. */
