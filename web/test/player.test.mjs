@@ -5,11 +5,11 @@ import { launchBrowser, openPage, roomState, startSite, startTag, test, until } 
 
 const MINUTE = { timeout: 90_000 };
 
-/** A page that joins by itself. `?name=` names the player. */
+/** A page that joins by itself. `#name=` names the player. */
 const SCRIPT = `
   import { join } from "./index.js";
 
-  const query = new URLSearchParams(location.search);
+  const query = new URLSearchParams(location.hash.slice(1));
   window.phases = [];
   const room = (window.room = await join({ url: query.get("url"), room: "meadow", name: query.get("name") ?? "Ann" }));
   room.onPhase(({ phase }) => window.phases.push(phase));
@@ -24,7 +24,7 @@ async function site(t) {
   const origin = await startSite(t, SCRIPT);
   const server = await startTag(t, { args: ["--allowed-origin", origin] });
   const context = await launchBrowser(t);
-  const address = (name = "Ann") => `${origin}/?${new URLSearchParams({ url: server.socket, name })}`;
+  const address = (name = "Ann") => `${origin}/#${new URLSearchParams({ url: server.socket, name })}`;
   return { server, context, address };
 }
 
@@ -157,7 +157,7 @@ test("leaving while joining reaches the server", MINUTE, async (t) => {
   await page.evaluate(async () => {
     const { join } = await import("./index.js");
     const giveUp = new AbortController();
-    const joining = join({ url: new URLSearchParams(location.search).get("url"), room: "pond", name: "Eve", signal: giveUp.signal });
+    const joining = join({ url: new URLSearchParams(location.hash.slice(1)).get("url"), room: "pond", name: "Eve", signal: giveUp.signal });
     setTimeout(() => giveUp.abort(new Error("no patience")), 500);
     window.said = await joining.catch((error) => error.message);
   });
