@@ -200,7 +200,7 @@ fn leaves_of(name: &str, unit: &str, value: &ValueType, range: &str) -> Vec<Leaf
             vec![leaf(path, "number", "player", "A player's number; 0: nobody.")]
         }
         ValueType::EntitySlot { kind } => {
-            let note = format!("The id of a {kind}.");
+            let note = format!("The id of an entity of the kind {kind}.");
             let path = path[..path.len() - 1].to_vec();
             vec![leaf(path, "number | undefined", "id", &note)]
         }
