@@ -116,9 +116,15 @@ cd "$web"
 ./install.sh
 node_modules/.bin/tsc
 node_modules/.bin/tsc -p tsconfig.sdk.json --outDir "$work/dist"
-node_modules/.bin/esbuild src/sdk/index.ts --bundle --minify --format=esm --target=es2022 --legal-comments=none \
-  --log-level=warning --outfile="$work/dist/index.js"
-cp src/sdk/package.json src/wasm/tickwire_bg.wasm "$work/dist/"
+# Built beside src, so that the paths in the source maps are the same on every machine.
+rm -rf .out
+for entry in index react; do
+  node_modules/.bin/esbuild "src/sdk/$entry.ts" --bundle --minify --format=esm --target=es2022 --legal-comments=none --sourcemap \
+    --external:react --external:@tickwire/client --log-level=warning --outfile=".out/$entry.js"
+done
+mv .out/* "$work/dist/"
+rmdir .out
+cp src/sdk/package.json src/sdk/README.md src/wasm/tickwire_bg.wasm "$work/dist/"
 chmod 644 "$work"/dist/*
 if [ "$toolchain" = debian ]; then
   version="$(/usr/bin/rustc --version), its own std"

@@ -1,4 +1,8 @@
-export { TickwireClient, loadCore, type ClientOptions } from "./client.js";
-export type { ClientEvents, Errors, Phase, Status } from "./types.js";
-export type { Kind, Schema } from "./schema.js";
-export type { Frame, Row } from "./frame.js";
+export { join, type JoinOptions } from "./join.js";
+export { loadCore, type CoreSource } from "./core.js";
+export { Room } from "./room.js";
+export type { Frame, Row, When } from "./room.js";
+export type { AnyGame, GameTypes, Protocol, Shape, Types } from "./protocol.js";
+export type { RowBase } from "./rows.js";
+export type { Errors, Phase, Stats } from "./types.js";
+export type { Field, InputField, Kind, Lane, PayloadKind, Schema, ValueType } from "./schema.js";

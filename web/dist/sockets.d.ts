@@ -6,10 +6,10 @@ export interface SocketListener {
 }
 export declare class Sockets {
     #private;
-    private readonly url;
-    private readonly listener;
-    constructor(url: string, listener: SocketListener);
+    constructor(url: string, listener: SocketListener, webSocket?: typeof WebSocket);
     open(link: number): void;
     send(link: number, message: Uint8Array<ArrayBuffer>): void;
+    /** Sends the bytes at `at`. A socket copies what it is given before it returns. */
+    sendFrom(link: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number): void;
     close(link: number): void;
 }

@@ -11,28 +11,23 @@ const MINUTE = { timeout: 60_000 };
 
 /** A page with one player, who walks right while `isWalking`. */
 const SCRIPT = `
-  import { TickwireClient } from "./index.js";
+  import { join } from "./index.js";
 
   window.play = async (url) => {
-    const client = await TickwireClient.connect({ url, room: "meadow" });
-    const player = (window.player = { client, notes: [], joinedAt: 0, notedAt: 0, frames: [] });
-    client.on("joined", () => (player.joinedAt = performance.now()));
-    client.on("prediction", ({ isPredicting, note }) => {
-      player.notedAt = performance.now();
-      player.notes.push(isPredicting ? "predicting" : note);
-    });
+    const room = await join({ url, room: "meadow", resume: false });
+    const player = (window.player = { room, notes: [], frames: [] });
+    const note = () => player.notes.push(room.isPredicting ? "predicting" : room.predictionNote);
+    if (room.isPredicting || room.predictionNote) note();
+    room.onPrediction(note);
     const draw = () => {
-      client.poll();
-      client.sample().forEachRow("walker", (row) => {
-        player.frames.push({ at: performance.now(), x: row.x, steps: row.private("steps"), isPredicted: row.id === client.predictedId });
-      });
+      for (const { x, steps, isOwn } of room.frame().walker) player.frames.push({ at: performance.now(), x, steps, isPredicted: isOwn && room.isPredicting });
       requestAnimationFrame(draw);
     };
     draw();
   };
   window.walk = (dx) => {
     window.player.walkedAt = performance.now();
-    window.player.client.input(Uint8Array.of(dx & 255, 0));
+    window.player.room.inputBytes(Uint8Array.of(dx & 255, 0));
   };
   window.isReady = true;
 `;
@@ -71,22 +66,22 @@ const withBytes = (bytes) => (route) =>
 
 /** The page plays on: snapshots come, and the player's own walker walks. */
 async function playsOn(page) {
-  const [tick, x] = await page.evaluate(() => [window.player.client.status().tick, window.player.frames.at(-1).x]);
+  const [tick, x] = await page.evaluate(() => [window.player.room.stats.tick, window.player.frames.at(-1).x]);
   await page.evaluate(() => window.walk(1));
-  await page.waitForFunction(([tick, x]) => window.player.client.status().tick > tick + 30 && window.player.frames.at(-1).x > x + 30, [tick, x]);
-  const status = await page.evaluate(() => window.player.client.status());
+  await page.waitForFunction(([tick, x]) => window.player.room.stats.tick > tick + 30 && window.player.frames.at(-1).x > x + 30, [tick, x]);
+  const status = await page.evaluate(() => window.player.room.stats);
   assert.deepEqual([status.phase, status.viewMismatches, status.protocolErrors], ["playing", 0, 0]);
 }
 
 test("any game is predicted by its room's module, to the bit", MINUTE, async (t) => {
   const { page, problems } = await playing(t);
-  await page.waitForFunction(() => window.player.client.isPredicting);
+  await page.waitForFunction(() => window.player.room.isPredicting);
   assert.deepEqual(await page.evaluate(() => window.player.notes), ["predicting"]);
   await playsOn(page);
   // Inputs that come late, as the clocks settle, are corrected.
-  const { comparedPredictions, corrections } = await page.evaluate(() => window.player.client.status());
-  await page.waitForFunction((compared) => window.player.client.status().comparedPredictions > compared + 300, comparedPredictions);
-  const later = await page.evaluate(() => ({ ...window.player.client.status(), note: window.player.client.predictionNote, ...window.player.frames.at(-1) }));
+  const { comparedPredictions, corrections } = await page.evaluate(() => window.player.room.stats);
+  await page.waitForFunction((compared) => window.player.room.stats.comparedPredictions > compared + 300, comparedPredictions);
+  const later = await page.evaluate(() => ({ ...window.player.room.stats, note: window.player.room.predictionNote, ...window.player.frames.at(-1) }));
   t.diagnostic(`${later.comparedPredictions} compared, ${later.corrections} corrected, ${corrections} of them at first`);
   assert.equal(later.corrections - corrections, 0);
   assert.equal(later.note, "");
@@ -96,8 +91,8 @@ test("any game is predicted by its room's module, to the bit", MINUTE, async (t)
 
 test("over a long path the own walker walks at once", MINUTE, async (t) => {
   const { page, problems } = await playing(t, { delay: 100 });
-  await page.waitForFunction(() => window.player.client.isPredicting);
-  await page.waitForFunction(() => window.player.client.status().rttMs > 190 && window.player.client.status().comparedPredictions > 120);
+  await page.waitForFunction(() => window.player.room.isPredicting);
+  await page.waitForFunction(() => window.player.room.stats.rttMs > 190 && window.player.room.stats.comparedPredictions > 120);
   const started = await page.evaluate(async () => {
     window.player.frames.length = 0;
     window.walk(1);
@@ -133,7 +128,7 @@ for (const [name, reason] of Object.entries(REFUSED)) {
     const bad = rulesModules(t)[name];
     const { page } = await playing(t, { announced: bad, answer: withBytes(bad) });
     await page.waitForFunction(() => window.player.notes.length > 0);
-    const told = await page.evaluate(() => ({ ...window.player, note: window.player.client.predictionNote, isPredicting: window.player.client.isPredicting }));
+    const told = await page.evaluate(() => ({ ...window.player, note: window.player.room.predictionNote, isPredicting: window.player.room.isPredicting }));
     assert.match(told.note, reason);
     assert.deepEqual([told.notes, told.isPredicting], [[told.note], false]);
     assert.ok(told.notedAt - told.joinedAt < 1000, `${told.notedAt - told.joinedAt} ms`);
@@ -146,9 +141,9 @@ for (const name of ["traps", "traps-later"]) {
     const bad = rulesModules(t)[name];
     const { page, problems } = await playing(t, { announced: bad, answer: withBytes(bad) });
     await page.waitForFunction(() => window.player.notes.some((note) => note !== "predicting"));
-    const note = await page.evaluate(() => window.player.client.predictionNote);
+    const note = await page.evaluate(() => window.player.room.predictionNote);
     assert.match(note, /trapped/);
-    assert.equal(await page.evaluate(() => window.player.client.isPredicting), false);
+    assert.equal(await page.evaluate(() => window.player.room.isPredicting), false);
     await playsOn(page);
     assert.deepEqual(problems, []);
   });
@@ -158,7 +153,7 @@ test("bytes that do not match the hash are refused", MINUTE, async (t) => {
   const { "differs": other } = rulesModules(t);
   const { page, problems } = await playing(t, { answer: withBytes(other) });
   await page.waitForFunction(() => window.player.notes.length > 0);
-  assert.match(await page.evaluate(() => window.player.client.predictionNote), /hash differs/);
+  assert.match(await page.evaluate(() => window.player.room.predictionNote), /hash differs/);
   await playsOn(page);
   assert.deepEqual(problems, []);
 });
@@ -166,7 +161,7 @@ test("bytes that do not match the hash are refused", MINUTE, async (t) => {
 test("a module that is too large is refused", MINUTE, async (t) => {
   const { page } = await playing(t, { answer: withBytes(new Uint8Array(2 << 20)) });
   await page.waitForFunction(() => window.player.notes.length > 0);
-  assert.match(await page.evaluate(() => window.player.client.predictionNote), /larger than 1 MiB/);
+  assert.match(await page.evaluate(() => window.player.room.predictionNote), /larger than 1 MiB/);
   await playsOn(page);
 });
 
@@ -179,7 +174,7 @@ test("a server without the module is believed after a few tries", MINUTE, async 
     },
   });
   await page.waitForFunction(() => window.player.notes.length > 0);
-  assert.match(await page.evaluate(() => window.player.client.predictionNote), /answers 404/);
+  assert.match(await page.evaluate(() => window.player.room.predictionNote), /answers 404/);
   assert.equal(requests, 3);
   await playsOn(page);
 });
@@ -187,8 +182,8 @@ test("a server without the module is believed after a few tries", MINUTE, async 
 test("a broken connection is tried again while the page plays", MINUTE, async (t) => {
   let requests = 0;
   const { page } = await playing(t, { answer: (route) => (requests++ < 2 ? route.abort() : route.continue()) });
-  assert.equal(await page.evaluate(() => window.player.client.isPredicting), false);
-  await page.waitForFunction(() => window.player.client.isPredicting);
+  assert.equal(await page.evaluate(() => window.player.room.isPredicting), false);
+  await page.waitForFunction(() => window.player.room.isPredicting);
   assert.equal(requests, 3);
   await playsOn(page);
 });

@@ -1,177 +1,241 @@
-// The SDK with a game of its own (examples/tag): one test for each promise to its pages.
+// The SDK with examples/tag: one test for each promise to its pages.
 
 import assert from "node:assert/strict";
-import { joinUrl, launchBrowser, openPage, roomState, startSite, startTag, test, until, wish } from "./harness.mjs";
+import { launchBrowser, openPage, startSite, startTag, test } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 
 /** A page with any number of players. Each collects its events, and the rows of its latest frame. */
 const SCRIPT = `
-  import { TickwireClient } from "./index.js";
+  import { join, loadCore } from "./index.js";
 
-  window.play = async (url, name) => {
-    const client = await TickwireClient.connect({ url, room: "meadow", name });
-    const player = { client, joined: [], events: [], messages: [], rows: [], scores: [] };
-    client.on("joined", (event) => player.joined.push(event));
-    client.on("event", ({ kind, tick, payload }) => player.events.push({ kind, tick, payload: [...payload] }));
-    client.on("message", ({ payload }) => player.messages.push([...payload]));
+  window.join = join;
+  window.play = async (url, name, options) => {
+    const room = await join({ url, room: "meadow", name, ...options });
+    const player = { room, joined: [], events: [], messages: [], rows: [], scores: [] };
+    room.onJoined((event) => player.joined.push(event));
+    room.on("touched", ({ who }, { tick }) => player.events.push({ who, tick, shown: room.frame().tick }));
+    room.onMessage("youAreIt", (fields) => player.messages.push(fields));
     const draw = () => {
-      const [rows, scores] = [[], []];
-      const frame = client.sample();
-      frame.forEachRow("runner", (row) => {
-        const { id, slot, generation, x, y } = row;
-        rows.push({ id, slot, generation, x, y, lanes: [0, 1, 2].map((lane) => row.lane(lane)), it: row.lane("it") });
-      });
-      frame.forEachRow("score", (row) => scores.push({ slot: row.slot, name: row.text("name"), first: row.text(0), touches: row.lane("touches") }));
-      [player.rows, player.scores] = [rows, scores];
+      const frame = room.frame();
+      player.rows = frame.runner.map((row) => ({ ...row }));
+      player.scores = frame.score.map((row) => ({ ...row }));
       requestAnimationFrame(draw);
     };
     draw();
     return player;
   };
+  window.messageOf = async (call) => {
+    try {
+      await call();
+    } catch (error) {
+      return error.name + ": " + error.message;
+    }
+    return "no error";
+  };
   window.isReady = true;
 `;
 
-test("a custom page plays another game with all its features", MINUTE, async (t) => {
+/** A page beside a server of tag, with a player for each name. They join one after the other, as the first one becomes "it". */
+async function playing(t, names, args = []) {
   const site = await startSite(t, SCRIPT);
-  const server = await startTag(t, { args: ["--allowed-origin", site] });
-  const { page, problems } = await openPage(await launchBrowser(t), site);
-  await page.waitForFunction(() => window.isReady);
-  // Joined one after the other, as the first one becomes "it".
-  for (const name of ["Ann", "Bob"]) {
-    await page.evaluate(async ({ url, name }) => (window[name] = await window.play(url, name)), { url: server.socket, name });
-    await page.waitForFunction((name) => window[name].scores.some((row) => row.name === name), name);
+  const server = await startTag(t, { args: ["--allowed-origin", site, ...args] });
+  const context = await launchBrowser(t);
+  const opened = await openPage(context, site);
+  await opened.page.waitForFunction(() => window.isReady);
+  for (const name of names) {
+    await opened.page.evaluate(async ({ url, name }) => (window[name] = await window.play(url, name)), { url: server.socket, name });
+    await opened.page.waitForFunction((name) => window[name].scores.some((row) => row.name === name), name);
   }
+  return { ...opened, server, site, context };
+}
 
-  const session = await page.evaluate(async () => {
-    const { client, joined } = window.Bob;
-    await new Promise((done) => (client.isPredicting ? done() : client.on("prediction", done)));
-    return { game: client.game, schema: client.schema, map: new TextDecoder().decode(client.map()), isPredicting: client.isPredicting, joined };
+test("a page plays a game with all its features", MINUTE, async (t) => {
+  const { page, problems } = await playing(t, ["Ann", "Bob"]);
+  await page.waitForFunction(() => window.Bob.room.isPredicting && window.Bob.rows.length === 2);
+  const bob = await page.evaluate(() => {
+    const { room, rows, scores } = window.Bob;
+    const byX = [...rows].sort((a, b) => a.x - b.x);
+    return { rows: byX, scores, me: { ...room.me }, found: room.find(room.me.id) === room.me, game: room.game, name: room.name, player: room.player };
   });
-  assert.deepEqual(session, {
-    game: "tag",
-    schema: {
-      kinds: [
-        { name: "runner", number: 0, lanes: ["x", "y", "it"], privateLanes: ["breath"], texts: [], isPlaced: true },
-        { name: "score", number: 1, lanes: ["player", "touches"], privateLanes: [], texts: ["name"], isPlaced: false },
-      ],
-      events: ["touched"],
-    },
-    map: "",
-    isPredicting: true,
-    joined: [{ resumed: false }],
-  });
-  await page.waitForFunction(() => window.Bob.rows.length === 2);
-  const { rows, scores, playerId } = await page.evaluate(() => ({ rows: window.Bob.rows, scores: window.Bob.scores, playerId: window.Bob.client.playerId }));
-  rows.sort((a, b) => a.x - b.x);
-  const ann = rows[0].slot;
-  const row = (slot, x, it) => ({ id: slot, slot, generation: 1, x: x * 16, y: 1024 * 16, lanes: [x * 16, 1024 * 16, it], it });
-  assert.deepEqual(rows, [row(ann, 128, 1), row(playerId, 256, 0)]);
-  const score = (slot, name) => ({ slot, name, first: name, touches: 0 });
-  assert.deepEqual(scores.sort((a, b) => a.slot - b.slot), [score(ann, "Ann"), score(playerId, "Bob")]);
+  assert.deepEqual([bob.game, bob.name, bob.player.name, bob.player.isSpectator], ["tag", "meadow", "Bob", false]);
+  const [ann, own] = bob.rows;
+  // undefined is not in what a page hands over: another player's breath.
+  assert.deepEqual(ann, { id: ann.id, isOwn: false, x: 128, y: 1024, it: true, breath: undefined });
+  assert.deepEqual(own, { id: own.id, isOwn: true, x: 256, y: 1024, it: false, breath: 0 });
+  assert.deepEqual([bob.me, bob.found], [own, true]);
+  assert.deepEqual(bob.scores.map(({ name, touches }) => ({ name, touches })).sort((a, b) => a.name.localeCompare(b.name)), [
+    { name: "Ann", touches: 0 },
+    { name: "Bob", touches: 0 },
+  ]);
 
   // Ann runs to the right until she touches Bob.
-  await page.evaluate((wish) => window.Ann.client.input(Uint8Array.from(wish)), wish({ dx: 1, touch: 1 }));
+  await page.evaluate(() => (window.Ann.room.input = { dx: 1, touch: true }));
   await page.waitForFunction(() => window.Bob.messages.length > 0 && window.Ann.events.length > 0 && window.Bob.events.length > 0);
-  await page.waitForFunction((bob) => window.Ann.rows.some(({ slot, it, x }) => slot === bob && it === 1 && x === 256 * 16), playerId);
-  await page.waitForFunction((ann) => window.Bob.scores.some(({ slot, touches }) => slot === ann && touches === 1), ann);
-  const { annMessages, bobMessages, annEvents, bobEvents } = await page.evaluate(() => ({
-    annMessages: window.Ann.messages,
-    bobMessages: window.Bob.messages,
-    annEvents: window.Ann.events,
-    bobEvents: window.Bob.events,
-  }));
-  assert.deepEqual([annMessages, bobMessages], [[], [[0]]]);
-  assert.deepEqual(annEvents, bobEvents);
-  assert.deepEqual(annEvents, [{ kind: "touched", tick: annEvents[0].tick, payload: [playerId << 2] }]);
-  assert.ok(annEvents[0].tick > 0);
+  await page.waitForFunction((bob) => window.Ann.rows.some(({ id, it, x }) => id === bob && it && x === 256), own.id);
+  await page.waitForFunction(() => window.Bob.scores.some(({ name, touches }) => name === "Ann" && touches === 1));
+  const happened = await page.evaluate(() => ({ ann: window.Ann.messages, bob: window.Bob.messages, events: [window.Ann.events, window.Bob.events], who: window.Bob.room.player.number }));
+  assert.deepEqual([happened.ann, happened.bob], [[], [{}]]);
+  for (const [{ who, tick, shown }] of happened.events) {
+    assert.equal(who, happened.who);
+    assert.ok(tick > 0 && shown >= tick && shown < tick + 30, `an event of ${tick} told at ${shown}`);
+  }
+  assert.equal(await page.evaluate(() => window.Ann.room.stats.viewMismatches + window.Bob.room.stats.protocolErrors), 0);
+  assert.deepEqual(problems, []);
+});
 
-  // Mistakes throw where they are made.
-  const mistakes = await page.evaluate(() => {
-    const { client } = window.Ann;
-    const messageOf = (call) => {
-      try {
-        call();
-      } catch (error) {
-        return error.message;
-      }
-      return "no error";
-    };
-    return [
-      messageOf(() => client.sample().forEachRow("ship", () => {})),
-      messageOf(() => client.sample().forEachRow("runner", (row) => row.lane("speed"))),
-      messageOf(() => client.input(new Uint8Array(65))),
-      messageOf(() => {
-        for (let count = 0; count <= 64; count++) client.inputOnce(Uint8Array.of(0, 0, 0));
-      }),
+test("mistakes throw where they are made", MINUTE, async (t) => {
+  const { page, server, problems } = await playing(t, ["Ann"]);
+  const mistakes = await page.evaluate(async (url) => {
+    const { room } = window.Ann;
+    const all = [
+      () => (room.input = { dx: 2 }),
+      () => (room.input = { dy: 1, jump: true }),
+      () => room.press({ dash: 1 }),
+      () => room.on("tuched", () => {}),
+      () => room.on("touched"),
+      () => room.onMessage("youAreOut", () => {}),
+      () => room.command("team", { team: 1 }),
+      () => room.inputBytes(new Uint8Array(65)),
+      () => room.send(new Uint8Array(4001)),
+      () => room.send("hello"),
+      () => {
+        for (let count = 0; count <= 64; count++) room.pressBytes(Uint8Array.of(0, 0, 0));
+      },
+      () => window.join({ url: "not a url ::" }),
+      () => window.join({ url: "ftp://127.0.0.1/ws" }),
+      () => window.join({ url: "game.example/ws" }),
+      () => window.join({ url, name: 5 }),
+      () => window.join({ url, room: "no such name!" }),
+      () => window.join({ url: "ws://127.0.0.1:9/ws", timeoutMs: 500 }),
+      () => window.join({ game: "chess", shape: { input: {}, kinds: {}, events: {}, commands: {}, messages: {} } }, { url }),
+      () => window.join({ game: "tag", shape: { input: {}, kinds: { runner: { x: "boolean" } }, events: {}, commands: {}, messages: {} } }, { url }),
     ];
+    const found = [];
+    for (const call of all) found.push(await window.messageOf(call));
+    return found;
+  }, server.socket);
+  const sentences = [
+    /^RangeError: dx is 2; possible are -1 to 1$/,
+    /^TypeError: the input has no "jump"; it has dx, dy, dash, touch$/,
+    /^TypeError: dash is 1; it must be true or false$/,
+    /^TypeError: this game has no event "tuched"; it has touched$/,
+    /^TypeError: a listener must be a function$/,
+    /^TypeError: this game has no message "youAreOut"; it has youAreIt$/,
+    /^TypeError: this game has no command "team"; it has none$/,
+    /^RangeError: an input has at most 64 bytes, not 65$/,
+    /^RangeError: a command has at most 4000 bytes, not 4001$/,
+    /^TypeError: a command is "hello"; it must be a Uint8Array$/,
+    /^RangeError: too many inputs of one tick are waiting$/,
+    /^TypeError: "not a url ::" is no address of a WebSocket/,
+    /^TypeError: "ftp:.*no address of a WebSocket/,
+    /^TypeError: "game.example\/ws" is no address of a WebSocket/,
+    /^TypeError: name is 5; it must be a string$/,
+    /^Error: .*room/,
+    /^Error: ws:\/\/127\.0\.0\.1:9\/ws does not let anybody in: the server cannot be reached/,
+    /^Error: this page is for the game chess, and the room plays tag$/,
+    /^Error: this page takes runner\.x for boolean, and in the room's game it is number/,
+  ];
+  sentences.forEach((sentence, at) => assert.match(mistakes[at], sentence));
+  // The browser itself complains of the addresses where nobody answers.
+  assert.deepEqual(problems.filter((problem) => !/WebSocket connection/.test(problem)), []);
+});
+
+test("an entity keeps its object, and a frame its arrays", MINUTE, async (t) => {
+  const { page } = await playing(t, ["Ann", "Bob"]);
+  await page.waitForFunction(() => window.Ann.rows.length === 2);
+  const same = await page.evaluate(async () => {
+    const { room } = window.Ann;
+    const frame = room.frame();
+    const { runner } = frame;
+    const rows = new Set(runner);
+    room.input = { dx: 1 };
+    const { x } = room.me;
+    for (let count = 0; count < 30; count++) await new Promise(requestAnimationFrame);
+    room.frame();
+    return [room.frame() === frame, room.frame().runner === runner, runner.length === 2 && runner.every((row) => rows.has(row)), room.me.x > x];
   });
-  assert.match(mistakes[0], /no kind ship; it has runner/);
-  assert.match(mistakes[1], /no speed among its lanes: x, y, it/);
-  assert.match(mistakes[2], /at most 64 bytes/);
-  assert.match(mistakes[3], /too many inputs/);
-  assert.equal(await page.evaluate(() => window.Ann.client.status().viewMismatches + window.Bob.client.status().protocolErrors), 0);
-  assert.deepEqual(problems, []);
+  assert.deepEqual(same, [true, true, true, true]);
 });
 
-test("an input of one tick moves one step", MINUTE, async (t) => {
-  const site = await startSite(t, SCRIPT);
-  const server = await startTag(t, { args: ["--allowed-origin", site] });
-  const { page, problems } = await openPage(await launchBrowser(t), site);
-  await page.waitForFunction(() => window.isReady);
-  await page.evaluate(async (url) => (window.Ann = await window.play(url, "Ann")), server.socket);
-  await page.waitForFunction(() => window.Ann.rows.length === 1);
-  const start = await page.evaluate((wish) => {
-    window.Ann.client.inputOnce(Uint8Array.from(wish));
-    return window.Ann.rows[0].x;
-  }, wish({ dx: 1 }));
-  await page.waitForFunction((x) => window.Ann.rows[0].x > x, start);
-  const tick = await page.evaluate(() => window.Ann.client.status().tick);
-  await page.waitForFunction((tick) => window.Ann.client.status().tick >= tick + 60, tick);
-  // Without newer inputs the server repeats the latest one for up to 15 ticks.
-  const steps = (await page.evaluate(() => window.Ann.rows[0].x) - start) / 48;
-  assert.ok(Number.isInteger(steps) && steps <= 16, `${steps} steps`);
-  assert.deepEqual(problems, []);
-});
-
-test("any value works as a text, but a bad address is refused", MINUTE, async (t) => {
-  const site = await startSite(t, SCRIPT.replace("window.isReady", "window.TickwireClient = TickwireClient; window.isReady"));
-  const server = await startTag(t, { args: ["--allowed-origin", site] });
-  const { page, problems } = await openPage(await launchBrowser(t), site);
-  await page.waitForFunction(() => window.isReady);
-  const named = (name) => page.evaluate(async ({ url, name }) => {
-    const client = await window.TickwireClient.connect({ url, room: "meadow", name, ticket: null });
-    await new Promise((joined) => client.on("joined", joined));
-    return client.name;
-  }, { url: server.socket.replace("ws:", "http:"), name });
-  assert.equal(await named(5), "5");
-  assert.match(await named(null), /^Player /);
-
-  const refused = (url) => page.evaluate(async (url) => {
-    try {
-      await window.TickwireClient.connect({ url });
-    } catch (error) {
-      return `${error.name}: ${error.message}`;
+test("a press is one step, over what is held", MINUTE, async (t) => {
+  const { page, problems } = await playing(t, ["Ann"]);
+  await page.waitForFunction(() => window.Ann.room.isPredicting);
+  const moved = await page.evaluate(async () => {
+    const { room } = window.Ann;
+    const start = room.me.x;
+    const breath = [];
+    room.input = { dx: 1 };
+    room.press({ dash: true });
+    while (breath.length < 40) {
+      await new Promise(requestAnimationFrame);
+      room.frame();
+      breath.push(room.me.breath);
     }
-    return "accepted";
-  }, url);
-  for (const url of ["not a url ::", "", "ftp://127.0.0.1/ws", "game.example/ws"]) assert.match(await refused(url), /^TypeError: .*no address/, url);
+    return { way: room.me.x - start, first: Math.max(...breath), isDescending: breath.slice(breath.indexOf(Math.max(...breath))).every((one, at, all) => at === 0 || one <= all[at - 1]) };
+  });
+  assert.ok(moved.first >= 85 && moved.first <= 90 && moved.isDescending, JSON.stringify(moved));
+  assert.ok(moved.way > 36, JSON.stringify(moved));
   assert.deepEqual(problems, []);
+});
+
+test("a press arrives, however busy the page is", MINUTE, async (t) => {
+  const { page } = await playing(t, ["Ann"]);
+  for (const busyMs of [50, 100, 200, 500]) {
+    const scored = await page.evaluate(async (busyMs) => {
+      const { room } = window.Ann;
+      const frame = () => new Promise(requestAnimationFrame);
+      while (room.me.breath > 0) await frame();
+      room.press({ dash: true });
+      const until = performance.now() + busyMs;
+      while (performance.now() < until);
+      // What the server says: the private lane as confirmed, long after the press.
+      const { tick } = room.stats;
+      while (room.stats.tick < tick + 30 + busyMs / 16) await frame();
+      return room.me.breath;
+    }, busyMs);
+    assert.ok(scored > 0, `after ${busyMs} ms nothing has dashed`);
+  }
 });
 
 test("a listener that throws does not stop the others", MINUTE, async (t) => {
-  const site = await startSite(t, SCRIPT);
-  const server = await startTag(t, { args: ["--allowed-origin", site] });
-  const { page, problems } = await openPage(await launchBrowser(t), site);
-  await page.waitForFunction(() => window.isReady);
-  await page.evaluate(async (url) => {
-    window.Ann = await window.play(url, "Ann");
-    window.Ann.client.on("joined", () => {
+  const { page, problems } = await playing(t, ["Ann"]);
+  await page.evaluate(() => {
+    window.Ann.room.onChat(() => {
       throw new Error("a mistake of the app");
     });
-    window.Ann.client.on("joined", () => (window.isSecondCalled = true));
-  }, server.socket);
-  await page.waitForFunction(() => window.isSecondCalled);
+    window.Ann.room.onChat(({ text }) => (window.heard = text));
+    window.Ann.room.chat("hello");
+  });
+  await page.waitForFunction(() => window.heard === "hello");
   assert.equal(problems.length, 1);
   assert.match(problems[0], /a mistake of the app/);
+});
+
+test("a worker plays without a document", MINUTE, async (t) => {
+  const { page, site, server } = await playing(t, []);
+  const answer = await page.evaluate(
+    async ({ site, url }) => {
+      const script = `
+        import { join } from "${site}/index.js";
+        const room = await join({ url: "${url}", room: "meadow", name: "Ada" });
+        room.input = { dx: 1 };
+        const start = room.frame().runner.length;
+        const step = () => {
+          room.frame();
+          if (room.me && room.me.x > 200) postMessage({ name: room.player.name, x: room.me.x });
+          else setTimeout(step, 16);
+        };
+        step();
+      `;
+      const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+      const worker = new Worker(address, { type: "module" });
+      return new Promise((done, fail) => {
+        worker.onmessage = ({ data }) => done(data);
+        worker.onerror = ({ message }) => fail(new Error(message));
+      });
+    },
+    { site, url: server.socket },
+  );
+  assert.equal(answer.name, "Ada");
 });

@@ -1,7 +1,7 @@
 // Typed games in the browser, over a path of 100 ms each way: own motion is predicted by the room's module, also among neighbours.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, startLongPath, startPush, startSite, startTag, test, wish } from "./harness.mjs";
+import { launchBrowser, openPage, startLongPath, startPush, startSite, startTag, test } from "./harness.mjs";
 
 const MINUTES = { timeout: 120_000 };
 const DELAY_MS = Number(process.env.TICKWIRE_TYPED_DELAY_MS ?? 100);
@@ -13,28 +13,24 @@ const SHOVES = Number(process.env.TICKWIRE_TYPED_SHOVES ?? 0);
 
 /** A page with any number of players, each with the latest rows of a kind and all of its own positions. */
 const SCRIPT = `
-  import { TickwireClient } from "./index.js";
+  import { join } from "./index.js";
 
-  window.play = async (url, kind, think) => {
-    const client = await TickwireClient.connect({ url, room: "meadow" });
-    const player = { client, own: undefined, rows: [], path: [] };
+  window.play = async (url, kind) => {
+    const room = await join({ url, room: "meadow", resume: false });
+    const player = { room, own: undefined, rows: [], path: [] };
     const draw = () => {
-      client.poll();
-      player.rows = [];
-      client.sample().forEachRow(kind, (row) => {
-        const { id, x, y } = row;
-        player.rows.push({ id, x, y });
-        if (id === client.predictedId) {
-          player.own = { x, y, breath: row.private("breath") };
-          player.path.push({ at: performance.now(), x, y });
-        }
-      });
+      player.rows = room.frame()[kind];
+      const { me } = room;
+      if (me) {
+        player.own = { x: me.x, y: me.y, breath: me.breath };
+        player.path.push({ at: performance.now(), x: me.x, y: me.y });
+      }
       requestAnimationFrame(draw);
     };
     draw();
     // Inputs change as often as people's do.
     const decide = () => {
-      if (player.own && player.think) client.input(player.think(player));
+      if (player.own && player.think) room.input = player.think(player);
       setTimeout(decide, 100 + 200 * Math.random());
     };
     decide();
@@ -52,7 +48,7 @@ async function playing(t, server, { site, kind, count }) {
   for (let number = 0; number < count; number++) {
     await opened.page.evaluate(async ([url, kind]) => void window.players.push(await window.play(url, kind)), [url, kind]);
   }
-  await opened.page.waitForFunction((count) => window.players.every(({ client, rows }) => client.isPredicting && rows.length === count), count);
+  await opened.page.waitForFunction((count) => window.players.every(({ room, rows }) => room.isPredicting && rows.length === count), count);
   // Until the clocks have settled, inputs come late.
   await compared(opened.page, 180);
   return { ...opened, server };
@@ -66,15 +62,15 @@ async function inputOutcomes({ ops }) {
 
 /** Waits until each player has played for so many more ticks. */
 async function compared(page, ticks) {
-  const from = await page.evaluate(() => window.players.map(({ client }) => client.status().tick));
-  await page.waitForFunction(([from, ticks]) => window.players.every(({ client }, at) => client.status().tick > from[at] + ticks), [from, ticks], {
+  const from = await page.evaluate(() => window.players.map(({ room }) => room.stats.tick));
+  await page.waitForFunction(([from, ticks]) => window.players.every(({ room }, at) => room.stats.tick > from[at] + ticks), [from, ticks], {
     timeout: 100_000,
   });
 }
 
 /** What was measured of each player since `earlier`. */
 async function measured(page, bound, earlier) {
-  const now = await page.evaluate((bound) => window.players.map(({ client }) => ({ ...client.status(), ...client.predictionErrors(bound) })), bound);
+  const now = await page.evaluate((bound) => window.players.map(({ room }) => ({ ...room.stats, ...room.predictionErrors(bound) })), bound);
   if (!earlier) return now;
   return now.map((one, at) => ({
     compared: one.comparedPredictions - earlier[at].comparedPredictions,
@@ -90,19 +86,20 @@ test("tag is predicted over a long path", MINUTES, async (t) => {
   const site = await startSite(t, SCRIPT);
   const { page, problems } = await playing(t, await startTag(t, { args: ["--allowed-origin", site] }), { site, kind: "runner", count: 2 });
   const before = await measured(page, 0);
-  const answer = await page.evaluate(async ([right, left]) => {
+  const answer = await page.evaluate(async () => {
     const [player] = window.players;
     player.path.length = 0;
     const at = performance.now();
-    player.client.input(Uint8Array.from(right));
+    player.room.input = { dx: 1 };
     await new Promise((done) => setTimeout(done, 500));
-    player.client.input(Uint8Array.from(left));
+    player.room.input = { dx: -1 };
     const [first] = player.path;
     return player.path.find(({ x }) => x > first.x).at - at;
-  }, [wish({ dx: 1 }), wish({ dx: -1 })]);
+  });
   // Now they run and dash at random.
   await page.evaluate(() => {
-    for (const player of window.players) player.think = () => Uint8Array.of(Math.floor(Math.random() * 32));
+    const sign = () => Math.floor(3 * Math.random()) - 1;
+    for (const player of window.players) player.think = () => ({ dx: sign(), dy: sign(), dash: Math.random() < 0.5 });
   });
   await compared(page, TICKS);
   const players = await measured(page, 0, before);
@@ -121,12 +118,12 @@ test("four who push each other are predicted within a quarter of a body", MINUTE
   const { page, problems, server } = await playing(t, await startPush(t, { args: ["--allowed-origin", site] }), { site, kind: "body", count: 4 });
   // All of them want to stand in the middle.
   await page.evaluate((shoves) => {
-    const sign = (away) => (Math.abs(away) < 16 * 8 ? 0 : Math.sign(away)) & 3;
+    const sign = (away) => (Math.abs(away) < 8 ? 0 : Math.sign(away));
     for (const player of window.players) {
-      player.think = ({ own: { x, y, breath } }) => Uint8Array.of(sign(512 * 16 - x) | (sign(512 * 16 - y) << 2) | (breath === 0 && Math.random() < shoves ? 16 : 0));
+      player.think = ({ own: { x, y, breath } }) => ({ dx: sign(512 - x), dy: sign(512 - y), shove: breath === 0 && Math.random() < shoves });
     }
   }, SHOVES);
-  await page.waitForFunction(() => window.players.every(({ own }) => Math.hypot(own.x - 512 * 16, own.y - 512 * 16) < 80 * 16));
+  await page.waitForFunction(() => window.players.every(({ own }) => Math.hypot(own.x - 512, own.y - 512) < 80));
   const before = await measured(page, 160);
   const outcomesBefore = await inputOutcomes(server);
   await page.evaluate(() => window.players.forEach(({ path }) => (path.length = 0)));
@@ -135,7 +132,7 @@ test("four who push each other are predicted within a quarter of a body", MINUTE
   t.diagnostic(`inputs ${JSON.stringify(outcomesBefore)} before, ${JSON.stringify(await inputOutcomes(server))} after`);
   const distribution = await page.evaluate(() =>
     [0, 16, 32, 64, 96, 128, 160, 240, 320].map((bound) => {
-      const all = window.players.map(({ client }) => client.predictionErrors(bound).inputs);
+      const all = window.players.map(({ room }) => room.predictionErrors(bound).inputs);
       const sum = (of) => all.reduce((total, errors) => total + errors[of], 0);
       return `${bound}: ${((1000 * sum("beyond")) / sum("count")).toFixed(1)}`;
     }),
@@ -143,7 +140,7 @@ test("four who push each other are predicted within a quarter of a body", MINUTE
   /** How far the own body moved on the screen in 16 ms, at most, in units. */
   const steps = await page.evaluate(() =>
     window.players.map(({ path }) => {
-      const step = (at) => Math.hypot(path[at].x - path[at - 1].x, path[at].y - path[at - 1].y) / 16 / Math.max(1, (path[at].at - path[at - 1].at) / 16.7);
+      const step = (at) => Math.hypot(path[at].x - path[at - 1].x, path[at].y - path[at - 1].y) / Math.max(1, (path[at].at - path[at - 1].at) / 16.7);
       return Math.max(...path.slice(1).map((_, at) => step(at + 1))).toFixed(1);
     }),
   );

@@ -29,7 +29,7 @@ impl Commands {
         if !fits(payload, self.max_message_bytes) {
             return None;
         }
-        self.newest_number += 1;
+        self.newest_number = self.newest_number.saturating_add(1);
         let command = v1::Command {
             number: self.newest_number,
             payload: payload.to_vec(),
@@ -39,6 +39,15 @@ impl Commands {
         }
         self.kept.push_back(command.clone());
         Some(command)
+    }
+
+    /// Numbers the commands that were given before the session was known, and later ones, from this number on: an earlier client of
+    /// the session has used those up to it.
+    pub fn count_on_from(&mut self, newest: u32) {
+        for command in &mut self.kept {
+            command.number = command.number.saturating_add(newest);
+        }
+        self.newest_number = self.newest_number.saturating_add(newest);
     }
 
     /// Forgets all commands up to this number: the server has them.

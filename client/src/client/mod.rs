@@ -32,7 +32,7 @@ use commands::Commands;
 pub use commands::{MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS};
 pub use interface::{Action, Counters, Options, Phase, SessionEvent};
 pub use link_set::LinkId;
-use link_set::LinkSet;
+use link_set::{Link, LinkSet};
 use room_rules::RoomRules;
 pub use room_rules::{ModuleError, WantedRules};
 use std::collections::VecDeque;
@@ -116,6 +116,8 @@ pub struct Client {
     commands: Commands,
     /// Number of the newest chat line or game message received.
     newest_message: u32,
+    /// The token of an earlier client's session; empty: a new session.
+    first_token: Vec<u8>,
     /// Whether the page is hidden: then no inputs are made.
     is_hidden: bool,
     actions: VecDeque<Action>,
@@ -144,6 +146,7 @@ impl Client {
             inputs: InputProgress::default(),
             commands: Commands::default(),
             newest_message: 0,
+            first_token: Vec::new(),
             is_hidden: false,
             actions: VecDeque::new(),
             events: VecDeque::new(),
@@ -246,11 +249,13 @@ impl Client {
         Some(self.inputs.next_tick)
     }
 
-    /// Whether the tick from [`Self::next_due_tick`] is the newest one due. Older ones were delayed, and their inputs may arrive too late.
+    /// How many ticks are due: the one from [`Self::next_due_tick`], and newer ones. Older ones were delayed, and their inputs may
+    /// arrive too late.
     #[must_use]
-    pub fn is_newest_due_tick(&self) -> bool {
+    pub fn due_ticks(&self) -> u32 {
         let clock = self.clocks.input.as_ref();
-        clock.is_some_and(|clock| clock.ticks() < f64::from(self.inputs.next_tick.next().0))
+        let newest = clock.map_or(Tick(0), |clock| Tick(clock.ticks().max(0.0) as u32));
+        newest.next().since(self.inputs.next_tick)
     }
 
     /// Makes the input for the tick from [`Self::next_due_tick`], predicts it and sends it. Spectators pass nothing.
@@ -319,10 +324,52 @@ impl Client {
         ticket.clone_into(&mut self.options.ticket);
     }
 
-    /// Leaves the room and ends the session.
+    /// Leaves the room and ends the session, for good.
     pub fn leave(&mut self) {
-        self.send(client_message::Body::Leave(v1::Leave::default()));
+        self.say_leave(0);
         self.finish(CloseCode::Normal, "left");
+    }
+
+    /// Closes all links: the page goes away, and may come back. The server keeps the session for `grace_ms`. Nothing is opened until
+    /// [`Self::come_back`]. A session that has not joined yet ends at the server.
+    pub fn go_away(&mut self, grace_ms: u32) {
+        if matches!(self.phase, Phase::Closed { .. }) {
+            return;
+        }
+        self.say_leave(grace_ms);
+        for link in self.links.all.drain(..) {
+            self.actions.push_back(Action::Close(link.id));
+        }
+        self.links.retry_at = None;
+        if self.session.is_some() {
+            self.phase = Phase::Reconnecting;
+        }
+    }
+
+    /// Connects again at once after [`Self::go_away`].
+    pub fn come_back(&mut self, now: Micros) {
+        let is_open = !matches!(self.phase, Phase::Closed { .. });
+        if is_open && self.links.all.is_empty() {
+            self.links.retry_at = Some(now);
+        }
+    }
+
+    /// Says `Leave` on every link whose `Hello` is sent: the server reads it after the `Hello`, even before it has sent its `Welcome`.
+    fn say_leave(&mut self, grace_ms: u32) {
+        let is_open = |link: &&Link| link.is_joined() || link.is_joining();
+        let links: Vec<_> = (self.links.all.iter().filter(is_open))
+            .map(|link| link.id)
+            .collect();
+        for link in links {
+            self.send_on(link, client_message::Body::Leave(v1::Leave { grace_ms }));
+        }
+    }
+
+    /// Resumes a session of an earlier process or page by its token ([`Self::resume_token`]). Call it before the first [`Self::poll`].
+    /// `newest_message`: [`Self::newest_message`] of that client; later messages are sent again.
+    pub fn resume_from(&mut self, token: &[u8], newest_message: u32) {
+        token.clone_into(&mut self.first_token);
+        self.newest_message = newest_message;
     }
 
     /// Reports that the page is hidden: no inputs are made until [`Self::show`].

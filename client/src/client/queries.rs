@@ -30,6 +30,18 @@ impl Client {
         self.session_or(0, |session| session.number)
     }
 
+    /// The secret by which a later client can resume this session ([`Self::resume_from`]); empty before the first `Welcome`.
+    #[must_use]
+    pub fn resume_token(&self) -> &[u8] {
+        self.session_or(&[], |session| &session.resume_token)
+    }
+
+    /// The number of the newest chat line or game message received.
+    #[must_use]
+    pub fn newest_message(&self) -> u32 {
+        self.newest_message
+    }
+
     /// The player's own entity.
     #[must_use]
     pub fn entity(&self) -> Option<EntityId> {

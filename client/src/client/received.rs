@@ -80,6 +80,9 @@ impl Client {
         let had_session = self.session.is_some();
         self.counters.reconnects += u64::from(had_session);
         if welcome.resumed {
+            if !had_session {
+                self.commands.count_on_from(welcome.last_command);
+            }
             self.commands.acknowledge(welcome.last_command);
             self.counters.resumes += 1;
         } else {

@@ -27,12 +27,15 @@ impl Client {
         link.state = LinkState::Joining { since: now };
         link.last_heard = now;
         self.links.unanswered_attempts = 0;
-        let resume_token = self.session.as_ref().map(|session| &session.resume_token);
+        let resume_token = match &self.session {
+            Some(session) => &session.resume_token,
+            None => &self.first_token,
+        };
         let hello = v1::Hello {
             version: tickwire_proto::VERSION,
             room: self.options.room.clone(),
             name: self.options.name.clone(),
-            resume_token: resume_token.cloned().unwrap_or_default(),
+            resume_token: resume_token.clone(),
             ticket: self.options.ticket.clone(),
             encoding: self.options.encoding.into(),
             spectate: self.options.is_spectator,

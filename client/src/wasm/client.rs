@@ -5,12 +5,13 @@
 
 use super::event_queue::{EventQueue, PageEvent};
 use super::inputs::PageInputs;
+use super::shown_rows::ShownRows;
 use super::texts::Texts;
 use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Options, SessionEvent};
 use crate::{LinkId, WantedRules};
 use tickwire_proto::v1::Encoding;
-use tickwire_sync::{Micros, ViewTick};
+use tickwire_sync::Micros;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// What the page has to do with its sockets.
@@ -21,7 +22,7 @@ pub enum ActionKind {
     None = 0,
     /// Open a WebSocket for `action_link`.
     Open = 1,
-    /// Send `take_message()` on `action_link`.
+    /// Send the message at `message_at` on `action_link`.
     Send = 2,
     /// Close `action_link` with code 1000 and forget it.
     Close = 3,
@@ -34,9 +35,8 @@ pub struct WasmClient {
     pub(super) inputs: PageInputs,
     /// When the latest frame was sampled.
     pub(super) sampled_at: Micros,
-    /// The view tick of the latest frame.
-    pub(super) view: ViewTick,
     pub(super) texts: Texts,
+    pub(super) shown: ShownRows,
     /// The rules module that the page is loading.
     pub(super) wanted_rules: Option<WantedRules>,
     pub(super) events: EventQueue,
@@ -71,8 +71,8 @@ impl WasmClient {
             client: Client::new(options, micros(now_ms)),
             inputs: PageInputs::default(),
             sampled_at: Micros(0),
-            view: ViewTick::default(),
             texts: Texts::default(),
+            shown: ShownRows::default(),
             wanted_rules: None,
             events: EventQueue::default(),
             event: PageEvent::NONE,
@@ -98,10 +98,10 @@ impl WasmClient {
         self.take_events();
     }
 
-    /// The input of one tick for the tick that is due. Of several ticks that are due at once the newest carries the last such input, as
-    /// it is the least likely to arrive too late.
+    /// The input of one tick for the tick that is due. Of several ticks that are due at once the newest carry such inputs, as they are
+    /// the least likely to arrive too late.
     fn take_due_once(&mut self) -> Option<Vec<u8>> {
-        let is_due = self.inputs.waiting() > 1 || self.client.is_newest_due_tick();
+        let is_due = self.inputs.waiting() >= self.client.due_ticks() as usize;
         is_due.then(|| self.inputs.take_once()).flatten()
     }
 
@@ -111,11 +111,19 @@ impl WasmClient {
         self.inputs.hold(payload);
     }
 
-    /// Queues an input for one tick, the next one without such an input; then [`Self::input`] goes on. Returns `false`
-    /// if the payload is too long or 64 inputs wait already. Inputs that still wait when the session joins, for the first time or
-    /// again, are dropped.
-    pub fn input_once(&mut self, payload: &[u8]) -> bool {
+    /// Gives the input of exactly one tick, the next one. `replaces`: instead of the one that still waits, if one does; else after it.
+    /// Returns `false` if the payload is too long or 64 inputs wait already.
+    pub fn press(&mut self, payload: &[u8], replaces: bool) -> bool {
+        if replaces {
+            self.inputs.clear_once();
+        }
         self.inputs.push_once(payload)
+    }
+
+    /// Whether an input of one tick waits for its tick.
+    #[must_use]
+    pub fn is_press_waiting(&self) -> bool {
+        self.inputs.waiting() > 0
     }
 
     /// Sends the game a command, in the game's own encoding. Commands longer than [`MAX_COMMAND_BYTES`] are ignored.
@@ -125,7 +133,7 @@ impl WasmClient {
         }
     }
 
-    /// The next thing to do; `action_link` and `take_message` belong to it.
+    /// The next thing to do; `action_link` and `message_at` belong to it.
     pub fn next_action(&mut self) -> ActionKind {
         let (kind, LinkId(link)) = match self.client.next_action() {
             None => return ActionKind::None,
@@ -147,9 +155,18 @@ impl WasmClient {
         self.action_link
     }
 
-    /// The message of the latest [`ActionKind::Send`]; can be taken once.
-    pub fn take_message(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.action_message)
+    /// Address of the message of the latest [`ActionKind::Send`] in this module's memory, until the next call.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn message_at(&self) -> *const u8 {
+        self.action_message.as_ptr()
+    }
+
+    /// Length of that message, in bytes.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn message_length(&self) -> usize {
+        self.action_message.len()
     }
 
     /// Reports that a socket is open.
@@ -193,6 +210,34 @@ impl WasmClient {
     /// Leaves the room and ends the session.
     pub fn leave(&mut self) {
         self.client.leave();
+    }
+
+    /// Closes all links: the page goes away. The server keeps the session for `grace_ms`.
+    pub fn go_away(&mut self, grace_ms: u32) {
+        self.client.go_away(grace_ms);
+    }
+
+    /// Connects again at once after [`Self::go_away`].
+    pub fn come_back(&mut self, now_ms: f64) {
+        self.client.come_back(micros(now_ms));
+    }
+
+    /// Resumes the session of an earlier page. Call it before the first [`Self::poll`].
+    pub fn resume_from(&mut self, token: &[u8], newest_message: u32) {
+        self.client.resume_from(token, newest_message);
+    }
+
+    /// The secret by which a later page can resume the session; empty before the first `Welcome`.
+    #[must_use]
+    pub fn resume_token(&self) -> Vec<u8> {
+        self.client.resume_token().to_vec()
+    }
+
+    /// The number of the newest chat line or game message received.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn newest_message(&self) -> u32 {
+        self.client.newest_message()
     }
 
     /// Reports that the page is hidden.
@@ -286,7 +331,7 @@ mod tests {
                 match self.client.next_action() {
                     ActionKind::None => return sent,
                     ActionKind::Send => {
-                        let message = self.client.take_message();
+                        let message = self.client.action_message.clone();
                         sent.extend(v1::ClientMessage::decode(&message[..]).unwrap().body);
                     }
                     _ => {}
@@ -299,8 +344,8 @@ mod tests {
     fn one_tick_inputs_precede_the_held_one_a_tick_each() {
         let mut page = Page::in_the_room();
         page.client.input(&[WALK]);
-        assert!(page.client.input_once(&[STRIKE]));
-        assert!(page.client.input_once(&[WALK | STRIKE]));
+        assert!(page.client.press(&[STRIKE], false));
+        assert!(page.client.press(&[WALK | STRIKE], false));
         let inputs = [[STRIKE], [WALK | STRIKE], [WALK], [WALK]];
         assert_eq!(page.ticks(4), inputs);
     }
@@ -309,15 +354,96 @@ mod tests {
     fn of_delayed_ticks_the_newest_carries_the_one_tick_input() {
         let mut page = Page::in_the_room();
         page.client.input(&[WALK]);
-        page.client.input_once(&[STRIKE]);
+        page.client.press(&[STRIKE], false);
         page.now_ms += 3.0 * TICK_MS;
         let inputs = [[WALK], [WALK], [WALK], [STRIKE], [WALK]];
         assert_eq!(page.ticks(5), inputs);
-        page.client.input_once(&[1]);
-        page.client.input_once(&[2]);
-        page.client.input_once(&[3]);
+        page.client.press(&[1], false);
+        page.client.press(&[2], false);
+        page.client.press(&[3], false);
         page.now_ms += 3.0 * TICK_MS;
-        assert_eq!(page.ticks(5), [[1], [2], [WALK], [3], [WALK]]);
+        assert_eq!(page.ticks(5), [[WALK], [1], [2], [3], [WALK]]);
+    }
+
+    #[test]
+    fn a_press_behind_a_busy_thread_goes_with_the_newest_tick() {
+        for busy_ms in [50.0, 100.0, 200.0, 500.0] {
+            let mut page = Page::in_the_room();
+            page.client.input(&[WALK]);
+            page.client.press(&[STRIKE], false);
+            page.now_ms += busy_ms - TICK_MS;
+            let due = page.ticks(1);
+            let (newest, older) = due.split_last().unwrap();
+            assert_eq!(*newest, [STRIKE], "after {busy_ms} ms");
+            assert!(older.iter().all(|input| *input == [WALK]));
+            assert_eq!(page.ticks(1), [[WALK]]);
+        }
+    }
+
+    #[test]
+    fn a_press_can_replace_the_one_that_still_waits() {
+        let mut page = Page::in_the_room();
+        page.client.press(&[1], true);
+        page.client.press(&[2], true);
+        assert!(page.client.is_press_waiting());
+        assert_eq!(page.ticks(1), [[2]]);
+        assert!(!page.client.is_press_waiting());
+    }
+
+    #[test]
+    fn leaving_reaches_a_server_that_has_not_answered_yet() {
+        let nothing = String::new;
+        let mut client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
+        client.poll(0.0);
+        assert_eq!(client.next_action(), ActionKind::Open);
+        let link = client.action_link();
+        client.opened(link, 0.0);
+        client.leave();
+        let mut page = Page {
+            client,
+            now_ms: 0.0,
+        };
+        let sent = page.sent();
+        assert!(matches!(
+            sent[..],
+            [
+                client_message::Body::Hello(_),
+                client_message::Body::Leave(_)
+            ]
+        ));
+    }
+
+    #[test]
+    fn a_page_that_went_away_resumes_when_it_comes_back() {
+        let mut page = Page::in_the_room();
+        page.client.go_away(10_000);
+        let leave = v1::Leave { grace_ms: 10_000 };
+        assert_eq!(page.sent(), [client_message::Body::Leave(leave)]);
+        page.now_ms += 60_000.0;
+        page.client.poll(page.now_ms);
+        assert_eq!(page.client.next_action(), ActionKind::None);
+        page.client.come_back(page.now_ms);
+        page.client.poll(page.now_ms);
+        assert_eq!(page.client.next_action(), ActionKind::Open);
+    }
+
+    #[test]
+    fn a_reloaded_page_says_the_token_of_its_session() {
+        let nothing = String::new;
+        let mut client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
+        client.resume_from(&[7; 20], 3);
+        client.poll(0.0);
+        assert_eq!(client.next_action(), ActionKind::Open);
+        let link = client.action_link();
+        client.opened(link, 0.0);
+        let mut page = Page {
+            client,
+            now_ms: 0.0,
+        };
+        let [client_message::Body::Hello(hello)] = &page.sent()[..] else {
+            panic!("only a Hello");
+        };
+        assert_eq!((&hello.resume_token[..], hello.last_message), (&[7; 20][..], 3));
     }
 
     #[test]
@@ -326,7 +452,7 @@ mod tests {
         page.client.input(&[WALK]);
         let link = page.client.action_link();
         page.client.closed(link, None, "lost", page.now_ms);
-        page.client.input_once(&[STRIKE]);
+        page.client.press(&[STRIKE], false);
         page.now_ms += 10_000.0;
         page.client.poll(page.now_ms);
         page.join();
@@ -336,8 +462,8 @@ mod tests {
     #[test]
     fn a_one_tick_input_too_long_or_too_many_is_refused() {
         let mut page = Page::in_the_room();
-        assert!(!page.client.input_once(&[0; MAX_INPUT_BYTES + 1]));
-        let accepted = (0..100).filter(|_| page.client.input_once(&[2]));
+        assert!(!page.client.press(&[0; MAX_INPUT_BYTES + 1], false));
+        let accepted = (0..100).filter(|_| page.client.press(&[2], false));
         assert_eq!(accepted.count(), MAX_WAITING_INPUTS);
         page.client.input(&[1]);
         let inputs = page.ticks(MAX_WAITING_INPUTS + 1);

@@ -12,13 +12,22 @@ mod event_queue;
 mod exports;
 mod inputs;
 mod module_rules;
+mod schema_json;
+mod shown_rows;
 mod texts;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The version of the client core that this module was built from.
+/// The longest input that a server takes, in bytes.
 #[wasm_bindgen]
 #[must_use]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
+pub fn max_input_bytes() -> usize {
+    crate::MAX_INPUT_BYTES
+}
+
+/// The longest command that a server takes by default, in bytes.
+#[wasm_bindgen]
+#[must_use]
+pub fn max_command_bytes() -> usize {
+    crate::MAX_COMMAND_BYTES
 }

@@ -13,10 +13,12 @@ export class SessionClock {
   #lastWall = Date.now();
 
   now(): number {
-    const [monotonic, wall] = [performance.now(), Date.now()];
+    const monotonic = performance.now();
+    const wall = Date.now();
     const gained = wall - this.#lastWall - (monotonic - this.#lastMonotonic);
     if (gained > MIN_SLEEP_MS) this.#sleptMs += gained;
-    [this.#lastMonotonic, this.#lastWall] = [monotonic, wall];
+    this.#lastMonotonic = monotonic;
+    this.#lastWall = wall;
     return monotonic + this.#sleptMs;
   }
 }

@@ -1,49 +1,60 @@
-// The schema of a game: its kinds of entities and events, known once the session has joined.
+// The schema of a room's game, as the core gives it: what there is, and how inputs, events, commands and messages read.
+//
+// The names of the members are those of docs/PROTOCOL.md. The numbers of enums are those of the protocol.
 
-import type { WasmClient } from "../wasm/tickwire.js";
+/** What an integer stands for: the meanings of `ValueType`. */
+export const Meaning = { Integer: 0, Boolean: 1, Fixed: 2, Angle: 3, Choice: 4, Flags: 5, Player: 6, EntitySlot: 7, EntityGeneration: 8, Teleports: 9 } as const;
 
-/** One kind of entity. */
+/** How a field of a payload is encoded. */
+export const Encoding = { Integer: 0, Text: 1, Bytes: 2, Fixed: 3 } as const;
+
+export interface ValueType {
+  readonly meaning: number;
+  readonly steps: number;
+  readonly names: readonly string[];
+}
+
+export interface Lane {
+  readonly name: string;
+  readonly unit: string;
+  readonly modulus: number;
+  readonly value?: ValueType;
+}
+
 export interface Kind {
   readonly name: string;
-  /** Index in {@link Schema.kinds}. */
-  readonly number: number;
-  /** Names of the public lanes: integers, in the game's own units. */
-  readonly lanes: readonly string[];
-  /** Names of the private lanes, which only an entity's owner gets. */
-  readonly privateLanes: readonly string[];
+  readonly lanes: readonly Lane[];
+  readonly private_lanes: readonly Lane[];
   readonly texts: readonly string[];
-  /** Whether the first two lanes are x and y. */
-  readonly isPlaced: boolean;
+}
+
+export interface InputField {
+  readonly name: string;
+  readonly unit: string;
+  readonly bits: number;
+  readonly min: number;
+  readonly max: number;
+  readonly value?: ValueType;
+}
+
+export interface Field {
+  readonly name: string;
+  readonly unit: string;
+  readonly encoding: number;
+  readonly value?: ValueType;
+}
+
+export interface PayloadKind {
+  readonly name: string;
+  readonly fields: readonly Field[];
+  /** Whether `fields` describes the payload; else the game has an encoding of its own. */
+  readonly described: boolean;
 }
 
 export interface Schema {
   readonly kinds: readonly Kind[];
-  /** Names of the kinds of event. */
-  readonly events: readonly string[];
-}
-
-/** @internal */
-export const NO_SCHEMA: Schema = { kinds: [], events: [] };
-
-/** @internal */
-export function schemaOf(core: WasmClient): Schema {
-  const kinds = list((number) => core.kind_name(number)).map((name, number) => ({
-    name,
-    number,
-    lanes: list((lane) => core.lane_name(number, lane)),
-    privateLanes: list((lane) => core.private_lane_name(number, lane)),
-    texts: list((text) => core.text_name(number, text)),
-    isPlaced: core.kind_is_placed(number),
-  }));
-  return { kinds, events: list((event) => core.event_kind_name(event)) };
-}
-
-/** All names, up to the first number without one. */
-function list(nameOf: (number: number) => string | undefined): string[] {
-  const names: string[] = [];
-  for (;;) {
-    const name = nameOf(names.length);
-    if (name === undefined) return names;
-    names.push(name);
-  }
+  readonly events: readonly PayloadKind[];
+  readonly input: readonly InputField[];
+  readonly commands: readonly PayloadKind[];
+  readonly messages: readonly PayloadKind[];
 }

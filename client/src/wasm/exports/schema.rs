@@ -1,7 +1,8 @@
 //! The game and its schema: read once after joining.
 
 use crate::wasm::client::WasmClient;
-use tickwire_sync::{Kind, KindId, Schema};
+use crate::wasm::schema_json::schema_json;
+use tickwire_sync::Schema;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The game and its schema; everything is empty before the first `Welcome`.
@@ -20,47 +21,13 @@ impl WasmClient {
         self.client.map().to_vec()
     }
 
-    /// The name of a kind of entity. Undefined if there is no such number, like all names here.
+    /// The schema as JSON; empty before the first `Welcome`.
     #[must_use]
-    pub fn kind_name(&self, kind: u8) -> Option<String> {
-        self.kind(kind).map(|kind| kind.name.clone())
-    }
-
-    /// The name of one of a kind's public lanes.
-    #[must_use]
-    pub fn lane_name(&self, kind: u8, lane: usize) -> Option<String> {
-        Some(self.kind(kind)?.lanes.get(lane)?.name.clone())
-    }
-
-    /// The name of one of a kind's private lanes, which only an entity's owner gets.
-    #[must_use]
-    pub fn private_lane_name(&self, kind: u8, lane: usize) -> Option<String> {
-        Some(self.kind(kind)?.private_lanes.get(lane)?.name.clone())
-    }
-
-    /// The name of one of a kind's texts.
-    #[must_use]
-    pub fn text_name(&self, kind: u8, text: usize) -> Option<String> {
-        self.kind(kind)?.texts.get(text).cloned()
-    }
-
-    /// The name of a kind of event.
-    #[must_use]
-    pub fn event_kind_name(&self, event: usize) -> Option<String> {
-        Some(self.schema()?.events.get(event)?.name.clone())
-    }
-
-    /// Whether a kind's first two lanes are x and y.
-    #[must_use]
-    pub fn kind_is_placed(&self, kind: u8) -> bool {
-        self.kind(kind).is_some_and(|kind| kind.placed)
+    pub fn schema_json(&self) -> String {
+        self.schema().map(schema_json).unwrap_or_default()
     }
 
     fn schema(&self) -> Option<&Schema> {
         self.client.replica().map(|replica| &**replica.schema())
-    }
-
-    fn kind(&self, kind: u8) -> Option<&Kind> {
-        self.schema()?.kind(KindId(kind))
     }
 }

@@ -1,6 +1,7 @@
 //! Status of a session: its phase, its identity, and measurements of its connection.
 
 use crate::client::Phase;
+use crate::stats::RecentSamples;
 use crate::wasm::client::WasmClient;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -76,6 +77,13 @@ impl WasmClient {
             .map_or(0, |id| u32::from(id.kind.0) << 24 | id.slot)
     }
 
+    /// The generation of the player's entity; 0 if there is none.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn player_generation(&self) -> u32 {
+        self.client.entity().map_or(0, |id| id.generation)
+    }
+
     /// The slot of the player's entity; undefined for spectators.
     #[wasm_bindgen(getter)]
     #[must_use]
@@ -125,20 +133,6 @@ impl WasmClient {
         self.client.input_seq()
     }
 
-    /// Inputs predicted.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn predicted_inputs(&self) -> f64 {
-        self.client.prediction_stats().inputs as f64
-    }
-
-    /// Snapshots that were compared with a prediction made with equal knowledge.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn compared(&self) -> f64 {
-        self.client.prediction_stats().compared as f64
-    }
-
     /// Inputs whose position was confirmed, and how many of these had first been predicted more than `bound` lane units away.
     #[must_use]
     pub fn input_errors(&self, bound: u32) -> Vec<f64> {
@@ -153,108 +147,42 @@ impl WasmClient {
         vec![errors.count() as f64, errors.beyond(bound) as f64]
     }
 
-    /// The tick of the newest snapshot.
+    /// The tick of the newest snapshot; 0 before the first one.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn tick(&self) -> u32 {
         self.client.newest_snapshot().0.0
     }
 
-    /// Number of entities in view.
-    #[wasm_bindgen(getter)]
+    /// Measurements, in the order of the SDK's `Stats`. Ages are never negative, whatever the error of the clocks. During a stall, the
+    /// gap between snapshots is the one that has not ended yet.
     #[must_use]
-    pub fn entities(&self) -> usize {
-        self.client.replica().map_or(0, |replica| {
-            replica
-                .cells()
-                .map(|(cell, _)| replica.rows(cell).len())
-                .sum()
-        })
-    }
-
-    /// The newest round trip, in milliseconds.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn rtt_ms(&self) -> f64 {
-        self.client.rtt_ms().newest().unwrap_or_default()
-    }
-
-    /// The 99th percentile of the arrivals' jitter, in milliseconds.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn jitter_ms(&self) -> f64 {
-        self.client.jitter_ms()
-    }
-
-    /// How early the newest input reached the server, in ticks.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn input_margin_ticks(&self) -> f64 {
-        self.client
-            .input_margin_ticks()
-            .newest()
-            .unwrap_or_default()
-    }
-
-    /// How far the view tick is behind the quickest arrival, in milliseconds.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn interpolation_delay_ms(&self) -> f64 {
-        self.client.interpolation_delay_ms().unwrap_or_default()
-    }
-
-    /// Arrival of the newest snapshot minus its tick's due time, in milliseconds. Negative ages, from the error of the clocks, count as 0.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn snapshot_age_ms(&self) -> f64 {
-        self.client
-            .snapshot_age_ms()
-            .newest()
-            .unwrap_or_default()
-            .max(0.0)
-    }
-
-    /// The newest gap between two snapshots, in milliseconds; during a stall, the gap that has not ended yet.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn snapshot_gap_ms(&self) -> f64 {
-        let newest = self.client.snapshot_gap_ms().newest().unwrap_or_default();
-        let open_gap = self.sampled_at.since(self.client.newest_snapshot().1);
-        newest.max(open_gap.as_millis())
-    }
-
-    /// Predictions made with equal knowledge that the server corrected.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn corrections(&self) -> f64 {
-        self.client.prediction_stats().corrections as f64
-    }
-
-    /// View hashes that differed from the server's.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn view_mismatches(&self) -> f64 {
-        self.client.counters().view_mismatches as f64
-    }
-
-    /// Messages that could not be decoded or applied.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn protocol_errors(&self) -> f64 {
-        self.client.counters().protocol_errors as f64
-    }
-
-    /// Payload bytes of all messages received.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn bytes_in(&self) -> f64 {
-        self.client.counters().bytes_in as f64
-    }
-
-    /// Payload bytes of all messages sent.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn bytes_out(&self) -> f64 {
-        self.client.counters().bytes_out as f64
+    pub fn stats(&self) -> Vec<f64> {
+        let client = &self.client;
+        let newest = |samples: &RecentSamples| samples.newest().unwrap_or_default();
+        let entities = client.replica().map_or(0, |replica| {
+            let rows = |(cell, _)| replica.rows(cell).len();
+            replica.cells().map(rows).sum()
+        });
+        let (tick, arrived_at) = client.newest_snapshot();
+        let open_gap_ms = self.sampled_at.since(arrived_at).as_millis();
+        let (prediction, counters) = (client.prediction_stats(), client.counters());
+        vec![
+            f64::from(tick.0),
+            entities as f64,
+            newest(client.rtt_ms()),
+            client.jitter_ms(),
+            newest(client.input_margin_ticks()),
+            client.interpolation_delay_ms().unwrap_or_default(),
+            newest(client.snapshot_age_ms()).max(0.0),
+            newest(client.snapshot_gap_ms()).max(open_gap_ms),
+            prediction.inputs as f64,
+            prediction.compared as f64,
+            prediction.corrections as f64,
+            counters.view_mismatches as f64,
+            counters.protocol_errors as f64,
+            counters.bytes_in as f64,
+            counters.bytes_out as f64,
+        ]
     }
 }

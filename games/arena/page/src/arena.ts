@@ -1,8 +1,8 @@
 // The arena on the page: one session, drawn frame by frame.
 //
-// In: a session of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game.
+// In: a room of the SDK, keys, mouse and touch. Out: pixels, sounds, the HUD. Knows no rule of the game.
 
-import { type ClientOptions, TickwireClient } from "@tickwire/client";
+import { join, type JoinOptions, loadCore, type Room } from "@tickwire/client";
 import type { PageState } from "./automation.js";
 import { Camera } from "./camera.js";
 import { Controls } from "./controls.js";
@@ -23,7 +23,7 @@ import { Sound } from "./sound.js";
 import { Spectator } from "./spectator.js";
 import { Steering } from "./steering.js";
 import { readRocks } from "./wire.js";
-import { GAME, World } from "./world.js";
+import { GAME, World, ownSlotOf } from "./world.js";
 
 /** Interval of updating the score board. */
 const BOARD_INTERVAL_MS = 250;
@@ -33,8 +33,8 @@ const MAX_ELAPSED_MS = 100;
 const EARSHOT_UNITS = 900;
 
 export class ArenaPage implements PageState, EffectListener {
-  client: TickwireClient | undefined;
-  hasFailedToLoad = false;
+  room: Room | undefined;
+  hasFailed = false;
   own: { x: number; y: number } | null = null;
   frames = 0;
   shots = 0;
@@ -53,7 +53,7 @@ export class ArenaPage implements PageState, EffectListener {
   readonly #feed = new Feed();
   readonly #board = new Board();
   readonly #netGraph = new NetGraph();
-  readonly #chat = new ChatBox((text) => this.client?.chat(text));
+  readonly #chat = new ChatBox((text) => this.room?.chat(text));
   readonly #overlay: Overlay;
   readonly #controls = new Controls(this.#canvas, {
     Enter: () => this.#openChat(),
@@ -66,7 +66,6 @@ export class ArenaPage implements PageState, EffectListener {
   readonly #spectator = new Spectator();
   readonly #steering = new Steering();
   #hasJoined = false;
-  #close = { code: 0, reason: "" };
   #boardUpdatedAt = 0;
   #lastFrameAt = performance.now();
 
@@ -82,43 +81,53 @@ export class ArenaPage implements PageState, EffectListener {
     requestAnimationFrame(frame);
   }
 
-  async join(options: ClientOptions): Promise<void> {
-    const client = await this.#connect(options);
-    if (!client) return;
-    this.client = client;
-    client.on("phase", ({ closeCode, closeReason }) => (this.#close = { code: closeCode, reason: closeReason }));
-    client.on("joined", ({ resumed }) => this.#joined(client, resumed));
-    client.on("chat", ({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
-    client.on("notice", ({ text }) => this.#feed.notice(text));
-    client.on("event", ({ kind, tick, payload }) => this.#event(kind, tick, payload));
-    client.on("prediction", ({ note }) => note && this.#feed.notice(`Your ship reacts a little late: ${note}.`));
+  async join(options: JoinOptions): Promise<void> {
+    const room = await this.#connect(options);
+    if (!room) return;
+    if (room.game !== GAME) {
+      this.#overlay.otherGame(room.game);
+      room.leave();
+      return;
+    }
+    this.room = room;
+    this.#joined(room, room.isResumed);
+    room.onJoined(({ resumed }) => this.#joined(room, resumed));
+    room.onChat(({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
+    room.onNotice(({ text }) => this.#feed.notice(text));
+    for (const kind of ["beam", "kill"]) room.on(kind, ({ payload }, { tick }) => this.#event(kind, tick, payload), { when: "known" });
+    const tell = (note: string) => note && this.#feed.notice(`Your ship reacts a little late: ${note}.`);
+    tell(room.predictionNote);
+    room.onPrediction(({ note }) => tell(note));
   }
 
-  /** Loads the core, which takes seconds over a slow network and fails over a broken one. */
-  async #connect(options: ClientOptions): Promise<TickwireClient | undefined> {
+  /** Loads the core, which takes seconds over a slow network and fails over a broken one, and joins, however long that takes. */
+  async #connect(options: JoinOptions): Promise<Room | undefined> {
     this.#overlay.loading();
     try {
-      return await TickwireClient.connect(options);
+      await loadCore();
     } catch (error) {
       console.error(error);
-      this.hasFailedToLoad = true;
+      this.hasFailed = true;
       this.#overlay.loadingFailed();
+      return undefined;
+    }
+    this.#overlay.connecting("");
+    try {
+      return await join({ ...options, timeoutMs: Infinity, onTrouble: (trouble) => this.#overlay.connecting(trouble) });
+    } catch (error) {
+      this.hasFailed = true;
+      this.#overlay.refused(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
 
-  #joined(client: TickwireClient, resumed: boolean): void {
-    if (client.game !== GAME) {
-      this.#overlay.otherGame(client.game);
-      client.leave();
-      return;
-    }
-    const rocks = readRocks(client.map());
+  #joined(room: Room, resumed: boolean): void {
+    const rocks = readRocks(room.map);
     this.#rocks.rocks = rocks;
     this.#minimap.reset();
     this.#queue.clear();
     this.#queue.rocks = rocks;
-    this.#queue.ownPlayer = client.playerSlot;
+    this.#queue.ownPlayer = ownSlotOf(room);
     this.#spectator.clear();
     if (resumed) this.#feed.notice("Back again: same ship, same score.");
     else if (this.#hasJoined) this.#feed.notice("Back in a new ship: the old one is gone, and so is its score.");
@@ -126,14 +135,14 @@ export class ArenaPage implements PageState, EffectListener {
     this.#controls.takePressed();
     this.#hasJoined = true;
     this.#hud.hidden = false;
-    this.#hud.classList.toggle("watching", client.isSpectator);
+    this.#hud.classList.toggle("watching", room.player.isSpectator);
   }
 
   #event(kind: string, tick: number, payload: Uint8Array): void {
     const kill = this.#queue.event(kind, tick, payload);
     if (!kill) return;
     const { killer, victim } = kill;
-    const own = this.client?.playerSlot;
+    const own = this.room && ownSlotOf(this.room);
     this.#feed.kill(this.#world.nameOf(killer), this.#world.nameOf(victim), killer, victim, killer === own || victim === own);
     if (victim === own) this.#overlay.killedBy(this.#world.nameOf(killer));
   }
@@ -148,7 +157,7 @@ export class ArenaPage implements PageState, EffectListener {
   }
 
   #openChat(): void {
-    if (this.client?.phase !== "playing") return;
+    if (this.room?.phase !== "playing") return;
     this.#controls.release();
     this.#chat.open();
   }
@@ -159,32 +168,30 @@ export class ArenaPage implements PageState, EffectListener {
     this.#lastFrameAt = now;
     this.#camera.adaptResolution(elapsedMs);
     this.#camera.fit(this.#canvas);
-    const { client } = this;
-    if (!client || !this.#hasJoined || client.game !== GAME) {
+    const { room } = this;
+    if (!room) {
       this.#camera.drift(elapsedMs);
       this.#space.draw(this.#context, this.#camera);
-      if (client) this.#overlay.update(client, this.#close, false, now);
       this.frames++;
       return;
     }
-    this.#control(client);
-    client.poll();
+    this.#control(room);
     const world = this.#world;
-    world.sample(client);
+    world.sample(room);
     const own = world.own?.ship;
     this.own = own ? { x: own.x, y: own.y } : null;
-    this.#camera.follow(client.isSpectator ? this.#spectator.focus(world, now) : own, elapsedMs);
+    this.#camera.follow(room.player.isSpectator ? this.#spectator.focus(world, now) : own, elapsedMs);
     this.#draw(world, now, elapsedMs);
-    this.#update(client, own !== undefined, now);
+    this.#update(room, own !== undefined, now);
     this.frames++;
   }
 
-  #control(client: TickwireClient): void {
+  #control(room: Room): void {
     const { aim, mouse, held } = this.#controls;
     const at = mouse && this.#camera.worldAt(mouse.x, mouse.y);
     const from = this.own ?? this.#camera;
     const direction = aim ?? (at && { x: at.x - from.x, y: at.y - from.y });
-    this.#steering.steer(client, held, this.#controls.takePressed(), direction);
+    this.#steering.steer(room, held, this.#controls.takePressed(), direction);
   }
 
   #draw(world: World, now: number, elapsedMs: number): void {
@@ -204,12 +211,12 @@ export class ArenaPage implements PageState, EffectListener {
     this.#minimap.draw(context, camera, world, this.#rocks);
   }
 
-  #update(client: TickwireClient, hasShip: boolean, now: number): void {
-    this.#netGraph.update(client.status(), now);
-    this.#overlay.update(client, this.#close, hasShip || client.isSpectator, now);
+  #update(room: Room, hasShip: boolean, now: number): void {
+    this.#netGraph.update(room.stats, now);
+    this.#overlay.update(room, hasShip || room.player.isSpectator, now);
     if (now - this.#boardUpdatedAt < BOARD_INTERVAL_MS) return;
     this.#boardUpdatedAt = now;
-    this.#board.show(this.#world.ranking(), client.playerSlot);
+    this.#board.show(this.#world.ranking(), ownSlotOf(room));
   }
 
   beam(x: number, y: number, isOwn: boolean): void {

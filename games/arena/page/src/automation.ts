@@ -2,7 +2,7 @@
 //
 // Its properties read the session directly, so that they are fresh even in a hidden tab, which draws no frames.
 
-import type { Phase, TickwireClient } from "@tickwire/client";
+import type { Phase, Room } from "@tickwire/client";
 
 export interface Automation {
   readonly state: Phase;
@@ -37,19 +37,19 @@ declare global {
 
 /** What the page knows beside the session. */
 export interface PageState {
-  client: TickwireClient | undefined;
-  /** Whether the core could not be loaded, so that there will be no client. */
-  hasFailedToLoad: boolean;
+  room: Room | undefined;
+  /** Whether it could not be joined, so that there will be no room. */
+  hasFailed: boolean;
   own: { x: number; y: number } | null;
   frames: number;
   shots: number;
 }
 
 export function automationOf(page: PageState): Automation {
-  const status = () => page.client?.status();
+  const status = () => page.room?.stats;
   return {
     get state() {
-      return page.client?.phase ?? (page.hasFailedToLoad ? "closed" : "connecting");
+      return page.room?.phase ?? (page.hasFailed ? "closed" : "connecting");
     },
     get tick() {
       return status()?.tick ?? 0;
@@ -61,7 +61,7 @@ export function automationOf(page: PageState): Automation {
       return status()?.rttMs ?? 0;
     },
     get playerId() {
-      return page.client?.playerId ?? 0;
+      return (page.room?.ownId ?? 0) % 2 ** 32;
     },
     get viewMismatches() {
       return status()?.viewMismatches ?? 0;

@@ -8,8 +8,8 @@ import { Button, type Point, inputOf } from "./wire.js";
 /** What takes the inputs: a session. */
 export interface InputTaker {
   readonly phase: string;
-  input(payload: Uint8Array): void;
-  inputOnce(payload: Uint8Array): void;
+  inputBytes(payload: Uint8Array): void;
+  pressBytes(payload: Uint8Array): void;
 }
 
 export class Steering {
@@ -19,7 +19,7 @@ export class Steering {
   steer(session: InputTaker, held: number, pressed: number, aim: Point | undefined): void {
     this.#aim = aim ?? this.#aim;
     // Without a connection no tick would take the shot before it is too old.
-    if (pressed & Button.Fire && session.phase === "playing") session.inputOnce(inputOf(held | pressed, this.#aim));
-    session.input(inputOf(held, this.#aim));
+    if (pressed & Button.Fire && session.phase === "playing") session.pressBytes(inputOf(held | pressed, this.#aim));
+    session.inputBytes(inputOf(held, this.#aim));
   }
 }

@@ -1,9 +1,9 @@
 // The arena as the page draws it: plain objects in units and radians.
 //
-// In: a session. Out: after each `sample` the ships, pellets and players of that moment, the player's own ship as predicted. The objects
+// In: a room. Out: after each `sample` the ships, pellets and players of that moment, the player's own ship as predicted. The objects
 // are used again for the next frame. This is the only module that reads rows.
 
-import type { Row, TickwireClient } from "@tickwire/client";
+import type { Room, Row } from "@tickwire/client";
 import { type ShipId, TURN, UNIT } from "./wire.js";
 
 /** The game's name. */
@@ -58,40 +58,39 @@ export class World {
   newestInput = 0;
 
   /** Takes the moment that the screen shows now. */
-  sample(client: TickwireClient): void {
-    const frame = client.sample();
+  sample(room: Room): void {
+    const frame = room.frame();
     this.tick = frame.tick;
-    this.newestInput = client.inputNumber;
+    this.newestInput = room.inputNumber;
     this.pellets.clear();
-    frame.forEachRow("pellet", (row) => {
+    for (const row of frame["pellet"] as readonly Row[]) {
       const pellet = this.pellets.add();
-      pellet.slot = row.slot;
-      pellet.x = row.lane("x") / UNIT;
-      pellet.y = row.lane("y") / UNIT;
-      pellet.worth = row.lane("worth");
-    });
+      pellet.slot = slotOf(row.id);
+      pellet.x = row["x"] / UNIT;
+      pellet.y = row["y"] / UNIT;
+      pellet.worth = row["worth"];
+    }
     this.ships.clear();
     this.own = undefined;
-    frame.forEachRow("ship", (row) => this.#addShip(row, client));
+    for (const row of frame["ship"] as readonly Row[]) this.#addShip(row, room);
     this.players.clear();
-    frame.forEachRow("player", (row) => {
-      const { slot } = row;
-      const [score, kills, deaths] = [row.lane("score"), row.lane("kills"), row.lane("deaths")];
-      this.players.set(slot, { slot, name: row.text("name"), score, kills, deaths, session: row.lane("session") });
-    });
+    for (const { id, name, score, kills, deaths, session } of frame["player"] as readonly Row[]) {
+      const slot = slotOf(id);
+      this.players.set(slot, { slot, name, score, kills, deaths, session });
+    }
   }
 
-  #addShip(row: Row, client: TickwireClient): void {
+  #addShip(row: Row, room: Room): void {
     const ship = this.ships.add();
-    ship.slot = row.slot;
-    ship.generation = row.generation;
-    ship.x = row.lane("x") / UNIT;
-    ship.y = row.lane("y") / UNIT;
-    ship.heading = (row.lane("heading") * 2 * Math.PI) / TURN;
-    ship.health = row.lane("health");
-    ship.player = row.lane("player");
-    if (ship.player !== client.playerSlot) return;
-    this.own = { ship, isPredicted: client.isPredicting, cooldown: row.private("cooldown") ?? 0 };
+    ship.slot = slotOf(row.id);
+    ship.generation = generationOf(row.id);
+    ship.x = row["x"] / UNIT;
+    ship.y = row["y"] / UNIT;
+    ship.heading = (row["heading"] * 2 * Math.PI) / TURN;
+    ship.health = row["health"];
+    ship.player = row["player"];
+    if (ship.player !== ownSlotOf(room)) return;
+    this.own = { ship, isPredicted: room.isPredicting, cooldown: row["cooldown"] ?? 0 };
   }
 
   /** The name of a player; empty if unknown. */
@@ -104,6 +103,13 @@ export class World {
     return [...this.players.values()].sort((a, b) => b.score - a.score || a.slot - b.slot);
   }
 }
+
+/** The slot in an entity's id, and how many entities have used it, this one included. */
+const slotOf = (id: number): number => id % 2 ** 24;
+const generationOf = (id: number): number => Math.floor(id / 2 ** 32);
+
+/** The slot of the player's own entity; undefined for spectators. */
+export const ownSlotOf = ({ ownId }: Room): number | undefined => (ownId === undefined ? undefined : slotOf(ownId));
 
 /** A list whose objects stay when it is cleared, so that frames leave no garbage. */
 class List<T> implements Iterable<T> {

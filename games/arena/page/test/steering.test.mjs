@@ -16,11 +16,11 @@ class Session {
   #held = new Uint8Array();
   #once = [];
 
-  input(payload) {
+  inputBytes(payload) {
     this.#held = payload;
   }
 
-  inputOnce(payload) {
+  pressBytes(payload) {
     this.#once.push(payload);
   }
 

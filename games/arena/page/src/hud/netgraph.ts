@@ -1,7 +1,7 @@
 // The net graph (key N, or a tap on the read-out): the latest seconds of every measurement of the connection, and the read-out that is
 // always visible.
 
-import type { Status } from "@tickwire/client";
+import type { Stats } from "@tickwire/client";
 import { byId, onTap } from "./dom.js";
 
 const MAX_SAMPLES = 180;
@@ -18,16 +18,16 @@ interface Graph {
   minScale: number;
   /** Whether to draw bars instead of a line. */
   isBars: boolean;
-  read(status: Status, netGraph: NetGraph): number;
+  read(stats: Stats, netGraph: NetGraph): number;
 }
 
 const GRAPHS: Graph[] = [
-  { title: "round trip", unit: "ms", digits: 1, colour: "#6cc7ff", minScale: 20, isBars: false, read: (status) => status.rttMs },
-  { title: "jitter (p99)", unit: "ms", digits: 1, colour: "#c6a3ff", minScale: 10, isBars: false, read: (status) => status.jitterMs },
-  { title: "input margin", unit: "ticks", digits: 1, colour: "#7ff0b5", minScale: 4, isBars: false, read: (status) => status.inputMarginTicks },
-  { title: "interpolation delay", unit: "ms", digits: 1, colour: "#ffd479", minScale: 30, isBars: false, read: (status) => status.interpolationDelayMs },
-  { title: "snapshot gap", unit: "ms", digits: 1, colour: "#ff9f6e", minScale: 34, isBars: false, read: (status) => status.snapshotGapMs },
-  { title: "snapshot age", unit: "ms", digits: 1, colour: "#ff7eb6", minScale: 20, isBars: false, read: (status) => status.snapshotAgeMs },
+  { title: "round trip", unit: "ms", digits: 1, colour: "#6cc7ff", minScale: 20, isBars: false, read: (stats) => stats.rttMs },
+  { title: "jitter (p99)", unit: "ms", digits: 1, colour: "#c6a3ff", minScale: 10, isBars: false, read: (stats) => stats.jitterMs },
+  { title: "input margin", unit: "ticks", digits: 1, colour: "#7ff0b5", minScale: 4, isBars: false, read: (stats) => stats.inputMarginTicks },
+  { title: "interpolation delay", unit: "ms", digits: 1, colour: "#ffd479", minScale: 30, isBars: false, read: (stats) => stats.interpolationDelayMs },
+  { title: "snapshot gap", unit: "ms", digits: 1, colour: "#ff9f6e", minScale: 34, isBars: false, read: (stats) => stats.snapshotGapMs },
+  { title: "snapshot age", unit: "ms", digits: 1, colour: "#ff7eb6", minScale: 20, isBars: false, read: (stats) => stats.snapshotAgeMs },
   { title: "received", unit: "kB/s", digits: 1, colour: "#9be15d", minScale: 10, isBars: false, read: (_, graph) => graph.bytesPerSecond / 1000 },
   { title: "corrections", unit: "in total", digits: 0, colour: "#ff5d5d", minScale: 1, isBars: true, read: (_, graph) => graph.newCorrections },
 ];
@@ -53,26 +53,26 @@ export class NetGraph {
   }
 
   /** Call it once a frame. */
-  update(status: Status, now: number): void {
-    this.#window.push({ at: now, bytes: status.bytesIn });
+  update(stats: Stats, now: number): void {
+    this.#window.push({ at: now, bytes: stats.bytesIn });
     while (this.#window.length > 2 && now - (this.#window[1]?.at ?? now) >= RATE_WINDOW_MS) this.#window.shift();
     const first = this.#window[0];
-    if (first && now > first.at) this.bytesPerSecond = ((status.bytesIn - first.bytes) * 1000) / (now - first.at);
-    this.newCorrections = Math.max(0, status.corrections - this.#corrections);
-    this.#corrections = status.corrections;
+    if (first && now > first.at) this.bytesPerSecond = ((stats.bytesIn - first.bytes) * 1000) / (now - first.at);
+    this.newCorrections = Math.max(0, stats.corrections - this.#corrections);
+    this.#corrections = stats.corrections;
     GRAPHS.forEach((graph, index) => {
       const values = this.#values[index];
-      values?.push(graph.read(status, this));
+      values?.push(graph.read(stats, this));
       if (values && values.length > MAX_SAMPLES) values.shift();
     });
     if (now - this.#lineUpdatedAt > 250) {
       this.#lineUpdatedAt = now;
-      this.#line.textContent = `${status.rttMs.toFixed(0)} ms · ${(this.bytesPerSecond / 1000).toFixed(1)} kB/s`;
+      this.#line.textContent = `${stats.rttMs.toFixed(0)} ms · ${(this.bytesPerSecond / 1000).toFixed(1)} kB/s`;
     }
-    if (!this.#panel.hidden) this.#draw(status);
+    if (!this.#panel.hidden) this.#draw(stats);
   }
 
-  #draw(status: Status): void {
+  #draw(stats: Stats): void {
     const ratio = devicePixelRatio;
     const height = ROW_HEIGHT * GRAPHS.length;
     this.#canvas.width = WIDTH * ratio;
@@ -84,7 +84,7 @@ export class NetGraph {
     GRAPHS.forEach((graph, index) => {
       const values = this.#values[index] ?? [];
       const top = index * ROW_HEIGHT;
-      const newest = graph.isBars ? status.corrections : (values.at(-1) ?? 0);
+      const newest = graph.isBars ? stats.corrections : (values.at(-1) ?? 0);
       context.fillStyle = "#9fb2cc";
       context.textAlign = "left";
       context.fillText(graph.title, 0, top + 10);

@@ -1,6 +1,6 @@
 // The overlay shown while the game cannot be played: connecting, reconnecting, shot down, over.
 
-import type { TickwireClient } from "@tickwire/client";
+import type { Room } from "@tickwire/client";
 import { byId } from "./dom.js";
 
 /** Without a ship for longer than this the player waits for a new one; less may be a hitch. */
@@ -34,6 +34,16 @@ export class Overlay {
     this.#show("connecting", "Loading…", "");
   }
 
+  /** `trouble`: why there is no connection yet; can be empty. */
+  connecting(trouble: string): void {
+    this.#show("connecting", "Connecting…", tryingAgain(trouble));
+  }
+
+  /** Joining has failed for good. */
+  refused(reason: string): void {
+    this.#show("closed", CANNOT_JOIN, sentence(reason));
+  }
+
   loadingFailed(): void {
     this.#show("closed", CANNOT_JOIN, "The game could not be loaded. Is the server there, and the network?");
   }
@@ -45,20 +55,18 @@ export class Overlay {
   }
 
   /** Call it once a frame. `hasShip`: also true for spectators, which need none. */
-  update(client: TickwireClient, close: { code: number; reason: string }, hasShip: boolean, now: number): void {
+  update(room: Room, hasShip: boolean, now: number): void {
     if (this.#isOtherGame) return;
-    const { phase } = client;
+    const { phase, trouble } = room;
     if (phase === "playing") this.#hasPlayed = true;
     if (hasShip || phase !== "playing") {
       this.#shipSeenAt = now;
       if (hasShip) this.#killer = "";
     }
     const missingMs = now - this.#shipSeenAt;
-    if (phase === "connecting") this.#show("connecting", "Connecting…", tryingAgain(client));
-    else if (phase === "reconnecting") this.#show("reconnecting", "Reconnecting…", tryingAgain(client) || SHIP_IS_KEPT);
+    if (phase === "reconnecting") this.#show("reconnecting", "Reconnecting…", tryingAgain(trouble) || SHIP_IS_KEPT);
     else if (phase === "closed") {
-      const title = this.#hasPlayed ? "Disconnected" : CANNOT_JOIN;
-      this.#show("closed", title, sentence(close.reason || `the server closed the connection (${close.code})`));
+      this.#show("closed", "Disconnected", sentence(trouble || "the server closed the connection"));
     } else if (this.#killer || missingMs > DEAD_AFTER_MS) {
       this.#show("dead", this.#killer ? `Shot down by ${this.#killer}` : "Launching", "A new ship is on its way.");
       this.#bar.style.transform = `scaleX(${Math.min(1, missingMs / RESPAWN_MS)})`;
@@ -79,8 +87,8 @@ export class Overlay {
   }
 }
 
-function tryingAgain({ lastError }: TickwireClient): string {
-  return lastError && `${sentence(lastError)} Trying again.`;
+function tryingAgain(trouble: string): string {
+  return trouble && `${sentence(trouble)} Trying again.`;
 }
 
 /** Makes a sentence of the server's reason. */

@@ -1,0 +1,18 @@
+import { type InitOutput } from "../wasm/tickwire.js";
+/** What the core can be loaded from: the address of `tickwire_bg.wasm`, its bytes, or what a bundler makes of an import of it. */
+export type CoreSource = string | URL | Uint8Array<ArrayBuffer> | WebAssembly.Module;
+/**
+ * Loads the wasm core, once for all sessions. `join` does so by itself, from beside the script: call this where the file is elsewhere, or
+ * to have it early. Calls after a successful one change nothing.
+ */
+export declare function loadCore(from?: CoreSource): Promise<void>;
+export declare function coreLoaded(from?: CoreSource): Promise<InitOutput>;
+/** Views of the core's memory, renewed only after it has grown. */
+export declare class CoreMemory {
+    #private;
+    words: Int32Array<ArrayBuffer>;
+    bytes: Uint8Array<ArrayBuffer>;
+    constructor(memory: WebAssembly.Memory);
+    /** Call it after every call of the core, before reading. */
+    renew(): void;
+}

@@ -1,0 +1,61 @@
+// The wasm core: loaded once for all sessions of a page.
+
+import init, { type InitOutput } from "../wasm/tickwire.js";
+import { useCoreMemory } from "./rules.js";
+
+let core: Promise<InitOutput> | undefined;
+
+/** What the core can be loaded from: the address of `tickwire_bg.wasm`, its bytes, or what a bundler makes of an import of it. */
+export type CoreSource = string | URL | Uint8Array<ArrayBuffer> | WebAssembly.Module;
+
+/**
+ * Loads the wasm core, once for all sessions. `join` does so by itself, from beside the script: call this where the file is elsewhere, or
+ * to have it early. Calls after a successful one change nothing.
+ */
+export async function loadCore(from?: CoreSource): Promise<void> {
+  await coreLoaded(from);
+}
+
+/** @internal */
+export function coreLoaded(from?: CoreSource): Promise<InitOutput> {
+  core ??= start(from).catch((error: unknown) => {
+    // The next call tries again.
+    core = undefined;
+    throw new Error(`the core, tickwire_bg.wasm, cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  return core;
+}
+
+async function start(from?: CoreSource): Promise<InitOutput> {
+  // Node's fetch takes no file: addresses.
+  const isFile = from === undefined && import.meta.url.startsWith("file:");
+  const loaded = await init({ module_or_path: isFile ? await readBeside() : from } as Parameters<typeof init>[0]);
+  useCoreMemory(loaded.memory);
+  return loaded;
+}
+
+async function readBeside(): Promise<Uint8Array<ArrayBuffer>> {
+  // Not a literal, so that bundlers for browsers leave it alone.
+  const files = "node:fs/promises";
+  const { readFile } = (await import(/* @vite-ignore */ files)) as { readFile(file: URL): Promise<Uint8Array<ArrayBuffer>> };
+  return readFile(new URL("tickwire_bg.wasm", import.meta.url));
+}
+
+/** @internal Views of the core's memory, renewed only after it has grown. */
+export class CoreMemory {
+  readonly #memory: WebAssembly.Memory;
+  words = new Int32Array();
+  bytes = new Uint8Array() as Uint8Array<ArrayBuffer>;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+  }
+
+  /** Call it after every call of the core, before reading. */
+  renew(): void {
+    const buffer = this.#memory.buffer as ArrayBuffer;
+    if (this.words.buffer === buffer) return;
+    this.words = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+  }
+}

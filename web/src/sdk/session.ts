@@ -1,0 +1,237 @@
+// One session: the wasm core, its sockets, its clock and its rules module.
+//
+// In: what happens on sockets and to the page, and the time. Out: events of the session, one at a time. Decides nothing: it carries
+// out the core's actions. room.ts gives it the shape that a page sees.
+
+import { ActionKind, PhaseKind, SessionEventKind, WasmClient } from "../wasm/tickwire.js";
+import { SessionClock } from "./clock.js";
+import { CoreMemory } from "./core.js";
+import { listenToPage } from "./page.js";
+import { RulesLoader } from "./rules-loader.js";
+import type { SavedSession } from "./saved-session.js";
+import { Sockets } from "./sockets.js";
+import type { Phase } from "./types.js";
+
+/** Interval of polling the core beside every frame: a 30 Hz display must not make 30 inputs a second. */
+const POLL_INTERVAL_MS = 8;
+/** For how long the server keeps the player of a page that went away: as long as a reload takes. */
+const RELOAD_MS = 10_000;
+
+const PHASES: Record<PhaseKind, Phase> = {
+  [PhaseKind.Connecting]: "connecting",
+  [PhaseKind.Playing]: "playing",
+  [PhaseKind.Reconnecting]: "reconnecting",
+  [PhaseKind.Closed]: "closed",
+};
+
+export interface SessionListener {
+  joined(resumed: boolean): void;
+  phase(phase: Phase): void;
+  chat(chat: { session: number; name: string; text: string }): void;
+  notice(notice: { text: string }): void;
+  event(kind: number, tick: number, payload: Uint8Array): void;
+  message(payload: Uint8Array): void;
+  prediction(prediction: { isPredicting: boolean; note: string }): void;
+  /** After every call of the core and its events. */
+  updated(): void;
+}
+
+export interface SessionSettings {
+  address: string;
+  room: string;
+  name: string;
+  ticket: string;
+  spectate: boolean;
+  WebSocket?: typeof WebSocket | undefined;
+  saved?: SavedSession | undefined;
+  resume?: { token: Uint8Array; message: number } | undefined;
+}
+
+export class Session {
+  readonly core: WasmClient;
+  readonly memory: CoreMemory;
+  readonly #sockets: Sockets;
+  readonly #clock = new SessionClock();
+  readonly #rules: RulesLoader;
+  readonly #saved: SavedSession | undefined;
+  readonly #closing = new AbortController();
+  readonly #listener: SessionListener;
+  readonly #timer: ReturnType<typeof setInterval>;
+  phase: Phase = "connecting";
+
+  constructor(memory: WebAssembly.Memory, settings: SessionSettings, listener: SessionListener, kinds: () => string[]) {
+    const { address, room, name, ticket, spectate, resume } = settings;
+    this.#listener = listener;
+    this.#saved = settings.saved;
+    this.memory = new CoreMemory(memory);
+    const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
+    this.core = new WasmClient(room, name, ticket, spectate, seed, this.now());
+    if (resume) this.core.resume_from(resume.token, resume.message);
+    this.#rules = new RulesLoader(
+      this.core,
+      address,
+      this.#closing.signal,
+      kinds,
+      (call) => {
+        if (this.isOver) return;
+        call();
+        this.update();
+      },
+      () => this.now(),
+    );
+    this.#sockets = new Sockets(
+      address,
+      {
+        opened: (link) => {
+          if (this.isOver) return;
+          this.core.opened(link, this.now());
+          this.update();
+        },
+        received: (link, message) => {
+          if (this.isOver) return;
+          this.core.received(link, message, this.now());
+          this.update();
+        },
+        closed: (link, code, reason) => {
+          if (this.isOver) return;
+          this.core.closed(link, code, reason, this.now());
+          this.update();
+        },
+      },
+      settings.WebSocket,
+    );
+    this.#timer = setInterval(() => this.poll(), POLL_INTERVAL_MS);
+    this.#listenToPage();
+    // In a microtask, so that the caller can add listeners first.
+    queueMicrotask(() => this.poll());
+  }
+
+  get isOver(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** Runs what is due now: connecting, and the inputs of the ticks that have come. */
+  poll(): void {
+    if (this.isOver) return;
+    this.core.poll(this.now());
+    this.update();
+  }
+
+  /** Carries out what the core wants done, and passes on its events. Call it after every call of the core. */
+  update(): void {
+    this.#performActions();
+    this.#passOnEvents();
+    this.#listener.updated();
+  }
+
+  #performActions(): void {
+    const { core } = this;
+    for (;;) {
+      const action = core.next_action();
+      if (action === ActionKind.None) return;
+      const link = core.action_link;
+      switch (action) {
+        case ActionKind.Open:
+          this.#sockets.open(link);
+          break;
+        case ActionKind.Send:
+          this.memory.renew();
+          this.#sockets.sendFrom(link, this.memory.bytes, core.message_at >>> 0, core.message_length);
+          break;
+        case ActionKind.Close:
+          this.#sockets.close(link);
+          break;
+      }
+    }
+  }
+
+  #passOnEvents(): void {
+    const { core } = this;
+    const listener = this.#listener;
+    const phase = PHASES[core.phase];
+    if (phase !== this.phase) {
+      this.phase = phase;
+      if (phase === "closed") this.#end();
+      listener.phase(phase);
+    }
+    for (;;) {
+      switch (core.next_event()) {
+        case SessionEventKind.None:
+          return;
+        case SessionEventKind.Joined:
+          listener.joined(core.event_number === 1);
+          if (this.isOver) return;
+          this.#rules.check();
+          this.#saved?.keep(core.resume_token(), core.newest_message);
+          break;
+        case SessionEventKind.Chat:
+          listener.chat({ session: core.event_number, name: core.event_name, text: core.event_text });
+          break;
+        case SessionEventKind.Notice:
+          listener.notice({ text: core.event_text });
+          break;
+        case SessionEventKind.GameEvent:
+          listener.event(core.event_number, core.event_tick, core.take_event_payload());
+          break;
+        case SessionEventKind.Prediction:
+          listener.prediction({ isPredicting: core.event_text === "", note: core.event_text });
+          break;
+        case SessionEventKind.GameMessage:
+          listener.message(core.take_event_payload());
+          break;
+      }
+    }
+  }
+
+  #listenToPage(): void {
+    const { core } = this;
+    const saved = this.#saved;
+    listenToPage(
+      {
+        hidden: () => {
+          core.hide();
+          this.poll();
+        },
+        visible: () => {
+          core.show(this.now());
+          this.poll();
+        },
+        online: () => {
+          core.probe_now(this.now());
+          this.poll();
+        },
+        away: () => {
+          if (saved && this.phase !== "connecting") {
+            saved.keep(core.resume_token(), core.newest_message);
+            saved.letGo();
+            core.go_away(RELOAD_MS);
+          } else core.go_away(0);
+          this.update();
+        },
+        back: () => {
+          saved?.holdAgain();
+          core.come_back(this.now());
+          this.poll();
+        },
+      },
+      this.#closing.signal,
+    );
+  }
+
+  #end(): void {
+    clearInterval(this.#timer);
+    this.#closing.abort();
+    this.#saved?.forget();
+  }
+
+  /** Leaves for good. */
+  leave(): void {
+    if (this.isOver) return;
+    this.core.leave();
+    this.update();
+  }
+}
