@@ -83,7 +83,7 @@ wasm_cargo() {
   if [ "$toolchain" = debian ]; then
     # -Zbuild-std is a nightly option; RUSTC_BOOTSTRAP allows it in Debian's stable compiler.
     environment+=(RUSTC="$rustc" RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19)
-    std=(-Zbuild-std=std,panic_abort)
+    std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
   fi
   env "${environment[@]}" "$cargo" "$@" --locked --target "$wasm" ${std[@]+"${std[@]}"}
 }

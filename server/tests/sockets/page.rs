@@ -8,6 +8,7 @@ const PAGE: &[PageFile] = &[
     PageFile::new("/", b"<title>my page</title>"),
     PageFile::new("/app.js", &[b'/'; 1000]),
     PageFile::new("/art/my ship.png", b"a ship"),
+    PageFile::new("/help/", b"help"),
 ];
 
 async fn get(server: &TestServer, path: &str) -> (String, String) {
@@ -81,6 +82,8 @@ async fn a_games_files_have_their_paths_and_media_types() {
     let server = TestServer::start_with_page(&[], PAGE);
     for (path, media_type) in [
         ("/index.html", "text/html; charset=utf-8"),
+        ("/help/", "text/html; charset=utf-8"),
+        ("/help/index.html", "text/html; charset=utf-8"),
         ("/app.js", "text/javascript; charset=utf-8"),
         ("/art/my%20ship.png", "image/png"),
     ] {

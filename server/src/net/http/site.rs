@@ -8,7 +8,6 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
 };
 use hyper::{Request, StatusCode};
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
 
@@ -70,9 +69,10 @@ impl Site {
     /// # Errors
     /// The answer that refuses the method.
     pub(super) async fn serve(&self, request: &Request<Incoming>) -> Result<Answer, Box<Answer>> {
-        let path = match request.uri().path() {
-            "/index.html" => Cow::Borrowed("/"),
-            path => percent_decoded(path),
+        let path = percent_decoded(request.uri().path());
+        let path = match path.strip_suffix("index.html") {
+            Some(folder) if folder.ends_with('/') => folder,
+            _ => &path,
         };
         if let Some((_, asset)) = self.embedded.iter().find(|(of, _)| *of == path) {
             http_answers::check_method(request.method(), "GET, HEAD")?;
@@ -82,10 +82,10 @@ impl Site {
             return Ok(http_answers::not_found());
         };
         http_answers::check_method(request.method(), "GET, HEAD")?;
-        let Some(bytes) = folder.read(&path).await else {
+        let Some(bytes) = folder.read(path).await else {
             return Ok(http_answers::not_found());
         };
-        let mut answer = http_answers::answer(StatusCode::OK, media_type(&path), bytes);
+        let mut answer = http_answers::answer(StatusCode::OK, media_type(path), bytes);
         for (name, value) in HEADERS {
             (answer.headers_mut()).insert(name, HeaderValue::from_static(value));
         }
