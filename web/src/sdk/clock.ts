@@ -6,6 +6,8 @@
 
 /** Shorter differences are drift and corrections of the clocks, not sleep. */
 const MIN_SLEEP_MS = 1_000;
+/** How often the wall clock is read: each look leaves an object behind. */
+const WALL_INTERVAL_MS = 100;
 
 export class SessionClock {
   #sleptMs = 0;
@@ -14,11 +16,14 @@ export class SessionClock {
 
   now(): number {
     const monotonic = performance.now();
-    const wall = Date.now();
-    const gained = wall - this.#lastWall - (monotonic - this.#lastMonotonic);
-    if (gained > MIN_SLEEP_MS) this.#sleptMs += gained;
-    this.#lastMonotonic = monotonic;
-    this.#lastWall = wall;
-    return monotonic + this.#sleptMs;
+    const elapsed = monotonic - this.#lastMonotonic;
+    if (elapsed > WALL_INTERVAL_MS) {
+      const wall = Date.now();
+      const gained = wall - this.#lastWall - elapsed;
+      if (gained > MIN_SLEEP_MS) this.#sleptMs += gained;
+      this.#lastMonotonic = monotonic;
+      this.#lastWall = wall;
+    }
+    return this.#sleptMs === 0 ? monotonic : monotonic + this.#sleptMs;
   }
 }

@@ -62,7 +62,7 @@ function joined<G extends GameTypes>(room: Room<G>, address: string, timeoutMs: 
     let trouble = "";
     const end = () => {
       clearTimeout(timer);
-      remove();
+      room.onUpdate(undefined);
       signal?.removeEventListener("abort", giveUp);
     };
     const fail = (error: unknown) => {
@@ -74,7 +74,7 @@ function joined<G extends GameTypes>(room: Room<G>, address: string, timeoutMs: 
     const late = () => fail(new Error(`${address} does not let anybody in: ${room.trouble || "it does not answer"} (tried for ${timeoutMs / 1000} s)`));
     // Longer delays than a timer can have are as good as endless.
     const timer = timeoutMs < 2 ** 31 ? setTimeout(late, timeoutMs) : undefined;
-    const remove = room.onUpdated(() => {
+    room.onUpdate(() => {
       if (room.phase === "closed") fail(new Error(room.trouble || "the session ended before it began"));
       else if (room.hasWorld) {
         end();

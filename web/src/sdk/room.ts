@@ -64,13 +64,15 @@ export class Room<G extends GameTypes = AnyGame> {
   #reason = "";
   #pending: PendingEvent[] = [];
   // biome-ignore lint: fields of any game
-  readonly #onScreen = new Listeners<string, [fields: any, at: { tick: number }]>();
+  readonly #onScreen = new Listeners<string, any, { tick: number }>();
   // biome-ignore lint: fields of any game
-  readonly #onKnown = new Listeners<string, [fields: any, at: { tick: number }]>();
+  readonly #onKnown = new Listeners<string, any, { tick: number }>();
   // biome-ignore lint: fields of any game
-  readonly #onMessage = new Listeners<string, [fields: any]>();
+  readonly #onMessage = new Listeners<string, any>();
   // biome-ignore lint: each name has its own type
-  readonly #onOwn = new Listeners<"chat" | "notice" | "phase" | "joined" | "prediction" | "left" | "bytes" | "updated", [event: any]>();
+  readonly #onOwn = new Listeners<"chat" | "notice" | "phase" | "joined" | "prediction" | "left" | "bytes", any>();
+  /** Called after every change, until the room is joined. */
+  #onUpdate: (() => void) | undefined;
 
   /** @internal Use `join`. */
   constructor(memory: WebAssembly.Memory, protocol: Protocol<G> | undefined, settings: SessionSettings) {
@@ -88,7 +90,7 @@ export class Room<G extends GameTypes = AnyGame> {
         message: (payload) => this.#message(payload),
         updated: () => {
           this.#showEvents();
-          this.#onOwn.call("updated", undefined);
+          this.#onUpdate?.();
         },
       },
       () => this.#schema.kinds.map(({ name }) => name),
@@ -218,9 +220,10 @@ export class Room<G extends GameTypes = AnyGame> {
    */
   frame(): Frame<G> {
     const session = this.#session;
-    session.poll();
+    const now = session.now();
+    session.poll(now);
     const { core, memory } = session;
-    const at = core.show_frame(session.now()) as unknown as number;
+    const at = core.show_frame(now) as unknown as number;
     this.#frame.tick = core.shown_tick;
     if (at !== 0 && this.#schemaJson !== "") {
       memory.renew();
@@ -314,9 +317,9 @@ export class Room<G extends GameTypes = AnyGame> {
     return this.#session.core.tick > 0;
   }
 
-  /** @internal For `join`: after every change. */
-  onUpdated(listener: () => void): Remove {
-    return this.#onOwn.add("updated", listener);
+  /** @internal For `join`: calls `listener` after every change, until it is removed. */
+  onUpdate(listener: (() => void) | undefined): void {
+    this.#onUpdate = listener;
   }
 
   #event(event: PendingEvent): void {
@@ -327,7 +330,7 @@ export class Room<G extends GameTypes = AnyGame> {
     this.#pending.push(event);
   }
 
-  #call(listeners: Listeners<string, [fields: object, at: { tick: number }]>, { kind, tick, payload }: PendingEvent): void {
+  #call(listeners: Listeners<string, object, { tick: number }>, { kind, tick, payload }: PendingEvent): void {
     const codec = this.#events.at(kind);
     const fields = codec?.read(payload);
     if (codec && fields) listeners.call(codec.name, fields, { tick });
@@ -335,8 +338,11 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** Tells of the events whose ticks the screen has reached. */
   #showEvents(): void {
-    if (this.#pending.length === 0) return;
-    const tick = this.#session.core.shown_tick;
+    // In two functions: one with closures in it makes an object of its variables, even where it returns at once.
+    if (this.#pending.length > 0) this.#showDueEvents(this.#session.core.shown_tick);
+  }
+
+  #showDueEvents(tick: number): void {
     const due = this.#pending.filter((event) => event.tick <= tick);
     if (due.length === 0) return;
     // Before the calls: a listener may draw a frame.

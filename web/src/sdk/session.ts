@@ -115,9 +115,9 @@ export class Session {
   }
 
   /** Runs what is due now: connecting, and the inputs of the ticks that have come. */
-  poll(): void {
+  poll(now = this.now()): void {
     if (this.isOver) return;
-    this.core.poll(this.now());
+    this.core.poll(now);
     this.update();
   }
 
