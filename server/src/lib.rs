@@ -10,7 +10,9 @@
 mod clock;
 mod close;
 pub mod config;
+mod fair_share;
 mod fd_budget;
+mod host;
 mod http_answers;
 mod labels;
 mod lobby;
@@ -22,6 +24,7 @@ mod program;
 mod room;
 mod serve;
 mod shutdown;
+mod thread_end;
 mod ticket;
 mod tls;
 mod worker;
@@ -31,7 +34,7 @@ pub use metrics::MetricsError;
 pub use program::{main, main_of};
 pub use serve::StartError;
 pub use shutdown::Shutdown;
-pub use ticket::TicketSecret;
+pub use ticket::{KeysError, TicketKeys};
 pub use tls::{TlsError, TlsSource};
 
 use config::Config;
@@ -95,4 +98,5 @@ pub mod internals {
     };
     pub use crate::serve::{Server, start};
     pub use crate::tls::Tls;
+    pub use crate::worker::RoomState;
 }

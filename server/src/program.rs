@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::config::{Config, ConfigError, DEFAULT_GAME, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat};
 use crate::lobby::NewGame;
 use tickwire_game::{Game, GameSettings};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -28,17 +28,16 @@ const MAX_WAITING_LOG_LINES: usize = 8192;
 /// The whole program of a server that plays a game of its own. All flags of `tickwire-server` work except `--game`.
 ///
 /// ```no_run
-/// use tickwire_arena::Arena; // or a game of your own
-///
+/// # fn new_game(_: &tickwire_game::GameSettings) -> Box<dyn tickwire_game::Game> { unimplemented!() }
 /// fn main() -> std::process::ExitCode {
-///     tickwire_server::main(|settings| Box::new(Arena::new(settings)))
+///     tickwire_server::main(new_game) // your own: makes the game of a room
 /// }
 /// ```
 pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static) -> ExitCode {
     main_of(|config| {
-        match config.game.as_str() {
-        DEFAULT_GAME => Ok(Arc::new(new_game)),
-        _ => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
+        match config.game {
+        None => Ok(Arc::new(new_game)),
+        Some(_) => Err("--game chooses among the games of tickwire-server; this program plays its own; leave the flag out".to_owned()),
     }
     })
 }

@@ -8,7 +8,7 @@ use tickwire_server::Shutdown;
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
     self, Close, CloseCode, Connection, DisconnectReason, Handler, Health, Metrics, RoomOperations,
-    RoomService, RulesModule, Server,
+    RoomService, RoomState, RulesModule, Server,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -88,8 +88,16 @@ impl RoomService for TestRooms {
         Some(&self.rules)
     }
 
-    async fn room_state(&self, room: &str) -> Option<Arc<serde_json::Value>> {
-        (room == "lobby").then(|| Arc::new(serde_json::json!({ "room": room, "tick": 7 })))
+    fn are_ticks_late(&self) -> bool {
+        self.late.is_requested()
+    }
+
+    async fn room_state(&self, room: &str) -> RoomState {
+        if room == "lobby" {
+            RoomState::Json(r#"{"room":"lobby","tick":7}"#.into())
+        } else {
+            RoomState::Missing
+        }
     }
 }
 

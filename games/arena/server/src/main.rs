@@ -6,9 +6,9 @@ use tickwire_arena::Arena;
 use tickwire_game::{Game, GameSettings};
 
 fn main() -> ExitCode {
-    tickwire_server::main_of(|config| match config.game.as_str() {
-        tickwire_arena::NAME => Ok(Arc::new(arena)),
-        game => {
+    tickwire_server::main_of(|config| match config.game.as_deref() {
+        None | Some(tickwire_arena::NAME) => Ok(Arc::new(arena)),
+        Some(game) => {
             let known = tickwire_arena::NAME;
             Err(format!("--game {game} is not shipped; there are: {known}"))
         }
