@@ -20,11 +20,14 @@ use tickwire_proto::v1::{self, client_message::Body, server_message};
 use tickwire_sync::encode::Encoding;
 use tickwire_sync::{Micros, TickClock};
 
-/// The first byte of a `ClientMessage` with a `Leave` (field 6), and with a `Command` (field 7).
+/// The first byte of a `ClientMessage` with `Inputs` (field 2), a `Leave` (field 6), and a `Command` (field 7).
+const INPUTS_KEY: u8 = 0x12;
 const LEAVE_KEY: u8 = 0x32;
 const COMMAND_KEY: u8 = 0x3A;
 /// Commands that are decoded though the peer has sent more in this second than a client needs.
 const MAX_COMMANDS_OVER_LIMIT: u32 = 32;
+/// Inputs that are: those of some ten seconds.
+const MAX_INPUTS_OVER_LIMIT: u32 = 720;
 /// The room of clients that name none.
 const DEFAULT_ROOM: &str = "main";
 /// From this tick rate on, a room's worker reads its connections; below, a poller does.
@@ -39,6 +42,7 @@ pub struct ClientIngress {
     migration: Option<Migration>,
     /// Commands that came over the limit of the present second.
     commands_over_limit: u32,
+    inputs_over_limit: u32,
 }
 
 enum IngressState {
@@ -67,6 +71,7 @@ impl ClientIngress {
             state: IngressState::AwaitingHello { url_room },
             migration: None,
             commands_over_limit: 0,
+            inputs_over_limit: 0,
         }
     }
 
@@ -153,11 +158,16 @@ impl ClientIngress {
         Ok((room.to_owned(), request))
     }
 
-    /// Whether a message over the limit is decoded all the same: a command, because each must arrive once and in order, and a
-    /// farewell. Decoding anything else would let a flood take the time of others.
+    /// Whether a message over the limit is decoded all the same: a command, because each must arrive once and in order; a farewell;
+    /// and the inputs of a line that stood still, as the newest of them are still good. Decoding anything else would let a flood
+    /// take the time of others.
     fn is_worth_decoding(&mut self, payload: &[u8]) -> Result<bool, Close> {
         match payload.first() {
             Some(&LEAVE_KEY) => Ok(true),
+            Some(&INPUTS_KEY) => {
+                self.inputs_over_limit += 1;
+                Ok(self.inputs_over_limit <= MAX_INPUTS_OVER_LIMIT)
+            }
             Some(&COMMAND_KEY) => {
                 self.commands_over_limit += 1;
                 if self.commands_over_limit > MAX_COMMANDS_OVER_LIMIT {
@@ -217,7 +227,7 @@ impl Handler for ClientIngress {
             return Ok(());
         }
         if !is_over_limit {
-            self.commands_over_limit = 0;
+            (self.commands_over_limit, self.inputs_over_limit) = (0, 0);
         }
         if let IngressState::InRoom(in_room) = &self.state
             && let Some(input) = ReceivedInput::decode(payload, clock::at(arrived))

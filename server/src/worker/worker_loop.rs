@@ -249,7 +249,8 @@ impl WorkerLoop {
             return;
         };
         let key = self.names.get(&room).copied();
-        let Some(runner) = key.and_then(|key| self.rooms.get_mut(key)) else {
+        let runner = key.and_then(|key| self.rooms.get_mut(key));
+        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
             return entry.state.publish(None, Micros(u64::MAX));
         };
         let made = catch_unwind(AssertUnwindSafe(|| runner.state_json()));

@@ -9,6 +9,7 @@ mod echo;
 mod game_port;
 mod limits;
 mod operations;
+mod strangers;
 mod support;
 mod tls;
 mod violations;

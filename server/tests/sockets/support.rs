@@ -144,6 +144,8 @@ impl TestServer {
             "127.0.0.1:0",
             "--ops-listen",
             "127.0.0.1:0",
+            "--ops-host",
+            "game.example",
         ];
         let config = Config::load(fixed.iter().chain(flags)).unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
