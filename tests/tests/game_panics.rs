@@ -185,8 +185,16 @@ async fn a_panic_in_any_method_ends_that_room_alone() {
     let new_game = |settings: &GameSettings| -> Box<dyn Game> { Box::new(Faulty::new(settings)) };
     let server = TestServer::start_with(&["--workers", "1", "--npcs", "8"], new_game);
     let mut calm = Player::joined(&server.url("calm"), "Ann").await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let playing = tokio::spawn(async move {
+        while !over.load(Ordering::Relaxed) {
+            calm.step().await;
+        }
+        calm
+    });
     for (number, fault) in FAULTS.into_iter().enumerate() {
-        tokio::join!(provoke(&server, fault), calm.for_snapshots(1));
+        provoke(&server, fault).await;
         server
             .until_metric("tickwire_rooms_failed_total", (number + 1) as f64)
             .await;
@@ -195,21 +203,49 @@ async fn a_panic_in_any_method_ends_that_room_alone() {
             let mut again = RawClient::connect(server.addr, &format!("/ws?room={fault}")).await;
             again.join(v1::Hello::default()).await;
         }
-        let checks = calm.client.counters().view_checks;
-        calm.until("more view hashes", |calm| {
-            calm.client.counters().view_checks > checks
-        })
-        .await;
-        let counters = calm.client.counters();
-        assert_eq!(
-            (
-                counters.reconnects,
-                counters.view_mismatches,
-                counters.protocol_errors
-            ),
-            (0, 0, 0),
-            "{fault}: {counters:?}"
-        );
         assert_eq!(http_get(server.ops, "/healthz").await.0, 200);
     }
+    is_over.store(true, Ordering::Relaxed);
+    let mut calm = playing.await.unwrap();
+    let checks = calm.client.counters().view_checks;
+    calm.until("one more view hash", |calm| {
+        calm.client.counters().view_checks > checks
+    })
+    .await;
+    let counters = calm.client.counters();
+    let harm = (
+        counters.reconnects,
+        counters.view_mismatches,
+        counters.protocol_errors,
+    );
+    assert_eq!(harm, (0, 0, 0), "{counters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_that_is_slow_to_make_blocks_no_other_join() {
+    let may_open = Arc::new(AtomicBool::new(false));
+    let opens = Arc::clone(&may_open);
+    let new_game = move |settings: &GameSettings| -> Box<dyn Game> {
+        while settings.room == "slow" && !opens.load(Ordering::Relaxed) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        Box::new(Arena::new(settings))
+    };
+    let server = TestServer::start_with(&["--workers", "2"], new_game);
+    let mut slow = RawClient::connect(server.addr, "/ws?room=slow").await;
+    let hello = v1::Hello {
+        version: 1,
+        ..v1::Hello::default()
+    };
+    slow.send(Body::Hello(hello)).await;
+    for _ in 0..3 {
+        // On the other worker, which has fewer rooms. The slow room may be on its way to its worker only.
+        let path = "/ws?room=quick";
+        let mut quick = RawClient::connect(server.addr, path).await;
+        quick.join(v1::Hello::default()).await;
+    }
+    may_open.store(true, Ordering::Relaxed);
+    let welcome =
+        |body| matches!(body, tickwire_proto::v1::server_message::Body::Welcome(_)).then_some(());
+    slow.wait_for(welcome).await;
 }

@@ -11,7 +11,7 @@ use crate::fair_share::{FairShare, RateByAddress, allowance, counted_address};
 use tickwire_sync::Micros;
 
 /// How long a flooder's address waits, and at most, as each further flood doubles it.
-const FLOOD_WAIT: Micros = Micros::from_millis(5_000);
+const FLOOD_WAIT: Micros = Micros::from_millis(10_000);
 const MAX_FLOOD_WAIT: Micros = Micros::from_millis(60_000);
 /// For how long a flood is remembered.
 const FLOOD_MEMORY: Micros = Micros::from_millis(300_000);
@@ -281,11 +281,14 @@ mod tests {
         let permit = comes("10.0.0.1", 0).unwrap();
         permit.record_flood(Micros::from_millis(1_000));
         permit.record_flood(Micros::from_millis(1_001));
-        assert_eq!(comes("10.0.0.1", 5_999).unwrap_err(), LimitReached::Flooded);
-        assert!(comes("10.0.0.2", 5_999).is_ok());
-        assert!(comes("10.0.0.1", 6_000).is_ok());
-        permit.record_flood(Micros::from_millis(7_000));
-        assert!(comes("10.0.0.1", 16_999).is_err() && comes("10.0.0.1", 17_000).is_ok());
+        assert_eq!(
+            comes("10.0.0.1", 10_999).unwrap_err(),
+            LimitReached::Flooded
+        );
+        assert!(comes("10.0.0.2", 10_999).is_ok());
+        assert!(comes("10.0.0.1", 11_000).is_ok());
+        permit.record_flood(Micros::from_millis(12_000));
+        assert!(comes("10.0.0.1", 31_999).is_err() && comes("10.0.0.1", 32_000).is_ok());
         let local = comes("127.0.0.1", 0).unwrap();
         local.record_flood(Micros(0));
         assert!(comes("127.0.0.1", 1).is_ok());

@@ -133,6 +133,9 @@ impl ReliableMessages {
         while (self.kept.front()).is_some_and(|oldest| oldest.number <= self.sent_number) {
             self.forget_oldest();
         }
+        // Messages that are no longer kept do not wait.
+        let oldest = self.kept.front();
+        self.sent_number = oldest.map_or(self.newest_number, |oldest| oldest.number - 1);
     }
 
     /// Forgets the messages that the client has, because it has the snapshot of `received` that went after them, and those that
