@@ -153,6 +153,10 @@ fn a_room_ends_well_before_its_ticks_are_used_up() {
     let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
     worker.handle(open_command(room));
     let key = worker.rooms.keys().next().unwrap();
-    run_until(&mut worker, key, |room| room.activity == Activity::Failed);
+    // Nobody is connected, so nobody need be waited for.
+    for _ in 0..1_000 {
+        worker.run_due_room();
+    }
+    assert!(!worker.rooms.contains_key(key));
     assert_eq!(metrics.rooms_failed.get(), 0);
 }

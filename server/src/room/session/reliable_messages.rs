@@ -13,7 +13,7 @@ use tickwire_sync::Tick;
 /// Messages that are kept to be sent again over a resume.
 const MAX_KEPT: usize = 128;
 /// Bytes that one session keeps: its own messages, and [`ENTRY_BYTES`] for each.
-const MAX_KEPT_BYTES: usize = 8 * 1024;
+const MAX_KEPT_BYTES: usize = 5 * 1024;
 /// What an entry costs the session beside the bytes that it shares with others.
 const ENTRY_BYTES: usize = size_of::<Kept>();
 /// A sent message that nobody has acknowledged for this long is not sent again.
@@ -257,11 +257,7 @@ mod tests {
         for tick in 1..=1_000 {
             messages.push(MessageBody::private(&long), Tick(tick));
         }
-        assert!(
-            messages.kept_bytes() < 12 * 1024,
-            "{}",
-            messages.kept_bytes()
-        );
+        assert!(messages.kept_bytes() < 10 * 1024);
         // Who never acknowledges keeps them for a minute.
         messages.mark_sent(2_000, Tick(1_000));
         messages.acknowledge(Tick(0), Tick(1_000 + 61 * 60), 60);
