@@ -11,20 +11,25 @@ use std::any::TypeId;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tickwire_sync::bench_policies::WindowPolicy;
 
 pub use error::ConfigError;
+use options::Switch;
 use options::{HumanDuration, Options};
 pub use options::{IoUring, LogFormat};
 
-use crate::ticket::TicketSecret;
+pub use crate::fair_share::FairShare;
+
+use crate::net::trusted_proxy::TrustedProxies;
+use crate::ticket::TicketKeys;
 use crate::tls::TlsSource;
 use validate::{
-    address, duration, invalid, max_rewind, nonzero_duration, origins, page_folder, ticket_secret,
-    tls, within,
+    address, duration, host_names, invalid, max_rewind, nonzero_duration, ops_token, origins,
+    page_folder, ticket_keys, tls, trusted_proxies, within,
 };
 
 /// Every setting of the server, validated.
@@ -48,8 +53,24 @@ pub struct Config {
     pub tls: Option<TlsSource>,
     /// Origins that may connect beside the server's own, normalized; `*` for any.
     pub allowed_origins: Vec<String>,
-    /// If set, `Hello` must carry a ticket that is signed with this secret.
-    pub ticket_secret: Option<TicketSecret>,
+    /// Names by which players reach the game port, in lower case; empty: any.
+    pub allowed_hosts: Vec<String>,
+    /// Names by which operators reach the operations port, in lower case, beside addresses and `localhost`.
+    pub ops_hosts: Vec<String>,
+    /// The bearer token of the operations port.
+    pub ops_token: Option<OpsToken>,
+    /// Proxies that are believed about the addresses of their clients.
+    pub trusted_proxies: TrustedProxies,
+    /// Which addresses have shares.
+    pub fair_share: FairShare,
+    /// Joins per second and address; 0 for no limit.
+    pub join_rate: u32,
+    /// Whether everybody may read the state of a room.
+    pub room_state: bool,
+    /// If set, `Hello` must carry a ticket that is signed with one of these secrets.
+    pub ticket_keys: Option<Arc<TicketKeys>>,
+    /// How long a session goes on after its ticket has expired.
+    pub ticket_grace: Duration,
     /// Players per room, at least 1.
     pub max_players: usize,
     /// TCP connections to the game port; 0 for no limit.
@@ -70,7 +91,9 @@ pub struct Config {
     pub resume_window: Duration,
     /// How far into the past a shot may be judged, at most 500 ms and 60 ticks.
     pub max_rewind: Duration,
-    /// How long draining waits for connections to end.
+    /// How long a drain goes on accepting.
+    pub drain_delay: Duration,
+    /// How long draining takes at most, after the delay.
     pub drain_timeout: Duration,
     /// The format of log lines.
     pub log_format: LogFormat,
@@ -132,7 +155,19 @@ impl TryFrom<Options> for Config {
             workers: within("workers", options.workers.unwrap_or(cores), 1, 1024)?,
             tls,
             allowed_origins: origins(options.allowed_origin.unwrap_or_default())?,
-            ticket_secret: options.ticket_secret_file.map(ticket_secret).transpose()?,
+            allowed_hosts: host_names("allowed-host", options.allowed_host.unwrap_or_default())?,
+            ops_hosts: host_names("ops-host", options.ops_host.unwrap_or_default())?,
+            ops_token: options.ops_token_file.map(ops_token).transpose()?,
+            trusted_proxies: trusted_proxies(options.trusted_proxy.unwrap_or_default())?,
+            fair_share: options.fair_share.unwrap_or_default(),
+            join_rate: within("join-rate", options.join_rate.unwrap_or(50), 0, 1_000_000)?,
+            room_state: options.room_state != Some(Switch::Off),
+            ticket_keys: options
+                .ticket_secret_file
+                .map(ticket_keys)
+                .transpose()?
+                .map(Arc::new),
+            ticket_grace: duration("ticket-grace", options.ticket_grace, 0)?,
             max_players: within(
                 "max-players",
                 options.max_players.unwrap_or(4000),
@@ -161,7 +196,8 @@ impl TryFrom<Options> for Config {
             rtt_interval: duration("rtt-interval", options.rtt_interval, 1)?,
             resume_window: duration("resume-window", options.resume_window, 60)?,
             max_rewind: max_rewind(options.max_rewind, options.tick_rate.unwrap_or(60))?,
-            drain_timeout: duration("drain-timeout", options.drain_timeout, 10)?,
+            drain_delay: duration("drain-delay", options.drain_delay, 0)?,
+            drain_timeout: duration("drain-timeout", options.drain_timeout, 8)?,
             log_format: options.log_format.unwrap_or_default(),
             io_uring: options.io_uring.unwrap_or_default(),
             stop_on_panic: options.stop_on_panic.unwrap_or(false),
@@ -173,7 +209,39 @@ impl TryFrom<Options> for Config {
             let problem = "must differ from --listen: operations are never on the game port";
             return Err(invalid("ops-listen", problem));
         }
+        if config.ops_token.is_none() && !config.ops_listen.ip().is_loopback() {
+            let problem =
+                "is needed where --ops-listen is not on loopback: that port commands the server";
+            return Err(invalid("ops-token-file", problem));
+        }
         Ok(config)
+    }
+}
+
+/// The bearer token of the operations port. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpsToken(String);
+
+impl OpsToken {
+    pub(crate) fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    /// Whether this is the token; takes a time that does not tell how much of it is right.
+    pub(crate) fn is(&self, token: &[u8]) -> bool {
+        let own = self.0.as_bytes();
+        own.len() == token.len()
+            && own
+                .iter()
+                .zip(token)
+                .fold(0, |difference, (a, b)| difference | (a ^ b))
+                == 0
+    }
+}
+
+impl std::fmt::Debug for OpsToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OpsToken(..)")
     }
 }
 

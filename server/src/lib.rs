@@ -10,7 +10,9 @@
 mod clock;
 mod close;
 pub mod config;
+mod fair_share;
 mod fd_budget;
+mod host;
 mod http_answers;
 mod labels;
 mod lobby;
@@ -23,6 +25,7 @@ mod program;
 mod room;
 mod serve;
 mod shutdown;
+mod thread_end;
 mod ticket;
 mod tls;
 mod worker;
@@ -33,7 +36,7 @@ pub use page_file::PageFile;
 pub use program::{Program, main};
 pub use serve::StartError;
 pub use shutdown::Shutdown;
-pub use ticket::TicketSecret;
+pub use ticket::{KeysError, TicketKeys};
 pub use tls::{TlsError, TlsSource};
 
 use config::Config;
@@ -112,4 +115,5 @@ pub mod internals {
     };
     pub use crate::serve::{Server, start};
     pub use crate::tls::Tls;
+    pub use crate::worker::RoomState;
 }

@@ -1,26 +1,30 @@
 //! The operations port: metrics, health probes, notices, draining, and the list of rooms.
 //!
 //! In: HTTP requests of operators and their tools. Out: answers, notices to players, and the request to drain. The port belongs
-//! on an address that players cannot reach. A web page cannot drive it: a request that changes anything is refused if it comes
-//! with an `Origin`.
+//! on an address that players cannot reach. A web page cannot drive it: requests that other sites make a browser send are refused,
+//! and so are names that are not this server's. Every command is logged with where it came from.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::ORIGIN;
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-use crate::http_answers::{Answer, answer, check_method, json, not_found, text};
+use crate::config::OpsToken;
+use crate::host;
+use crate::http_answers::{Answer, answer, check_host, check_method, json, not_found, text};
 use crate::metrics::Metrics;
 use crate::net::accept::AcceptErrors;
 use crate::shutdown::Shutdown;
@@ -32,15 +36,17 @@ const MAX_NOTICE_CHARS: usize = 500;
 /// How long the head or the body of a request may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server with a worker that has been late for this long takes no new players.
+/// Connections at a time; further ones are dropped.
+const MAX_CONNECTIONS: usize = 64;
+/// Where more than half of the workers have been late for this long, the server takes no new players.
 const MAX_LATE: Duration = Duration::from_secs(5);
 
 /// Whether the rooms' workers keep up; asked for `/healthz` and `/readyz`, which show it as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Every worker makes progress, and none is late.
+    /// Every worker makes progress, and at most half of them are late.
     Ok,
-    /// Every worker makes progress, but one has been late for this long without a break.
+    /// Every worker makes progress, but more than half of them have been late for this long without a break.
     Late(Duration),
     /// A worker makes no progress.
     Stuck,
@@ -52,7 +58,7 @@ impl Health {
         self != Self::Stuck
     }
 
-    /// New players are welcome, because no worker has been late for long. Draining is not part of this.
+    /// New players are welcome, because most workers have not been late for long. Draining is not part of this.
     fn is_ready(self) -> bool {
         match self {
             Self::Ok => true,
@@ -103,14 +109,19 @@ pub struct Operations<R> {
     pub metrics: Arc<Metrics>,
     /// Requested by `POST /drain`; shown by `/readyz`.
     pub draining: Shutdown,
+    /// Names that the port goes by, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// The bearer token for everything but the probes.
+    pub token: Option<OpsToken>,
 }
 
 /// Serves the operations port until the task is aborted.
 pub async fn serve<R: RoomOperations>(listener: TcpListener, operations: Arc<Operations<R>>) {
     let mut accept_errors = AcceptErrors::default();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 accept_errors
                     .log_and_pause("a connection to the operations port", &error)
@@ -119,9 +130,13 @@ pub async fn serve<R: RoomOperations>(listener: TcpListener, operations: Arc<Ope
             }
         };
         let operations = Arc::clone(&operations);
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
         tokio::spawn(async move {
+            let _place = place;
             let service = service_fn(|request| async {
-                Ok::<_, Infallible>(operations.answer(request).await)
+                Ok::<_, Infallible>(operations.answer(request, peer).await)
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -143,7 +158,52 @@ struct Notice {
 }
 
 impl<R: RoomOperations> Operations<R> {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = match self.check(&request) {
+            Ok(()) => self.perform(request).await,
+            Err(refusal) => *refusal,
+        };
+        if method != Method::GET && method != Method::HEAD {
+            let status = answer.status().as_u16();
+            tracing::info!(%peer, %method, path, status, "a command on the operations port");
+        }
+        answer
+    }
+
+    /// Checks who asks. The two probes are for everybody.
+    fn check(&self, request: &Request<Incoming>) -> Result<(), Box<Answer>> {
+        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return Ok(());
+        }
+        let headers = request.headers();
+        let forbidden = |sentence: &str| Err(Box::new(text(StatusCode::FORBIDDEN, sentence)));
+        check_host(request)?;
+        if !host::is_known(headers, &self.hosts) {
+            return forbidden("this port does not go by that name; see --ops-host");
+        }
+        let site = headers.get("sec-fetch-site");
+        if site.is_some_and(|site| site != "none" && site != "same-origin") {
+            return forbidden("other sites can't reach the operations port");
+        }
+        let Some(token) = &self.token else {
+            return Ok(());
+        };
+        let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let given = given.and_then(|given| given.strip_prefix(b"Bearer "));
+        if given.is_some_and(|given| token.is(given)) {
+            return Ok(());
+        }
+        let mut refusal = text(
+            StatusCode::UNAUTHORIZED,
+            "send the token of --ops-token-file: Authorization: Bearer TOKEN",
+        );
+        let scheme = HeaderValue::from_static("Bearer");
+        refusal.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        Err(Box::new(refusal))
+    }
+
+    async fn perform(&self, request: Request<Incoming>) -> Answer {
         let method = request.method();
         let answer = match request.uri().path() {
             "/metrics" => check_method(method, "GET, HEAD").map(|()| self.metrics()),
@@ -153,14 +213,26 @@ impl<R: RoomOperations> Operations<R> {
                 Ok(()) => Ok(json(StatusCode::OK, &self.rooms.list_rooms().await)),
                 Err(answer) => Err(answer),
             },
-            "/drain" => check_command(&request).map(|()| self.drain()),
-            "/notice" => match check_command(&request) {
+            "/drain" => self.check_command(&request).map(|()| self.drain()),
+            "/notice" => match self.check_command(&request) {
                 Ok(()) => Ok(self.notice(request).await),
                 Err(answer) => Err(answer),
             },
             _ => Ok(not_found()),
         };
         answer.unwrap_or_else(|refusal| *refusal)
+    }
+
+    /// Checks that a request that changes something is a POST, and does not come from a web page, unless that page is this port's
+    /// own and knows the token.
+    fn check_command(&self, request: &Request<Incoming>) -> Result<(), Box<Answer>> {
+        check_method(request.method(), Method::POST.as_str())?;
+        let headers = request.headers();
+        if headers.contains_key(ORIGIN) && !(self.token.is_some() && is_own_origin(headers)) {
+            let sentence = "web pages can't command the operations port";
+            return Err(Box::new(text(StatusCode::FORBIDDEN, sentence)));
+        }
+        Ok(())
     }
 
     fn metrics(&self) -> Answer {
@@ -230,14 +302,18 @@ impl<R: RoomOperations> Operations<R> {
     }
 }
 
-/// Checks that a request that changes something is a POST, and does not come from a web page.
-fn check_command(request: &Request<Incoming>) -> Result<(), Box<Answer>> {
-    check_method(request.method(), Method::POST.as_str())?;
-    if request.headers().contains_key(ORIGIN) {
-        let sentence = "web pages can't command the operations port";
-        return Err(Box::new(text(StatusCode::FORBIDDEN, sentence)));
-    }
-    Ok(())
+/// Whether the one `Origin` is the one `Host`.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let (Some(origin), None) = (origins.next(), origins.next()) else {
+        return false;
+    };
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.strip_prefix("http://"));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    authority.is_some() && authority == host
 }
 
 fn ok_if(is_good: bool) -> StatusCode {

@@ -21,8 +21,10 @@ use crate::ops::{self, Operations, RoomOperations};
 use crate::shutdown::Shutdown;
 use crate::tls::{Tls, TlsError};
 
-/// How long close frames may take to leave after `--drain-timeout`.
+/// How long close frames may take to leave, however short `--drain-timeout` is.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// The part of `--drain-timeout` that is kept for the end of the process, which must not outlast it.
+const EXIT_RESERVE: Duration = Duration::from_millis(500);
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,11 @@ pub enum StartError {
     /// The threads that read sockets cannot start.
     #[error("the threads that read sockets can't start: {0}")]
     Threads(io::Error),
+    /// The task that accepts connections has died of a bug.
+    #[error(
+        "connections are no longer accepted, because of a bug; start this server again, and report the panic above"
+    )]
+    AcceptEnded,
     /// Standard output is closed.
     #[error("the ready line can't be printed: {0}")]
     Output(io::Error),
@@ -57,6 +64,8 @@ pub struct Server<R> {
     ops_addr: SocketAddr,
     tls: Option<Arc<Tls>>,
     port: Arc<GamePort<R>>,
+    /// The request to drain; the game port stops only after `--drain-delay`.
+    drain_request: Shutdown,
     /// Accepts connections to the game port; ends when the server drains.
     accept_task: JoinHandle<()>,
     /// Serves the operations port until it is aborted, so that operators get answers to the last.
@@ -77,15 +86,18 @@ pub fn start<R: RoomService + RoomOperations>(
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
     let (game, game_addr) = listen("listen", config.listen)?;
     let (ops, ops_addr) = listen("ops-listen", config.ops_listen)?;
-    let draining = Shutdown::new();
+    let drain_request = Shutdown::new();
     let operations = Arc::new(Operations {
         rooms: Arc::clone(&rooms),
         metrics: Arc::clone(&metrics),
-        draining: draining.clone(),
+        draining: drain_request.clone(),
+        hosts: config.ops_hosts.clone(),
+        token: config.ops_token.clone(),
     });
-    let port =
-        GamePort::new(config, rooms, site, metrics, draining).map_err(StartError::Threads)?;
+    let port = GamePort::new(config, rooms, site, metrics, Shutdown::new())
+        .map_err(StartError::Threads)?;
     Ok(Server {
+        drain_request,
         game_addr,
         ops_addr,
         tls,
@@ -131,7 +143,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
     /// The request to drain. Any holder may make it.
     #[must_use]
     pub fn draining(&self) -> Shutdown {
-        self.port.draining.clone()
+        self.drain_request.clone()
     }
 
     /// The one line on standard output that says where the server listens.
@@ -163,7 +175,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
     ///
     /// # Errors
     /// If signals cannot be received, or the ready line cannot be printed.
-    pub async fn run(self) -> Result<(), StartError> {
+    pub async fn run(mut self) -> Result<(), StartError> {
         let mut signals = Signals::new().map_err(StartError::Signals)?;
         print_line(&self.ready_line()).map_err(StartError::Output)?;
         tracing::info!("open {}", self.page_url());
@@ -171,6 +183,8 @@ impl<R: RoomService + RoomOperations> Server<R> {
         loop {
             tokio::select! {
                 () = draining.requested() => break,
+                // It ends only when the server drains.
+                _ = &mut self.accept_task => return Err(StartError::AcceptEnded),
                 signal = signals.next() => match signal {
                     Signal::Reload => self.reload(),
                     Signal::Terminate => break,
@@ -182,32 +196,50 @@ impl<R: RoomService + RoomOperations> Server<R> {
     }
 
     fn reload(&self) {
+        let keys = &self.port.config.ticket_keys;
+        if self.tls.is_none() && keys.is_none() {
+            tracing::info!("SIGHUP: there is nothing to reload");
+        }
         match self.tls.as_ref().map(|tls| tls.reload()) {
-            None => tracing::info!("SIGHUP: there is nothing to reload"),
+            None => {}
             Some(Ok(())) => tracing::info!("SIGHUP: the certificate was reloaded"),
             Some(Err(error)) => tracing::error!("SIGHUP: the old certificate stays: {error}"),
         }
+        match keys.as_ref().map(|keys| keys.reload()) {
+            None => {}
+            Some(Ok(())) => tracing::info!("SIGHUP: the secrets of tickets were reloaded"),
+            Some(Err(error)) => {
+                tracing::error!("SIGHUP: the old secrets stay: --ticket-secret-file {error}");
+            }
+        }
     }
 
-    /// Stops accepting, says `Goodbye` to every player, closes all connections with 1001, and waits for them for at most
-    /// `--drain-timeout`.
+    /// Goes on for `--drain-delay`, while balancers learn of the drain; then stops accepting, says `Goodbye` to every player, closes
+    /// all connections with 1001, and waits for them. All that takes at most `--drain-timeout` after the delay.
     pub async fn drain(self) {
         let drain_timeout = self.port.config.drain_timeout;
-        tracing::info!("draining, for at most {drain_timeout:?}");
+        let drain_delay = self.port.config.drain_delay;
+        tracing::info!("draining, for at most {drain_timeout:?} after {drain_delay:?}");
+        self.drain_request.request();
+        tokio::time::sleep(drain_delay).await;
         let began = Instant::now();
         self.port.draining.request();
         let open = &self.port.open;
         // However short the timeout is, players get the rooms' Goodbye before the close.
-        let goodbye = timeout(drain_timeout.max(CLOSE_GRACE), async {
-            let _ = self.accept_task.await;
-            self.port.rooms.drain().await;
-        });
+        let goodbye = timeout(
+            drain_timeout.saturating_sub(EXIT_RESERVE).max(CLOSE_GRACE),
+            async {
+                let _ = self.accept_task.await;
+                self.port.rooms.drain().await;
+            },
+        );
         let _ = goodbye.await;
         open.close_all(&going_away());
-        let time_left = drain_timeout.saturating_sub(began.elapsed());
+        // However short the timeout is, the close frames get a moment to leave.
+        let time_left = (drain_timeout.saturating_sub(EXIT_RESERVE + began.elapsed()))
+            .max(CLOSE_GRACE.saturating_sub(began.elapsed()));
         if timeout(time_left, open.all_closed()).await.is_err() {
             tracing::warn!("connections are still open after --drain-timeout: leaving them");
-            let _ = timeout(CLOSE_GRACE, open.all_closed()).await;
         }
         self.ops_task.abort();
         tracing::info!("drained");

@@ -10,31 +10,102 @@ use ring::hmac;
 use serde::de::{self, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
-/// The key that signs tickets. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TicketSecret(Vec<u8>);
+/// A key for HS256 must be as long as its hash (RFC 7518, section 3.2), or it could be guessed.
+const MIN_SECRET_BYTES: usize = 32;
 
-impl TicketSecret {
-    /// A key of any length, at least one byte.
-    pub(crate) fn new(key: Vec<u8>) -> Self {
-        Self(key)
+/// Why the secrets cannot be used.
+#[derive(Debug, Error)]
+pub enum KeysError {
+    /// The file cannot be read.
+    #[error("{path}: {error}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// The file has no secret.
+    #[error("{path}: the file is empty", path = .0.display())]
+    Empty(PathBuf),
+    /// A secret could be guessed.
+    #[error("{path}: the secret in line {line} is shorter than {MIN_SECRET_BYTES} bytes and could be guessed; take random ones", path = path.display())]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+}
+
+/// The secrets that sign tickets, one a line of their file: the first is the one to sign with, and all of them verify. `Debug` does
+/// not show them.
+pub struct TicketKeys {
+    path: PathBuf,
+    current: RwLock<Arc<[hmac::Key]>>,
+}
+
+impl TicketKeys {
+    /// Reads the secrets.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a secret is too short.
+    pub(crate) fn load(path: PathBuf) -> Result<Self, KeysError> {
+        let current = RwLock::new(read_keys(&path)?);
+        Ok(Self { path, current })
     }
 
-    /// The key's bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// Reads the file again. Sessions go on.
+    ///
+    /// # Errors
+    /// If the new secrets cannot be used; the old ones stay.
+    pub(crate) fn reload(&self) -> Result<(), KeysError> {
+        let keys = read_keys(&self.path)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<[hmac::Key]> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
     }
 }
 
-impl std::fmt::Debug for TicketSecret {
+fn read_keys(path: &Path) -> Result<Arc<[hmac::Key]>, KeysError> {
+    let bytes = std::fs::read(path).map_err(|error| KeysError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let secrets = lines.map(|(index, line)| (index + 1, line.trim_ascii()));
+    let keys: Arc<[hmac::Key]> = secrets
+        .filter(|(_, secret)| !secret.is_empty())
+        .map(|(line, secret)| {
+            if secret.len() < MIN_SECRET_BYTES {
+                let path = path.to_owned();
+                return Err(KeysError::Short { path, line });
+            }
+            Ok(hmac::Key::new(hmac::HMAC_SHA256, secret))
+        })
+        .collect::<Result<_, _>>()?;
+    if keys.is_empty() {
+        return Err(KeysError::Empty(path.to_owned()));
+    }
+    Ok(keys)
+}
+
+impl std::fmt::Debug for TicketKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TicketSecret(..)")
+        f.write_str("TicketKeys(..)")
     }
 }
+
+/// A ticket that is valid for longer ends after this: a hundred years.
+const MAX_VALID_SECONDS: u64 = 100 * 366 * 24 * 3600;
 
 /// Why a ticket does not let its bearer in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -63,6 +134,8 @@ pub struct Ticket {
     pub subject: String,
     /// Display name; `None`: the name that `Hello` gives.
     pub name: Option<String>,
+    /// How long the ticket is still valid.
+    pub ends_in: Duration,
 }
 
 /// The token's header (RFC 7515, section 4.1). Other fields are ignored.
@@ -121,14 +194,14 @@ impl<'de> Deserialize<'de> for Seconds {
 ///
 /// # Errors
 /// The reason to keep its bearer out.
-pub fn check(secret: &TicketSecret, token: &str, room: &str) -> Result<Ticket, TicketError> {
+pub fn check(keys: &TicketKeys, token: &str, room: &str) -> Result<Ticket, TicketError> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = Seconds(since_1970.unwrap_or_default().as_secs());
-    check_at(secret, token, room, now)
+    check_at(&keys.current(), token, room, now)
 }
 
 fn check_at(
-    secret: &TicketSecret,
+    keys: &[hmac::Key],
     token: &str,
     room: &str,
     now: Seconds,
@@ -136,7 +209,7 @@ fn check_at(
     if token.is_empty() {
         return Err(TicketError::Missing);
     }
-    let claims = verified_claims(secret, token).map_err(|problem| {
+    let claims = verified_claims(keys, token).map_err(|problem| {
         // Logged for whoever connects a login service: the player cannot do anything about it.
         tracing::debug!("a ticket was refused: {problem}");
         TicketError::Invalid
@@ -156,11 +229,13 @@ fn check_at(
     Ok(Ticket {
         subject: claims.sub,
         name: claims.name,
+        // A moment after its last second, as `exp` is inclusive; capped so that no sum of times overflows.
+        ends_in: Duration::from_secs((claims.exp.0 - now.0).min(MAX_VALID_SECONDS) + 1),
     })
 }
 
 /// The claims of a token whose header and signature are right; otherwise what is wrong with it.
-fn verified_claims(secret: &TicketSecret, token: &str) -> Result<Claims, String> {
+fn verified_claims(keys: &[hmac::Key], token: &str) -> Result<Claims, String> {
     let (signed, signature) = token
         .rsplit_once('.')
         .ok_or("a token has three parts, separated by dots")?;
@@ -175,10 +250,11 @@ fn verified_claims(secret: &TicketSecret, token: &str) -> Result<Claims, String>
         return Err("crit names an extension, and none is known".to_owned());
     }
     let signature = from_base64("signature", signature)?;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     // Constant time: a forger must not learn how much of a signature was right.
-    hmac::verify(&key, signed.as_bytes(), &signature)
-        .map_err(|_| "the signature is wrong".to_owned())?;
+    let is_right = |key: &hmac::Key| hmac::verify(key, signed.as_bytes(), &signature).is_ok();
+    if !keys.iter().any(is_right) {
+        return Err("the signature is wrong".to_owned());
+    }
     from_base64_json("claims", claims)
 }
 
@@ -199,20 +275,22 @@ mod tests {
 
     const NOW: u64 = 2_000_000_000;
 
-    fn secret() -> TicketSecret {
-        TicketSecret::new(b"only the login service and this server know it".to_vec())
+    fn secret() -> hmac::Key {
+        hmac::Key::new(
+            hmac::HMAC_SHA256,
+            b"only the login service and this server know it",
+        )
     }
 
     fn signed(header: &str, claims: &str) -> String {
         let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
         let message = format!("{}.{}", encode(header), encode(claims));
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret().as_bytes());
-        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&secret(), message.as_bytes()));
         format!("{message}.{signature}")
     }
 
     fn check(token: &str) -> Result<Ticket, TicketError> {
-        check_at(&secret(), token, "main", Seconds(NOW))
+        check_at(&[secret()], token, "main", Seconds(NOW))
     }
 
     fn check_claims(claims: &str) -> Result<Ticket, TicketError> {
@@ -225,6 +303,7 @@ mod tests {
         let expected = Ticket {
             subject: "7".to_owned(),
             name: Some("Ada".to_owned()),
+            ends_in: Duration::from_secs(1),
         };
         assert_eq!(ticket, Ok(expected));
         let without_type = signed(r#"{"alg":"HS256"}"#, r#"{"sub":"7","exp":2000000000}"#);
@@ -236,8 +315,9 @@ mod tests {
         // Appendix A.1: made by others, with a key in base64url.
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        let secret = TicketSecret::new(URL_SAFE_NO_PAD.decode(key).unwrap());
-        let problem = verified_claims(&secret, token).err().unwrap();
+        let key = URL_SAFE_NO_PAD.decode(key).unwrap();
+        let keys = [hmac::Key::new(hmac::HMAC_SHA256, &key)];
+        let problem = verified_claims(&keys, token).err().unwrap();
         // The signature is right; only the subject is missing.
         assert!(problem.contains("missing field `sub`"), "{problem}");
     }
@@ -288,5 +368,31 @@ mod tests {
         assert_eq!(check(""), Err(TicketError::Missing));
         let elsewhere = check_claims(r#"{"sub":"7","room":"vip","exp":2000000000}"#);
         assert_eq!(elsewhere, Err(TicketError::Room));
+    }
+
+    #[test]
+    fn every_secret_of_the_file_verifies_after_a_reload() {
+        let path = std::env::temp_dir().join(format!("tickwire-keys-{}", std::process::id()));
+        let [old, new] = ["old", "new"].map(|name| format!("{name}{}", "x".repeat(32)));
+        let signed_by = |secret: &str| {
+            let claims = format!(r#"{{"sub":"7","exp":{}}}"#, NOW * 2);
+            let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
+            let message = format!("{}.{}", encode(r#"{"alg":"HS256"}"#), encode(&claims));
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+            format!("{message}.{signature}")
+        };
+        std::fs::write(&path, &old).unwrap();
+        let keys = TicketKeys::load(path.clone()).unwrap();
+        let verify = |secret: &str| super::check(&keys, &signed_by(secret), "main").is_ok();
+        assert_eq!((verify(&old), verify(&new)), (true, false));
+        std::fs::write(&path, format!("{new}\r\n\n{old}\n")).unwrap();
+        keys.reload().unwrap();
+        assert_eq!((verify(&old), verify(&new)), (true, true));
+        std::fs::write(&path, format!("{new}\nshort\n")).unwrap();
+        let problem = keys.reload().unwrap_err().to_string();
+        assert!(problem.contains("line 2"), "{problem}");
+        assert!(verify(&old));
+        std::fs::remove_file(path).unwrap();
     }
 }

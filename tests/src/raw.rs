@@ -2,9 +2,9 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tickwire_proto::v1::{self, client_message, server_message};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -40,6 +40,26 @@ impl RawClient {
         Self { socket }
     }
 
+    /// Opens a WebSocket from one of this machine's addresses, as another host would; `None` if the server refuses.
+    ///
+    /// # Panics
+    /// If the address is not this machine's.
+    pub async fn connect_from(source: IpAddr, addr: SocketAddr, path: &str) -> Option<Self> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(source, 0)).unwrap();
+        let mut request = format!("ws://{addr}{path}").into_client_request().unwrap();
+        request.headers_mut().insert(
+            "sec-websocket-protocol",
+            tickwire_proto::SUBPROTOCOL.parse().unwrap(),
+        );
+        let stream = crate::within("a connection", socket.connect(addr))
+            .await
+            .ok()?;
+        let upgrade = tokio_tungstenite::client_async(request, MaybeTlsStream::Plain(stream));
+        let (socket, _) = crate::within("the upgrade", upgrade).await.ok()?;
+        Some(Self { socket })
+    }
+
     /// Sends a message.
     ///
     /// # Panics
@@ -47,6 +67,12 @@ impl RawClient {
     pub async fn send(&mut self, body: client_message::Body) {
         self.send_bytes(v1::ClientMessage { body: Some(body) }.encode_to_vec())
             .await;
+    }
+
+    /// Sends a message; `false` if the connection is gone.
+    pub async fn try_send(&mut self, body: client_message::Body) -> bool {
+        let bytes = v1::ClientMessage { body: Some(body) }.encode_to_vec();
+        self.socket.send(Message::binary(bytes)).await.is_ok()
     }
 
     /// Sends any bytes as a binary message.

@@ -192,6 +192,8 @@ impl Side {
         let hello = JoinRequest {
             name: String::new(),
             subject: None,
+            ticket_ends: None,
+            address: None,
             resume_token: Vec::new(),
             last_message: 0,
             encoding: Encoding::Packed,

@@ -3,6 +3,7 @@
 //! In: arguments, environment, TOML. Out: [`Options`], in which every setting is optional so that the three sources can be laid
 //! over each other. Defaults and validation belong to [`super::Config`]. The file's keys are the flags' names.
 
+use crate::fair_share::FairShare;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -57,6 +58,16 @@ pub enum IoUring {
     Off,
 }
 
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
 /// Reads a list that may be written as a single word.
 fn one_or_more<'de, D: Deserializer<'de>>(file: D) -> Result<Option<Vec<String>>, D::Error> {
     #[derive(Deserialize)]
@@ -91,6 +102,19 @@ macro_rules! options {
             #[arg(long, env = "TICKWIRE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
             #[serde(default, deserialize_with = "one_or_more")]
             pub allowed_origin: Option<Vec<String>>,
+            /// Name by which players reach the game port; repeatable. Then requests under other names get 403; addresses and
+            /// localhost always pass [default: any]
+            #[arg(long, env = "TICKWIRE_ALLOWED_HOST", value_name = "NAME", value_delimiter = ',')]
+            #[serde(default, deserialize_with = "one_or_more")]
+            pub allowed_host: Option<Vec<String>>,
+            /// Name by which operators reach the operations port, beside addresses and localhost; repeatable
+            #[arg(long, env = "TICKWIRE_OPS_HOST", value_name = "NAME", value_delimiter = ',')]
+            #[serde(default, deserialize_with = "one_or_more")]
+            pub ops_host: Option<Vec<String>>,
+            /// Network of proxies, like 10.0.0.0/8; repeatable. Only from there are X-Forwarded-For and the PROXY protocol believed
+            #[arg(long, env = "TICKWIRE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+            #[serde(default, deserialize_with = "one_or_more")]
+            pub trusted_proxy: Option<Vec<String>>,
             $(
                 #[doc = $doc]
                 #[arg(long, env = $env, hide_env_values = true, $($($arg)*)?)]
@@ -106,6 +130,9 @@ macro_rules! options {
                 Self {
                     config: self.config,
                     allowed_origin: self.allowed_origin.or(below.allowed_origin),
+                    allowed_host: self.allowed_host.or(below.allowed_host),
+                    ops_host: self.ops_host.or(below.ops_host),
+                    trusted_proxy: self.trusted_proxy.or(below.trusted_proxy),
                     $($field: self.$field.or(below.$field),)+
                 }
             }
@@ -141,9 +168,23 @@ options! {
     /// TLS with a development certificate that is made in memory
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     tls_self_signed: bool, "TICKWIRE_TLS_SELF_SIGNED";
-    /// File with the secret that signs tickets (HS256): Hello must then carry a ticket
+    /// File with the secrets that sign tickets (HS256), one a line: Hello must then carry a ticket
     #[arg(value_name = "FILE")]
     ticket_secret_file: PathBuf, "TICKWIRE_TICKET_SECRET_FILE";
+    /// How long a session goes on after its ticket has expired [default: 0s]
+    #[arg(value_name = "TIME")]
+    ticket_grace: HumanDuration, "TICKWIRE_TICKET_GRACE";
+    /// File with the bearer token that the operations port asks for; needed where that port is not on loopback
+    #[arg(value_name = "FILE")]
+    ops_token_file: PathBuf, "TICKWIRE_OPS_TOKEN_FILE";
+    /// Whether an address may hold only its share of connections, rooms and waiting sessions; strict: loopback too [default: on]
+    #[arg(value_enum)]
+    fair_share: FairShare, "TICKWIRE_FAIR_SHARE";
+    /// Joins per second and address, with a burst of four times as many; 0 for no limit [default: 50]
+    join_rate: u32, "TICKWIRE_JOIN_RATE";
+    /// Whether /rooms/NAME/state shows a room to everybody [default: on]
+    #[arg(value_enum)]
+    room_state: Switch, "TICKWIRE_ROOM_STATE";
     /// Players per room; further ones get close 1013 [default: 4000]
     max_players: usize, "TICKWIRE_MAX_PLAYERS";
     /// Connections at a time, 0 for no limit; further ones get HTTP 503 [default: 10000]
@@ -171,7 +212,10 @@ options! {
     /// How far into the past a shot may be judged, at most 500ms; 0s for no lag compensation [default: 250ms]
     #[arg(value_name = "TIME")]
     max_rewind: HumanDuration, "TICKWIRE_MAX_REWIND";
-    /// How long draining waits for connections to end [default: 10s]
+    /// How long a drain goes on accepting, while /readyz says 503 [default: 0s]
+    #[arg(value_name = "TIME")]
+    drain_delay: HumanDuration, "TICKWIRE_DRAIN_DELAY";
+    /// How long draining takes at most, after the delay [default: 8s]
     #[arg(value_name = "TIME")]
     drain_timeout: HumanDuration, "TICKWIRE_DRAIN_TIMEOUT";
     /// Format of log lines on standard error [default: text]

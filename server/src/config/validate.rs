@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::options::HumanDuration;
+use crate::config::OpsToken;
+use crate::net::trusted_proxy::TrustedProxies;
 use crate::origin;
-use crate::ticket::TicketSecret;
+use crate::ticket::TicketKeys;
 use crate::tls::{Tls, TlsSource};
 
 pub(super) fn invalid(flag: &'static str, problem: impl Into<String>) -> ConfigError {
@@ -135,19 +137,45 @@ pub(super) fn origins(values: Vec<String>) -> Result<Vec<String>, ConfigError> {
     values.into_iter().map(check).collect()
 }
 
-pub(super) fn ticket_secret(path: PathBuf) -> Result<TicketSecret, ConfigError> {
-    let flag = "ticket-secret-file";
-    let bytes = std::fs::read(&path)
+/// Names of hosts, in lower case and without ports.
+pub(super) fn host_names(
+    flag: &'static str,
+    values: Vec<String>,
+) -> Result<Vec<String>, ConfigError> {
+    let check = |value: String| {
+        let value = value.trim().to_ascii_lowercase();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if value.is_empty() || !value.chars().all(is_name) {
+            let problem =
+                format!("{value} is not a name; write it like game.example, without a port");
+            return Err(invalid(flag, problem));
+        }
+        Ok(value)
+    };
+    values.into_iter().map(check).collect()
+}
+
+pub(super) fn trusted_proxies(values: Vec<String>) -> Result<TrustedProxies, ConfigError> {
+    TrustedProxies::parse(&values).map_err(|problem| invalid("trusted-proxy", problem))
+}
+
+pub(super) fn ops_token(path: PathBuf) -> Result<OpsToken, ConfigError> {
+    let flag = "ops-token-file";
+    let text = std::fs::read_to_string(&path)
         .map_err(|error| invalid(flag, format!("{}: {error}", path.display())))?;
-    // Editors and `echo` end a file with a newline that is not part of the secret.
-    let secret = bytes.trim_ascii_end();
-    if secret.is_empty() {
-        return Err(invalid(
-            flag,
-            format!("{}: the file is empty", path.display()),
-        ));
+    let token = text.trim();
+    if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let problem = format!(
+            "{}: the token must have 16 or more letters, digits or signs, and no space",
+            path.display()
+        );
+        return Err(invalid(flag, problem));
     }
-    Ok(TicketSecret::new(secret.to_vec()))
+    Ok(OpsToken::new(token.to_owned()))
+}
+
+pub(super) fn ticket_keys(path: PathBuf) -> Result<TicketKeys, ConfigError> {
+    TicketKeys::load(path).map_err(|problem| invalid("ticket-secret-file", problem.to_string()))
 }
 
 /// The folder's path without links, so that a file can be told to be in it.

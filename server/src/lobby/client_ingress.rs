@@ -13,12 +13,21 @@ use crate::net::peer::handler::Handler;
 use crate::room::{Inbox, InboxMessage, JoinRequest, ReceivedInput};
 use crate::{clock, ticket};
 use prost::Message as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tickwire_proto::v1::{self, client_message::Body, server_message};
-use tickwire_sync::TickClock;
 use tickwire_sync::encode::Encoding;
+use tickwire_sync::{Micros, TickClock};
 
+/// The first byte of a `ClientMessage` with `Inputs` (field 2), a `Leave` (field 6), and a `Command` (field 7).
+const INPUTS_KEY: u8 = 0x12;
+const LEAVE_KEY: u8 = 0x32;
+const COMMAND_KEY: u8 = 0x3A;
+/// Commands that are decoded though the peer has sent more in this second than a client needs.
+const MAX_COMMANDS_OVER_LIMIT: u32 = 32;
+/// Inputs that are: those of some ten seconds.
+const MAX_INPUTS_OVER_LIMIT: u32 = 720;
 /// The room of clients that name none.
 const DEFAULT_ROOM: &str = "main";
 /// From this tick rate on, a room's worker reads its connections; below, a poller does.
@@ -31,6 +40,9 @@ pub struct ClientIngress {
     state: IngressState,
     /// Passes the connection on to the room's worker, until the reader has taken it.
     migration: Option<Migration>,
+    /// Commands that came over the limit of the present second.
+    commands_over_limit: u32,
+    inputs_over_limit: u32,
 }
 
 enum IngressState {
@@ -58,6 +70,8 @@ impl ClientIngress {
             connection,
             state: IngressState::AwaitingHello { url_room },
             migration: None,
+            commands_over_limit: 0,
+            inputs_over_limit: 0,
         }
     }
 
@@ -84,6 +98,12 @@ impl ClientIngress {
             }));
         }
         Ok(())
+    }
+
+    /// The address that the client's rooms, joins and waiting sessions count under.
+    fn counted_address(&self) -> Option<IpAddr> {
+        let share = self.directory.config.fair_share;
+        share.counted(self.connection.peer_addr().ip())
     }
 
     /// Validates a `Hello`. Returns the room's name and the request to join it.
@@ -119,18 +139,48 @@ impl ClientIngress {
         let mut request = JoinRequest {
             name: hello.name,
             subject: None,
+            ticket_ends: None,
+            address: self.counted_address(),
             resume_token: hello.resume_token,
             last_message: hello.last_message,
             encoding,
             is_spectator: hello.spectate,
         };
-        if let Some(secret) = &self.directory.config.ticket_secret {
-            let ticket = ticket::check(secret, &hello.ticket, room)
+        let config = &self.directory.config;
+        if let Some(keys) = &config.ticket_keys {
+            let ticket = ticket::check(keys, &hello.ticket, room)
                 .map_err(|error| Close::new(CloseCode::Policy, error.to_string()))?;
             request.name = ticket.name.unwrap_or(request.name);
             request.subject = Some(ticket.subject);
+            let ends_in = ticket.ends_in.saturating_add(config.ticket_grace);
+            request.ticket_ends = Some(now().plus(Micros(ends_in.as_micros() as u64)));
         }
         Ok((room.to_owned(), request))
+    }
+
+    /// Whether a message over the limit is decoded all the same: a command, because each must arrive once and in order; a farewell;
+    /// and the inputs of a line that stood still, as the newest of them are still good. Decoding anything else would let a flood
+    /// take the time of others.
+    fn is_worth_decoding(&mut self, payload: &[u8]) -> Result<bool, Close> {
+        match payload.first() {
+            Some(&LEAVE_KEY) => Ok(true),
+            Some(&INPUTS_KEY) => {
+                self.inputs_over_limit += 1;
+                Ok(self.inputs_over_limit <= MAX_INPUTS_OVER_LIMIT)
+            }
+            Some(&COMMAND_KEY) => {
+                self.commands_over_limit += 1;
+                if self.commands_over_limit > MAX_COMMANDS_OVER_LIMIT {
+                    // The client sends the command again over its next connection, and later ones must not overtake it.
+                    return Err(Close::new(
+                        CloseCode::Full,
+                        "more messages than a tick can take; connect again",
+                    ));
+                }
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn put_input(&self, in_room: &InRoom, input: ReceivedInput) {
@@ -173,6 +223,12 @@ impl Handler for ClientIngress {
         arrived: Instant,
         is_over_limit: bool,
     ) -> Result<(), Close> {
+        if is_over_limit && !self.is_worth_decoding(payload)? {
+            return Ok(());
+        }
+        if !is_over_limit {
+            (self.commands_over_limit, self.inputs_over_limit) = (0, 0);
+        }
         if let IngressState::InRoom(in_room) = &self.state
             && let Some(input) = ReceivedInput::decode(payload, clock::at(arrived))
         {

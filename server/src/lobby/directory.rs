@@ -6,13 +6,16 @@ use super::tried_module::tried_module;
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
+use crate::fair_share::{RateByAddress, allowance, item_to_give_up};
 use crate::metrics::Metrics;
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::peer::connection::Connection;
 use crate::net::rules_module::RulesModule;
 use crate::room::{Inbox, JoinRequest, Room, RoomSettings};
-use crate::worker::{Command, RoomEntry, WorkerHandle};
+use crate::worker::{Command, RoomEntry, RoomState, WorkerHandle};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
@@ -21,6 +24,9 @@ use tickwire_sync::bench_policies::ViewPolicy;
 use tickwire_sync::world::SchemaError;
 use tickwire_sync::{Micros, TickClock};
 use tokio::sync::oneshot;
+
+/// Joins that an address may make at once, in seconds of `--join-rate`.
+const JOIN_BURST: f64 = 4.0;
 
 /// Makes the game of a new room. Called once at the start too, to check the game's schema and to
 /// try its rules module.
@@ -47,6 +53,7 @@ pub(super) struct RoomDirectory {
     pub rules_module: Option<RulesModule>,
     pub workers: Vec<WorkerHandle>,
     rooms: Mutex<Rooms>,
+    join_rate: Arc<RateByAddress>,
 }
 
 #[derive(Default)]
@@ -63,6 +70,10 @@ pub(super) struct RoomHandle {
     worker: usize,
     pub tick_clock: TickClock,
     entry: Arc<RoomEntry>,
+    /// Counts up with every room.
+    number: u64,
+    /// The address that the room counts under; `None`: it counts under none.
+    opened_by: Option<IpAddr>,
 }
 
 impl RoomDirectory {
@@ -76,8 +87,13 @@ impl RoomDirectory {
         new_game: NewGame,
     ) -> Result<Self, LobbyError> {
         let game = new_game(&game_settings(&config, ""));
-        (game.schema().validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
+        let game_name = game.name();
+        (game.schema().validate()).map_err(|error| LobbyError::Schema(game_name, error))?;
         let rules_module = tried_module(&*game);
+        // A game's `Drop` may panic, which ends no more than a game.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(game)));
+        let per_second = f64::from(config.join_rate);
+        let join_rate = Arc::new(RateByAddress::new(per_second, per_second * JOIN_BURST));
         let workers = (0..config.workers)
             .map(|number| WorkerHandle::start(number, config.io_uring, Arc::clone(&metrics)))
             .collect::<Result<_, _>>()?;
@@ -85,10 +101,11 @@ impl RoomDirectory {
             config,
             metrics,
             new_game,
-            game_name: game.name(),
+            game_name,
             rules_module,
             workers,
             rooms: Mutex::default(),
+            join_rate,
         })
     }
 
@@ -96,9 +113,17 @@ impl RoomDirectory {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The index of the worker that runs a room.
-    pub fn worker_of(&self, room: &str) -> Option<usize> {
-        Some(self.rooms().by_name.get(room)?.worker)
+    /// The public state of a room.
+    pub async fn state(&self, room: &str) -> RoomState {
+        let Some(handle) = self.rooms().by_name.get(room).cloned() else {
+            return RoomState::Missing;
+        };
+        let entry = &handle.entry;
+        let ask = || {
+            let (room, entry) = (room.to_owned(), Arc::clone(entry));
+            self.workers[handle.worker].send(Command::State { room, entry });
+        };
+        entry.state.read(now(), ask).await
     }
 
     /// Sends a join request to the worker of a room, which is opened if there is none. Returns where the room runs.
@@ -112,21 +137,43 @@ impl RoomDirectory {
         connection: &Arc<Connection>,
         inbox: &Arc<Inbox>,
     ) -> Result<RoomHandle, Close> {
+        let address = request.address;
+        let full = |reason: &'static str| Close::new(CloseCode::Full, reason);
+        let too_fast = || full("too many joins from your address; try again in a few seconds");
+        // Whether a token resumes a session is known to the room, which counts the join if it does not.
+        let mut may_resume = !request.resume_token.is_empty();
+        if !may_resume && !self.join_rate.take(address, now()) {
+            return Err(too_fast());
+        }
         let mut rooms = self.rooms();
         let handle = match rooms.by_name.get(room).filter(|handle| handle.begin_join()) {
             Some(handle) => handle.clone(),
             None => {
+                if std::mem::take(&mut may_resume) && !self.join_rate.take(address, now()) {
+                    return Err(too_fast());
+                }
                 rooms.by_name.retain(|_, handle| !handle.has_ended());
-                if rooms.by_name.len() >= self.config.max_rooms {
-                    return Err(Close::new(
-                        CloseCode::Full,
+                let is_own =
+                    |handle: &&RoomHandle| address.is_some() && handle.opened_by == address;
+                let own = rooms.by_name.values().filter(is_own).count();
+                let others = rooms.by_name.len() - own;
+                if address.is_some() && own >= allowance(self.config.max_rooms, others) {
+                    return Err(full(
+                        "too many rooms from your address; join one that exists",
+                    ));
+                }
+                if rooms.by_name.len() >= self.config.max_rooms
+                    && !self.make_place(&mut rooms, address)
+                {
+                    return Err(full(
                         "there are too many rooms; join one that exists, or try later",
                     ));
                 }
-                self.open_room(&mut rooms, room)
+                self.open_room(&mut rooms, room, address)
             }
         };
         drop(rooms);
+        let rate = may_resume.then(|| Arc::clone(&self.join_rate));
         let (request, connection, inbox) =
             (Box::new(request), Arc::clone(connection), Arc::clone(inbox));
         self.workers[handle.worker].send(Command::Join {
@@ -134,8 +181,34 @@ impl RoomDirectory {
             request,
             connection,
             inbox,
+            rate,
         });
         Ok(handle)
+    }
+
+    /// Ends the oldest room that nobody is connected to, of the address that has most of them. `false`: there is none.
+    fn make_place(&self, rooms: &mut Rooms, newcomer: Option<IpAddr>) -> bool {
+        let unattended = rooms
+            .by_name
+            .iter()
+            .filter(|(_, handle)| handle.is_unattended());
+        let mut unattended: Vec<(u64, Option<IpAddr>, String)> = unattended
+            .map(|(name, handle)| (handle.number, handle.opened_by, name.clone()))
+            .collect();
+        unattended.sort_unstable();
+        let addresses = unattended.iter().map(|(_, address, _)| *address);
+        let Some(index) = item_to_give_up(addresses, newcomer) else {
+            return false;
+        };
+        let name = &unattended[index].2;
+        let Some(handle) = rooms.by_name.get(name).filter(|handle| handle.end()) else {
+            return false;
+        };
+        let room = name.clone();
+        tracing::info!(room, "gave up its place: its address has too many rooms");
+        self.workers[handle.worker].send(Command::LookAtEnd { room });
+        rooms.by_name.remove(name);
+        true
     }
 
     /// Hands a connection to the room's worker, which polls it from now on.
@@ -143,7 +216,7 @@ impl RoomDirectory {
         self.workers[handle.worker].send(Command::Adopt { room, connection });
     }
 
-    fn open_room(&self, rooms: &mut Rooms, name: &str) -> RoomHandle {
+    fn open_room(&self, rooms: &mut Rooms, name: &str, opened_by: Option<IpAddr>) -> RoomHandle {
         let mut room_counts = vec![0_usize; self.workers.len()];
         for handle in rooms.by_name.values() {
             room_counts[handle.worker] += 1;
@@ -151,8 +224,8 @@ impl RoomDirectory {
         let worker = (0..room_counts.len())
             .min_by_key(|worker| room_counts[*worker])
             .unwrap_or(0);
-        let game = (self.new_game)(&game_settings(&self.config, name));
         let tick_clock = new_tick_clock(rooms.opened_count, self.config.tick_rate, now());
+        let number = rooms.opened_count;
         rooms.opened_count += 1;
         let settings = RoomSettings {
             rules_module: self.rules_module.as_ref().map(RulesModule::hash),
@@ -166,12 +239,26 @@ impl RoomDirectory {
         };
         let entry = Arc::new(RoomEntry::default());
         entry.joining.store(1, Ordering::Release);
-        let room = Room::new(name, settings, game, tick_clock, rand::random());
-        self.workers[worker].send(Command::Open(Box::new(room), Arc::clone(&entry)));
+        let (new_game, game_settings) = (
+            Arc::clone(&self.new_game),
+            game_settings(&self.config, name),
+        );
+        let make = move || {
+            let game = new_game(&game_settings);
+            let name = &game_settings.room;
+            Room::new(name, settings, game, tick_clock, rand::random())
+        };
+        self.workers[worker].send(Command::Open {
+            name: name.to_owned(),
+            make: Box::new(make),
+            entry: Arc::clone(&entry),
+        });
         let handle = RoomHandle {
             worker,
             tick_clock,
             entry,
+            number,
+            opened_by,
         };
         rooms.by_name.insert(name.to_owned(), handle.clone());
         handle
@@ -208,6 +295,20 @@ impl RoomHandle {
             self.entry.joining.fetch_add(1, Ordering::AcqRel);
         }
         !*has_ended
+    }
+
+    /// Whether nobody is connected, and nobody is on the way.
+    fn is_unattended(&self) -> bool {
+        !self.entry.is_attended.load(Ordering::Acquire)
+            && self.entry.joining.load(Ordering::Acquire) == 0
+    }
+
+    /// Ends the room unless somebody has come meanwhile. Returns whether it has ended.
+    fn end(&self) -> bool {
+        let has_ended = self.entry.has_ended.write();
+        let mut has_ended = has_ended.unwrap_or_else(PoisonError::into_inner);
+        *has_ended |= self.is_unattended();
+        *has_ended
     }
 
     fn has_ended(&self) -> bool {

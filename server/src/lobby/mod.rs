@@ -13,13 +13,12 @@ use crate::net::peer::connection::Connection;
 use crate::net::room_service::RoomService;
 use crate::net::rules_module::RulesModule;
 use crate::ops::{Health, RoomOperations};
-use crate::worker::{Command, WorkerHandle};
+use crate::worker::{Command, RoomState, WorkerHandle};
 use client_ingress::ClientIngress;
 use directory::RoomDirectory;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 pub use directory::{LobbyError, NewGame};
 
@@ -27,8 +26,6 @@ pub use directory::{LobbyError, NewGame};
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 /// How long players wait before they reconnect after a `Goodbye`: another server usually takes over at once.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-/// A key for HS256 should be as long as its hash (RFC 7518, section 3.2).
-const MIN_SECRET_BYTES: usize = 32;
 
 /// Lets players into rooms, and answers operators.
 pub struct Lobby {
@@ -45,13 +42,6 @@ impl Lobby {
         metrics: Arc<Metrics>,
         new_game: NewGame,
     ) -> Result<Arc<Self>, LobbyError> {
-        if let Some(secret) = &config.ticket_secret
-            && secret.as_bytes().len() < MIN_SECRET_BYTES
-        {
-            tracing::warn!(
-                "the secret of --ticket-secret-file is shorter than {MIN_SECRET_BYTES} bytes: it can be guessed"
-            );
-        }
         let directory = RoomDirectory::start(config, metrics, new_game)?;
         Ok(Arc::new(Self {
             directory: Arc::new(directory),
@@ -79,14 +69,13 @@ impl RoomService for Lobby {
         self.directory.rules_module.as_ref()
     }
 
-    async fn room_state(&self, room: &str) -> Option<Arc<Value>> {
-        let worker = self.directory.worker_of(room)?;
-        let (answer, answered) = oneshot::channel();
-        self.directory.workers[worker].send(Command::State {
-            room: room.to_owned(),
-            answer,
-        });
-        answered.await.ok()?
+    fn are_ticks_late(&self) -> bool {
+        let mut workers = self.directory.workers.iter();
+        workers.any(|worker| !worker.late_for().is_zero())
+    }
+
+    async fn room_state(&self, room: &str) -> RoomState {
+        self.directory.state(room).await
     }
 }
 
@@ -122,9 +111,10 @@ impl RoomOperations for Lobby {
         if !workers.iter().all(|worker| worker.is_alive(STUCK_AFTER)) {
             return Health::Stuck;
         }
-        match workers.iter().map(WorkerHandle::late_for).max() {
-            None | Some(Duration::ZERO) => Health::Ok,
-            Some(late) => Health::Late(late),
+        let late = workers.iter().map(WorkerHandle::late_for);
+        match late_for_more_than_half(late.collect()) {
+            Duration::ZERO => Health::Ok,
+            late => Health::Late(late),
         }
     }
 
@@ -137,5 +127,31 @@ impl RoomOperations for Lobby {
                 answer,
             })
             .await;
+    }
+}
+
+/// For how long more than half of the workers have been late: one slow room, and its worker, make no node unready.
+fn late_for_more_than_half(mut late: Vec<Duration>) -> Duration {
+    late.sort_unstable();
+    late.reverse();
+    late.get(late.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_half_of_the_workers_make_a_node_late() {
+        let of = |seconds: &[u64]| {
+            let late = seconds.iter().map(|late| Duration::from_secs(*late));
+            late_for_more_than_half(late.collect()).as_secs()
+        };
+        assert_eq!((of(&[7]), of(&[7, 0]), of(&[7, 9])), (7, 0, 7));
+        assert_eq!(
+            (of(&[7, 0, 8]), of(&[7, 8, 0, 0]), of(&[5, 7, 8, 0])),
+            (7, 0, 5)
+        );
+        assert_eq!(of(&[]), 0);
     }
 }

@@ -17,4 +17,5 @@ pub(crate) mod io;
 pub(crate) mod peer;
 pub(crate) mod room_service;
 pub(crate) mod rules_module;
+pub(crate) mod trusted_proxy;
 pub(crate) mod websocket;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::peer::connection::Connection;
 use super::peer::handler::Handler;
 use super::rules_module::RulesModule;
+use crate::worker::RoomState;
 
 /// The rooms, as connections and the game port see them.
 pub trait RoomService: Send + Sync + 'static {
@@ -25,7 +26,9 @@ pub trait RoomService: Send + Sync + 'static {
     /// The rules module that clients of all rooms may load, if there is one.
     fn rules_module(&self) -> Option<&RulesModule>;
 
-    /// The state of a room, for `/rooms/NAME/state`; `None`: there is no such room.
-    fn room_state(&self, room: &str)
-    -> impl Future<Output = Option<Arc<serde_json::Value>>> + Send;
+    /// Whether ticks are late now, so that handshakes must take less time. Must be cheap.
+    fn are_ticks_late(&self) -> bool;
+
+    /// The state of a room, for `/rooms/NAME/state`.
+    fn room_state(&self, room: &str) -> impl Future<Output = RoomState> + Send;
 }

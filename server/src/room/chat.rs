@@ -5,6 +5,7 @@
 
 use super::link::Link;
 use super::messages::chat_message;
+use super::session::reliable_messages::MessageBody;
 use super::token_bucket::TokenBucket;
 use super::{Room, display_text};
 use tickwire_sync::Micros;
@@ -69,8 +70,10 @@ impl<L: Link> Room<L> {
         if !self.game.chat(from, &text) {
             return;
         }
+        let line = MessageBody::shared(&chat_message(from, &name, &text));
         for session in &mut self.sessions {
-            session.send_reliable(chat_message(from, &name, &text));
+            session.push_reliable(line.clone(), self.tick);
         }
+        self.has_waiting_messages = true;
     }
 }

@@ -14,8 +14,11 @@ mod session;
 mod settings;
 mod state_json;
 mod stats;
+#[cfg(test)]
+pub(crate) mod test_game;
 mod tick;
-mod token_bucket;
+pub(crate) mod token_bucket;
+mod waiting_share;
 
 pub use inbox::{Inbox, InboxMessage, ReceivedInput};
 pub use join::join_request::{JoinError, JoinRequest};
@@ -27,6 +30,7 @@ use crate::close::{Close, CloseCode};
 use messages::{game_message, goodbye};
 use session::Session;
 use session::inputs::SessionInputs;
+use session::reliable_messages::MessageBody;
 use session::resume_token::ResumeTokens;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +65,8 @@ pub struct Room<L> {
     stats: RoomStats,
     /// Messages of one session, while they are handled.
     inbox_messages: Vec<InboxMessage>,
+    /// Whether reliable messages wait for the tick's batch, for any session that is connected.
+    has_waiting_messages: bool,
 }
 
 /// What a game gives out in a step, beside its world. Emptied in every tick.
@@ -105,6 +111,7 @@ impl<L: Link> Room<L> {
             chat_lines: chat::room_limit(),
             stats: RoomStats::default(),
             inbox_messages: Vec::new(),
+            has_waiting_messages: false,
             settings,
             schema,
             tick_clock,
@@ -209,7 +216,8 @@ impl<L: Link> Room<L> {
     }
 
     fn end_sessions(&mut self) {
-        for session in self.sessions.extract_if(.., |session| session.is_over()) {
+        for mut session in self.sessions.extract_if(.., |session| session.is_over()) {
+            session.send_waiting_now();
             if let Some(link) = session.link() {
                 link.close(&Close::new(CloseCode::Normal, "you left"));
             }
@@ -234,6 +242,12 @@ impl<L: Link> Room<L> {
         self.game.step(&mut step);
         self.stats.shots.extend(output.shots.drain());
         for (recipient, payload) in output.messages.drain() {
+            let message = game_message(&payload);
+            let body = match recipient {
+                Recipient::Player(_) => MessageBody::private(&message),
+                Recipient::Everyone | Recipient::Layer(_) => MessageBody::shared(&message),
+            };
+            self.has_waiting_messages = true;
             for session in &mut self.sessions {
                 let is_recipient = match recipient {
                     Recipient::Everyone => true,
@@ -245,7 +259,7 @@ impl<L: Link> Room<L> {
                         .contains(layer),
                 };
                 if is_recipient {
-                    session.send_reliable(game_message(&payload));
+                    session.push_reliable(body.clone(), self.tick);
                 }
             }
         }
@@ -263,6 +277,7 @@ impl<L: Link> Room<L> {
             };
             let session = &mut self.sessions[index];
             session.end();
+            session.send_waiting_now();
             tracing::info!(
                 room = self.name,
                 session = player.0,
@@ -285,9 +300,11 @@ impl<L: Link> Room<L> {
     }
 
     /// Says goodbye to every connected player, and closes with 1001.
-    pub fn say_goodbye(&self, reason: &str, reconnect_after: Duration) {
+    pub fn say_goodbye(&mut self, reason: &str, reconnect_after: Duration) {
         let message = goodbye(reason, reconnect_after);
-        for link in self.sessions.iter().filter_map(Session::link) {
+        for session in &mut self.sessions {
+            session.send_waiting_now();
+            let Some(link) = session.link() else { continue };
             link.send(&message);
             link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
         }

@@ -1,14 +1,17 @@
 //! Tests of a room, one for each promise. Its links record what they are sent.
 
+use super::test_game::{Fault, Wanderers};
 use super::{Inbox, InboxMessage, JoinRequest, Link, ReceivedInput, Room, RoomSettings};
-use crate::close::Close;
+use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::fair_share::allowance;
 use crate::net::peer::send::{SendOutcome, SendRequest};
 use prost::Message as _;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tickwire_arena::Arena;
-use tickwire_game::GameSettings;
+use tickwire_game::Game;
 use tickwire_proto::v1::{self, ServerMessage, server_message::Body};
 use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
 use tickwire_sync::encode::Encoding;
@@ -22,6 +25,8 @@ struct RecordingLink {
     is_blocked: AtomicBool,
     pending_bytes: AtomicUsize,
     packets: Mutex<Vec<Vec<Body>>>,
+    /// The first close.
+    closed: Mutex<Option<(CloseCode, String)>>,
 }
 
 impl RecordingLink {
@@ -54,7 +59,10 @@ impl Link for RecordingLink {
         self.record([message]);
     }
 
-    fn close(&self, _: &Close) {}
+    fn close(&self, close: &Close) {
+        let closed = (close.code, close.reason.to_string());
+        self.closed.lock().unwrap().get_or_insert(closed);
+    }
 
     fn round_trip(&self) -> Option<Micros> {
         None
@@ -65,8 +73,17 @@ impl Link for RecordingLink {
     }
 }
 
-/// A room of the arena before its first tick.
+/// A room before its first tick, in which sixty things move.
 pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> Room<L> {
+    room_of(Box::new(Wanderers::new(60)), tick_zero_us, window_policy)
+}
+
+/// A room of this game before its first tick.
+pub(crate) fn room_of<L: Link>(
+    game: Box<dyn Game>,
+    tick_zero_us: i64,
+    window_policy: WindowPolicy,
+) -> Room<L> {
     let settings = RoomSettings {
         rules_module: None,
         tick_rate: TICK_RATE,
@@ -81,13 +98,7 @@ pub(crate) fn room<L: Link>(tick_zero_us: i64, window_policy: WindowPolicy) -> R
         tick_zero_us,
         tick_rate: TICK_RATE,
     };
-    let game = Arena::new(&GameSettings {
-        seed: 1,
-        tick_rate: TICK_RATE,
-        npcs: 60,
-        ..GameSettings::default()
-    });
-    Room::new("tested", settings, Box::new(game), tick_clock, [1; 32])
+    Room::new("tested", settings, game, tick_clock, [1; 32])
 }
 
 fn watcher(room: &mut Room<RecordingLink>, encoding: Encoding) -> Arc<RecordingLink> {
@@ -98,6 +109,8 @@ fn join(room: &mut Room<RecordingLink>, encoding: Encoding) -> (Arc<RecordingLin
     let request = JoinRequest {
         name: String::new(),
         subject: None,
+        ticket_ends: None,
+        address: None,
         resume_token: Vec::new(),
         last_message: 0,
         encoding,
@@ -145,7 +158,7 @@ fn new_codebooks_go_with_the_first_snapshot_that_can_go() {
             .any(|packet| has_codebooks(packet))
             .then_some((number, packets))
     });
-    let (number, packets) = found.expect("sixty moving ships brought no codebooks of their own");
+    let (number, packets) = found.expect("sixty moving things brought no codebooks of their own");
     assert!(is_codebooks_with_snapshot(&packets));
 
     // They are not sent again. A client that was blocked has got none, and gets them with its next snapshot.
@@ -220,7 +233,7 @@ fn reliable_messages_wait_for_a_full_link_in_order() {
         };
         packets.into_iter().flatten().filter_map(number).collect()
     };
-    slow.pending_bytes.store(1 << 20, Ordering::Relaxed);
+    slow.is_blocked.store(true, Ordering::Relaxed);
     for number in 1..=20 {
         if number <= 3 {
             inbox.put(InboxMessage::Chat(number.to_string()));
@@ -228,7 +241,7 @@ fn reliable_messages_wait_for_a_full_link_in_order() {
         tick(&mut room, Tick(number));
     }
     assert!(numbers(slow.take()).is_empty());
-    slow.pending_bytes.store(0, Ordering::Relaxed);
+    slow.is_blocked.store(false, Ordering::Relaxed);
     for number in 21..=40 {
         tick(&mut room, Tick(number));
     }
@@ -276,4 +289,213 @@ fn events_beyond_the_limit_of_a_cell_are_counted() {
     assert_eq!(dropped_of(70, &mut room), 6);
     assert_eq!(dropped_of(64, &mut room), 0);
     assert_eq!(dropped_of(65, &mut room), 1);
+}
+
+/// The request of somebody who has no token.
+fn newcomer(encoding: Encoding) -> JoinRequest {
+    JoinRequest {
+        name: String::new(),
+        subject: None,
+        ticket_ends: None,
+        address: None,
+        resume_token: Vec::new(),
+        last_message: 0,
+        encoding,
+        is_spectator: true,
+    }
+}
+
+#[test]
+fn a_panic_while_a_room_is_shown_reaches_no_other_room() {
+    let game = Wanderers::with_fault(60, Fault::FifthInterestArea);
+    let is_armed = Arc::clone(&game.is_armed);
+    let mut broken = room_of(Box::new(game), 0, WindowPolicy::Open);
+    let broken_links: Vec<_> = (0..12)
+        .map(|_| watcher(&mut broken, Encoding::Packed))
+        .collect();
+    let mut calm = room(0, WindowPolicy::Open);
+    let calm_links =
+        [Encoding::Packed, Encoding::Plain].map(|encoding| watcher(&mut calm, encoding));
+    tick(&mut broken, Tick(1));
+    tick(&mut calm, Tick(1));
+    for link in broken_links.iter().chain(&calm_links) {
+        link.take();
+    }
+    is_armed.store(true, Ordering::Relaxed);
+    let shown = catch_unwind(AssertUnwindSafe(|| tick(&mut broken, Tick(2))));
+    assert!(shown.is_err(), "the game did not panic");
+    // The other room shows what it shows without the panic.
+    let mut control = room(0, WindowPolicy::Open);
+    let control_links =
+        [Encoding::Packed, Encoding::Plain].map(|encoding| watcher(&mut control, encoding));
+    std::thread::scope(|scope| {
+        // A thread of its own has buffers of its own.
+        let _ = scope.spawn(|| (1..=3).for_each(|number| tick(&mut control, Tick(number))));
+    });
+    for link in &control_links {
+        link.packets.lock().unwrap().remove(0);
+        link.packets.lock().unwrap().remove(0);
+    }
+    (2..=3).for_each(|number| tick(&mut calm, Tick(number)));
+    for (calm, control) in calm_links.iter().zip(&control_links) {
+        assert_eq!(calm.take(), control.take());
+    }
+}
+
+#[test]
+fn a_chat_burst_goes_with_the_snapshots_in_portions() {
+    let mut room = room(0, WindowPolicy::Open);
+    let players: Vec<_> = (0..40).map(|_| join(&mut room, Encoding::Packed)).collect();
+    tick(&mut room, Tick(1));
+    for (link, _) in &players {
+        link.take();
+    }
+    for (_, inbox) in &players[..12] {
+        inbox.put(InboxMessage::Chat("hello".to_owned()));
+    }
+    let mut lines = Vec::new();
+    for number in 2..=4 {
+        tick(&mut room, Tick(number));
+        let packets = players[39].0.take();
+        // One packet a tick: the lines are in it, before the snapshot.
+        let [packet] = &packets[..] else {
+            panic!("{packets:?}");
+        };
+        assert!(matches!(packet.last(), Some(Body::Snapshot(_))));
+        let is_line = |body: &&Body| matches!(body, Body::Message(_));
+        lines.push(packet.iter().filter(is_line).count());
+    }
+    assert_eq!(lines, [4, 4, 4]);
+}
+
+#[test]
+fn chat_to_an_absent_player_takes_less_than_ten_kib() {
+    let mut room = room(0, WindowPolicy::Open);
+    let (_, absent) = join(&mut room, Encoding::Packed);
+    let players: Vec<_> = (0..20).map(|_| join(&mut room, Encoding::Packed)).collect();
+    absent.put(InboxMessage::ConnectionClosed(DisconnectReason::Lost));
+    for number in (1..=20 * TICK_RATE).map(Tick) {
+        for (_, inbox) in &players {
+            inbox.put(InboxMessage::Chat("x".repeat(200)));
+            // A client that acks what it gets.
+            inbox.put(input(number, Tick(number.0 - 1)));
+        }
+        tick(&mut room, number);
+    }
+    let kept =
+        |room: &Room<RecordingLink>, index: usize| room.sessions()[index].reliable.kept_bytes();
+    assert!(
+        (1..10 * 1024).contains(&kept(&room, 0)),
+        "{}",
+        kept(&room, 0)
+    );
+    // Who acks keeps next to nothing.
+    assert!(kept(&room, 1) < 2 * 1024, "{}", kept(&room, 1));
+}
+
+const ATTACKER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+/// Joins from an address, and loses the connection at once.
+fn join_and_drop(room: &mut Room<RecordingLink>, address: IpAddr) -> bool {
+    let request = JoinRequest {
+        address: Some(address),
+        ..newcomer(Encoding::Packed)
+    };
+    let inbox = Arc::new(Inbox::default());
+    let joined = room.join(&request, Arc::default(), Arc::clone(&inbox), Micros(0));
+    inbox.put(InboxMessage::ConnectionClosed(DisconnectReason::Lost));
+    joined.is_ok()
+}
+
+#[test]
+fn one_address_keeps_only_its_share_of_absent_sessions() {
+    let mut room = room(0, WindowPolicy::Open);
+    for number in (1..=40).map(Tick) {
+        assert!(join_and_drop(&mut room, ATTACKER));
+        tick(&mut room, number);
+    }
+    assert!(
+        room.sessions().len() <= 1 + allowance(64, 0),
+        "{}",
+        room.sessions().len()
+    );
+}
+
+#[test]
+fn a_room_full_of_absent_sessions_takes_a_stranger() {
+    let mut room = room(0, WindowPolicy::Open);
+    // All before a tick, so that no session of the attacker's has ended.
+    while room.sessions().len() < 64 {
+        assert!(join_and_drop(&mut room, ATTACKER));
+    }
+    tick(&mut room, Tick(1));
+    while room.sessions().len() < 64 {
+        assert!(join_and_drop(&mut room, ATTACKER));
+    }
+    for session in &room.sessions {
+        session.take_messages(&mut Vec::new());
+    }
+    for session in &mut room.sessions {
+        session.detach(Micros(1));
+    }
+    assert!(join_and_drop(&mut room, STRANGER));
+    assert_eq!(room.sessions().len(), 64);
+}
+
+/// A request with a ticket of this subject.
+fn with_ticket(subject: &str, ends_ms: u64) -> JoinRequest {
+    JoinRequest {
+        subject: Some(subject.to_owned()),
+        ticket_ends: Some(Micros::from_millis(ends_ms)),
+        ..newcomer(Encoding::Packed)
+    }
+}
+
+#[test]
+fn a_subject_has_one_session_in_a_room() {
+    let mut room = room(0, WindowPolicy::Open);
+    let mut enter = |request: &JoinRequest| {
+        let link: Arc<RecordingLink> = Arc::default();
+        let joined = room.join(request, Arc::clone(&link), Arc::default(), Micros(0));
+        (joined.unwrap(), link)
+    };
+    let (first, old_link) = enter(&with_ticket("ada", 60_000));
+    let (other, _) = enter(&with_ticket("eve", 60_000));
+    let (second, _) = enter(&with_ticket("ada", 60_000));
+    assert_eq!((second.player, second.resumed), (first.player, true));
+    assert_ne!(other.player, first.player);
+    let closed = old_link.closed.lock().unwrap().clone().unwrap();
+    assert_eq!(closed.0, CloseCode::ResumedElsewhere);
+    // A client that has a token of another room must forget what it knows of it.
+    let stale = JoinRequest {
+        resume_token: vec![7; 28],
+        ..with_ticket("ada", 60_000)
+    };
+    let (third, _) = enter(&stale);
+    assert_eq!((third.player, third.resumed), (first.player, false));
+    assert_eq!(room.sessions().len(), 2);
+}
+
+#[test]
+fn a_session_ends_with_its_ticket_unless_it_is_renewed() {
+    let mut room = room(0, WindowPolicy::Open);
+    let enter = |room: &mut Room<RecordingLink>, subject, ends_ms| {
+        let link: Arc<RecordingLink> = Arc::default();
+        let request = with_ticket(subject, ends_ms);
+        let inbox = Arc::default();
+        room.join(&request, Arc::clone(&link), inbox, Micros(0))
+            .unwrap();
+        link
+    };
+    let [ada, _eve] = ["ada", "eve"].map(|subject| enter(&mut room, subject, 500));
+    let renewed = enter(&mut room, "eve", 5_000);
+    (1..=TICK_RATE).for_each(|number| tick(&mut room, Tick(number)));
+    let closed = ada.closed.lock().unwrap().clone();
+    assert_eq!(
+        closed,
+        Some((CloseCode::Policy, "ticket expired".to_owned()))
+    );
+    assert_eq!(*renewed.closed.lock().unwrap(), None);
+    assert_eq!(room.sessions().len(), 1);
 }

@@ -4,7 +4,7 @@ use tickwire_sync::Micros;
 
 /// Tokens that are left, and when they were counted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TokenBucket {
+pub(crate) struct TokenBucket {
     burst: f64,
     per_second: f64,
     tokens: f64,
@@ -20,6 +20,12 @@ impl TokenBucket {
             tokens: burst,
             counted_at: now,
         }
+    }
+
+    /// Whether all tokens are back.
+    pub fn is_full(&self, now: Micros) -> bool {
+        let refill = now.since(self.counted_at).0 as f64 / 1e6 * self.per_second;
+        self.tokens + refill >= self.burst
     }
 
     /// Takes one token. `false`: none is left now.

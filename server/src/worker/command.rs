@@ -1,10 +1,12 @@
 //! Commands to a worker, and the state of a room that the lobby and its worker share.
 
+use super::state_board::StateBoard;
+use crate::fair_share::RateByAddress;
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::peer::connection::Connection;
 use crate::room::{Inbox, JoinRequest, Room};
 use serde_json::Value;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -14,14 +16,20 @@ pub(super) type ServerRoom = Room<Connection>;
 
 /// A command to a worker.
 pub(crate) enum Command {
-    /// Ticks a room from now on.
-    Open(Box<ServerRoom>, Arc<RoomEntry>),
+    /// Makes a room, and ticks it from now on. Made by the worker, because a game may take long to make, and may panic.
+    Open {
+        name: String,
+        make: Box<dyn FnOnce() -> ServerRoom + Send>,
+        entry: Arc<RoomEntry>,
+    },
     /// Lets a player into a room.
     Join {
         room: String,
         request: Box<JoinRequest>,
         connection: Arc<Connection>,
         inbox: Arc<Inbox>,
+        /// Counts the join unless it resumes a session; `None`: it was counted.
+        rate: Option<Arc<RateByAddress>>,
     },
     /// Polls a connection for a room from now on and to its end. The connection has migrated from its poller.
     Adopt {
@@ -34,11 +42,10 @@ pub(crate) enum Command {
         room: Option<String>,
         answer: oneshot::Sender<Option<usize>>,
     },
-    /// Answers the state of a room.
-    State {
-        room: String,
-        answer: oneshot::Sender<Option<Arc<Value>>>,
-    },
+    /// Puts the state of a room on its entry's board.
+    State { room: String, entry: Arc<RoomEntry> },
+    /// Looks whether the room has ended, because the lobby has ended it.
+    LookAtEnd { room: String },
     /// Answers one summary for each room.
     List { answer: oneshot::Sender<Vec<Value>> },
     /// Says goodbye to every player.
@@ -55,6 +62,11 @@ pub(crate) enum Command {
 pub(crate) struct RoomEntry {
     /// Joins that are on their way to the worker. While there are any, the room does not end.
     pub joining: AtomicU64,
-    /// Set by the worker when the room has ended; no join may be sent after that.
+    /// Set when the room has ended, by the worker, or by the lobby for a room that nobody is connected to; no join may be sent
+    /// after that.
     pub has_ended: RwLock<bool>,
+    /// Whether somebody is connected.
+    pub is_attended: AtomicBool,
+    /// The room's public state.
+    pub state: StateBoard,
 }

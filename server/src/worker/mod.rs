@@ -9,8 +9,10 @@ mod due_ticks;
 mod liveness;
 mod record_stats;
 mod room_runner;
+mod state_board;
 mod worker_handle;
 mod worker_loop;
 
 pub(crate) use command::{Command, RoomEntry};
+pub use state_board::RoomState;
 pub(crate) use worker_handle::WorkerHandle;

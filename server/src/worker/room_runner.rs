@@ -1,7 +1,8 @@
 //! One room of a worker, with the connections that are read for it.
 //!
 //! In: the ticks that are due. Out: snapshots to the players, counts to the metrics, and whether the room rests or is over. A
-//! room that nobody is in rests after a second, which means that it makes no ticks, and ends after a minute. A room's *turn* is
+//! room that nobody is connected to rests after a second, which means that it makes no ticks, and a room without sessions ends
+//! after a minute. A room's *turn* is
 //! the moment at which its worker runs it: it makes the ticks that are due, or only polls its connections.
 
 use super::command::{RoomEntry, ServerRoom};
@@ -12,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
 use crate::room::RoomStats;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -20,31 +22,23 @@ use tickwire_sync::{Micros, Tick};
 
 /// A room that has been empty for this long ends.
 const EMPTY_ROOM_LIFETIME: Micros = Micros::from_millis(60_000);
-/// A room that has been empty for this long makes no ticks: nobody sees it, and whoever opens rooms one after the other must
-/// not take time from other rooms.
+/// A room to which nobody has been connected for this long makes no ticks: nobody sees it, and whoever opens rooms or sessions one
+/// after the other must not take time from other rooms.
 const REST_AFTER: Micros = Micros::from_millis(1_000);
 /// How long players of a failed room wait before they come again.
 const RECONNECT_AFTER_FAILURE: Duration = Duration::from_millis(500);
-/// Making a room's state takes at most one part in this many of its worker's time.
-const STATE_TIME_DIVISOR: u64 = 20;
+/// A room ends after this tick: well before the numbers are used up, so that no sum of ticks overflows.
+const LAST_TICK: u32 = u32::MAX - (1 << 24);
 
 /// What a room does in its turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Activity {
     /// Makes its ticks.
     Ticking,
-    /// Makes no ticks, because nobody is there. A join wakes the room.
+    /// Makes no ticks, because nobody is connected. A join wakes the room.
     Resting,
-    /// Makes no ticks, because its game has panicked. Its connections are polled until all players are gone.
+    /// Makes no ticks, because its game has panicked or its ticks are used up. Its connections are polled until all players are gone.
     Failed,
-}
-
-/// The latest answer to a question for a room's state.
-struct CachedState {
-    value: Arc<Value>,
-    tick: Tick,
-    /// Until then this state is reused, so that making it takes only a small part of the worker's time.
-    fresh_until: Micros,
 }
 
 /// What a room has added to the gauges of the process, which sum over all rooms.
@@ -74,15 +68,16 @@ pub(super) struct RoomRunner {
     pub activity: Activity,
     /// The time of its next turn. A deadline of the room with another time is outdated, and is ignored.
     pub due: Micros,
-    /// Since when nobody is there.
+    /// Since when there is no session.
     empty_since: Option<Micros>,
+    /// Since when nobody is connected.
+    unattended_since: Option<Micros>,
     /// Whether the last turn had late ticks to make.
     was_late: bool,
     /// The smoothed cost of a tick that is not shown to the players.
     pub tick_cost: Micros,
     gauge_share: GaugeShare,
     bytes: ByteRate,
-    state: Option<CachedState>,
 }
 
 impl RoomRunner {
@@ -96,11 +91,11 @@ impl RoomRunner {
             activity: Activity::Ticking,
             due: Micros(0),
             empty_since: Some(now),
+            unattended_since: Some(now),
             was_late: false,
             tick_cost: Micros(0),
             gauge_share: GaugeShare::default(),
             bytes: ByteRate::default(),
-            state: None,
         }
     }
 
@@ -167,6 +162,10 @@ impl RoomRunner {
 
     fn set_gauge_share(&mut self, share: GaugeShare, metrics: &Metrics) {
         let before = std::mem::replace(&mut self.gauge_share, share);
+        if (share.players > 0) != (before.players > 0) {
+            let is_attended = share.players > 0;
+            self.entry.is_attended.store(is_attended, Ordering::Release);
+        }
         metrics.players.add(share.players - before.players);
         metrics.sessions.add(share.sessions - before.sessions);
         metrics.entities.add(share.entities - before.entities);
@@ -175,9 +174,7 @@ impl RoomRunner {
     /// Whether the room has nothing to do but to wait for somebody, or for its end.
     pub fn may_rest(&self, now: Micros) -> bool {
         let is_long_ago = |since: Micros| now.since(since) >= REST_AFTER;
-        self.empty_since.is_some_and(is_long_ago)
-            && self.room.sessions().is_empty()
-            && self.connections.is_empty()
+        self.unattended_since.is_some_and(is_long_ago) && self.gauge_share.players == 0
     }
 
     /// Wakes a resting room: it ticks again. The ticks that it did not make are not late; their numbers are skipped. Returns the time
@@ -192,10 +189,15 @@ impl RoomRunner {
         Some(self.next_due())
     }
 
+    /// Whether a tick of this room takes longer than a tick lasts.
+    pub fn is_too_slow(&self) -> bool {
+        self.tick_cost.0 as f64 >= self.room.tick_clock().tick_us()
+    }
+
     /// What this room adds to the tick cost of all rooms of its worker. A room whose tick takes longer than a tick lasts is late
     /// by itself, and its cost says nothing about whether the other rooms can catch up: it adds nothing.
     pub fn shared_cost(&self) -> Micros {
-        if self.tick_cost.0 as f64 >= self.room.tick_clock().tick_us() {
+        if self.is_too_slow() {
             Micros(0)
         } else {
             self.tick_cost
@@ -220,6 +222,14 @@ impl RoomRunner {
         if self.activity == Activity::Failed {
             return self.connections.is_empty();
         }
+        if self.gauge_share.players > 0 {
+            self.unattended_since = None;
+        } else {
+            self.unattended_since.get_or_insert(now);
+            if self.has_been_ended() {
+                return true;
+            }
+        }
         if !self.room.sessions().is_empty() {
             self.empty_since = None;
             return false;
@@ -237,6 +247,12 @@ impl RoomRunner {
         *has_ended
     }
 
+    /// Whether the lobby has ended the room, because others need its place.
+    fn has_been_ended(&self) -> bool {
+        let has_ended = self.entry.has_ended.read();
+        *has_ended.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends a room whose game has panicked: tells its players to come again, into a new room of this name.
     pub fn fail(&mut self, metrics: &Metrics) {
         let (room, tick) = (self.room.name(), self.room.tick_now());
@@ -246,19 +262,21 @@ impl RoomRunner {
             "the game panicked, and its room ends with it"
         );
         metrics.rooms_failed.inc();
+        self.close("the room has failed; a new one opens", metrics);
+    }
+
+    fn close(&mut self, reason: &str, metrics: &Metrics) {
         self.activity = Activity::Failed;
         let has_ended = self.entry.has_ended.write();
         *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
-        self.room.say_goodbye(
-            "the room has failed; a new one opens",
-            RECONNECT_AFTER_FAILURE,
-        );
+        self.room.say_goodbye(reason, RECONNECT_AFTER_FAILURE);
         self.set_gauge_share(GaugeShare::default(), metrics);
     }
 
     /// Counts a player as soon as it has joined.
     pub fn record_join(&mut self, metrics: &Metrics) {
         self.empty_since = None;
+        self.unattended_since = None;
         let sessions = self.room.sessions();
         let share = GaugeShare {
             players: sessions.iter().filter(|one| one.is_connected()).count() as i64,
@@ -266,27 +284,36 @@ impl RoomRunner {
             entities: self.gauge_share.entities,
         };
         self.set_gauge_share(share, metrics);
-        // Drop the cached state so that it includes the new player, unless it must still be reused to limit cost.
-        self.state.take_if(|state| now() >= state.fresh_until);
+        // The next copy of the state has the new player.
+        self.entry.state.forget();
     }
 
-    /// The room's state at its newest tick, made once however many ask for it. A state that takes long to make is made less
-    /// often, because all rooms of the worker stand still meanwhile.
-    pub fn state(&mut self) -> Arc<Value> {
-        let (tick, began) = (self.room.tick_now(), now());
-        if let Some(state) = &self.state
-            && (state.tick == tick || began < state.fresh_until)
-        {
-            return Arc::clone(&state.value);
+    /// The room's state at its newest tick, as JSON.
+    pub fn state_json(&self) -> Bytes {
+        format!("{}\n", self.room.state()).into()
+    }
+
+    /// Ends the sessions whose time is over, in a room that makes no ticks.
+    pub fn expire_absent(&mut self, now: Micros, metrics: &Metrics) {
+        if self.room.expire_absent(now) {
+            let stats = self.room.take_stats();
+            self.record(&stats, metrics, self.room.tick_now());
+            self.entry.state.forget();
         }
-        let value = Arc::new(self.room.state());
-        let ended = now();
-        self.state = Some(CachedState {
-            value: Arc::clone(&value),
-            tick,
-            fresh_until: ended.plus(Micros(ended.since(began).0 * STATE_TIME_DIVISOR)),
-        });
-        value
+    }
+
+    /// Whether the room's ticks are nearly used up: their numbers have 32 bits. A new room begins anew.
+    pub fn is_out_of_ticks(&self) -> bool {
+        self.room.tick_now().0 > LAST_TICK
+    }
+
+    /// Ends a room whose ticks are used up: its players come again, into a new room of this name.
+    pub fn retire(&mut self, metrics: &Metrics) {
+        tracing::info!(
+            room = self.room.name(),
+            "the room is too old and ends; a new one opens"
+        );
+        self.close("the room is very old; a new one opens", metrics);
     }
 
     /// The room's entry in the list of rooms.

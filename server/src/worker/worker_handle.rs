@@ -7,6 +7,7 @@ use crate::clock::now;
 use crate::config::IoUring;
 use crate::metrics::Metrics;
 use crate::net::peer::batch_io;
+use crate::thread_end::end_process_on_panic;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -31,7 +32,8 @@ impl WorkerHandle {
             .spawn(move || {
                 let uses_io_uring = io_uring == IoUring::Auto && batch_io::enable_on_this_thread();
                 tracing::debug!(number, uses_io_uring, "worker started");
-                worker_loop.run();
+                let name = format!("worker-{number}");
+                end_process_on_panic(&name, || worker_loop.run());
             })?;
         Ok(Self { commands, liveness })
     }

@@ -7,19 +7,21 @@ use super::command::{Command, RoomEntry, ServerRoom};
 use super::due_ticks::DueTicks;
 use super::liveness::Liveness;
 use super::room_runner::{Activity, RoomRunner};
+use super::state_board::StateBudget;
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
+use crate::fair_share::RateByAddress;
 use crate::metrics::Metrics;
 use crate::net::io::polled_connection;
 use crate::net::peer::connection::Connection;
 use crate::room::{Inbox, JoinError, JoinRequest, RoomStats};
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tickwire_sync::Micros;
 
@@ -29,7 +31,9 @@ const MAX_IDLE: Duration = Duration::from_millis(500);
 const LATE_MEMORY: Micros = Micros::from_millis(1_000);
 /// Poll interval for the connections of a failed room, until all of its players are gone.
 const FAILED_ROOM_POLL: Micros = Micros::from_millis(20);
-/// Poll interval for empty rooms.
+/// A room that is too slow rests for this many times the time that it took, where other rooms wait.
+const SLOW_ROOM_REST: u64 = 3;
+/// Poll interval for rooms that nobody is connected to.
 const RESTING_ROOM_POLL: Micros = Micros::from_millis(500);
 
 new_key_type! {
@@ -49,6 +53,9 @@ pub(super) struct WorkerLoop {
     /// The sum of the rooms' costs of a tick; see [`RoomRunner::shared_cost`].
     tick_cost: Micros,
     last_late_at: Option<Micros>,
+    /// Rooms whose state is wanted, each once.
+    wanted_states: VecDeque<(String, Arc<RoomEntry>)>,
+    state_budget: StateBudget,
 }
 
 impl WorkerLoop {
@@ -66,6 +73,8 @@ impl WorkerLoop {
             deadlines: BinaryHeap::new(),
             tick_cost: Micros(0),
             last_late_at: None,
+            wanted_states: VecDeque::new(),
+            state_budget: StateBudget::default(),
         }
     }
 
@@ -74,10 +83,15 @@ impl WorkerLoop {
         loop {
             let now = now();
             self.liveness.record_progress(now);
-            let sleep = match self.deadlines.peek() {
+            let mut sleep = match self.deadlines.peek() {
                 Some(Reverse((due, _))) => Duration::from_micros(due.since(now).0),
                 None => MAX_IDLE,
             };
+            if !self.wanted_states.is_empty() && !sleep.is_zero() {
+                self.make_state(now);
+                let next = Duration::from_micros(self.state_budget.next_at.since(now).0);
+                sleep = sleep.min(next.max(Duration::from_micros(1)));
+            }
             let command = match sleep {
                 // A due tick waits for one command at most, and commands must not starve either.
                 Duration::ZERO => self.receiver.try_recv().map_err(|error| match error {
@@ -132,15 +146,28 @@ impl WorkerLoop {
             runner.fail(&self.metrics);
             now()
         });
+        if runner.is_out_of_ticks() && runner.activity != Activity::Failed {
+            runner.retire(&self.metrics);
+        }
         self.tick_cost = self.tick_cost.plus(runner.shared_cost());
         let is_over = runner.is_over(ended);
-        let next_due = runner.next_due();
+        // A room whose tick takes longer than a tick lasts is held back alone: the other rooms get most of the time.
+        let is_too_slow = runner.is_too_slow() && self.names.len() > 1;
+        let rest = if is_too_slow {
+            Micros(ended.since(started).0 * SLOW_ROOM_REST)
+        } else {
+            Micros(0)
+        };
+        let next_due = match rest {
+            Micros(0) => runner.next_due(),
+            rest => runner.next_due().max(ended.plus(rest)),
+        };
         self.metrics
             .ticks_skipped
             .inc_by(u64::from(due_ticks.skipped));
         let lateness_seconds = started.since(due).0 as f64 / 1e6;
         self.metrics.tick_lateness.observe(lateness_seconds);
-        if due_ticks.are_late() {
+        if due_ticks.are_late() && !is_too_slow {
             self.last_late_at = Some(started);
         }
         self.update_lateness(ended);
@@ -157,12 +184,16 @@ impl WorkerLoop {
             return;
         };
         runner.poll_connections();
+        if runner.activity != Activity::Failed {
+            runner.activity = Activity::Resting;
+            let expire = || runner.expire_absent(now, &self.metrics);
+            if catch_unwind(AssertUnwindSafe(expire)).is_err() {
+                runner.fail(&self.metrics);
+            }
+        }
         let poll_interval = match runner.activity {
             Activity::Failed => FAILED_ROOM_POLL,
-            Activity::Ticking | Activity::Resting => {
-                runner.activity = Activity::Resting;
-                RESTING_ROOM_POLL
-            }
+            Activity::Ticking | Activity::Resting => RESTING_ROOM_POLL,
         };
         self.tick_cost = self.tick_cost.since(runner.take_shared_cost());
         if runner.is_over(now) {
@@ -199,18 +230,58 @@ impl WorkerLoop {
             // Empty stats take the room's share out of the gauges.
             runner.record(&RoomStats::default(), &self.metrics, tick);
             self.metrics.rooms.dec();
+            // Who asks for the state of a room that is gone hears so.
+            runner.entry.state.publish(None, Micros(u64::MAX));
+            // The game's own `Drop` may panic too.
+            if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
+                tracing::error!("the game panicked while it was dropped");
+                self.metrics.rooms_failed.inc();
+            }
+        }
+    }
+
+    /// Makes the state of the room that has waited longest, if the time that states may take is not used up.
+    fn make_state(&mut self, began: Micros) {
+        if began < self.state_budget.next_at {
+            return;
+        }
+        let Some((room, entry)) = self.wanted_states.pop_front() else {
+            return;
+        };
+        let key = self.names.get(&room).copied();
+        let runner = key.and_then(|key| self.rooms.get_mut(key));
+        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
+            return entry.state.publish(None, Micros(u64::MAX));
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| runner.state_json()));
+        let ended = now();
+        self.state_budget.spend(began, ended);
+        let tick_us = runner.room.tick_clock().tick_us() as u64;
+        match made {
+            Ok(json) => {
+                let fresh_until = runner.next_due().max(began.plus(Micros(tick_us)));
+                runner.entry.state.publish(Some(json), fresh_until);
+            }
+            Err(_) => {
+                runner.fail(&self.metrics);
+                entry.state.publish(None, Micros(u64::MAX));
+                if let Some(key) = key {
+                    self.schedule(key, ended);
+                }
+            }
         }
     }
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Open(room, entry) => self.open_room(room, entry),
+            Command::Open { name, make, entry } => self.open_room(&name, make, entry),
             Command::Join {
                 room,
                 request,
                 connection,
                 inbox,
-            } => self.join(&room, &request, &connection, inbox),
+                rate,
+            } => self.join(&room, &request, &connection, inbox, rate.as_deref()),
             Command::Adopt { room, connection } => {
                 self.wake(&room);
                 match self.room_mut(&room) {
@@ -227,8 +298,13 @@ impl WorkerLoop {
                 };
                 let _ = answer.send(player_count);
             }
-            Command::State { room, answer } => {
-                let _ = answer.send(self.room_mut(&room).map(RoomRunner::state));
+            Command::State { room, entry } => self.wanted_states.push_back((room, entry)),
+            Command::LookAtEnd { room } => {
+                if let Some(key) = self.names.get(&room).copied()
+                    && (self.rooms.get_mut(key)).is_some_and(|runner| runner.is_over(now()))
+                {
+                    self.end_room(key);
+                }
             }
             Command::List { answer } => {
                 let rooms = self.names.values().filter_map(|key| self.rooms.get(*key));
@@ -239,7 +315,7 @@ impl WorkerLoop {
                 reconnect_after,
                 answer,
             } => {
-                for runner in self.rooms.values() {
+                for runner in self.rooms.values_mut() {
                     runner.room.say_goodbye(&reason, reconnect_after);
                 }
                 let _ = answer.send(());
@@ -255,10 +331,22 @@ impl WorkerLoop {
         self.rooms.get_mut(*self.names.get(name)?)
     }
 
-    fn open_room(&mut self, room: Box<ServerRoom>, entry: Arc<RoomEntry>) {
-        tracing::info!(room = room.name(), "room opened");
-        let name = room.name().to_owned();
-        let runner = RoomRunner::new(*room, entry, now());
+    fn open_room(
+        &mut self,
+        name: &str,
+        make: Box<dyn FnOnce() -> ServerRoom + Send>,
+        entry: Arc<RoomEntry>,
+    ) {
+        let Ok(room) = catch_unwind(AssertUnwindSafe(make)) else {
+            tracing::error!(room = name, "the game panicked while it was made");
+            self.metrics.rooms_failed.inc();
+            let has_ended = entry.has_ended.write();
+            *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
+            return entry.state.publish(None, Micros(u64::MAX));
+        };
+        tracing::info!(room = name, "room opened");
+        let name = name.to_owned();
+        let runner = RoomRunner::new(room, entry, now());
         let due = runner.next_due();
         let key = self.rooms.insert(runner);
         self.names.insert(name, key);
@@ -283,6 +371,7 @@ impl WorkerLoop {
         request: &JoinRequest,
         connection: &Arc<Connection>,
         inbox: Arc<Inbox>,
+        rate: Option<&RateByAddress>,
     ) {
         self.wake(room);
         let key = self.names.get(room);
@@ -296,16 +385,28 @@ impl WorkerLoop {
             ));
             return;
         };
+        let is_too_fast = rate.is_some_and(|rate| {
+            !runner.room.is_resumable(request) && !rate.take(request.address, now())
+        });
+        let join = || {
+            let connection = Arc::clone(connection);
+            runner.room.join(request, connection, inbox, now())
+        };
+        let joined = if is_too_fast {
+            Ok(Err(JoinError::TooFast))
+        } else {
+            catch_unwind(AssertUnwindSafe(join))
+        };
+        if matches!(joined, Ok(Ok(_))) {
+            // Before the join stops being counted: the lobby must not end a room that somebody has just come to.
+            runner.record_join(&self.metrics);
+        }
         // A join that was meant for a failed room of this name was not counted here.
         let _ =
             (runner.entry.joining).fetch_update(Ordering::AcqRel, Ordering::Acquire, |joining| {
                 joining.checked_sub(1)
             });
-        let join = || {
-            let connection = Arc::clone(connection);
-            runner.room.join(request, connection, inbox, now())
-        };
-        let Ok(joined) = catch_unwind(AssertUnwindSafe(join)) else {
+        let Ok(joined) = joined else {
             runner.fail(&self.metrics);
             connection.close(&Close::new(
                 CloseCode::Full,
@@ -315,12 +416,11 @@ impl WorkerLoop {
         };
         match joined {
             Ok(joined) => {
-                runner.record_join(&self.metrics);
                 let session = joined.player.0;
                 tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
             }
-            Err(JoinError::Full) => {
-                connection.close(&Close::new(CloseCode::Full, JoinError::Full.to_string()));
+            Err(full @ (JoinError::Full | JoinError::TooFast)) => {
+                connection.close(&Close::new(CloseCode::Full, full.to_string()));
             }
             Err(JoinError::Game(refusal)) => {
                 connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));

@@ -1,10 +1,19 @@
 //! Tests of the worker loop, run in the test's own worker.
 
 use super::*;
-use crate::room::tests::room;
+use crate::room::test_game::{Fault, Wanderers};
+use crate::room::tests::{room, room_of};
 use std::sync::mpsc::channel;
 use tickwire_sync::bench_policies::WindowPolicy;
 use tokio::sync::oneshot;
+
+fn open_command(room: ServerRoom) -> Command {
+    Command::Open {
+        name: room.name().to_owned(),
+        make: Box::new(move || room),
+        entry: Arc::default(),
+    }
+}
 
 #[test]
 fn a_due_tick_waits_for_one_command_at_most() {
@@ -12,8 +21,7 @@ fn a_due_tick_waits_for_one_command_at_most() {
     let metrics = Arc::new(Metrics::new().unwrap());
     // The first tick is due at once.
     let room = room(now().0 as i64 - 1_000_000, WindowPolicy::default());
-    let open = Command::Open(Box::new(room), Arc::default());
-    commands.send(open).unwrap();
+    commands.send(open_command(room)).unwrap();
     for _ in 0..1_000 {
         let (answer, _) = oneshot::channel();
         commands.send(Command::List { answer }).unwrap();
@@ -31,7 +39,7 @@ fn a_due_tick_waits_for_one_command_at_most() {
 fn open(worker: &mut WorkerLoop) -> RoomKey {
     let room = Box::new(room(now().0 as i64, WindowPolicy::default()));
     let before: Vec<RoomKey> = worker.rooms.keys().collect();
-    worker.handle(Command::Open(room, Arc::default()));
+    worker.handle(open_command(*room));
     let mut keys = worker.rooms.keys();
     keys.find(|key| !before.contains(key)).unwrap()
 }
@@ -80,4 +88,75 @@ fn a_woken_room_ticks_again_and_is_not_late() {
     assert!(worker.rooms[key].room.tick_now().0 > last_tick.0 + 10);
     run_until(&mut worker, key, |room| room.activity == Activity::Resting);
     assert_eq!(metrics.ticks_skipped.get(), skipped);
+}
+
+#[test]
+fn a_game_whose_drop_panics_harms_no_other_room() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let game = Wanderers::with_fault(1, Fault::Drop);
+    game.is_armed.store(true, Ordering::Relaxed);
+    let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
+    worker.handle(open_command(broken));
+    let key = worker.rooms.keys().next().unwrap();
+    let other = open(&mut worker);
+    worker.end_room(key);
+    assert_eq!((metrics.rooms.get(), metrics.rooms_failed.get()), (1, 1));
+    run_until(&mut worker, other, |room| room.room.tick_now().0 > 10);
+}
+
+#[test]
+fn a_game_that_cannot_be_made_harms_no_other_room() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let other = open(&mut worker);
+    let entry: Arc<RoomEntry> = Arc::default();
+    worker.handle(Command::Open {
+        name: "broken".to_owned(),
+        make: Box::new(|| panic!("the test wants a panic")),
+        entry: Arc::clone(&entry),
+    });
+    assert!(*entry.has_ended.read().unwrap());
+    assert_eq!((metrics.rooms.get(), metrics.rooms_failed.get()), (1, 1));
+    run_until(&mut worker, other, |room| room.room.tick_now().0 > 10);
+}
+
+#[test]
+fn a_state_that_panics_ends_its_room_alone() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let game = Wanderers::with_fault(1, Fault::Name);
+    game.is_armed.store(true, Ordering::Relaxed);
+    let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
+    let entry: Arc<RoomEntry> = Arc::default();
+    worker.handle(Command::Open {
+        name: "tested".to_owned(),
+        make: Box::new(move || broken),
+        entry: Arc::clone(&entry),
+    });
+    let room = "tested".to_owned();
+    worker.handle(Command::State {
+        room,
+        entry: Arc::clone(&entry),
+    });
+    worker.make_state(now());
+    assert!(*entry.has_ended.read().unwrap());
+    assert_eq!(metrics.rooms_failed.get(), 1);
+}
+
+#[test]
+fn a_room_ends_well_before_its_ticks_are_used_up() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    // As if it ran for two years.
+    let ticks = i64::from(u32::MAX - (1 << 20));
+    let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
+    worker.handle(open_command(room));
+    let key = worker.rooms.keys().next().unwrap();
+    // Nobody is connected, so nobody need be waited for.
+    for _ in 0..1_000 {
+        worker.run_due_room();
+    }
+    assert!(!worker.rooms.contains_key(key));
+    assert_eq!(metrics.rooms_failed.get(), 0);
 }

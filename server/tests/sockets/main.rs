@@ -10,6 +10,7 @@ mod game_port;
 mod limits;
 mod operations;
 mod page;
+mod strangers;
 mod support;
 mod tls;
 mod violations;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
     self, Close, CloseCode, Connection, DisconnectReason, Handler, Health, Metrics, RoomOperations,
-    RoomService, RulesModule, Server, Site,
+    RoomService, RoomState, RulesModule, Server, Site,
 };
 use tickwire_server::{PageFile, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -88,8 +88,16 @@ impl RoomService for TestRooms {
         Some(&self.rules)
     }
 
-    async fn room_state(&self, room: &str) -> Option<Arc<serde_json::Value>> {
-        (room == "lobby").then(|| Arc::new(serde_json::json!({ "room": room, "tick": 7 })))
+    fn are_ticks_late(&self) -> bool {
+        self.late.is_requested()
+    }
+
+    async fn room_state(&self, room: &str) -> RoomState {
+        if room == "lobby" {
+            RoomState::Json(r#"{"room":"lobby","tick":7}"#.into())
+        } else {
+            RoomState::Missing
+        }
     }
 }
 
@@ -141,6 +149,8 @@ impl TestServer {
             "127.0.0.1:0",
             "--ops-listen",
             "127.0.0.1:0",
+            "--ops-host",
+            "game.example",
         ];
         let config = Config::load(fixed.iter().chain(flags)).unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());

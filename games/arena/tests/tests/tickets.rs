@@ -100,3 +100,56 @@ async fn only_a_good_ticket_lets_in() {
         assert_eq!(again.session == welcome.session, resumed);
     }
 }
+
+/// A server that wants tickets, and a ticket for `sub` that is valid for some seconds.
+fn server_and_tickets(name: &str) -> (TestServer, impl Fn(&str, u64) -> String) {
+    let file = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
+    std::fs::write(&file, SECRET).unwrap();
+    let secret = file.to_str().unwrap();
+    let server = arena_server(&["--npcs", "0", "--ticket-secret-file", secret]);
+    std::fs::remove_file(&file).unwrap();
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = since_1970.as_secs();
+    let make =
+        move |sub: &str, seconds: u64| ticket(&json!({ "sub": sub, "exp": now + seconds }), SECRET);
+    (server, make)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_takes_the_session_of_its_ticket_over() {
+    let (server, ticket) = server_and_tickets("takeover");
+    let hello = || v1::Hello {
+        ticket: ticket("ada", 60),
+        ..v1::Hello::default()
+    };
+    let mut phone = RawClient::connect(server.addr, "/ws?room=r").await;
+    let first = phone.join(hello()).await;
+    let mut laptop = RawClient::connect(server.addr, "/ws?room=r").await;
+    let second = laptop.join(hello()).await;
+    assert_eq!((second.session, second.resumed), (first.session, true));
+    assert_eq!(second.entity, first.entity);
+    assert_eq!(phone.end().await.code, Some(4005));
+    let chat = v1::Chat { text: "hi".into() };
+    laptop.send(client_message::Body::Chat(chat)).await;
+    let number = laptop.wait_for(|body| match body {
+        v1::server_message::Body::Message(message) => Some(message.number),
+        _ => None,
+    });
+    assert_eq!(number.await, 1);
+    assert_eq!(server.metric("tickwire_sessions").await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_ticket_ends_its_session_with_1008() {
+    let (server, ticket) = server_and_tickets("expiry");
+    let mut client = RawClient::connect(server.addr, "/ws?room=r").await;
+    let ticket = ticket("ada", 1);
+    client
+        .join(v1::Hello {
+            ticket,
+            ..v1::Hello::default()
+        })
+        .await;
+    let end = client.end().await;
+    assert_eq!((end.code, &*end.reason), (Some(1008), "ticket expired"));
+}

@@ -20,10 +20,14 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use super::stall_guard::StallGuard;
+use crate::clock;
 use crate::metrics::ConnectionOutcome;
 use crate::net::connection_limits::{ConnectionPermit, LimitReached};
 use crate::net::http::{Caller, GamePort, too_many_connections, unavailable};
+use crate::net::peer::connection::NOTSENT_LOWAT_BYTES;
 use crate::net::room_service::RoomService;
+use socket2::SockRef;
 
 /// Connections that may wait to be accepted, for when thousands come at once.
 const BACKLOG: u32 = 4096;
@@ -97,41 +101,76 @@ impl AcceptErrors {
     }
 }
 
+/// Keeps the kernel from taking more of an answer than the peer reads, so that an answer that is not read shows.
+fn bound_unsent_bytes(socket: &TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
+    let _ = SockRef::from(socket).set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos")))]
+    let _ = socket;
+}
+
 async fn serve_tcp<R: RoomService>(
-    socket: TcpStream,
+    mut socket: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     port: Arc<GamePort<R>>,
 ) {
     let deadline = Instant::now() + port.config.handshake_timeout;
-    let permit = port.limits.acquire(peer.ip());
+    let proxies = &port.config.trusted_proxies;
+    let header = proxies.read_header(&mut socket, peer);
+    let (proxy, peer) = match timeout_at(deadline.into(), header).await {
+        Ok(Ok(client)) => (peer, client),
+        // A proxy that says nothing, or nonsense.
+        Ok(Err(_)) | Err(_) => return,
+    };
+    // A proxy without the PROXY protocol names its clients in each request.
+    let is_proxy = proxy == peer && proxies.trusts(peer.ip());
+    let now = clock::now();
+    let permit = port.limits.acquire(peer.ip(), is_proxy, now);
     let refusal_permit = match &permit {
         Ok(_) => None,
         Err(limit) => {
             let outcome = match limit {
                 LimitReached::Total => ConnectionOutcome::Full,
-                LimitReached::PerAddress => ConnectionOutcome::PerIp,
+                LimitReached::PerAddress | LimitReached::Flooded => ConnectionOutcome::PerIp,
             };
             port.metrics.connections_total.get(outcome).inc();
+            if !port.limits.may_answer(peer.ip(), now) {
+                return;
+            }
             match port.refusals.try_acquire() {
                 Ok(refusal_permit) => Some(refusal_permit),
                 Err(_) => return,
             }
         }
     };
-    // The call fails only if the peer has gone, and the first read finds that out.
+    // The calls fail only if the peer has gone, and the first read finds that out.
     let _ = socket.set_nodelay(true);
+    bound_unsent_bytes(&socket);
     let permit = permit.map(Arc::new);
     let failure = match tls {
         None => serve_http(socket, peer, deadline, &port, permit).await,
-        Some(tls) => match timeout_at(deadline.into(), tls.accept(socket)).await {
-            Ok(Ok(stream)) => serve_http(stream, peer, deadline, &port, permit).await,
-            Ok(Err(error)) => {
-                tracing::debug!(%peer, "TLS handshake failed: {error}");
-                Some(ConnectionOutcome::Garbled)
+        Some(tls) => {
+            let counted = port.config.fair_share.counted(peer.ip());
+            let Some(handshake) = port.handshakes.begin(counted, port.rooms.are_ticks_late())
+            else {
+                return port
+                    .metrics
+                    .connections_total
+                    .get(ConnectionOutcome::Full)
+                    .inc();
+            };
+            let accepted = timeout_at(deadline.into(), tls.accept(socket)).await;
+            drop(handshake);
+            match accepted {
+                Ok(Ok(stream)) => serve_http(stream, peer, deadline, &port, permit).await,
+                Ok(Err(error)) => {
+                    tracing::debug!(%peer, "TLS handshake failed: {error}");
+                    Some(ConnectionOutcome::Garbled)
+                }
+                Err(_) => Some(ConnectionOutcome::Timeout),
             }
-            Err(_) => Some(ConnectionOutcome::Timeout),
-        },
+        }
     };
     if let Some(outcome) = failure {
         port.metrics.connections_total.get(outcome).inc();
@@ -173,7 +212,7 @@ where
                 Err(limit) => {
                     let mut answer = match limit {
                         LimitReached::Total => unavailable(),
-                        LimitReached::PerAddress => too_many_connections(),
+                        LimitReached::PerAddress | LimitReached::Flooded => too_many_connections(),
                     };
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(CONNECTION, close);
@@ -187,7 +226,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(port.config.handshake_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(StallGuard::new(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let first_deadline = timeout_at(deadline.into(), connection.as_mut());

@@ -18,11 +18,14 @@ use tokio::sync::Semaphore;
 use super::percent::percent_decoded;
 use super::site::Site;
 use super::upgrade::{self, Upgraded};
+use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
 use crate::fd_budget::FdBudget;
+use crate::host;
 use crate::http_answers::{self, Answer};
 use crate::metrics::{ConnectionOutcome, Metrics};
+use crate::net::accept::Handshakes;
 use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::net::io::poller::Pollers;
 use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};
@@ -37,9 +40,14 @@ use crate::net::rules_module;
 use crate::net::websocket::frame::FrameLimits;
 use crate::origin;
 use crate::shutdown::Shutdown;
+use crate::worker::RoomState;
 
 /// Above this many pending bytes, `/echo` reads nothing more.
 const ECHO_PAUSE_ABOVE_BYTES: usize = 256 * 1024;
+
+/// Frames of one player that are handled before others are polled. A client sends one or two in a tick; what comes after a stall of
+/// seconds is handled within some ticks.
+const MAX_FRAMES_PER_POLL: usize = 128;
 
 /// The game port's state, shared by all of its connections.
 pub struct GamePort<R> {
@@ -52,6 +60,7 @@ pub struct GamePort<R> {
     pub(crate) limits: Arc<ConnectionLimits>,
     pub(crate) open: Arc<OpenConnections>,
     pollers: Pollers,
+    pub(in crate::net) handshakes: Arc<Handshakes>,
     /// Permits for connections that are being refused because a limit is reached.
     pub(crate) refusals: Semaphore,
 }
@@ -83,7 +92,12 @@ impl<R: RoomService> GamePort<R> {
         let budget = FdBudget::of_process(config.max_connections, 2 * config.workers);
         Ok(Arc::new(Self {
             pollers,
-            limits: ConnectionLimits::new(budget.connections, config.max_connections_per_ip),
+            limits: ConnectionLimits::new(
+                budget.connections,
+                config.max_connections_per_ip,
+                config.fair_share,
+            ),
+            handshakes: Handshakes::new(config.join_rate),
             refusals: Semaphore::new(budget.refusals),
             open: OpenConnections::new(metrics.connections.clone()),
             config,
@@ -98,16 +112,42 @@ impl<R: RoomService> GamePort<R> {
     pub(in crate::net) async fn answer(
         self: &Arc<Self>,
         mut request: Request<Incoming>,
-        caller: Caller,
+        mut caller: Caller,
     ) -> Answer {
         if let Err(refusal) = http_answers::check_host(&request) {
             return *refusal;
+        }
+        if !host::is_allowed(request.headers(), &self.config.allowed_hosts) {
+            if matches!(request.uri().path(), "/ws" | "/echo") {
+                let origin = ConnectionOutcome::Origin;
+                self.metrics.connections_total.get(origin).inc();
+            }
+            let sentence = "this server does not go by that name; see --allowed-host";
+            return http_answers::text(StatusCode::FORBIDDEN, sentence);
+        }
+        let client = self
+            .config
+            .trusted_proxies
+            .client_of(caller.peer, request.headers());
+        if client != caller.peer {
+            let proxy = Arc::clone(&caller.permit);
+            match self.limits.acquire_behind(proxy, client.ip(), now()) {
+                Ok(permit) => caller.permit = Arc::new(permit),
+                Err(_) => {
+                    self.metrics
+                        .connections_total
+                        .get(ConnectionOutcome::PerIp)
+                        .inc();
+                    return too_many_connections();
+                }
+            }
+            caller.peer = client;
         }
         let path = request.uri().path();
         let answer = match path {
             "/ws" => self.websocket(&mut request, caller),
             "/echo" if self.config.ws_echo => self.echo(&mut request, caller),
-            _ => match room_of_state_path(path) {
+            _ => match room_of_state_path(path).filter(|_| self.config.room_state) {
                 Some(room) => match http_answers::check_method(request.method(), "GET, HEAD") {
                     Ok(()) => Ok(self.room_state(room).await),
                     Err(answer) => Err(answer),
@@ -124,8 +164,13 @@ impl<R: RoomService> GamePort<R> {
 
     async fn room_state(&self, room: &str) -> Answer {
         match self.rooms.room_state(room).await {
-            Some(state) => http_answers::json(StatusCode::OK, &state),
-            None => http_answers::text(StatusCode::NOT_FOUND, "there is no such room"),
+            RoomState::Json(state) => {
+                http_answers::answer(StatusCode::OK, "application/json", state)
+            }
+            RoomState::Missing => {
+                http_answers::text(StatusCode::NOT_FOUND, "there is no such room")
+            }
+            RoomState::Busy => unavailable(),
         }
     }
 
@@ -149,6 +194,8 @@ impl<R: RoomService> GamePort<R> {
                 pause_above_bytes: usize::MAX,
                 // One read takes more than a player may send in a tick, so a flood waits and other players do not.
                 reads_per_poll: 1,
+                frames_per_poll: MAX_FRAMES_PER_POLL,
+                pongs_once: true,
             },
             ..self.echo_settings()
         };
@@ -196,6 +243,9 @@ impl<R: RoomService> GamePort<R> {
                 max_messages_per_second: None,
                 pause_above_bytes: ECHO_PAUSE_ABOVE_BYTES,
                 reads_per_poll: 8,
+                // A conformance suite wants an answer to each ping.
+                frames_per_poll: usize::MAX,
+                pongs_once: false,
             },
         }
     }

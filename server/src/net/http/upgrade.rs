@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::http_answers::{Answer, text};
+use crate::net::accept::StallGuard;
 
 /// The subprotocol of `/ws`.
 pub(super) const SUBPROTOCOL: &str = tickwire_proto::SUBPROTOCOL;
@@ -95,19 +96,19 @@ pub(super) fn accept(
 /// If the peer went away.
 pub(super) async fn finish(upgraded: UpgradeFut) -> Result<Upgraded, UpgradeError> {
     let upgraded = upgraded.await?.into_inner().into_inner();
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+    let upgraded = match upgraded.downcast::<TokioIo<StallGuard<TcpStream>>>() {
         Ok(parts) => {
             return Ok(Upgraded {
-                socket: parts.io.into_inner(),
+                socket: parts.io.into_inner().into_inner(),
                 tls: None,
                 early_bytes: parts.read_buf,
             });
         }
         Err(upgraded) => upgraded,
     };
-    match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+    match upgraded.downcast::<TokioIo<StallGuard<TlsStream<TcpStream>>>>() {
         Ok(parts) => {
-            let (socket, tls) = parts.io.into_inner().into_inner();
+            let (socket, tls) = parts.io.into_inner().into_inner().into_inner();
             Ok(Upgraded {
                 socket,
                 tls: Some(tls),

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use super::polled_connection::{self, PollOutcome, PolledConnection, Readiness};
+use crate::thread_end::end_process_on_panic;
 
 /// Up to this many connections, each event wakes the poller; with more it sweeps.
 const MAX_WOKEN_BY_EVENTS: usize = 64;
@@ -56,7 +57,9 @@ impl Pollers {
             };
             std::thread::Builder::new()
                 .name(format!("poller-{number}"))
-                .spawn(move || poller.run())?;
+                .spawn(move || {
+                    end_process_on_panic(&format!("poller-{number}"), || poller.run());
+                })?;
             Ok(handle)
         };
         Ok(Self {

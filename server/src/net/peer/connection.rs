@@ -29,7 +29,7 @@ use crate::net::websocket::frame::Opcode;
 /// Bytes that may be pending for a peer of the game; more end the connection.
 pub const MAX_GAME_PENDING_BYTES: usize = 256 * 1024;
 /// Unsent bytes that the kernel keeps before a send would block.
-const NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
+pub(in crate::net) const NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
 /// Longest reason in a close frame, beside the code (RFC 6455, section 5.5).
 const MAX_REASON_BYTES: usize = 123;
 

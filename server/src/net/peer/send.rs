@@ -2,8 +2,8 @@
 
 use arrayvec::ArrayVec;
 
-/// Messages that one [`SendRequest`] can carry: codebooks, heartbeat, snapshot.
-pub const MAX_MESSAGES: usize = 3;
+/// Messages that one [`SendRequest`] can carry: codebooks, heartbeat, four reliable messages, snapshot.
+pub const MAX_MESSAGES: usize = 7;
 
 /// The result of a send.
 #[must_use]

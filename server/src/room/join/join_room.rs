@@ -30,15 +30,28 @@ impl<L: Link> Room<L> {
         now: Micros,
     ) -> Result<Joined, JoinError> {
         let resumed = self.find_resumable(request);
-        let index = match resumed {
+        let taken_over = resumed
+            .is_none()
+            .then(|| self.find_subject(request))
+            .flatten();
+        let index = match resumed.or(taken_over) {
             Some(index) => index,
             None => self.open_session(request, now)?,
         };
         let session = &mut self.sessions[index];
+        if taken_over.is_some() {
+            // The new client knows nothing of the messages and commands before.
+            session.reliable.restart();
+            session.newest_command = 0;
+        }
+        session.ticket_ends = request.ticket_ends;
+        session.address = request.address;
         let joined = Joined {
             player: session.player,
-            resumed: resumed.is_some(),
+            // A client with a token that is no longer good must forget the session of that token.
+            resumed: resumed.is_some() || (taken_over.is_some() && request.resume_token.is_empty()),
         };
+        let goes_on = resumed.is_some() || taken_over.is_some();
         let old = session.attach(Arc::clone(&link), inbox, request.encoding, now);
         session.codebooks_version = self.codebooks.version;
         // The new connection can come before the old one is known to be lost. The game sees both, in order.
@@ -49,17 +62,47 @@ impl<L: Link> Room<L> {
                 "this session goes on over a newer connection",
             ));
         }
-        if joined.resumed {
+        if goes_on {
             if is_replaced {
                 self.game.away(joined.player);
             }
             self.game.resume(joined.player);
         }
         link.send(&self.welcome(index, joined.resumed, now));
-        if joined.resumed {
-            self.sessions[index].resend_after(request.last_message);
+        if resumed.is_some() {
+            // Sent with the next ticks' batches.
+            self.sessions[index]
+                .reliable
+                .resend_after(request.last_message);
+            self.has_waiting_messages = true;
         }
         Ok(joined)
+    }
+
+    /// Whether the request resumes a session, which is never counted as a join.
+    #[must_use]
+    pub fn is_resumable(&self, request: &JoinRequest) -> bool {
+        self.resumable_index(request).is_some()
+    }
+
+    /// The index of the session that the request's token opens.
+    fn resumable_index(&self, request: &JoinRequest) -> Option<usize> {
+        let token = &request.resume_token[..];
+        let index = self.session_index(resume_token::player_of(token))?;
+        let session = &self.sessions[index];
+        let is_same = resume_token::is_same(&session.token, token)
+            // A stolen token does not open the session with another player's ticket.
+            && session.subject == request.subject
+            && !session.is_over();
+        is_same.then_some(index)
+    }
+
+    /// The index of the session of the ticket's subject: each has one in a room.
+    fn find_subject(&self, request: &JoinRequest) -> Option<usize> {
+        let subject = request.subject.as_ref()?;
+        let is_same =
+            |session: &Session<L>| session.subject.as_ref() == Some(subject) && !session.is_over();
+        self.sessions.iter().position(is_same)
     }
 
     /// The index of the session that the request resumes.
@@ -69,11 +112,7 @@ impl<L: Link> Room<L> {
             return None;
         }
         let player = resume_token::player_of(token);
-        let index = self
-            .session_index(player)
-            .filter(|index| resume_token::is_same(&self.sessions[*index].token, token))
-            // A stolen token does not open the session with another player's ticket.
-            .filter(|index| self.sessions[*index].subject == request.subject);
+        let index = self.resumable_index(request);
         self.stats.count_resume(match index {
             Some(_) => ResumeOutcome::Resumed,
             // The session exists, and belongs to somebody else.
@@ -85,7 +124,7 @@ impl<L: Link> Room<L> {
     }
 
     fn open_session(&mut self, request: &JoinRequest, now: Micros) -> Result<usize, JoinError> {
-        if self.sessions.len() >= self.settings.max_players {
+        if self.sessions.len() >= self.settings.max_players && !self.make_place(request.address) {
             return Err(JoinError::Full);
         }
         let player = PlayerId(self.newest_session + 1);

@@ -5,7 +5,7 @@
 //! window, and the reliable messages that may have to be sent again.
 
 pub(super) mod inputs;
-mod reliable_messages;
+pub(super) mod reliable_messages;
 pub(super) mod resume_token;
 mod resync;
 
@@ -14,14 +14,14 @@ use super::inbox::{Inbox, InboxMessage, ReceivedInput};
 use super::link::Link;
 use super::messages;
 use super::settings::RoomSettings;
-use reliable_messages::ReliableMessages;
+use reliable_messages::{MessageBody, ReliableMessages};
 use resume_token::ResumeToken;
 use resync::Resync;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_game::Identity;
 use tickwire_prefetch as prefetch;
-use tickwire_proto::v1;
 use tickwire_sync::congestion::CongestionWindow;
 use tickwire_sync::encode::{Encoding, Header};
 use tickwire_sync::frame::History;
@@ -45,6 +45,10 @@ pub struct Session<L> {
     pub is_spectator: bool,
     /// The player's id at the login service (the `sub` of a ticket), if there are tickets.
     pub(super) subject: Option<String>,
+    /// The address that the session counts under; `None`: it counts under none.
+    pub(super) address: Option<IpAddr>,
+    /// When the player's ticket ends the session.
+    pub(super) ticket_ends: Option<Micros>,
     pub(super) token: ResumeToken,
     pub(super) presence: Presence<L>,
     pub(super) view: ClientView,
@@ -64,7 +68,7 @@ pub struct Session<L> {
     /// The longest rewind, in ticks.
     max_rewind_ticks: f64,
     pending_header: PendingHeader,
-    reliable: ReliableMessages,
+    pub(super) reliable: ReliableMessages,
     /// The newest numbered command that the game has got.
     pub(super) newest_command: u32,
 }
@@ -89,6 +93,8 @@ struct PendingHeader {
     min_margin: Option<i32>,
     /// The view hash is due, and stays due until a snapshot goes.
     is_view_hash_due: bool,
+    /// The newest snapshot that the client says it has.
+    newest_ack: Tick,
 }
 
 impl<L: Link> Session<L> {
@@ -107,6 +113,8 @@ impl<L: Link> Session<L> {
             entity: None,
             is_spectator: identity.is_spectator,
             subject: identity.subject,
+            address: None,
+            ticket_ends: None,
             token,
             presence: Presence::Away {
                 since: now,
@@ -192,13 +200,20 @@ impl<L: Link> Session<L> {
         }
     }
 
-    /// Looks at the link every few ticks, because its memory is far from the session's: reads its round trip, and sends messages
-    /// that wait.
-    pub(super) fn follow_link(&mut self, tick: Tick) {
+    /// Does what need not be done in every tick: reads the link's round trip, whose memory is far from the session's, and forgets
+    /// messages that the client has.
+    pub(super) fn follow_link(&mut self, tick: Tick, tick_rate: u32) {
         if self.is_due_once_in(tick, LINK_INTERVAL_TICKS) {
             self.round_trip = self.link().and_then(|link| link.round_trip());
-            self.send_waiting();
+            let received = self.pending_header.newest_ack;
+            self.reliable.acknowledge(received, tick, tick_rate);
         }
+    }
+
+    /// Whether the player's ticket has ended, as is looked at every few ticks.
+    pub(super) fn ticket_has_ended(&self, tick: Tick, now: Micros) -> bool {
+        self.is_due_once_in(tick, LINK_INTERVAL_TICKS)
+            && self.ticket_ends.is_some_and(|ends| now >= ends)
     }
 
     /// Takes over a new link, and forgets everything about the old path. Returns the old link, if there was one.
@@ -214,6 +229,7 @@ impl<L: Link> Session<L> {
         self.window.reset(now);
         self.encoding = encoding;
         self.pending_header.min_margin = None;
+        self.pending_header.newest_ack = Tick(0);
         self.lag_compensator.reset();
         self.round_trip = None;
         match std::mem::replace(&mut self.presence, Presence::Connected { link, inbox }) {
@@ -310,6 +326,7 @@ impl<L: Link> Session<L> {
         let margin = margin.clamp(-1e6, 1e6) as i32;
         let min_margin = &mut self.pending_header.min_margin;
         *min_margin = Some(min_margin.map_or(margin, |least| least.min(margin)));
+        self.pending_header.newest_ack = self.pending_header.newest_ack.max(input.received);
         let arrived_tick = tick_clock.ticks_at(input.arrived.0 as f64);
         // The global cell is in every snapshot.
         let sent = self.view.sent_ticks(CellId::GLOBAL).unwrap_or_default();
@@ -377,21 +394,35 @@ impl<L: Link> Session<L> {
         }
     }
 
-    /// Sends a reliable message, and keeps it for a resume.
-    pub(super) fn send_reliable(&mut self, message: v1::Message) {
-        let link = link_of(&self.presence);
-        self.reliable.push(message, link);
+    /// Adds a reliable message, which goes with the tick's batch and is kept until the client has it.
+    pub(super) fn push_reliable(&mut self, body: MessageBody, tick: Tick) {
+        let overflow = self.reliable.push(body, tick);
+        for message in &overflow {
+            self.send(message);
+        }
     }
 
-    /// Sends again the reliable messages after `number`.
-    pub(super) fn resend_after(&mut self, number: u32) {
-        let link = link_of(&self.presence);
-        self.reliable.resend_after(number, link);
+    /// Sends the reliable messages that wait, because no batch comes before the connection ends.
+    pub(super) fn send_waiting_now(&mut self) {
+        let Some(link) = self.link().filter(|_| self.reliable.has_waiting()) else {
+            return;
+        };
+        let mut newest = 0;
+        self.reliable
+            .append_waiting(&mut Vec::new(), |number, message| {
+                link.send(message);
+                newest = number;
+                true
+            });
+        self.reliable.mark_sent(newest, Tick(u32::MAX));
     }
 
-    fn send_waiting(&mut self) {
-        let link = link_of(&self.presence);
-        self.reliable.send_waiting(link);
+    /// Since when the session waits for its player; `None`: it does not wait.
+    pub(super) fn away_since(&self) -> Option<Micros> {
+        match self.presence {
+            Presence::Away { since, .. } => Some(since),
+            Presence::Connected { .. } | Presence::Over { .. } => None,
+        }
     }
 
     /// Sends a notice. Returns whether the player is connected.
@@ -405,14 +436,5 @@ impl<L: Link> Session<L> {
         if let Some(link) = self.link() {
             link.send(message);
         }
-    }
-}
-
-/// The link, if the player is connected, borrowed apart from the rest of the session.
-fn link_of<L>(presence: &Presence<L>) -> Option<&L> {
-    match presence {
-        Presence::Connected { link, .. } => Some(&**link),
-        Presence::Away { .. } => None,
-        Presence::Over { link } => link.as_deref(),
     }
 }

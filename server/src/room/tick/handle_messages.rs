@@ -71,12 +71,14 @@ impl<L: Link> Room<L> {
                     link.close(&Close::new(CloseCode::Normal, "you left for a while"));
                 }
                 self.game.away(player);
+                self.limit_waiting(index);
             }
             InboxMessage::ConnectionClosed(why) => {
                 session.detach(now);
                 let (player, why) = (session.player, why.as_str());
                 tracing::info!(room = self.name, session = player.0, why, "away");
                 self.game.away(player);
+                self.limit_waiting(index);
             }
         }
     }

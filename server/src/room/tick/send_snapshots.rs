@@ -5,13 +5,13 @@
 //! the kernel took some of them or, under TLS, when they are sealed.
 
 use crate::metrics::DeferReason;
-use crate::net::peer::send::{SendOutcome, SendRequest};
+use crate::net::peer::send::{MAX_MESSAGES, SendOutcome, SendRequest};
 use crate::room::Room;
 use crate::room::link::Link;
 use crate::room::messages::write_heartbeat;
 use crate::room::session::Session;
 use arrayvec::ArrayVec;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ops::Range;
 use tickwire_prefetch as prefetch;
 use tickwire_sync::Micros;
@@ -21,6 +21,12 @@ use tickwire_sync::snapshot::SnapshotBuilder;
 
 /// Snapshots that are sent together. The first one waits while the others are built, some 50 us.
 const MAX_GROUP: usize = 64;
+/// Reliable messages that go to one session in one tick; the others follow with the next ticks.
+const MAX_RELIABLE: usize = 4;
+/// No further reliable message follows in the same tick once they have this many bytes.
+const MAX_RELIABLE_BYTES: usize = 8 * 1024;
+/// A link takes codebooks, heartbeat, reliable messages and a snapshot together.
+const _: () = assert!(MAX_MESSAGES == MAX_RELIABLE + 3);
 
 /// A snapshot that waits to be sent.
 #[derive(Debug)]
@@ -32,13 +38,24 @@ struct BuiltSnapshot {
     with_codebooks: bool,
     /// The `Heartbeat` goes before it in the same packet, which is cheaper than a packet of its own.
     with_heartbeat: bool,
-    /// Its place in [`SendScratch::bytes`].
+    /// Its place in [`SendScratch::bytes`]; empty: the session gets its other messages and no snapshot.
     bytes: Range<usize>,
+    /// The session's reliable messages in [`SendScratch::reliable`]; they go before the snapshot.
+    reliable: Range<usize>,
     cells_deferred: u64,
 }
 
+/// A reliable message that waits to be sent.
+#[derive(Debug)]
+struct BuiltMessage {
+    number: u32,
+    /// Its place in [`SendScratch::bytes`].
+    bytes: Range<usize>,
+}
+
 /// Memory that snapshots are built in. Nothing in it outlives a tick, so all rooms of a thread share one, which is still in the
-/// core's cache when the next room ticks.
+/// core's cache when the next room ticks. It is out of its place while a room uses it: where a game panics, it is dropped with all
+/// that was built, and nothing of it reaches another room.
 #[derive(Default)]
 struct SendScratch {
     /// The tick's `Heartbeat`.
@@ -47,17 +64,20 @@ struct SendScratch {
     prioritizer: CellPrioritizer,
     /// Snapshots that are built and not sent yet.
     built: ArrayVec<BuiltSnapshot, MAX_GROUP>,
+    reliable: Vec<BuiltMessage>,
     bytes: Vec<u8>,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<SendScratch> = RefCell::default();
+    static SCRATCH: Cell<Option<Box<SendScratch>>> = const { Cell::new(None) };
 }
 
 impl<L: Link> Room<L> {
     /// Sends each session the delta to the newest frame, as far as its congestion window and its socket take it.
     pub(in crate::room) fn send_snapshots(&mut self, now: Micros) {
-        SCRATCH.with_borrow_mut(|scratch| self.send_snapshots_with(scratch, now));
+        let mut scratch = SCRATCH.take().unwrap_or_default();
+        self.send_snapshots_with(&mut scratch, now);
+        SCRATCH.set(Some(scratch));
     }
 
     fn send_snapshots_with(&mut self, scratch: &mut SendScratch, now: Micros) {
@@ -83,6 +103,10 @@ impl<L: Link> Room<L> {
             }
         }
         self.send_built(scratch, now);
+        if self.has_waiting_messages {
+            let waits = |one: &Session<L>| one.is_connected() && one.reliable.has_waiting();
+            self.has_waiting_messages = self.sessions.iter().any(waits);
+        }
     }
 
     /// Counts the snapshots of a tick that is not replicated, and sends the heartbeats that are due with it.
@@ -108,6 +132,7 @@ impl<L: Link> Room<L> {
             snapshot,
             prioritizer,
             built,
+            reliable,
             bytes,
         } = scratch;
         let session = &mut self.sessions[index];
@@ -116,12 +141,27 @@ impl<L: Link> Room<L> {
         }
         self.stats.players += 1;
         let with_heartbeat = session.is_heartbeat_due(self.tick, self.settings.tick_rate);
+        let first_message = reliable.len();
+        if self.has_waiting_messages {
+            build_messages(session, reliable, bytes);
+        }
+        let messages = first_message..reliable.len();
         let area: InterestArea = self.game.interest_area(session.player);
         session.view.update_interest(&self.schema.grid, area);
         session.schedule_view_hash(self.tick, self.settings.tick_rate);
         if !session.window.request_send(now) {
             self.stats.count_deferred(DeferReason::CongestionWindow);
-            if with_heartbeat {
+            if !messages.is_empty() {
+                built.push(BuiltSnapshot {
+                    session: index,
+                    header: session.header(),
+                    with_codebooks: false,
+                    with_heartbeat,
+                    bytes: 0..0,
+                    reliable: messages,
+                    cells_deferred: 0,
+                });
+            } else if with_heartbeat {
                 session.send(heartbeat);
             }
             return;
@@ -154,6 +194,7 @@ impl<L: Link> Room<L> {
             with_codebooks: session.needs_codebooks(self.codebooks.version),
             with_heartbeat,
             bytes: start..bytes.len(),
+            reliable: messages,
             cells_deferred: prioritizer.deferred_count() as u64,
         });
     }
@@ -163,6 +204,7 @@ impl<L: Link> Room<L> {
         let SendScratch {
             heartbeat,
             built,
+            reliable,
             bytes,
             ..
         } = scratch;
@@ -173,8 +215,12 @@ impl<L: Link> Room<L> {
             let codebooks = (built.with_codebooks)
                 .then(|| self.codebooks.update_message(session.codebooks_version));
             let heartbeat = built.with_heartbeat.then_some(&**heartbeat);
-            let snapshot = &bytes[built.bytes.clone()];
-            let messages = codebooks.into_iter().chain(heartbeat).chain([snapshot]);
+            let reliable = reliable[built.reliable.clone()].iter();
+            let reliable = reliable.map(|message| &bytes[message.bytes.clone()]);
+            let snapshot = (!built.bytes.is_empty()).then(|| &bytes[built.bytes.clone()]);
+            let messages = (codebooks.into_iter().chain(heartbeat))
+                .chain(reliable)
+                .chain(snapshot);
             Some(SendRequest {
                 link: &**session.link()?,
                 messages: messages.collect(),
@@ -196,7 +242,13 @@ impl<L: Link> Room<L> {
             let session = &mut sessions[one.session];
             match outcome {
                 SendOutcome::Sent => {
+                    if let Some(last) = reliable[one.reliable.clone()].last() {
+                        session.reliable.mark_sent(last.number, self.tick);
+                    }
                     let length = one.bytes.len();
+                    if length == 0 {
+                        continue;
+                    }
                     session.snapshot_sent(&self.history, length, one.header, now);
                     if one.with_codebooks {
                         session.codebooks_version = self.codebooks.version;
@@ -206,7 +258,9 @@ impl<L: Link> Room<L> {
                     self.stats.snapshot_bytes += length as u64;
                 }
                 SendOutcome::WouldBlock => {
-                    self.stats.count_deferred(DeferReason::Socket);
+                    if !one.bytes.is_empty() {
+                        self.stats.count_deferred(DeferReason::Socket);
+                    }
                     if one.with_heartbeat {
                         session.send(heartbeat);
                     }
@@ -216,6 +270,26 @@ impl<L: Link> Room<L> {
             }
         }
         built.clear();
+        reliable.clear();
         bytes.clear();
     }
+}
+
+/// Appends the session's reliable messages that go with this tick.
+fn build_messages<L: Link>(
+    session: &Session<L>,
+    reliable: &mut Vec<BuiltMessage>,
+    bytes: &mut Vec<u8>,
+) {
+    let (first, mut start) = (reliable.len(), bytes.len());
+    let first_byte = start;
+    session.reliable.append_waiting(bytes, |number, message| {
+        let end = start + message.len();
+        reliable.push(BuiltMessage {
+            number,
+            bytes: start..end,
+        });
+        start = end;
+        reliable.len() - first < MAX_RELIABLE && end - first_byte < MAX_RELIABLE_BYTES
+    });
 }

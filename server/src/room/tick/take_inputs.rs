@@ -3,6 +3,7 @@
 //! In: the sessions' inboxes, whose messages [`handle_messages`](super::handle_messages) handles. Out: each session's input
 //! buffer is at the tick, and sessions that are over have ended.
 
+use crate::close::{Close, CloseCode};
 use crate::metrics::InputOutcome;
 use crate::room::Room;
 use crate::room::link::Link;
@@ -25,7 +26,10 @@ impl<L: Link> Room<L> {
             self.handle_messages(index, now);
             let session = &mut self.sessions[index];
             session.grant_resync(now);
-            session.follow_link(self.tick);
+            session.follow_link(self.tick, self.settings.tick_rate);
+            if session.ticket_has_ended(self.tick, now) {
+                end_with_ticket(session, &self.name);
+            }
             if session.expire(now, self.settings.resume_window) {
                 let session = session.player.0;
                 tracing::info!(room = self.name, session, "did not come back in time");
@@ -42,4 +46,31 @@ impl<L: Link> Room<L> {
             self.end_sessions();
         }
     }
+
+    /// Ends the sessions whose time is over, in a room that makes no ticks because nobody is connected. Returns whether any ended.
+    pub fn expire_absent(&mut self, now: Micros) -> bool {
+        for session in &mut self.sessions {
+            if session.expire(now, self.settings.resume_window) {
+                let session = session.player.0;
+                tracing::info!(room = self.name, session, "did not come back in time");
+            } else if session.ticket_ends.is_some_and(|ends| now >= ends) {
+                end_with_ticket(session, &self.name);
+            }
+        }
+        let any_is_over = self.sessions.iter().any(Session::is_over);
+        if any_is_over {
+            self.end_sessions();
+        }
+        any_is_over
+    }
+}
+
+/// Ends a session whose ticket has ended.
+fn end_with_ticket<L: Link>(session: &mut Session<L>, room: &str) {
+    tracing::info!(room, session = session.player.0, "the ticket has expired");
+    session.send_waiting_now();
+    if let Some(link) = session.link() {
+        link.close(&Close::new(CloseCode::Policy, "ticket expired"));
+    }
+    session.end();
 }

@@ -325,6 +325,8 @@ impl<'a> World<'a> {
                 let hello = JoinRequest {
                     name: hello.name.clone(),
                     subject: None,
+                    ticket_ends: None,
+                    address: None,
                     resume_token: hello.resume_token.clone(),
                     last_message: hello.last_message,
                     encoding: Encoding::Packed,

@@ -20,11 +20,14 @@ use super::handler::Handler;
 use super::keepalive::{Keepalive, KeepaliveTimes};
 use super::open_connections::OpenGuard;
 use super::receive::{ReadBuffers, Received};
+use crate::clock;
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::metrics::{Metrics, ProtocolErrorKind};
 use crate::net::connection_limits::ConnectionPermit;
 use crate::net::io::polled_connection::{PollOutcome, PolledConnection, Readiness, SocketRead};
-use crate::net::websocket::frame::{FrameDecoder, FrameEvent, FrameLimits, Opcode};
+use crate::net::websocket::frame::{
+    FrameDecoder, FrameEvent, FrameLimits, MAX_CONTROL_BYTES, Opcode,
+};
 use crate::net::websocket::violation::Violation;
 
 mod timers;
@@ -53,6 +56,10 @@ pub(in crate::net) struct ReadPolicy {
     pub pause_above_bytes: usize,
     /// Reads (of up to 16 KiB) in one poll, before other connections are polled.
     pub reads_per_poll: usize,
+    /// Frames that are handled in one poll. Bytes beyond them wait here, and nothing more is read meanwhile.
+    pub frames_per_poll: usize,
+    /// The pings of one poll get one pong, for the newest (RFC 6455, section 5.5.3).
+    pub pongs_once: bool,
 }
 
 /// How far the connection is from its end.
@@ -80,6 +87,15 @@ enum Unread {
     BytesAndEnd,
 }
 
+/// Bytes that wait to be decoded.
+struct Backlog {
+    bytes: Vec<u8>,
+    arrived: Instant,
+}
+
+/// The payload of a ping.
+type PingPayload = arrayvec::ArrayVec<u8, MAX_CONTROL_BYTES>;
+
 /// One connection's reading side.
 pub(in crate::net) struct Reader<H: Handler> {
     connection: Arc<Connection>,
@@ -98,9 +114,13 @@ pub(in crate::net) struct Reader<H: Handler> {
     /// [`Connection::has_hello`] as of the last call.
     has_hello: bool,
     unread: Unread,
+    /// Bytes that were read and not decoded, because the poll had its frames; and when the newest arrived.
+    backlog: Option<Box<Backlog>>,
+    /// The newest ping of this poll, which is answered at its end.
+    unanswered_ping: Option<Box<PingPayload>>,
     /// Held for as long as the connection is served.
     _open: OpenGuard,
-    _permit: Arc<ConnectionPermit>,
+    permit: Arc<ConnectionPermit>,
 }
 
 impl<H: Handler> Reader<H> {
@@ -130,8 +150,10 @@ impl<H: Handler> Reader<H> {
             quiet_until: now,
             has_hello: false,
             unread: Unread::Bytes,
+            backlog: None,
+            unanswered_ping: None,
             _open: open,
-            _permit: permit,
+            permit,
         };
         reader.decode(&mut Vec::from(early_bytes), now);
         reader
@@ -142,11 +164,18 @@ impl<H: Handler> Reader<H> {
         self.connection.pending_bytes() > self.policy.pause_above_bytes
     }
 
+    /// Decodes what waits since the last poll, up to the frames of one poll.
+    fn decode_backlog(&mut self) {
+        if let Some(mut backlog) = self.backlog.take() {
+            self.decode(&mut backlog.bytes, backlog.arrived);
+        }
+    }
+
     /// Reads what has arrived, up to the reads of one poll.
     fn read(&mut self) {
         BUFFERS.with_borrow_mut(|buffers| {
             for _ in 0..self.policy.reads_per_poll {
-                if self.unread == Unread::Nothing || self.is_paused() {
+                if self.unread == Unread::Nothing || self.is_paused() || self.backlog.is_some() {
                     return;
                 }
                 let received = self.connection.receive(buffers);
@@ -192,13 +221,19 @@ impl<H: Handler> Reader<H> {
 
     /// Decodes bytes, the newest of which arrived at `arrived`, and handles the messages in them.
     fn decode(&mut self, bytes: &mut [u8], arrived: Instant) {
-        let mut at = 0;
+        let (mut at, mut frames) = (0, 0);
         while at < bytes.len()
             && matches!(self.state, ReaderState::Open | ReaderState::AwaitClose(_))
         {
+            if frames == self.policy.frames_per_poll {
+                let bytes = bytes[at..].to_vec();
+                self.backlog = Some(Box::new(Backlog { bytes, arrived }));
+                return;
+            }
             let event = match self.decoder.next(&mut bytes[at..]) {
                 Ok((taken, event)) => {
                     at += taken;
+                    frames += usize::from(event.is_some());
                     event
                 }
                 Err(violation) => return self.close_for_violation(&violation),
@@ -234,6 +269,13 @@ impl<H: Handler> Reader<H> {
                 FrameEvent::Text(payload) => self.handler.text(payload),
                 // Each answer is a system call, and one read may bring thousands of pings.
                 FrameEvent::Ping(_) if is_over_limit => Ok(()),
+                FrameEvent::Ping(payload) if self.policy.pongs_once => {
+                    let ping = self.unanswered_ping.get_or_insert_default();
+                    ping.clear();
+                    // The decoder has checked the length.
+                    let _ = ping.try_extend_from_slice(payload);
+                    Ok(())
+                }
                 FrameEvent::Ping(payload) => {
                     let _ = connection.send_frame(Opcode::Pong, &[payload]);
                     Ok(())
@@ -257,6 +299,8 @@ impl<H: Handler> Reader<H> {
                 FloodVerdict::Flood => {
                     let errors = &self.metrics.protocol_errors;
                     errors.get(ProtocolErrorKind::Flood).inc();
+                    self.permit.record_flood(clock::now());
+                    tracing::info!(peer = %self.connection.peer_addr(), "closed for a flood of messages");
                     self.connection.close(&Close::new(
                         CloseCode::Policy,
                         "too many messages; send at most one a tick",
@@ -287,12 +331,15 @@ impl<H: Handler> Reader<H> {
 
     /// Does what is due after reading, and says when to poll next.
     fn finish_poll(&mut self, now: Instant) -> PollOutcome {
+        if let Some(ping) = self.unanswered_ping.take() {
+            let _ = self.connection.send_frame(Opcode::Pong, &[&ping]);
+        }
         self.advance(now);
         if matches!(self.state, ReaderState::Ended) {
             PollOutcome::Ended
         } else if self.handler.wants_migration() {
             PollOutcome::Migrate
-        } else if self.unread != Unread::Nothing && !self.is_paused() {
+        } else if (self.unread != Unread::Nothing && !self.is_paused()) || self.backlog.is_some() {
             PollOutcome::Again
         } else {
             PollOutcome::At(self.quiet_until)
@@ -331,14 +378,17 @@ impl<H: Handler> PolledConnection for Reader<H> {
         if readiness.writable {
             self.connection.flush();
         }
-        if self.unread != Unread::Nothing {
+        self.decode_backlog();
+        if self.unread != Unread::Nothing && self.backlog.is_none() {
             self.read();
         }
         self.finish_poll(now)
     }
 
     fn socket(&self) -> Option<Socket<'_>> {
-        let may_read = !matches!(self.state, ReaderState::Ended) && !self.is_paused();
+        let may_read = !matches!(self.state, ReaderState::Ended)
+            && !self.is_paused()
+            && self.backlog.is_none();
         may_read.then(|| self.connection.os_socket())
     }
 

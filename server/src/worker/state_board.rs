@@ -1,0 +1,138 @@
+//! The latest copy of a room's public state, for HTTP requests.
+//!
+//! In: the copy that the room's worker makes. Out: the same bytes to everybody who asks, without the worker's help while they are
+//! fresh. However many ask, the worker is asked once.
+
+use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tickwire_sync::Micros;
+use tokio::sync::Notify;
+
+/// How long a request waits for a worker that has no time to make a copy.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// A room's state, as everybody gets it.
+#[derive(Clone, Debug)]
+struct StateCopy {
+    /// JSON; `None`: the room has ended.
+    json: Option<Bytes>,
+    /// The room changes only after this.
+    fresh_until: Micros,
+}
+
+/// The latest copy of a room's state.
+#[derive(Debug, Default)]
+pub(crate) struct StateBoard {
+    latest: Mutex<Option<StateCopy>>,
+    is_wanted: AtomicBool,
+    changed: Notify,
+}
+
+/// What a request gets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RoomState {
+    /// The state as JSON.
+    Json(Bytes),
+    /// There is no such room.
+    Missing,
+    /// The worker has no time.
+    Busy,
+}
+
+impl StateBoard {
+    /// The state, once the worker has made it. `ask` asks the worker, and is called once however many requests wait.
+    pub async fn read(&self, now: Micros, ask: impl FnOnce()) -> RoomState {
+        let changed = self.changed.notified();
+        let mut changed = std::pin::pin!(changed);
+        changed.as_mut().enable();
+        if let Some(copy) = self.latest().filter(|copy| now < copy.fresh_until) {
+            return copy.answer();
+        }
+        if !self.is_wanted.swap(true, Ordering::AcqRel) {
+            ask();
+        }
+        if tokio::time::timeout(MAX_WAIT, changed).await.is_err() {
+            return RoomState::Busy;
+        }
+        self.latest().map_or(RoomState::Busy, StateCopy::answer)
+    }
+
+    fn latest(&self) -> Option<StateCopy> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.clone()
+    }
+
+    /// The worker has made a copy; `None`: the room has ended.
+    pub fn publish(&self, json: Option<Bytes>, fresh_until: Micros) {
+        let copy = StateCopy { json, fresh_until };
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
+        self.is_wanted.store(false, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    /// The room has changed between its ticks: the copy is not fresh.
+    pub fn forget(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl StateCopy {
+    fn answer(self) -> RoomState {
+        self.json.map_or(RoomState::Missing, RoomState::Json)
+    }
+}
+
+/// How much of a worker's time the states of all its rooms may take: one part in [`StateBudget::DIVISOR`].
+#[derive(Debug, Default)]
+pub(super) struct StateBudget {
+    /// No state is made before this.
+    pub next_at: Micros,
+}
+
+impl StateBudget {
+    const DIVISOR: u64 = 20;
+
+    /// A state was made from `began` to `ended`.
+    pub fn spend(&mut self, began: Micros, ended: Micros) {
+        self.next_at = ended.plus(Micros(ended.since(began).0.max(1) * (Self::DIVISOR - 1)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[tokio::test]
+    async fn a_thousand_requests_ask_the_worker_once() {
+        let (board, asked) = (StateBoard::default(), AtomicUsize::new(0));
+        let ask = || {
+            asked.fetch_add(1, Ordering::Relaxed);
+        };
+        let requests = (0..1_000).map(|_| board.read(Micros(5), ask));
+        let worker = async { board.publish(Some(Bytes::from_static(b"{}")), Micros(10)) };
+        let (answers, ()) = tokio::join!(futures_util::future::join_all(requests), worker);
+        let json = RoomState::Json(Bytes::from_static(b"{}"));
+        assert!(answers.iter().all(|answer| *answer == json));
+        assert_eq!(board.read(Micros(9), ask).await, json);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn states_take_a_twentieth_of_a_worker_at_most() {
+        let (mut budget, mut now, mut spent) = (StateBudget::default(), Micros(0), 0);
+        while now < Micros::from_millis(1_000) {
+            if now >= budget.next_at {
+                let began = now;
+                now = now.plus(Micros(400));
+                spent += 400;
+                budget.spend(began, now);
+            } else {
+                now = now.plus(Micros(10));
+            }
+        }
+        assert!(spent <= 1_000_000 / 20 + 400, "{spent}");
+    }
+}

@@ -1,0 +1,177 @@
+//! What strangers cost the others: the snapshot gaps of fifty bots with and without each attack, one after the other in one run.
+//!
+//! `cargo run --release -p tickwire-tests --example strangers [ATTACK ...]`. The attackers use addresses of 127/8, and fair share is
+//! strict. Each line has the bots' 99th percentile and longest gap, the skipped ticks and the share of late ticks.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+use tickwire_bot::Options;
+use tickwire_proto::v1::{self, client_message::Body};
+use tickwire_tests::{RawClient, TestServer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
+
+const SECONDS: u64 = 12;
+const ATTACKS: [&str; 7] = ["none", "rooms", "chat", "resync", "ping", "state", "unread"];
+
+fn source(host: u8) -> IpAddr {
+    Ipv4Addr::new(127, 0, 1, host).into()
+}
+
+async fn joined(server: &TestServer, host: u8, room: &str) -> Option<RawClient> {
+    let path = format!("/ws?room={room}");
+    let mut client = RawClient::connect_from(source(host), server.addr, &path).await?;
+    let hello = v1::Hello {
+        version: 1,
+        ..v1::Hello::default()
+    };
+    client.try_send(Body::Hello(hello)).await.then_some(client)
+}
+
+/// Floods with one message over and over, and comes again whenever it is closed.
+async fn flood(server: &TestServer, host: u8, body: Body, until: Instant) {
+    while Instant::now() < until {
+        let Some(mut client) = joined(server, host, "main").await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        while Instant::now() < until {
+            let mut is_open = true;
+            for _ in 0..200 {
+                is_open = is_open && client.try_send(body.clone()).await;
+            }
+            if !is_open {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+async fn http_flood(server: &TestServer, until: Instant, request: &str, reads: bool) {
+    while Instant::now() < until {
+        let Ok(mut stream) = tokio::net::TcpStream::connect(server.addr).await else {
+            continue;
+        };
+        while Instant::now() < until {
+            if stream.write_all(request.as_bytes()).await.is_err() {
+                break;
+            }
+            if reads && !matches!(stream.read(&mut [0; 4096]).await, Ok(1..)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+}
+
+async fn attack(server: &'static TestServer, name: &str, until: Instant) {
+    let mut attackers = JoinSet::new();
+    match name {
+        "rooms" => {
+            for host in 1..=4 {
+                attackers.spawn(async move {
+                    let mut number = 0;
+                    while Instant::now() < until {
+                        drop(joined(server, host, &format!("h{host}-{number}")).await);
+                        number += 1;
+                    }
+                });
+            }
+        }
+        "chat" | "resync" | "ping" => {
+            for number in 0..40 {
+                let body = match name {
+                    "chat" => Body::Chat(v1::Chat {
+                        text: "hello ".repeat(20),
+                    }),
+                    "resync" => Body::Resync(v1::Resync::default()),
+                    _ => Body::Ping(v1::Ping { stamp: 7 }),
+                };
+                attackers.spawn(flood(server, 1 + number % 4, body, until));
+            }
+        }
+        "state" => {
+            for _ in 0..8 {
+                let head = "HEAD /rooms/main/state HTTP/1.1\r\nhost: localhost\r\n\r\n";
+                attackers.spawn(http_flood(server, until, head, true));
+            }
+        }
+        "unread" => {
+            for _ in 0..50 {
+                let page = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+                attackers.spawn(http_flood(server, until, page, false));
+            }
+        }
+        _ => {}
+    }
+    while attackers.join_next().await.is_some() {}
+}
+
+async fn metrics(server: &TestServer) -> [f64; 5] {
+    let mut values = [0.0; 5];
+    for (value, series) in values.iter_mut().zip([
+        "tickwire_ticks_skipped_total",
+        "tickwire_tick_lateness_seconds_sum",
+        "tickwire_tick_lateness_seconds_count",
+        r#"tickwire_phase_seconds_sum{phase="input"}"#,
+        r#"tickwire_phase_seconds_count{phase="input"}"#,
+    ]) {
+        *value = server.metric(series).await;
+    }
+    values
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let server: &'static TestServer = Box::leak(Box::new(TestServer::start(&[
+        "--fair-share",
+        "strict",
+        "--join-rate",
+        "200",
+        "--npcs",
+        "0",
+    ])));
+    for name in ATTACKS {
+        if !chosen.is_empty() && name != "none" && !chosen.iter().any(|one| one == name) {
+            continue;
+        }
+        let before = metrics(server).await;
+        let until = Instant::now() + Duration::from_secs(SECONDS + 2);
+        let attacker = tokio::spawn(attack(server, name, until));
+        let duration = format!("{SECONDS}s");
+        let url = server.url("main");
+        let options = Options::load([
+            "bots",
+            "--url",
+            &url,
+            "--bots",
+            "50",
+            "--behaviour",
+            "wander",
+            "--duration",
+            &duration,
+        ])
+        .unwrap();
+        let report = tickwire_bot::run(&options).await.unwrap();
+        attacker.await.unwrap();
+        let after = metrics(server).await;
+        let [skipped, late, ticks, input, inputs] =
+            std::array::from_fn(|index| after[index] - before[index]);
+        println!(
+            "{name:8} gap p99 {:6.2} ms, max {:6.1} ms, reconnects {}, mismatches {}, skipped {skipped}, lateness {:.3} ms, input phase {:.3} ms, ready {}, rooms {}, sessions {}",
+            report.snapshot_gap_ms.p99,
+            report.snapshot_gap_ms.max,
+            report.reconnects,
+            report.view_mismatches,
+            late / ticks * 1e3,
+            input / inputs * 1e3,
+            tickwire_tests::http_get(server.ops, "/readyz").await.0,
+            server.metric("tickwire_rooms").await,
+            server.metric("tickwire_sessions").await,
+        );
+    }
+}
