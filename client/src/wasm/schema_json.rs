@@ -53,7 +53,7 @@ impl Json {
         self.end(']');
     }
 
-    fn string(&mut self, value: &String) {
+    fn string(&mut self, value: &str) {
         self.text.push('"');
         for letter in value.chars() {
             match letter {

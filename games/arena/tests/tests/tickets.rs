@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tickwire_arena_tests::arena_server;
 use tickwire_proto::v1::{self, client_message};
-use tickwire_tests::RawClient;
+use tickwire_tests::{RawClient, TestServer};
 
 const SECRET: &[u8] = b"only the login service and this server know it";
 
