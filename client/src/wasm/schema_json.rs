@@ -95,7 +95,7 @@ impl Json {
             json.names(&kind.name, "");
             json.list("lanes", &kind.lanes, Self::lane);
             json.list("private_lanes", &kind.private_lanes, Self::lane);
-            json.list("texts", &kind.texts, Self::string);
+            json.list("texts", &kind.texts, |json, name| json.string(name));
         });
     }
 
@@ -164,7 +164,7 @@ impl Json {
         self.object(|json| {
             json.member("meaning", meaning);
             json.member("steps", steps.into());
-            json.list("names", names, Self::string);
+            json.list("names", names, |json, name| json.string(name));
         });
     }
 }
