@@ -1,12 +1,15 @@
 //! What strangers cost the others: the snapshot gaps of fifty bots with and without each attack, one after the other in one run.
 //!
-//! `cargo run --release -p tickwire-tests --example strangers [ATTACK ...]`. The attackers use addresses of 127/8, and fair share is
+//! `cargo run --release -p tickwire-arena-tests --example strangers [ATTACK ...]`. The attackers use addresses of 127/8, and fair share is
 //! strict. Each line has the bots' 99th percentile and longest gap, the skipped ticks and the share of late ticks.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tickwire_arena_bots::ArenaPlaybook;
+use tickwire_arena_tests::arena_server;
 use tickwire_bot::Options;
 use tickwire_proto::v1::{self, client_message::Body};
 use tickwire_tests::{RawClient, TestServer};
@@ -127,7 +130,7 @@ async fn metrics(server: &TestServer) -> [f64; 5] {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    let server: &'static TestServer = Box::leak(Box::new(TestServer::start(&[
+    let server: &'static TestServer = Box::leak(Box::new(arena_server(&[
         "--fair-share",
         "strict",
         "--join-rate",
@@ -156,7 +159,9 @@ async fn main() {
             &duration,
         ])
         .unwrap();
-        let report = tickwire_bot::run(&options).await.unwrap();
+        let report = tickwire_bot::run(&options, Some(Arc::new(ArenaPlaybook)))
+            .await
+            .unwrap();
         attacker.await.unwrap();
         let after = metrics(server).await;
         let [skipped, late, ticks, input, inputs] =
