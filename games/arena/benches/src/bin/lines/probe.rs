@@ -75,7 +75,7 @@ struct Probe {
 impl Probe {
     fn new(options: Options, shell: Shell, zero: f64) -> Self {
         Self {
-            client: Client::new(options, Micros(0)),
+            client: Client::new(options, Micros(0)).with_rules(tickwire_arena::rules_for),
             shell,
             start: Instant::now(),
             ticks: 0,

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tickwire::RoomGame;
 use tickwire_arena::Arena;
 use tickwire_game::{Game, GameSettings, Identity, Refusal, Step};
 use tickwire_proto::v1::{self, client_message::Body};
@@ -20,7 +21,7 @@ const FAULTS: [&str; 12] = [
 
 /// The arena, with one method that panics once the line "arm" was written.
 struct Faulty {
-    arena: Arena,
+    arena: RoomGame<Arena>,
     fault: String,
     is_armed: AtomicBool,
 }
@@ -28,7 +29,7 @@ struct Faulty {
 impl Faulty {
     fn new(settings: &GameSettings) -> Self {
         Self {
-            arena: Arena::new(settings),
+            arena: RoomGame::new(settings),
             fault: settings.room.clone(),
             is_armed: AtomicBool::new(false),
         }
@@ -229,7 +230,7 @@ async fn a_game_that_is_slow_to_make_blocks_no_other_join() {
         while settings.room == "slow" && !opens.load(Ordering::Relaxed) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        Box::new(Arena::new(settings))
+        Box::new(RoomGame::<Arena>::new(settings))
     };
     let server = TestServer::start_with(&["--workers", "2"], new_game);
     let mut slow = RawClient::connect(server.addr, "/ws?room=slow").await;
