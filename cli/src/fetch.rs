@@ -13,7 +13,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If the address is none, or the server does not let anybody watch within ten seconds.
-pub async fn fetch_schema(url: &str, room: &str, insecure: bool) -> anyhow::Result<(String, Schema)> {
+pub async fn fetch_schema(
+    url: &str,
+    room: &str,
+    insecure: bool,
+) -> anyhow::Result<(String, Schema)> {
     let target = Target::new(url, insecure).map_err(|error| anyhow!("{error}"))?;
     let mut shell = Shell::new(target);
     let options = Options {

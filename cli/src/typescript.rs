@@ -36,7 +36,10 @@ pub fn typescript_of(game: &str, schema: &Schema) -> String {
         line(
             out,
             0,
-            &format!("/** An entity of the kind {}, as the screen shows it. */", kind.name),
+            &format!(
+                "/** An entity of the kind {}, as the screen shows it. */",
+                kind.name
+            ),
         );
         line(out, 0, &format!("export interface {type_name} {{"));
         write_members(out, 1, &leaves, true);
@@ -65,7 +68,11 @@ pub fn typescript_of(game: &str, schema: &Schema) -> String {
         let kinds = list.iter().map(|kind| {
             let leaves = payload_leaves(kind);
             let raw = vec![(String::new(), "raw".to_owned())];
-            let types = if kind.fields.is_some() { types(&leaves) } else { raw };
+            let types = if kind.fields.is_some() {
+                types(&leaves)
+            } else {
+                raw
+            };
             (camel_case(&kind.name), Shape::Types(types))
         });
         shape.push((name.into(), Shape::Lists(kinds.collect())));
@@ -129,11 +136,17 @@ fn kind_leaves(kind: &Kind) -> Vec<Leaf> {
     let private = lanes(&kind.private_lanes).into_iter().map(|leaf| Leaf {
         ts: format!("{} | undefined", leaf.ts),
         shape: format!("private {}", leaf.shape),
-        note: format!("{} Only of the player's own.", leaf.note).trim().to_owned(),
+        note: format!("{} Only of the player's own.", leaf.note)
+            .trim()
+            .to_owned(),
         ..leaf
     });
     let texts = kind.texts.iter().map(|text| blob(text, "string", "text"));
-    lanes(&kind.lanes).into_iter().chain(private).chain(texts).collect()
+    lanes(&kind.lanes)
+        .into_iter()
+        .chain(private)
+        .chain(texts)
+        .collect()
 }
 
 fn input_leaves(fields: &[InputField]) -> Vec<Leaf> {
@@ -197,7 +210,12 @@ fn leaves_of(name: &str, unit: &str, value: &ValueType, range: &str) -> Vec<Leaf
         }
         ValueType::Angle => vec![leaf(path, "number", "number", "In radians.")],
         ValueType::Player => {
-            vec![leaf(path, "number", "player", "A player's number; 0: nobody.")]
+            vec![leaf(
+                path,
+                "number",
+                "player",
+                "A player's number; 0: nobody.",
+            )]
         }
         ValueType::EntitySlot { kind } => {
             let note = format!("The id of an entity of the kind {kind}.");
@@ -224,7 +242,11 @@ fn in_unit(unit: &str) -> String {
 }
 
 fn plural(unit: &str) -> String {
-    if unit == "unit" { "units".into() } else { unit.into() }
+    if unit == "unit" {
+        "units".into()
+    } else {
+        unit.into()
+    }
 }
 
 /// Writes the members of a type: the leaves by their first names, those that share it as one object.
@@ -344,7 +366,9 @@ fn camel_case(name: &str) -> String {
     for letter in name.chars() {
         if letter == '_' {
             underscores.push(letter);
-        } else if !underscores.is_empty() && (letter.is_ascii_lowercase() || letter.is_ascii_digit()) {
+        } else if !underscores.is_empty()
+            && (letter.is_ascii_lowercase() || letter.is_ascii_digit())
+        {
             underscores.clear();
             out.push(letter.to_ascii_uppercase());
         } else {

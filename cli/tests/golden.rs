@@ -37,7 +37,13 @@ fn schema() -> Schema {
             lane("mood", "", ValueType::Choice(names(&["calm", "very_sad"]))),
             lane("keys", "", ValueType::Flags(names(&["red", "dark_blue"]))),
             lane("host", "", ValueType::Player),
-            lane("prey.slot", "", ValueType::EntitySlot { kind: "old_ghost".into() }),
+            lane(
+                "prey.slot",
+                "",
+                ValueType::EntitySlot {
+                    kind: "old_ghost".into(),
+                },
+            ),
             lane("prey.generation", "", ValueType::EntityGeneration),
             lane("bars.0", "points", ValueType::Integer),
             lane("bars.1", "points", ValueType::Integer),
@@ -88,7 +94,11 @@ fn schema() -> Schema {
             payload(
                 "buy",
                 Some(vec![
-                    field("item", FieldType::Integer, ValueType::Choice(names(&["hat", "coat"]))),
+                    field(
+                        "item",
+                        FieldType::Integer,
+                        ValueType::Choice(names(&["hat", "coat"])),
+                    ),
                     field("count", FieldType::Integer, ValueType::Integer),
                 ]),
             ),

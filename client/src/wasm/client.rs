@@ -443,7 +443,10 @@ mod tests {
         let [client_message::Body::Hello(hello)] = &page.sent()[..] else {
             panic!("only a Hello");
         };
-        assert_eq!((&hello.resume_token[..], hello.last_message), (&[7; 20][..], 3));
+        assert_eq!(
+            (&hello.resume_token[..], hello.last_message),
+            (&[7; 20][..], 3)
+        );
     }
 
     #[test]
