@@ -123,7 +123,7 @@ node_modules/.bin/tsc -p tsconfig.sdk.json --outDir "$work/dist"
 rm -rf .out
 for entry in index react; do
   node_modules/.bin/esbuild "src/sdk/$entry.ts" --bundle --minify --format=esm --target=es2022 --legal-comments=none --sourcemap \
-    --external:react --external:@tickwire/client --log-level=warning --outfile=".out/$entry.js"
+    --pure:Object.freeze --external:react --external:@tickwire/client --log-level=warning --outfile=".out/$entry.js"
 done
 mv .out/* "$work/dist/"
 rmdir .out

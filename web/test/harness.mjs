@@ -4,7 +4,7 @@
 // to pass, only for a line of output, the end of a process, or a condition in the page.
 //
 // Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another game; default:
-// target/debug/tag, which `cargo test` builds), TICKWIRE_TEST_EXAMPLES (the examples of tickwire-tests; default:
+// target/debug/tag, which `cargo test` builds), TICKWIRE_CLI_BIN (target/debug/tickwire, likewise), TICKWIRE_TEST_EXAMPLES (the examples of tickwire-tests; default:
 // target/debug/examples, likewise), CHROMIUM (default: /usr/bin/chromium), VERBOSE (shows the programs' output).
 
 import { execFileSync, spawn } from "node:child_process";
@@ -27,6 +27,8 @@ const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server
 const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
 const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "tag");
 const PUSH = process.env.TICKWIRE_PUSH_BIN ?? join(target, "debug", "push");
+/** The command `tickwire`. */
+export const CLI = process.env.TICKWIRE_CLI_BIN ?? join(target, "debug", "tickwire");
 const EXAMPLES = process.env.TICKWIRE_TEST_EXAMPLES ?? join(target, "debug", "examples");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 

@@ -12,9 +12,9 @@ mod event_queue;
 mod exports;
 mod inputs;
 mod module_rules;
-mod schema_json;
 mod shown_rows;
 mod texts;
+mod welcome_json;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

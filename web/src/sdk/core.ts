@@ -1,6 +1,6 @@
 // The wasm core: loaded once for all sessions of a page.
 
-import init, { type InitOutput } from "../wasm/tickwire.js";
+import { type InitOutput, initSync } from "../wasm/tickwire.js";
 import { useCoreMemory } from "./rules.js";
 
 let core: Promise<InitOutput> | undefined;
@@ -26,19 +26,23 @@ export function coreLoaded(from?: CoreSource): Promise<InitOutput> {
   return core;
 }
 
-async function start(from?: CoreSource): Promise<InitOutput> {
-  // Node's fetch takes no file: addresses.
-  const isFile = from === undefined && import.meta.url.startsWith("file:");
-  const loaded = await init({ module_or_path: isFile ? await readBeside() : from } as Parameters<typeof init>[0]);
+async function start(from: CoreSource = new URL("tickwire_bg.wasm", import.meta.url)): Promise<InitOutput> {
+  const module = from instanceof WebAssembly.Module ? from : await WebAssembly.compile(from instanceof Uint8Array ? from : await bytesAt(new URL(from, import.meta.url)));
+  const loaded = initSync({ module });
   useCoreMemory(loaded.memory);
   return loaded;
 }
 
-async function readBeside(): Promise<Uint8Array<ArrayBuffer>> {
-  // Not a literal, so that bundlers for browsers leave it alone.
-  const files = "node:fs/promises";
-  const { readFile } = (await import(/* @vite-ignore */ files)) as { readFile(file: URL): Promise<Uint8Array<ArrayBuffer>> };
-  return readFile(new URL("tickwire_bg.wasm", import.meta.url));
+async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer> | ArrayBuffer> {
+  if (url.protocol === "file:") {
+    // Node's fetch takes no such address. Not a literal, so that bundlers for browsers leave the module alone.
+    const files = "node:fs/promises";
+    const { readFile } = (await import(/* @vite-ignore */ files)) as { readFile(file: URL): Promise<Uint8Array<ArrayBuffer>> };
+    return readFile(url);
+  }
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url.href} answers ${answer.status}`);
+  return answer.arrayBuffer();
 }
 
 /** @internal Views of the core's memory, renewed only after it has grown. */

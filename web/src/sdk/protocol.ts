@@ -47,15 +47,14 @@ export interface AnyGame {
   input: Record<string, any>;
   kinds: Record<string, Record<string, any>>;
   events: Record<string, Record<string, any>>;
-  commands: Record<string, Record<string, any> | Uint8Array | undefined>;
+  commands: Record<string, any>;
   messages: Record<string, Record<string, any>>;
 }
 
 /** @internal The shape of a room's schema. */
 export function shapeOf(schema: Schema): Shape {
   const named = (list: readonly (readonly [string, Types])[]) => Object.fromEntries(list);
-  const typesOf = (leaves: readonly { path: readonly string[]; type: string }[], prefix = ""): Types => named1(leaves.map(({ path, type }) => [path.join("."), prefix + type]));
-  const named1 = (list: readonly (readonly [string, string])[]): Types => Object.fromEntries(list);
+  const typesOf = (leaves: readonly { path: readonly string[]; type: string }[], prefix = ""): Types => Object.fromEntries(leaves.map(({ path, type }) => [path.join("."), prefix + type]));
   const payloads = (list: Schema["events"], of: string) =>
     named(new PayloadCodecs(list, schema.kinds, of).all.map(({ name, leaves, isDescribed }) => [name, isDescribed ? typesOf(leaves) : { "": "raw" }]));
   return {

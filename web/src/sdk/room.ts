@@ -28,6 +28,18 @@ export interface When {
   when?: "screen" | "known";
 }
 
+/** What the core says of `Welcome`. */
+interface Welcome {
+  room: string;
+  game: string;
+  name: string;
+  session: number;
+  spectator: number;
+  /** The player's own entity. */
+  entity?: { kind: number; slot: number; generation: number };
+  schema: Schema;
+}
+
 /** An event waiting for the screen. */
 interface PendingEvent {
   kind: number;
@@ -38,7 +50,9 @@ interface PendingEvent {
 /** Events that wait while no frame is shown, as in a hidden tab; beyond that the oldest are dropped. */
 const MAX_PENDING_EVENTS = 1_024;
 
-type Fields<T> = [keyof T] extends [never] ? [fields?: Record<string, never>] : [fields: T];
+/** The argument of a command: optional if the command has no fields, or if nobody knows them. */
+// biome-ignore lint: an untyped game has any fields
+type Fields<T> = 0 extends 1 & T ? [fields?: any] : Record<string, never> extends T ? [fields?: T] : [fields: T];
 
 /** A player's place in a room. {@link join} gives one. */
 export class Room<G extends GameTypes = AnyGame> {
@@ -47,11 +61,11 @@ export class Room<G extends GameTypes = AnyGame> {
   readonly #texts = new Map<number, string>();
   #firstText = 0;
   #schemaJson = "";
-  #schema: Schema = { kinds: [], events: [], input: [], commands: [], messages: [] };
-  #rows = new Rows(this.#schema);
+  #welcome: Welcome = { room: "", game: "", name: "", session: 0, spectator: 1, schema: { kinds: [], events: [], input: [], commands: [], messages: [] } };
+  #rows = new Rows(this.schema);
   #frame = { tick: 0 } as { tick: number } & Record<string, unknown>;
   #source: { -readonly [K in keyof RowSource]: RowSource[K] };
-  #inputs = new InputCodec(this.#schema);
+  #inputs = new InputCodec(this.schema);
   #events = new PayloadCodecs([], [], "event");
   #commands = new PayloadCodecs([], [], "command");
   #messages = new PayloadCodecs([], [], "message");
@@ -93,18 +107,19 @@ export class Room<G extends GameTypes = AnyGame> {
           this.#onUpdate?.();
         },
       },
-      () => this.#schema.kinds.map(({ name }) => name),
+      () => this.schema.kinds.map(({ name }) => name),
     );
     this.#source = { words: this.#session.memory.words, first: 0, textOf: (number) => this.#textOf(number), areTextsVoid: false };
   }
 
   #joined(resumed: boolean): void {
-    const { core } = this.#session;
-    const json = core.schema_json();
+    const welcome = JSON.parse(this.#session.core.welcome_json()) as Welcome;
+    this.#welcome = welcome;
+    const { schema, game, entity } = welcome;
+    const json = JSON.stringify(schema);
     if (json !== this.#schemaJson) {
       this.#schemaJson = json;
-      const schema = JSON.parse(json) as Schema;
-      const difference = this.#protocol && differenceOf(this.#protocol, core.game, schema);
+      const difference = this.#protocol && differenceOf(this.#protocol, game, schema);
       if (difference) {
         this.#reason = difference;
         this.#session.leave();
@@ -112,14 +127,12 @@ export class Room<G extends GameTypes = AnyGame> {
       }
       this.#take(schema);
     } else if (!resumed) this.#rows.clear();
-    const { player_slot: slot } = core;
-    this.#ownId = slot === undefined ? undefined : entityId(core.player_id >>> 24, slot, core.player_generation);
+    this.#ownId = entity && entityId(entity.kind, entity.slot, entity.generation);
     this.#isResumed = resumed;
     this.#onOwn.call("joined", { resumed });
   }
 
   #take(schema: Schema): void {
-    this.#schema = schema;
     this.#inputs = new InputCodec(schema);
     this.#held = schema.input.map(() => 0);
     this.#input = {};
@@ -353,7 +366,7 @@ export class Room<G extends GameTypes = AnyGame> {
 
   #message(payload: Uint8Array): void {
     this.#onOwn.call("bytes", payload);
-    const message = this.#schema.messages.length > 0 ? this.#messages.readPrefixed(payload) : undefined;
+    const message = this.schema.messages.length > 0 ? this.#messages.readPrefixed(payload) : undefined;
     if (message) this.#onMessage.call(message.name, message.value);
   }
 
@@ -365,18 +378,17 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** Why there is no connection, or why the session is over, as a sentence; empty if all is well. */
   get trouble(): string {
-    const { core } = this.#session;
-    return this.#reason || (this.phase === "closed" ? core.close_reason : core.last_error);
+    return this.#reason || this.#session.core.trouble;
   }
 
   /** The name of the room. */
   get name(): string {
-    return this.#session.core.room;
+    return this.#welcome.room;
   }
 
   /** The name of the game that the room plays. */
   get game(): string {
-    return this.#session.core.game;
+    return this.#welcome.game;
   }
 
   /** The game's map, in its own encoding. */
@@ -386,8 +398,8 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** The player: its number in the room, as `player` values have it, and its name as others see it. */
   get player(): { number: number; name: string; isSpectator: boolean } {
-    const { core } = this.#session;
-    return { number: core.session, name: core.name, isSpectator: core.is_spectator };
+    const { session, name, spectator } = this.#welcome;
+    return { number: session, name, isSpectator: spectator !== 0 };
   }
 
   /** Whether the player is the same as before the page was loaded, or as before the connection was lost. */
@@ -412,7 +424,7 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** The schema of the room's game: kinds, lanes, fields. */
   get schema(): Schema {
-    return this.#schema;
+    return this.#welcome.schema;
   }
 
   /**
@@ -420,9 +432,8 @@ export class Room<G extends GameTypes = AnyGame> {
    * the same for the steps that the newest position made as more was known of neighbours, which the screen smooths.
    */
   predictionErrors(bound: number): { inputs: Errors; replays: Errors } {
-    const errors = ([count = 0, beyond = 0]: Iterable<number>): Errors => ({ count, beyond });
-    const { core } = this.#session;
-    return { inputs: errors(core.input_errors(bound)), replays: errors(core.replay_errors(bound)) };
+    const [count = 0, beyond = 0, replays = 0, replaysBeyond = 0] = this.#session.core.prediction_errors(bound);
+    return { inputs: { count, beyond }, replays: { count: replays, beyond: replaysBeyond } };
   }
 
   /** The number of the newest input: one more for each tick. */

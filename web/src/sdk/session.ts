@@ -3,7 +3,7 @@
 // In: what happens on sockets and to the page, and the time. Out: events of the session, one at a time. Decides nothing: it carries
 // out the core's actions. room.ts gives it the shape that a page sees.
 
-import { ActionKind, PhaseKind, SessionEventKind, WasmClient } from "../wasm/tickwire.js";
+import { WasmClient } from "../wasm/tickwire.js";
 import { SessionClock } from "./clock.js";
 import { CoreMemory } from "./core.js";
 import { listenToPage } from "./page.js";
@@ -17,12 +17,25 @@ const POLL_INTERVAL_MS = 8;
 /** For how long the server keeps the player of a page that went away: as long as a reload takes. */
 const RELOAD_MS = 10_000;
 
-const PHASES: Record<PhaseKind, Phase> = {
-  [PhaseKind.Connecting]: "connecting",
-  [PhaseKind.Playing]: "playing",
-  [PhaseKind.Reconnecting]: "reconnecting",
-  [PhaseKind.Closed]: "closed",
-};
+/** By the core's `PhaseKind`. */
+const PHASES: readonly Phase[] = ["connecting", "playing", "reconnecting", "closed"];
+
+/** The core's `ActionKind` and `SessionEventKind`: as constants of TypeScript they take no place in the bundle. */
+const enum ActionKind {
+  None,
+  Open,
+  Send,
+  Close,
+}
+const enum EventKind {
+  None,
+  Joined,
+  Chat,
+  Notice,
+  GameEvent,
+  GameMessage,
+  Prediction,
+}
 
 export interface SessionListener {
   joined(resumed: boolean): void;
@@ -131,7 +144,7 @@ export class Session {
   #performActions(): void {
     const { core } = this;
     for (;;) {
-      const action = core.next_action();
+      const action = core.next_action() as number as ActionKind;
       if (action === ActionKind.None) return;
       const link = core.action_link;
       switch (action) {
@@ -152,35 +165,35 @@ export class Session {
   #passOnEvents(): void {
     const { core } = this;
     const listener = this.#listener;
-    const phase = PHASES[core.phase];
+    const phase = PHASES[core.phase] as Phase;
     if (phase !== this.phase) {
       this.phase = phase;
       if (phase === "closed") this.#end();
       listener.phase(phase);
     }
     for (;;) {
-      switch (core.next_event()) {
-        case SessionEventKind.None:
+      switch (core.next_event() as number as EventKind) {
+        case EventKind.None:
           return;
-        case SessionEventKind.Joined:
+        case EventKind.Joined:
           listener.joined(core.event_number === 1);
           if (this.isOver) return;
           this.#rules.check();
           this.#saved?.keep(core.resume_token(), core.newest_message);
           break;
-        case SessionEventKind.Chat:
+        case EventKind.Chat:
           listener.chat({ session: core.event_number, name: core.event_name, text: core.event_text });
           break;
-        case SessionEventKind.Notice:
+        case EventKind.Notice:
           listener.notice({ text: core.event_text });
           break;
-        case SessionEventKind.GameEvent:
+        case EventKind.GameEvent:
           listener.event(core.event_number, core.event_tick, core.take_event_payload());
           break;
-        case SessionEventKind.Prediction:
+        case EventKind.Prediction:
           listener.prediction({ isPredicting: core.event_text === "", note: core.event_text });
           break;
-        case SessionEventKind.GameMessage:
+        case EventKind.GameMessage:
           listener.message(core.take_event_payload());
           break;
       }

@@ -3,5 +3,5 @@
 mod events;
 mod rows;
 mod rules;
-mod schema;
 mod status;
+mod welcome;

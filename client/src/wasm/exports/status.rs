@@ -15,7 +15,7 @@ pub enum PhaseKind {
     Playing = 1,
     /// Was in the room and tries to come back.
     Reconnecting = 2,
-    /// Over for good; `close_code` and `close_reason` say why.
+    /// Over for good; `close_code` and `trouble` say why.
     Closed = 3,
 }
 
@@ -44,74 +44,6 @@ impl WasmClient {
         }
     }
 
-    /// Why the session is over, for people; empty before.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn close_reason(&self) -> String {
-        match self.client.phase() {
-            Phase::Closed { reason, .. } => reason.clone(),
-            _ => String::new(),
-        }
-    }
-
-    /// Why there is no connection, for people; empty if there is one or the reason is unknown.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn last_error(&self) -> String {
-        self.client.last_error().to_owned()
-    }
-
-    /// The session's number in the room.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn session(&self) -> u32 {
-        self.client.session()
-    }
-
-    /// The player's entity: its kind in the upper 8 bits, its slot below; 0 if there is none.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn player_id(&self) -> u32 {
-        self.client
-            .entity()
-            .map_or(0, |id| u32::from(id.kind.0) << 24 | id.slot)
-    }
-
-    /// The generation of the player's entity; 0 if there is none.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn player_generation(&self) -> u32 {
-        self.client.entity().map_or(0, |id| id.generation)
-    }
-
-    /// The slot of the player's entity; undefined for spectators.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn player_slot(&self) -> Option<u32> {
-        self.client.entity().map(|id| id.slot)
-    }
-
-    /// The player's name as the server has it.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.client.name().to_owned()
-    }
-
-    /// The room's name.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn room(&self) -> String {
-        self.client.room().to_owned()
-    }
-
-    /// Whether this session only watches.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn is_spectator(&self) -> bool {
-        self.client.is_spectator()
-    }
-
     /// Whether the player's own entity is predicted. If not, [`Self::prediction_note`] says why.
     #[wasm_bindgen(getter)]
     #[must_use]
@@ -133,18 +65,25 @@ impl WasmClient {
         self.client.input_seq()
     }
 
-    /// Inputs whose position was confirmed, and how many of these had first been predicted more than `bound` lane units away.
+    /// Why the session is over, or why there is no connection, for people; empty if all is well or the reason is unknown.
+    #[wasm_bindgen(getter)]
     #[must_use]
-    pub fn input_errors(&self, bound: u32) -> Vec<f64> {
-        let errors = self.client.prediction_stats().input_errors;
-        vec![errors.count() as f64, errors.beyond(bound) as f64]
+    pub fn trouble(&self) -> String {
+        match self.client.phase() {
+            Phase::Closed { reason, .. } => reason.clone(),
+            _ => self.client.last_error().to_owned(),
+        }
     }
 
-    /// Replays for neighbours' sake, and how many of these moved the newest position by more than `bound` lane units.
+    /// Inputs whose position was confirmed, and how many of these had first been predicted more than `bound` lane units away; then
+    /// replays for neighbours' sake, and how many of these moved the newest position by more than `bound` lane units.
     #[must_use]
-    pub fn replay_errors(&self, bound: u32) -> Vec<f64> {
-        let errors = self.client.prediction_stats().replay_errors;
-        vec![errors.count() as f64, errors.beyond(bound) as f64]
+    pub fn prediction_errors(&self, bound: u32) -> Vec<f64> {
+        let stats = self.client.prediction_stats();
+        [stats.input_errors, stats.replay_errors]
+            .iter()
+            .flat_map(|errors| [errors.count() as f64, errors.beyond(bound) as f64])
+            .collect()
     }
 
     /// The tick of the newest snapshot; 0 before the first one.

@@ -1,19 +1,33 @@
-//! The schema as JSON, once for each `Welcome`: names as in docs/PROTOCOL.md, as docs/protocol-vectors.json has them.
+//! What `Welcome` has said as JSON, once for each: the schema's names are those of docs/PROTOCOL.md, as docs/protocol-vectors.json
+//! has them.
 
+use crate::client::Client;
 use tickwire_sync::{Field, FieldType, InputField, Kind, Lane, PayloadKind, Schema, ValueType};
 
-/// The part of a schema that clients of typed languages use.
-pub(super) fn schema_json(schema: &Schema) -> String {
+/// The room, the player, the game, and the part of its schema that typed clients use; empty before the first `Welcome`.
+pub(super) fn welcome_json(client: &Client) -> String {
+    let Some(replica) = client.replica() else {
+        return String::new();
+    };
     let mut json = Json::default();
     json.object(|json| {
-        json.list("kinds", &schema.kinds, Json::kind);
-        json.list("input", &schema.input, Json::input_field);
-        json.list("events", &schema.events, Json::payload_kind);
-        json.list("commands", &schema.commands, Json::payload_kind);
-        json.list("messages", &schema.messages, Json::payload_kind);
+        json.text_member("room", client.room());
+        json.text_member("game", client.game());
+        json.text_member("name", client.name());
+        json.member("session", client.session().into());
+        json.member("spectator", client.is_spectator().into());
+        if let Some(id) = client.entity() {
+            json.name("entity");
+            json.object(|json| {
+                json.member("kind", id.kind.0.into());
+                json.member("slot", id.slot.into());
+                json.member("generation", id.generation.into());
+            });
+        }
+        json.name("schema");
+        json.schema(replica.schema());
     });
-    json.text.pop();
-    json.text
+    json.finish()
 }
 
 /// A writer of JSON. Formatting machinery would be the larger part of it.
@@ -23,6 +37,22 @@ struct Json {
 }
 
 impl Json {
+    fn finish(mut self) -> String {
+        // The comma after the whole.
+        self.text.pop();
+        self.text
+    }
+
+    fn schema(&mut self, schema: &Schema) {
+        self.object(|json| {
+            json.list("kinds", &schema.kinds, Self::kind);
+            json.list("input", &schema.input, Self::input_field);
+            json.list("events", &schema.events, Self::payload_kind);
+            json.list("commands", &schema.commands, Self::payload_kind);
+            json.list("messages", &schema.messages, Self::payload_kind);
+        });
+    }
+
     fn object(&mut self, members: impl FnOnce(&mut Self)) {
         self.text.push('{');
         members(self);
@@ -53,7 +83,7 @@ impl Json {
         self.end(']');
     }
 
-    fn string(&mut self, value: &str) {
+    fn str(&mut self, value: &str) {
         self.text.push('"');
         for letter in value.chars() {
             match letter {
@@ -95,15 +125,18 @@ impl Json {
             json.names(&kind.name, "");
             json.list("lanes", &kind.lanes, Self::lane);
             json.list("private_lanes", &kind.private_lanes, Self::lane);
-            json.list("texts", &kind.texts, |json, name| json.string(name));
+            json.list("texts", &kind.texts, |json, text| json.str(text));
         });
     }
 
-    fn names(&mut self, name: &String, unit: &str) {
-        self.name("name");
-        self.string(name);
-        self.name("unit");
-        self.string(&unit.to_owned());
+    fn text_member(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.str(value);
+    }
+
+    fn names(&mut self, name: &str, unit: &str) {
+        self.text_member("name", name);
+        self.text_member("unit", unit);
     }
 
     fn lane(&mut self, lane: &Lane) {
@@ -140,7 +173,6 @@ impl Json {
                 FieldType::Integer => 0,
                 FieldType::Text => 1,
                 FieldType::Bytes => 2,
-                FieldType::Fixed => 3,
             };
             json.member("encoding", encoding);
             json.value(&field.value);
@@ -164,7 +196,7 @@ impl Json {
         self.object(|json| {
             json.member("meaning", meaning);
             json.member("steps", steps.into());
-            json.list("names", names, |json, name| json.string(name));
+            json.list("names", names, |json, name| json.str(name));
         });
     }
 }
@@ -195,8 +227,10 @@ mod tests {
             }],
             ..Schema::default()
         };
+        let mut json = Json::default();
+        json.schema(&schema);
         assert_eq!(
-            schema_json(&schema),
+            json.finish(),
             concat!(
                 r#"{"kinds":[{"name":"ship","unit":"","lanes":[{"name":"heading","unit":"1/1024 turn","modulus":1024,"#,
                 r#""value":{"meaning":4,"steps":0,"names":["a\"b","c"]}}],"private_lanes":[],"texts":["name"]}],"#,
