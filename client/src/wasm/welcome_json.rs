@@ -173,6 +173,7 @@ impl Json {
                 FieldType::Integer => 0,
                 FieldType::Text => 1,
                 FieldType::Bytes => 2,
+                FieldType::Fixed => 3,
             };
             json.member("encoding", encoding);
             json.value(&field.value);
