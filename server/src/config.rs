@@ -24,9 +24,9 @@ pub use options::{IoUring, LogFormat};
 
 pub use crate::fair_share::FairShare;
 
-use crate::net::trusted_proxy::TrustedProxies;
 use crate::ticket::TicketKeys;
 use crate::tls::TlsSource;
+use crate::trusted_proxy::TrustedProxies;
 use validate::{
     address, duration, host_names, invalid, max_rewind, nonzero_duration, ops_token, origins,
     page_folder, ticket_keys, tls, trusted_proxies, within,

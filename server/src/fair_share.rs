@@ -3,7 +3,7 @@
 //! In: a peer's address, a limit, and what is held. Out: the address that a peer counts under, and its allowance. The rule is the
 //! same for connections, rooms and sessions that wait for their player. Pure, but for [`RateByAddress`]'s lock.
 
-use crate::room::token_bucket::TokenBucket;
+use crate::token_bucket::TokenBucket;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -28,6 +28,8 @@ mod shutdown;
 mod thread_end;
 mod ticket;
 mod tls;
+mod token_bucket;
+mod trusted_proxy;
 mod worker;
 
 pub use lobby::{LobbyError, NewGame};
@@ -106,7 +108,7 @@ pub mod internals {
     pub use crate::net::peer::handler::Handler;
     pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};
     pub use crate::net::peer::send::{SendOutcome, SendRequest};
-    pub use crate::net::room_service::RoomService;
+    pub use crate::net::room_service::{RoomService, RoomState};
     pub use crate::net::rules_module::RulesModule;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
@@ -115,5 +117,4 @@ pub mod internals {
     };
     pub use crate::serve::{Server, start};
     pub use crate::tls::Tls;
-    pub use crate::worker::RoomState;
 }

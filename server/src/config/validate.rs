@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::options::HumanDuration;
 use crate::config::OpsToken;
-use crate::net::trusted_proxy::TrustedProxies;
 use crate::origin;
 use crate::ticket::TicketKeys;
 use crate::tls::{Tls, TlsSource};
+use crate::trusted_proxy::TrustedProxies;
 
 pub(super) fn invalid(flag: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value {

@@ -17,5 +17,4 @@ pub(crate) mod io;
 pub(crate) mod peer;
 pub(crate) mod room_service;
 pub(crate) mod rules_module;
-pub(crate) mod trusted_proxy;
 pub(crate) mod websocket;

@@ -5,10 +5,22 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::peer::connection::Connection;
 use super::peer::handler::Handler;
 use super::rules_module::RulesModule;
-use crate::worker::RoomState;
+
+/// What a request for a room's state gets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RoomState {
+    /// The state as JSON.
+    Json(Bytes),
+    /// There is no such room.
+    Missing,
+    /// The worker has no time.
+    Busy,
+}
 
 /// The rooms, as connections and the game port see them.
 pub trait RoomService: Send + Sync + 'static {

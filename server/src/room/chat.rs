@@ -6,8 +6,8 @@
 use super::link::Link;
 use super::messages::chat_message;
 use super::session::reliable_messages::MessageBody;
-use super::token_bucket::TokenBucket;
 use super::{Room, display_text};
+use crate::token_bucket::TokenBucket;
 use tickwire_sync::Micros;
 
 /// Longest line of chat; the rest is cut off.

@@ -17,7 +17,6 @@ mod stats;
 #[cfg(test)]
 pub(crate) mod test_game;
 mod tick;
-pub(crate) mod token_bucket;
 mod waiting_share;
 
 pub use inbox::{Inbox, InboxMessage, ReceivedInput};
@@ -27,6 +26,7 @@ pub use settings::RoomSettings;
 pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
+use crate::token_bucket::TokenBucket;
 use messages::{game_message, goodbye};
 use session::Session;
 use session::inputs::SessionInputs;
@@ -40,7 +40,6 @@ use tickwire_proto::v1;
 use tickwire_sync::encode::BlockCache;
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::{Micros, PlayerId, Schema, Tick, TickClock};
-use token_bucket::TokenBucket;
 
 /// One room: a world and its sessions, without a thread or a socket. A worker's `RoomRunner` runs it, the lobby's `RoomHandle`
 /// says on which worker, and a `RoomEntry` is what these two share. `L` is the kind of link to the clients.

@@ -14,5 +14,4 @@ mod worker_handle;
 mod worker_loop;
 
 pub(crate) use command::{Command, RoomEntry};
-pub use state_board::RoomState;
 pub(crate) use worker_handle::WorkerHandle;

@@ -3,6 +3,7 @@
 //! In: the copy that the room's worker makes. Out: the same bytes to everybody who asks, without the worker's help while they are
 //! fresh. However many ask, the worker is asked once.
 
+use crate::net::room_service::RoomState;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -28,17 +29,6 @@ pub(crate) struct StateBoard {
     latest: Mutex<Option<StateCopy>>,
     is_wanted: AtomicBool,
     changed: Notify,
-}
-
-/// What a request gets.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum RoomState {
-    /// The state as JSON.
-    Json(Bytes),
-    /// There is no such room.
-    Missing,
-    /// The worker has no time.
-    Busy,
 }
 
 impl StateBoard {

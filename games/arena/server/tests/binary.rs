@@ -124,7 +124,7 @@ fn the_ready_line_shows_tls_and_drain_ends_the_server() {
     let ops = line.rsplit("http://").next().unwrap();
     let mut stream = TcpStream::connect(ops).unwrap();
     stream
-        .write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        .write_all(b"POST /drain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -35,12 +35,11 @@ use crate::net::peer::handler::Handler;
 use crate::net::peer::keepalive::KeepaliveTimes;
 use crate::net::peer::open_connections::OpenConnections;
 use crate::net::peer::reader::{ReadPolicy, Reader, ReaderSettings};
-use crate::net::room_service::RoomService;
+use crate::net::room_service::{RoomService, RoomState};
 use crate::net::rules_module;
 use crate::net::websocket::frame::FrameLimits;
 use crate::origin;
 use crate::shutdown::Shutdown;
-use crate::worker::RoomState;
 
 /// Above this many pending bytes, `/echo` reads nothing more.
 const ECHO_PAUSE_ABOVE_BYTES: usize = 256 * 1024;

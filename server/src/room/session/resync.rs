@@ -2,7 +2,7 @@
 //!
 //! In: requests. Out: at most one full snapshot a second, because each costs a whole view.
 
-use crate::room::token_bucket::TokenBucket;
+use crate::token_bucket::TokenBucket;
 use tickwire_sync::Micros;
 
 /// A client's requests for a full snapshot.
