@@ -31,6 +31,9 @@ pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 's
     Program::new(new_game).run()
 }
 
+/// Chooses the game by the configuration, or says in a sentence why there is none.
+type Choose = dyn FnOnce(&Config) -> Result<NewGame, String>;
+
 /// The whole program of a server.
 ///
 /// ```no_run
@@ -41,7 +44,7 @@ pub fn main(new_game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 's
 /// ```
 #[must_use = "a program does nothing until it is run"]
 pub struct Program {
-    choose: Box<dyn FnOnce(&Config) -> Result<NewGame, String>>,
+    choose: Box<Choose>,
     page: &'static [PageFile],
 }
 
