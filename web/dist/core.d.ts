@@ -1,4 +1,3 @@
-import { type InitOutput } from "../wasm/tickwire.js";
 /** What the core can be loaded from: the address of `tickwire_bg.wasm`, its bytes, or what a bundler makes of an import of it. */
 export type CoreSource = string | URL | Uint8Array<ArrayBuffer> | WebAssembly.Module;
 /**
@@ -6,13 +5,3 @@ export type CoreSource = string | URL | Uint8Array<ArrayBuffer> | WebAssembly.Mo
  * to have it early. Calls after a successful one change nothing.
  */
 export declare function loadCore(from?: CoreSource): Promise<void>;
-export declare function coreLoaded(from?: CoreSource): Promise<InitOutput>;
-/** Views of the core's memory, renewed only after it has grown. */
-export declare class CoreMemory {
-    #private;
-    words: Int32Array<ArrayBuffer>;
-    bytes: Uint8Array<ArrayBuffer>;
-    constructor(memory: WebAssembly.Memory);
-    /** Call it after every call of the core, before reading. */
-    renew(): void;
-}

@@ -1,9 +1,9 @@
 export type Remove = () => void;
-export declare class Listeners<Name, Arguments extends unknown[]> {
+export declare class Listeners<Name, First, Second = void> {
     #private;
     /** Calls `listener` from now on. Returns a function that removes it. */
-    add(name: Name, listener: (...given: Arguments) => void): Remove;
+    add(name: Name, listener: (first: First, second: Second) => void): Remove;
     has(name: Name): boolean;
     /** Calls the listeners. If one throws, the error is reported, and the others are called all the same. */
-    call(name: Name, ...given: Arguments): void;
+    call(name: Name, first: First, second: Second): void;
 }

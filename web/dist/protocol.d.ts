@@ -32,6 +32,6 @@ export interface AnyGame {
     input: Record<string, any>;
     kinds: Record<string, Record<string, any>>;
     events: Record<string, Record<string, any>>;
-    commands: Record<string, Record<string, any> | Uint8Array | undefined>;
+    commands: Record<string, any>;
     messages: Record<string, Record<string, any>>;
 }

@@ -18,7 +18,8 @@ export type Frame<G extends GameTypes> = string extends keyof G["kinds"] ? {
 export interface When {
     when?: "screen" | "known";
 }
-type Fields<T> = [keyof T] extends [never] ? [fields?: Record<string, never>] : [fields: T];
+/** The argument of a command: optional if the command has no fields, or if nobody knows them. */
+type Fields<T> = 0 extends 1 & T ? [fields?: any] : Record<string, never> extends T ? [fields?: T] : [fields: T];
 /** A player's place in a room. {@link join} gives one. */
 export declare class Room<G extends GameTypes = AnyGame> {
     #private;

@@ -44,7 +44,7 @@ export declare class Session {
     get isOver(): boolean;
     now(): number;
     /** Runs what is due now: connecting, and the inputs of the ticks that have come. */
-    poll(): void;
+    poll(now?: number): void;
     /** Carries out what the core wants done, and passes on its events. Call it after every call of the core. */
     update(): void;
     /** Leaves for good. */

@@ -35,11 +35,7 @@ export declare function leavesOf(integers: readonly Integer[], kinds: readonly K
 export declare function wrongType(name: string, given: unknown, wanted: string): TypeError;
 /** A value of an untyped script, for a sentence. */
 export declare function shown(given: unknown): string;
-/** Where leaves are by name: a tree whose branches are the parts of paths. */
-export interface Tree<T> {
-    [name: string]: T | Tree<T>;
-}
-/** A tree of leaves; also the names of an object with these members. */
+/** Leaves by their first names. Those that share it are a list, without that name. */
 export declare function treeOf<T extends {
     readonly path: readonly string[];
 }>(leaves: readonly T[]): Map<string, T | T[]>;

@@ -13,7 +13,6 @@ const IS_OWN = 1;
 
 const WORDS = Symbol("words");
 const TEXTS = Symbol("texts");
-const KIND = Symbol("kind");
 
 /** What a row has beside the game's own members. */
 export interface RowBase {
@@ -26,7 +25,6 @@ export interface RowBase {
 interface Row extends RowBase {
   readonly [WORDS]: Int32Array;
   readonly [TEXTS]: string[];
-  readonly [KIND]: KindRows;
 }
 
 /** Where the core's list of the latest frame is. */
@@ -148,7 +146,7 @@ class KindRows {
   #create(slot: number, generation: number): Row {
     const words = new Int32Array(this.#words + 1).fill(-1, this.#firstText);
     [words[0], words[1]] = [slot, generation];
-    const hidden = { [WORDS]: words, [TEXTS]: new Array<string>(this.#textCount).fill(""), [KIND]: this };
+    const hidden = { [WORDS]: words, [TEXTS]: new Array<string>(this.#textCount).fill("") };
     const row = withMembers({}, hidden, this.#members, this.#groups) as Row;
     Object.defineProperty(row, "id", { value: entityId(this.#number, slot, generation), enumerable: true });
     return Object.defineProperty(row, "isOwn", IS_OWN_MEMBER);
@@ -207,16 +205,10 @@ function withMembers(object: object, hidden: object, members: PropertyDescriptor
   return object;
 }
 
-/** A leaf's value of a row. Numbers are read without a call: the optimising compiler then makes no object of them. */
-function getterOf({ at, read, type }: Leaf): Getter["get"] {
-  return type === "number" && scaleOf(read, at) === 1 ? (row) => row[WORDS][at] as number : (row) => read(row[WORDS]);
-}
-
-function scaleOf(read: Leaf["read"], at: number): number {
-  const probe: number[] = [];
-  probe[at] = 1;
-  return read(probe) as number;
-}
+const getterOf =
+  ({ read }: Leaf): Getter["get"] =>
+  (row) =>
+    read(row[WORDS]);
 
 const privately =
   (get: Getter["get"]): Getter["get"] =>

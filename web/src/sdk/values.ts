@@ -156,12 +156,7 @@ export function shown(given: unknown): string {
   return typeof given === "function" ? "a function" : String(given);
 }
 
-/** Where leaves are by name: a tree whose branches are the parts of paths. */
-export interface Tree<T> {
-  [name: string]: T | Tree<T>;
-}
-
-/** A tree of leaves; also the names of an object with these members. */
+/** Leaves by their first names. Those that share it are a list, without that name. */
 export function treeOf<T extends { readonly path: readonly string[] }>(leaves: readonly T[]): Map<string, T | T[]> {
   const tree = new Map<string, T | T[]>();
   for (const leaf of leaves) {
