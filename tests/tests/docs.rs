@@ -10,8 +10,6 @@ use std::path::{Component, Path, PathBuf};
 
 /// Folders that hold nothing that is committed.
 const SKIPPED_FOLDERS: [&str; 3] = [".git", "target", "node_modules"];
-/// Paths that a build makes and nobody commits.
-const GENERATED: [&str; 1] = ["web/sdk"];
 /// A word in backticks that ends like this names a file, even without its folder.
 const SOURCE_EXTENSIONS: [&str; 6] = [".rs", ".ts", ".mjs", ".proto", ".sh", ".md"];
 
@@ -56,12 +54,6 @@ impl Repository {
     /// Whether a word in backticks names a path of the repository that does not exist.
     fn is_dead(&self, word: &str) -> bool {
         let path = Path::new(word);
-        if GENERATED
-            .iter()
-            .any(|generated| path.starts_with(generated))
-        {
-            return false;
-        }
         let Some(Component::Normal(first)) = path.components().next() else {
             return false;
         };
