@@ -22,18 +22,21 @@ pub fn derive(item: &DeriveInput, attribute: &str, kind_of: &str) -> syn::Result
         is_fixed |= word == "fixed";
         Ok(word == "fixed")
     })?;
-    let (declare_field, encode_field, decode_field) = if is_fixed {
-        (
-            quote!(declare_fixed),
-            quote!(encode_fixed),
-            quote!(decode_fixed),
-        )
-    } else {
-        (
-            quote!(declare_field),
-            quote!(FieldValue::encode),
-            quote!(FieldValue::decode),
-        )
+    // With the field's place, which an error names.
+    let functions = |span| {
+        if is_fixed {
+            (
+                quote_spanned!(span=> ::tickwire::derived::declare_fixed),
+                quote_spanned!(span=> ::tickwire::derived::encode_fixed),
+                quote_spanned!(span=> ::tickwire::derived::decode_fixed),
+            )
+        } else {
+            (
+                quote_spanned!(span=> ::tickwire::derived::declare_field),
+                quote_spanned!(span=> ::tickwire::derived::FieldValue::encode),
+                quote_spanned!(span=> ::tickwire::derived::FieldValue::decode),
+            )
+        }
     };
     let kinds: Vec<_> = match &item.data {
         Data::Enum(data) => {
@@ -108,15 +111,16 @@ pub fn derive(item: &DeriveInput, attribute: &str, kind_of: &str) -> syn::Result
                 Ok(true)
             })?;
             let binding = format_ident!("field_{index}");
+            let (declare_field, encode_field, decode_field) = functions(ty.span());
             declare.extend(quote_spanned! {ty.span()=>
-                ::tickwire::derived::#declare_field::<#ty>(#shown, #unit, &mut fields);
+                #declare_field::<#ty>(#shown, #unit, &mut fields);
             });
             patterns.extend(quote! { #member: #binding, });
             put.extend(quote_spanned! {ty.span()=>
-                ::tickwire::derived::#encode_field(#binding, out);
+                #encode_field(#binding, out);
             });
             values.extend(quote_spanned! {ty.span()=>
-                #member: ::tickwire::derived::#decode_field(&mut fields)?,
+                #member: #decode_field(&mut fields)?,
             });
         }
         describe.extend(quote! {
