@@ -285,7 +285,7 @@ impl RoomRunner {
         };
         self.set_gauge_share(share, metrics);
         // The next copy of the state has the new player.
-        self.entry.state.forget();
+        self.entry.state.expire();
     }
 
     /// The room's state at its newest tick, as JSON.
@@ -298,7 +298,7 @@ impl RoomRunner {
         if self.room.expire_absent(now) {
             let stats = self.room.take_stats();
             self.record(&stats, metrics, self.room.tick_now());
-            self.entry.state.forget();
+            self.entry.state.expire();
         }
     }
 

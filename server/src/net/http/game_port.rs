@@ -7,6 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fastwebsockets::upgrade::UpgradeFut;
@@ -62,6 +63,8 @@ pub struct GamePort<R> {
     pub(in crate::net) handshakes: Arc<Handshakes>,
     /// Permits for connections that are being refused because a limit is reached.
     pub(crate) refusals: Semaphore,
+    /// An untrusted proxy is named in the log once: anybody can pass for one.
+    has_warned_of_proxy: AtomicBool,
 }
 
 /// The TCP connection that a request came on.
@@ -98,6 +101,7 @@ impl<R: RoomService> GamePort<R> {
             ),
             handshakes: Handshakes::new(config.join_rate),
             refusals: Semaphore::new(budget.refusals),
+            has_warned_of_proxy: AtomicBool::new(false),
             open: OpenConnections::new(metrics.connections.clone()),
             config,
             rooms,
@@ -124,6 +128,7 @@ impl<R: RoomService> GamePort<R> {
             let sentence = "this server does not go by that name; see --allowed-host";
             return http_answers::text(StatusCode::FORBIDDEN, sentence);
         }
+        self.warn_of_untrusted_proxy(&request, &caller);
         let client = self
             .config
             .trusted_proxies
@@ -159,6 +164,20 @@ impl<R: RoomService> GamePort<R> {
             },
         };
         answer.unwrap_or_else(|refusal| *refusal)
+    }
+
+    /// A proxy that nobody has named makes all of its players one address, with one share and one rate of joins.
+    fn warn_of_untrusted_proxy(&self, request: &Request<Incoming>, caller: &Caller) {
+        let peer = caller.peer.ip();
+        if request.headers().contains_key("x-forwarded-for")
+            && !self.config.trusted_proxies.trusts(peer)
+            && self.config.fair_share.counted(peer).is_some()
+            && !self.has_warned_of_proxy.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "{peer} sends X-Forwarded-For and is no --trusted-proxy: if it is your proxy, name it, or all players behind it share one address"
+            );
+        }
     }
 
     async fn room_state(&self, room: &str) -> Answer {
