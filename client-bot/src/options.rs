@@ -358,7 +358,10 @@ mod tests {
         std::fs::write(&path, "one\r\n\ntwo\n").unwrap();
         let file = path.to_str().unwrap();
         let options = load(&["--ticket-file", file]).unwrap();
-        assert_eq!([0, 1, 2].map(|bot| options.ticket_of(bot)), ["one", "two", "one"]);
+        assert_eq!(
+            [0, 1, 2].map(|bot| options.ticket_of(bot)),
+            ["one", "two", "one"]
+        );
         std::fs::write(&path, "\n").unwrap();
         let error = load(&["--ticket-file", file]).unwrap_err();
         assert!(error.contains("--ticket-file"), "{error}");

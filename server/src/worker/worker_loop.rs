@@ -362,9 +362,9 @@ impl WorkerLoop {
         tracing::info!(room = name, "room opened");
         let name = name.to_owned();
         let opened = now();
-        // The ticks that fell due while the game was made are not late.
+        // The ticks that fell due while the game was made are not late, but the newest is made at once.
         let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
-        room.skip_to(Tick(tick));
+        room.skip_to(Tick(tick.saturating_sub(1)));
         let runner = RoomRunner::new(room, entry, opened);
         let due = runner.next_due();
         let key = self.rooms.insert(runner);

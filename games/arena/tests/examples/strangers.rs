@@ -42,7 +42,10 @@ fn frames(body: &Body, count: usize) -> Vec<u8> {
     }
     .encode_to_vec();
     let mut frame = vec![0x82];
-    match u8::try_from(message.len()).ok().filter(|length| *length < 126) {
+    match u8::try_from(message.len())
+        .ok()
+        .filter(|length| *length < 126)
+    {
         Some(length) => frame.push(0x80 | length),
         None => {
             frame.push(0x80 | 126);
@@ -68,7 +71,10 @@ async fn joined_socket(server: &TestServer, host: u8) -> Option<TcpStream> {
         version: 1,
         ..v1::Hello::default()
     };
-    stream.write_all(&frames(&Body::Hello(hello), 1)).await.ok()?;
+    stream
+        .write_all(&frames(&Body::Hello(hello), 1))
+        .await
+        .ok()?;
     (answer == *b"HTTP/1.1 101").then_some(stream)
 }
 

@@ -27,7 +27,7 @@ use crate::host;
 use crate::http_answers::{self, Answer};
 use crate::metrics::{ConnectionOutcome, Metrics};
 use crate::net::accept::Handshakes;
-use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit};
+use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached};
 use crate::net::io::poller::Pollers;
 use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};
 use crate::net::peer::echo::{self, Echo};
@@ -137,12 +137,12 @@ impl<R: RoomService> GamePort<R> {
             let proxy = Arc::clone(&caller.permit);
             match self.limits.acquire_behind(proxy, client.ip(), now()) {
                 Ok(permit) => caller.permit = Arc::new(permit),
-                Err(_) => {
+                Err(limit) => {
                     self.metrics
                         .connections_total
                         .get(ConnectionOutcome::PerIp)
                         .inc();
-                    return too_many_connections();
+                    return refusal(limit);
                 }
             }
             caller.peer = client;
@@ -355,8 +355,17 @@ pub(crate) fn going_away() -> Close {
     )
 }
 
+/// The answer for a connection over a limit.
+pub(in crate::net) fn refusal(limit: LimitReached) -> Answer {
+    match limit {
+        LimitReached::Total => unavailable(),
+        LimitReached::PerAddress => too_many_connections(),
+        LimitReached::Flooded => flooded(),
+    }
+}
+
 /// 503: the server is full or drains.
-pub(in crate::net) fn unavailable() -> Answer {
+fn unavailable() -> Answer {
     let sentence = "the server takes no more connections now; try again later";
     let mut answer = http_answers::text(StatusCode::SERVICE_UNAVAILABLE, sentence);
     answer
@@ -366,12 +375,22 @@ pub(in crate::net) fn unavailable() -> Answer {
 }
 
 /// 429: the address has too many connections.
-pub(in crate::net) fn too_many_connections() -> Answer {
+fn too_many_connections() -> Answer {
     let sentence = "too many connections from this address; close one first";
     let mut answer = http_answers::text(StatusCode::TOO_MANY_REQUESTS, sentence);
     answer
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    answer
+}
+
+/// 429: the address has flooded.
+fn flooded() -> Answer {
+    let sentence = "this address has sent a flood of messages; try again in a minute";
+    let mut answer = http_answers::text(StatusCode::TOO_MANY_REQUESTS, sentence);
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("60"));
     answer
 }
 
