@@ -74,7 +74,7 @@ impl Bot {
         let session = tickwire_client::Options {
             room: options.room_of(index),
             name: name.clone(),
-            ticket: options.ticket.clone(),
+            ticket: options.ticket_of(index).to_owned(),
             encoding,
             is_spectator: behaviour == BehaviourName::Spectate,
             seed,

@@ -9,6 +9,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tickwire_client::native::{PathSettings, Target};
 use tickwire_proto::{MAX_ROOM_NAME_BYTES, is_room_name};
@@ -52,6 +53,9 @@ pub struct Options {
         default_value = ""
     )]
     pub ticket: String,
+    /// File with a signed ticket a line, one for each bot in turn; a server lets each subject play once in a room
+    #[arg(long, env = "TICKWIRE_TICKET_FILE", value_parser = tickets_of_file, conflicts_with = "ticket")]
+    pub ticket_file: Option<Tickets>,
     /// Spread the bots evenly over this many rooms: ROOM-0, ROOM-1, ...
     #[arg(long, env = "TICKWIRE_ROOMS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rooms: u32,
@@ -100,6 +104,26 @@ pub enum BehaviourName {
     Random,
     /// Of ten bots: five wander, three duel, one idles, one spectates.
     Mixed,
+}
+
+/// The tickets of a file; at least one. `Debug` does not show them.
+#[derive(Clone)]
+pub struct Tickets(Arc<[String]>);
+
+impl std::fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} tickets", self.0.len())
+    }
+}
+
+fn tickets_of_file(path: &str) -> Result<Tickets, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let tickets: Arc<[String]> = lines.map(str::to_owned).collect();
+    if tickets.is_empty() {
+        return Err("the file has no ticket".to_owned());
+    }
+    Ok(Tickets(tickets))
 }
 
 /// Names of the encodings.
@@ -201,6 +225,15 @@ impl Options {
             (1, room) => room.to_owned(),
             (rooms, "") => format!("room-{}", index % rooms),
             (rooms, room) => format!("{room}-{}", index % rooms),
+        }
+    }
+
+    /// The ticket of bot number `index`; empty: none.
+    #[must_use]
+    pub fn ticket_of(&self, index: u32) -> &str {
+        match &self.ticket_file {
+            Some(Tickets(tickets)) => &tickets[index as usize % tickets.len()],
+            None => &self.ticket,
         }
     }
 
@@ -317,6 +350,24 @@ mod tests {
         );
         assert_eq!(options.path(), PathSettings::default());
         assert_eq!(options.forge_view, Duration::ZERO);
+    }
+
+    #[test]
+    fn each_bot_has_a_ticket_of_the_file_in_turn() {
+        let path = std::env::temp_dir().join(format!("tickwire-tickets-{}", std::process::id()));
+        std::fs::write(&path, "one\r\n\ntwo\n").unwrap();
+        let file = path.to_str().unwrap();
+        let options = load(&["--ticket-file", file]).unwrap();
+        assert_eq!(
+            [0, 1, 2].map(|bot| options.ticket_of(bot)),
+            ["one", "two", "one"]
+        );
+        std::fs::write(&path, "\n").unwrap();
+        let error = load(&["--ticket-file", file]).unwrap_err();
+        assert!(error.contains("--ticket-file"), "{error}");
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(load(&["--ticket", "three"]).unwrap().ticket_of(9), "three");
+        assert_eq!(load(&[]).unwrap().ticket_of(0), "");
     }
 
     #[test]

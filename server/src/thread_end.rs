@@ -5,13 +5,18 @@
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// The exit code of a process that can no longer serve.
 const EXIT_FAILED: i32 = 1;
+/// How long the log may take to write the panic.
+const LOG_GRACE: Duration = Duration::from_millis(200);
 
 /// Runs a thread's work. If it panics, the process ends.
 pub(crate) fn end_process_on_panic(name: &str, work: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        // The log's thread writes the panic meanwhile.
+        std::thread::sleep(LOG_GRACE);
         // Not logged: the log's thread would not live to write the line.
         let _ = writeln!(
             std::io::stderr(),

@@ -81,7 +81,8 @@ fn read_keys(path: &Path) -> Result<Arc<[hmac::Key]>, KeysError> {
         error,
     })?;
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    let secrets = lines.map(|(index, line)| (index + 1, line.trim_ascii()));
+    // Editors and `echo` end a line with bytes that are not part of the secret. What it begins with is.
+    let secrets = lines.map(|(index, line)| (index + 1, line.trim_ascii_end()));
     let keys: Arc<[hmac::Key]> = secrets
         .filter(|(_, secret)| !secret.is_empty())
         .map(|(line, secret)| {
@@ -393,6 +394,10 @@ mod tests {
         let problem = keys.reload().unwrap_err().to_string();
         assert!(problem.contains("line 2"), "{problem}");
         assert!(verify(&old));
+        // What ends a line is not part of a secret; what it begins with is.
+        std::fs::write(&path, format!(" {old} \t\r\n")).unwrap();
+        keys.reload().unwrap();
+        assert_eq!((verify(&old), verify(&format!(" {old}"))), (false, true));
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -176,6 +176,10 @@ impl ConnectionPermit {
         let floods = &mut counts.floods;
         if floods.len() >= MAX_REMEMBERED_FLOODS {
             floods.retain(|_, flood| now.since(flood.at) < FLOOD_MEMORY);
+            if floods.len() >= MAX_REMEMBERED_FLOODS {
+                // So many addresses at a time are no single host.
+                floods.clear();
+            }
         }
         let before = floods
             .get(&address)

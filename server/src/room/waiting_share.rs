@@ -15,9 +15,14 @@ impl<L: Link> Room<L> {
         let Some(address) = self.sessions[index].address else {
             return;
         };
-        let waiting = self.sessions.iter().filter(|one| one.is_away());
-        let (own, others): (Vec<_>, Vec<_>) = waiting.partition(|one| one.address == Some(address));
-        if own.len() <= allowance(self.settings.max_players, others.len()) {
+        let (mut own, mut others) = (0, 0);
+        for one in self.sessions.iter().filter(|one| one.is_away()) {
+            match one.address == Some(address) {
+                true => own += 1,
+                false => others += 1,
+            }
+        }
+        if own <= allowance(self.settings.max_players, others) {
             return;
         }
         let oldest = oldest_of(&self.sessions, |one| one.address == Some(address));

@@ -63,8 +63,12 @@ impl StateBoard {
     }
 
     /// The room has changed between its ticks: the copy is not fresh.
-    pub fn forget(&self) {
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub fn expire(&self) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // Requests that have waited for this copy may still be on their way to it.
+        if let Some(copy) = latest.as_mut().filter(|copy| copy.json.is_some()) {
+            copy.fresh_until = Micros(0);
+        }
     }
 }
 
@@ -108,6 +112,25 @@ mod tests {
         assert!(answers.iter().all(|answer| *answer == json));
         assert_eq!(board.read(Micros(9), ask).await, json);
         assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_join_takes_no_copy_from_those_who_waited() {
+        let (board, asked) = (StateBoard::default(), AtomicUsize::new(0));
+        let ask = || {
+            asked.fetch_add(1, Ordering::Relaxed);
+        };
+        let worker = async {
+            board.publish(Some(Bytes::from_static(b"{}")), Micros(10));
+            board.expire();
+        };
+        let (answer, ()) = tokio::join!(board.read(Micros(5), ask), worker);
+        assert_eq!(answer, RoomState::Json(Bytes::from_static(b"{}")));
+        // The next request gets a new copy.
+        let worker = async { board.publish(Some(Bytes::from_static(b"[]")), Micros(10)) };
+        let (answer, ()) = tokio::join!(board.read(Micros(5), ask), worker);
+        assert_eq!(answer, RoomState::Json(Bytes::from_static(b"[]")));
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[test]

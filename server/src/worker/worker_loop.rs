@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tickwire_sync::Micros;
+use tickwire_sync::{Micros, Tick};
 
 /// Longest sleep of a worker without rooms, so that it shows that it is alive.
 const MAX_IDLE: Duration = Duration::from_millis(500);
@@ -88,9 +88,11 @@ impl WorkerLoop {
                 None => MAX_IDLE,
             };
             if !self.wanted_states.is_empty() && !sleep.is_zero() {
-                self.make_state(now);
-                let next = Duration::from_micros(self.state_budget.next_at.since(now).0);
-                sleep = sleep.min(next.max(Duration::from_micros(1)));
+                let spent = self.make_state(now);
+                // No tick is late by the time that a state takes.
+                sleep = sleep.saturating_sub(Duration::from_micros(spent.0));
+                let next = self.state_budget.next_at.since(now.plus(spent));
+                sleep = sleep.min(Duration::from_micros(next.0.max(1)));
             }
             let command = match sleep {
                 // A due tick waits for one command at most, and commands must not starve either.
@@ -108,7 +110,7 @@ impl WorkerLoop {
                 Err(RecvTimeoutError::Timeout) => self.run_due_room(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.liveness.record_end();
-                    return;
+                    return self.drop_rooms();
                 }
             }
         }
@@ -153,7 +155,14 @@ impl WorkerLoop {
         let is_over = runner.is_over(ended);
         // A room whose tick takes longer than a tick lasts is held back alone: the other rooms get most of the time.
         let is_too_slow = runner.is_too_slow() && self.names.len() > 1;
-        let rest = if is_too_slow {
+        // A room that rests needs no time.
+        let is_beside_others = is_too_slow
+            && (self.rooms.iter())
+                .any(|(other, room)| other != key && room.activity == Activity::Ticking);
+        let Some(runner) = self.rooms.get_mut(key) else {
+            return;
+        };
+        let rest = if is_beside_others {
             Micros(ended.since(started).0 * SLOW_ROOM_REST)
         } else {
             Micros(0)
@@ -232,26 +241,31 @@ impl WorkerLoop {
             self.metrics.rooms.dec();
             // Who asks for the state of a room that is gone hears so.
             runner.entry.state.publish(None, Micros(u64::MAX));
-            // The game's own `Drop` may panic too.
-            if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
-                tracing::error!("the game panicked while it was dropped");
-                self.metrics.rooms_failed.inc();
-            }
+            drop_game(runner, &self.metrics);
         }
     }
 
-    /// Makes the state of the room that has waited longest, if the time that states may take is not used up.
-    fn make_state(&mut self, began: Micros) {
+    /// The process ends. A game's `Drop` that panics makes that no failure.
+    fn drop_rooms(&mut self) {
+        for (_, runner) in self.rooms.drain() {
+            drop_game(runner, &self.metrics);
+        }
+    }
+
+    /// Makes the state of the room that has waited longest, if the time that states may take is not used up. Returns the time that
+    /// it took.
+    fn make_state(&mut self, began: Micros) -> Micros {
         if began < self.state_budget.next_at {
-            return;
+            return Micros(0);
         }
         let Some((room, entry)) = self.wanted_states.pop_front() else {
-            return;
+            return Micros(0);
         };
         let key = self.names.get(&room).copied();
         let runner = key.and_then(|key| self.rooms.get_mut(key));
         let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
-            return entry.state.publish(None, Micros(u64::MAX));
+            entry.state.publish(None, Micros(u64::MAX));
+            return Micros(0);
         };
         let made = catch_unwind(AssertUnwindSafe(|| runner.state_json()));
         let ended = now();
@@ -270,6 +284,7 @@ impl WorkerLoop {
                 }
             }
         }
+        ended.since(began)
     }
 
     fn handle(&mut self, command: Command) {
@@ -337,7 +352,7 @@ impl WorkerLoop {
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
     ) {
-        let Ok(room) = catch_unwind(AssertUnwindSafe(make)) else {
+        let Ok(mut room) = catch_unwind(AssertUnwindSafe(make)) else {
             tracing::error!(room = name, "the game panicked while it was made");
             self.metrics.rooms_failed.inc();
             let has_ended = entry.has_ended.write();
@@ -346,7 +361,11 @@ impl WorkerLoop {
         };
         tracing::info!(room = name, "room opened");
         let name = name.to_owned();
-        let runner = RoomRunner::new(room, entry, now());
+        let opened = now();
+        // The ticks that fell due while the game was made are not late, but the newest is made at once.
+        let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
+        room.skip_to(Tick(tick.saturating_sub(1)));
+        let runner = RoomRunner::new(room, entry, opened);
         let due = runner.next_due();
         let key = self.rooms.insert(runner);
         self.names.insert(name, key);
@@ -426,6 +445,14 @@ impl WorkerLoop {
                 connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));
             }
         }
+    }
+}
+
+/// Drops a room. The game's own `Drop` may panic too.
+fn drop_game(runner: RoomRunner, metrics: &Metrics) {
+    if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
+        tracing::error!("the game panicked while it was dropped");
+        metrics.rooms_failed.inc();
     }
 }
 

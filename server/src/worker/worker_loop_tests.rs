@@ -102,7 +102,61 @@ fn a_game_whose_drop_panics_harms_no_other_room() {
     let other = open(&mut worker);
     worker.end_room(key);
     assert_eq!((metrics.rooms.get(), metrics.rooms_failed.get()), (1, 1));
-    run_until(&mut worker, other, |room| room.room.tick_now().0 > 10);
+    run_until(&mut worker, other, |room| {
+        room.activity == Activity::Resting
+    });
+}
+
+#[test]
+fn a_drop_that_panics_does_not_fail_the_end_of_the_process() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let (commands, receiver) = channel();
+    let game = Wanderers::with_fault(1, Fault::Drop);
+    game.is_armed.store(true, Ordering::Relaxed);
+    let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
+    commands.send(open_command(broken)).unwrap();
+    drop(commands);
+    WorkerLoop::new(receiver, Arc::clone(&metrics), Arc::default()).run();
+    assert_eq!(metrics.rooms_failed.get(), 1);
+}
+
+#[test]
+fn a_game_that_is_slow_to_make_has_skipped_no_ticks() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default());
+    // Its tick zero was two seconds ago, when somebody asked for the room.
+    let room = room(now().0 as i64 - 2_000_000, WindowPolicy::default());
+    worker.handle(open_command(room));
+    let key = worker.rooms.keys().next().unwrap();
+    assert!(worker.rooms[key].room.tick_now().0 >= 119);
+}
+
+#[test]
+fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let game = Box::new(Wanderers::new(1));
+    let resting = room_of(game, now().0 as i64, WindowPolicy::Open);
+    worker.handle(Command::Open {
+        name: "resting".to_owned(),
+        make: Box::new(move || resting),
+        entry: Arc::default(),
+    });
+    let other = worker.rooms.keys().next().unwrap();
+    run_until(&mut worker, other, |room| {
+        room.activity == Activity::Resting
+    });
+    let slow = open(&mut worker);
+    let due_after_turn = |worker: &mut WorkerLoop| {
+        worker.rooms[slow].tick_cost = Micros::from_millis(40);
+        // It does not rest itself.
+        worker.rooms[slow].record_join(&metrics);
+        let before = worker.rooms[slow].due;
+        run_until(worker, slow, |room| room.due != before);
+        let runner = &worker.rooms[slow];
+        runner.due.since(runner.next_due())
+    };
+    assert_eq!(due_after_turn(&mut worker), Micros(0));
 }
 
 #[test]
@@ -118,7 +172,9 @@ fn a_game_that_cannot_be_made_harms_no_other_room() {
     });
     assert!(*entry.has_ended.read().unwrap());
     assert_eq!((metrics.rooms.get(), metrics.rooms_failed.get()), (1, 1));
-    run_until(&mut worker, other, |room| room.room.tick_now().0 > 10);
+    run_until(&mut worker, other, |room| {
+        room.activity == Activity::Resting
+    });
 }
 
 #[test]

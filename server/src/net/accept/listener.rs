@@ -24,7 +24,7 @@ use super::stall_guard::StallGuard;
 use crate::clock;
 use crate::metrics::ConnectionOutcome;
 use crate::net::connection_limits::{ConnectionPermit, LimitReached};
-use crate::net::http::{Caller, GamePort, too_many_connections, unavailable};
+use crate::net::http::{Caller, GamePort, refusal};
 use crate::net::peer::connection::NOTSENT_LOWAT_BYTES;
 use crate::net::room_service::RoomService;
 use socket2::SockRef;
@@ -210,10 +210,7 @@ where
                     port.answer(request, caller).await
                 }
                 Err(limit) => {
-                    let mut answer = match limit {
-                        LimitReached::Total => unavailable(),
-                        LimitReached::PerAddress | LimitReached::Flooded => too_many_connections(),
-                    };
+                    let mut answer = refusal(limit);
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(CONNECTION, close);
                     answer

@@ -7,6 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fastwebsockets::upgrade::UpgradeFut;
@@ -26,7 +27,7 @@ use crate::host;
 use crate::http_answers::{self, Answer};
 use crate::metrics::{ConnectionOutcome, Metrics};
 use crate::net::accept::Handshakes;
-use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit};
+use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached};
 use crate::net::io::poller::Pollers;
 use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};
 use crate::net::peer::echo::{self, Echo};
@@ -62,6 +63,8 @@ pub struct GamePort<R> {
     pub(in crate::net) handshakes: Arc<Handshakes>,
     /// Permits for connections that are being refused because a limit is reached.
     pub(crate) refusals: Semaphore,
+    /// An untrusted proxy is named in the log once: anybody can pass for one.
+    has_warned_of_proxy: AtomicBool,
 }
 
 /// The TCP connection that a request came on.
@@ -98,6 +101,7 @@ impl<R: RoomService> GamePort<R> {
             ),
             handshakes: Handshakes::new(config.join_rate),
             refusals: Semaphore::new(budget.refusals),
+            has_warned_of_proxy: AtomicBool::new(false),
             open: OpenConnections::new(metrics.connections.clone()),
             config,
             rooms,
@@ -124,6 +128,7 @@ impl<R: RoomService> GamePort<R> {
             let sentence = "this server does not go by that name; see --allowed-host";
             return http_answers::text(StatusCode::FORBIDDEN, sentence);
         }
+        self.warn_of_untrusted_proxy(&request, &caller);
         let client = self
             .config
             .trusted_proxies
@@ -132,12 +137,12 @@ impl<R: RoomService> GamePort<R> {
             let proxy = Arc::clone(&caller.permit);
             match self.limits.acquire_behind(proxy, client.ip(), now()) {
                 Ok(permit) => caller.permit = Arc::new(permit),
-                Err(_) => {
+                Err(limit) => {
                     self.metrics
                         .connections_total
                         .get(ConnectionOutcome::PerIp)
                         .inc();
-                    return too_many_connections();
+                    return refusal(limit);
                 }
             }
             caller.peer = client;
@@ -159,6 +164,20 @@ impl<R: RoomService> GamePort<R> {
             },
         };
         answer.unwrap_or_else(|refusal| *refusal)
+    }
+
+    /// A proxy that nobody has named makes all of its players one address, with one share and one rate of joins.
+    fn warn_of_untrusted_proxy(&self, request: &Request<Incoming>, caller: &Caller) {
+        let peer = caller.peer.ip();
+        if request.headers().contains_key("x-forwarded-for")
+            && !self.config.trusted_proxies.trusts(peer)
+            && self.config.fair_share.counted(peer).is_some()
+            && !self.has_warned_of_proxy.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "{peer} sends X-Forwarded-For and is no --trusted-proxy: if it is your proxy, name it, or all players behind it share one address"
+            );
+        }
     }
 
     async fn room_state(&self, room: &str) -> Answer {
@@ -336,8 +355,17 @@ pub(crate) fn going_away() -> Close {
     )
 }
 
+/// The answer for a connection over a limit.
+pub(in crate::net) fn refusal(limit: LimitReached) -> Answer {
+    match limit {
+        LimitReached::Total => unavailable(),
+        LimitReached::PerAddress => too_many_connections(),
+        LimitReached::Flooded => flooded(),
+    }
+}
+
 /// 503: the server is full or drains.
-pub(in crate::net) fn unavailable() -> Answer {
+fn unavailable() -> Answer {
     let sentence = "the server takes no more connections now; try again later";
     let mut answer = http_answers::text(StatusCode::SERVICE_UNAVAILABLE, sentence);
     answer
@@ -347,12 +375,22 @@ pub(in crate::net) fn unavailable() -> Answer {
 }
 
 /// 429: the address has too many connections.
-pub(in crate::net) fn too_many_connections() -> Answer {
+fn too_many_connections() -> Answer {
     let sentence = "too many connections from this address; close one first";
     let mut answer = http_answers::text(StatusCode::TOO_MANY_REQUESTS, sentence);
     answer
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    answer
+}
+
+/// 429: the address has flooded.
+fn flooded() -> Answer {
+    let sentence = "this address has sent a flood of messages; try again in a minute";
+    let mut answer = http_answers::text(StatusCode::TOO_MANY_REQUESTS, sentence);
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("60"));
     answer
 }
 

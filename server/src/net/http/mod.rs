@@ -7,6 +7,6 @@ mod percent;
 mod site;
 mod upgrade;
 
-pub(super) use game_port::{Caller, too_many_connections, unavailable};
+pub(super) use game_port::{Caller, refusal};
 pub(crate) use game_port::{GamePort, going_away};
 pub use site::Site;
