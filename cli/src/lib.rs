@@ -1,4 +1,7 @@
-//! What the command `tickwire` does for games. `typescript` writes a game's protocol as TypeScript, `fetch` asks a server for it.
+//! What the command `tickwire` does for games. `project` writes a new one, `dev` builds and serves one while it is developed,
+//! `typescript` writes a game's protocol as TypeScript, `fetch` asks a server for it.
 
+pub mod dev;
 pub mod fetch;
+pub mod project;
 pub mod typescript;

@@ -2,8 +2,11 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
-use tickwire_cli::{fetch::fetch_schema, typescript::typescript_of};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tickwire_cli::dev::{DevOptions, develop};
+use tickwire_cli::{fetch::fetch_schema, project::write_project, typescript::typescript_of};
 
 /// Tools for games on Tickwire.
 #[derive(Parser)]
@@ -15,6 +18,26 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Writes a game that builds and runs, into a new folder.
+    New {
+        /// The game's name, such as my-game.
+        name: String,
+        /// A checkout of Tickwire to build the game with, instead of the published version.
+        #[arg(long, value_name = "DIR")]
+        path: Option<PathBuf>,
+    },
+    /// Builds the game of this folder, serves it, and does so again on every change.
+    Dev {
+        /// Build with optimisation.
+        #[arg(long)]
+        release: bool,
+        /// The program to run, where the package has several.
+        #[arg(long, value_name = "NAME")]
+        bin: Option<String>,
+        /// Flags for the game's server, such as `-- --listen 0.0.0.0:7777`.
+        #[arg(last = true)]
+        flags: Vec<OsString>,
+    },
     /// Writes a game's protocol as TypeScript, for `join` of @tickwire/client.
     Types {
         /// The address of a server that runs the game.
@@ -32,22 +55,53 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    let Command::Types {
-        url,
-        room,
-        insecure,
-        out,
-    } = Arguments::parse().command;
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tickwire: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (game, schema) = runtime.block_on(fetch_schema(&url, &room, insecure))?;
-    let source = typescript_of(&game, &schema);
-    match out {
-        Some(file) => std::fs::write(&file, source)
-            .with_context(|| format!("{} cannot be written", file.display()))?,
-        None => print!("{source}"),
+    match command {
+        Command::New { name, path } => {
+            let folder = write_project(&name, Path::new(""), path.as_deref())?;
+            println!(
+                "{} is there. Next:\n  cd {name}\n  tickwire dev    # builds it, and says which page to open",
+                folder.display()
+            );
+            Ok(())
+        }
+        Command::Dev {
+            release,
+            bin,
+            flags,
+        } => runtime.block_on(develop(DevOptions {
+            folder: std::env::current_dir()?,
+            is_release: release,
+            program: bin,
+            flags,
+        })),
+        Command::Types {
+            url,
+            room,
+            insecure,
+            out,
+        } => {
+            let (game, schema) = runtime.block_on(fetch_schema(&url, &room, insecure))?;
+            let source = typescript_of(&game, &schema);
+            match out {
+                Some(file) => std::fs::write(&file, source)
+                    .with_context(|| format!("{} cannot be written", file.display()))?,
+                None => print!("{source}"),
+            }
+            Ok(())
+        }
     }
-    Ok(())
 }

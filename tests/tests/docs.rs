@@ -165,14 +165,40 @@ fn a_wrong_path_in_backticks_is_found() {
     assert_eq!(words, ["server/src/gone.rs", "no_such_file.rs"]);
 }
 
-/// The fenced blocks of a Markdown text that name a file (```rs PATH), with that path.
+/// The fenced blocks of a Markdown text that name a file (```rs PATH, ```js PATH, ```html PATH), with that path.
 fn blocks_of_files(text: &str) -> Vec<(&str, &str)> {
-    let blocks = text.split("\n```rs ").skip(1).map(|rest| {
-        let (path, rest) = rest.split_once('\n').expect("a block has lines");
-        let (block, _) = rest.split_once("\n```").expect("a block has an end");
-        (path, block)
-    });
-    blocks.collect()
+    let with_path = |(fence, block)| {
+        let (language, path) = str::split_once(fence, ' ')?;
+        // Other pages have blocks of other kinds, with names.
+        matches!(language, "rs" | "js" | "html").then_some((path, block))
+    };
+    blocks(text).into_iter().filter_map(with_path).collect()
+}
+
+/// The fenced blocks of a Markdown text, each with what follows the opening fence.
+fn blocks(text: &str) -> Vec<(&str, &str)> {
+    let mut parts = text.split("\n```").skip(1);
+    let mut blocks = Vec::new();
+    while let Some(part) = parts.next() {
+        blocks.push(part.split_once('\n').expect("a block has lines"));
+        parts.next(); // what follows the block
+    }
+    blocks
+}
+
+#[test]
+fn every_block_of_the_guide_is_checked_somewhere() {
+    let root = Repository::read().root;
+    let guide = std::fs::read_to_string(root.join("docs/GAME_GUIDE.md")).unwrap();
+    for (fence, block) in blocks(&guide) {
+        let is_checked = match fence.split_once(' ') {
+            // The test below.
+            Some((_, path)) => root.join(path).is_file(),
+            // The doc tests of this crate, and commands for the reader.
+            None => matches!(fence, "rust" | "sh"),
+        };
+        assert!(is_checked, "```{fence}\n{block}");
+    }
 }
 
 #[test]
@@ -208,7 +234,11 @@ fn lines_before_tests(code: &str) -> Vec<&str> {
 fn who_copies_the_guides_blocks_has_all_of_tag() {
     let root = Repository::read().root;
     let guide = std::fs::read_to_string(root.join("docs/GAME_GUIDE.md")).unwrap();
-    for path in ["examples/tag/src/lib.rs", "examples/tag/src/main.rs"] {
+    for path in [
+        "examples/tag/src/lib.rs",
+        "examples/tag/src/main.rs",
+        "examples/tag/page/page.js",
+    ] {
         let blocks = blocks_of_files(&guide).into_iter();
         let copied: Vec<_> = blocks
             .filter(|(of, _)| *of == path)

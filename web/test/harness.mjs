@@ -32,6 +32,9 @@ export const CLI = process.env.TICKWIRE_CLI_BIN ?? join(target, "debug", "tickwi
 const EXAMPLES = process.env.TICKWIRE_TEST_EXAMPLES ?? join(target, "debug", "examples");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
+/** The sources of the project. */
+export const ROOT = root;
+
 const START_MS = 20_000;
 const STOP_MS = 5_000;
 
@@ -42,7 +45,7 @@ process.on("exit", () => {
 });
 
 /** Starts a program that ends with the test. Prints its output if the test fails. */
-function start(t, name, program, args, options = {}) {
+export function start(t, name, program, args, options = {}) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: root, ...options });
   const output = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -71,7 +74,7 @@ async function stop(child, ended) {
 }
 
 /** The first match of `pattern` in the program's output. Fails if the program ends first or takes too long. */
-async function printed(name, { child, ended, output }, pattern) {
+export async function printed(name, { child, ended, output }, pattern) {
   let timer;
   const late = new Promise((_, fail) => {
     timer = setTimeout(() => fail(new Error(`${name} did not print ${pattern} within ${START_MS} ms:\n${output.join("")}`)), START_MS);
@@ -115,6 +118,11 @@ export async function freePort() {
     await new Promise((closed) => probe.close(closed));
     return port;
   }
+}
+
+/** Starts the server of one of examples/. */
+export function startExample(t, name, args = []) {
+  return startServer(t, { args, program: join(target, "debug", name) });
 }
 
 /** Starts a server of examples/tag, without computer players. */

@@ -94,7 +94,9 @@ impl Push {
 }
 
 fn main() -> ExitCode {
-    tickwire::main::<Push>()
+    tickwire::Program::<Push>::new()
+        .page(tickwire::page!())
+        .run()
 }
 
 #[cfg(test)]

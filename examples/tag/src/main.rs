@@ -89,7 +89,9 @@ impl Tag {
 }
 
 fn main() -> ExitCode {
-    tickwire::main::<Tag>()
+    tickwire::Program::<Tag>::new()
+        .page(tickwire::page!())
+        .run()
 }
 
 #[cfg(test)]

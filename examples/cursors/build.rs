@@ -1,0 +1,5 @@
+//! Embeds the page.
+
+fn main() {
+    tickwire_rules_build::page("page");
+}
