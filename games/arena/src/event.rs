@@ -12,7 +12,6 @@ pub enum ArenaEvent {
         /// The shooter's ship.
         shooter: Id<Ship>,
         /// The number of the input that fired the beam; 0 for computer players.
-        #[event(name = "input number")]
         input_number: u32,
         /// Where it starts.
         from: Pos<STEPS>,

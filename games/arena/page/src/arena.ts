@@ -22,7 +22,7 @@ import { isMotionReduced } from "./motion.js";
 import { Sound } from "./sound.js";
 import { Spectator } from "./spectator.js";
 import { Steering } from "./steering.js";
-import { readRocks } from "./wire.js";
+import { type BeamFields, type KillEvent, beamOf, readRocks } from "./wire.js";
 import { GAME, World, ownSlotOf } from "./world.js";
 
 /** Interval of updating the score board. */
@@ -94,7 +94,8 @@ export class ArenaPage implements PageState, EffectListener {
     room.onJoined(({ resumed }) => this.#joined(room, resumed));
     room.onChat(({ session, name, text }) => this.#feed.chat(name, text, this.#slotOf(session)));
     room.onNotice(({ text }) => this.#feed.notice(text));
-    for (const kind of ["beam", "kill"]) room.on(kind, ({ payload }, { tick }) => this.#event(kind, tick, payload), { when: "known" });
+    room.on("beam", (beam, { tick }) => this.#queue.beam(tick, beamOf(beam as BeamFields)), { when: "known" });
+    room.on("kill", (kill, { tick }) => this.#killed(tick, kill as KillEvent), { when: "known" });
     const tell = (note: string) => note && this.#feed.notice(`Your ship reacts a little late: ${note}.`);
     tell(room.predictionNote);
     room.onPrediction(({ note }) => tell(note));
@@ -138,9 +139,8 @@ export class ArenaPage implements PageState, EffectListener {
     this.#hud.classList.toggle("watching", room.player.isSpectator);
   }
 
-  #event(kind: string, tick: number, payload: Uint8Array): void {
-    const kill = this.#queue.event(kind, tick, payload);
-    if (!kill) return;
+  #killed(tick: number, kill: KillEvent): void {
+    this.#queue.kill(tick, kill);
     const { killer, victim } = kill;
     const own = this.room && ownSlotOf(this.room);
     this.#feed.kill(this.#world.nameOf(killer), this.#world.nameOf(victim), killer, victim, killer === own || victim === own);

@@ -6,7 +6,7 @@
 // the server reports it.
 
 import { castBeam } from "./beam.js";
-import { type BeamEvent, type KillEvent, type Point, type Rock, type ShipId, readBeam, readKill } from "./wire.js";
+import { type BeamEvent, type KillEvent, type Point, type Rock, type ShipId } from "./wire.js";
 import type { OwnShip, Ship, World } from "./world.js";
 
 /** Ticks between two shots of a ship. */
@@ -78,21 +78,17 @@ export class EffectQueue {
     this.#positions.clear();
   }
 
-  /** Takes an event of the game. Returns the kill, if it is one: the feed shows it at once. */
-  event(kind: string, tick: number, payload: Uint8Array): KillEvent | undefined {
-    if (kind === "beam") {
-      const beam = readBeam(payload);
-      if (beam && isSame(beam.shooter, this.#ownShip)) this.#ownBeam(beam);
-      else if (beam) this.#wait({ tick, beam });
-    } else if (kind === "kill") {
-      const kill = readKill(payload);
-      if (!kill) return undefined;
-      // The player's own ship is shown in the present.
-      if (kill.victim === this.ownPlayer) this.#burst(kill);
-      else this.#wait({ tick, kill });
-      return kill;
-    }
-    return undefined;
+  /** Takes a beam that the server reports. */
+  beam(tick: number, beam: BeamEvent): void {
+    if (isSame(beam.shooter, this.#ownShip)) this.#ownBeam(beam);
+    else this.#wait({ tick, beam });
+  }
+
+  /** Takes a kill that the server reports. */
+  kill(tick: number, kill: KillEvent): void {
+    // The player's own ship is shown in the present.
+    if (kill.victim === this.ownPlayer) this.#burst(kill);
+    else this.#wait({ tick, kill });
   }
 
   /** The effects that begin with the frame that shows `world`. */

@@ -1,10 +1,9 @@
-// The arena's bytes: its input, its events and its map, as docs/PROTOCOL.md describes them.
+// The arena's input and its map as bytes, and its events as the page takes them.
 //
-// In: what the player holds, payloads of events, the map of a room. Out: bytes, and plain objects in units. Holds nothing.
+// In: what the player holds, the fields of events, the map of a room. Out: bytes, and plain objects in units. Holds nothing.
 
-/** Steps of a position in one unit, and of a heading in one turn. */
-export const UNIT = 16;
-export const TURN = 1024;
+/** Steps of a heading in one turn. */
+const TURN = 1024;
 
 /** Bits of the buttons in an input. */
 export const Button = { Up: 1, Down: 2, Left: 4, Right: 8, Fire: 16 } as const;
@@ -54,25 +53,25 @@ function headingOf({ x, y }: Point): number {
   return ((heading % TURN) + TURN) % TURN;
 }
 
-/** Reads a `beam` event; undefined if it is none. */
-export function readBeam(payload: Uint8Array): BeamEvent | undefined {
-  if (payload.length !== 36) return undefined;
-  const [slot, generation, input, x0, y0, x1, y1, hitSlot, hitGeneration] = words(payload);
-  return {
-    shooter: { slot, generation },
-    input,
-    from: { x: (x0 | 0) / UNIT, y: (y0 | 0) / UNIT },
-    to: { x: (x1 | 0) / UNIT, y: (y1 | 0) / UNIT },
-    hit: hitGeneration === 0 ? undefined : { slot: hitSlot, generation: hitGeneration },
-  };
+/** The fields of a `beam` event, as the SDK gives them: references to ships are ids. */
+export interface BeamFields {
+  shooter: number;
+  inputNumber: number;
+  from: Point;
+  to: Point;
+  hit: number | undefined;
 }
 
-/** Reads a `kill` event; undefined if it is none. */
-export function readKill(payload: Uint8Array): KillEvent | undefined {
-  if (payload.length !== 8) return undefined;
-  const [killer, victim] = words(payload);
-  return { killer, victim };
+/** A `beam` event with its ships by slot and generation. */
+export function beamOf({ shooter, inputNumber, from, to, hit }: BeamFields): BeamEvent {
+  return { shooter: shipIdOf(shooter), input: inputNumber, from, to, hit: hit === undefined ? undefined : shipIdOf(hit) };
 }
+
+/** The slot in an entity's id, and how many entities have used it, this one included. */
+export const slotOf = (id: number): number => id % 2 ** 24;
+export const generationOf = (id: number): number => Math.floor(id / 2 ** 32);
+
+const shipIdOf = (id: number): ShipId => ({ slot: slotOf(id), generation: generationOf(id) });
 
 /** Reads the map of a room. */
 export function readRocks(map: Uint8Array): Rock[] {
@@ -82,14 +81,4 @@ export function readRocks(map: Uint8Array): Rock[] {
     rocks.push({ x: view.getUint16(at, true), y: view.getUint16(at + 2, true), radius: view.getUint16(at + 4, true) });
   }
   return rocks;
-}
-
-type Words = [number, number, number, number, number, number, number, number, number];
-
-/** The 32-bit words of a payload; 0 where it has none. */
-function words(payload: Uint8Array): Words {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const list: Words = [0, 0, 0, 0, 0, 0, 0, 0, 0];
-  for (let at = 0; at * 4 + 4 <= payload.length; at++) list[at] = view.getUint32(at * 4, true);
-  return list;
 }

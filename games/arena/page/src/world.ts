@@ -4,7 +4,7 @@
 // are used again for the next frame. This is the only module that reads rows.
 
 import type { Room, Row } from "@tickwire/client";
-import { type ShipId, TURN, UNIT } from "./wire.js";
+import { type ShipId, generationOf, slotOf } from "./wire.js";
 
 /** The game's name. */
 export const GAME = "arena";
@@ -66,8 +66,8 @@ export class World {
     for (const row of frame["pellet"] as readonly Row[]) {
       const pellet = this.pellets.add();
       pellet.slot = slotOf(row.id);
-      pellet.x = row["x"] / UNIT;
-      pellet.y = row["y"] / UNIT;
+      pellet.x = row["x"];
+      pellet.y = row["y"];
       pellet.worth = row["worth"];
     }
     this.ships.clear();
@@ -84,9 +84,9 @@ export class World {
     const ship = this.ships.add();
     ship.slot = slotOf(row.id);
     ship.generation = generationOf(row.id);
-    ship.x = row["x"] / UNIT;
-    ship.y = row["y"] / UNIT;
-    ship.heading = (row["heading"] * 2 * Math.PI) / TURN;
+    ship.x = row["x"];
+    ship.y = row["y"];
+    ship.heading = row["heading"];
     ship.health = row["health"];
     ship.player = row["player"];
     if (ship.player !== ownSlotOf(room)) return;
@@ -103,10 +103,6 @@ export class World {
     return [...this.players.values()].sort((a, b) => b.score - a.score || a.slot - b.slot);
   }
 }
-
-/** The slot in an entity's id, and how many entities have used it, this one included. */
-const slotOf = (id: number): number => id % 2 ** 24;
-const generationOf = (id: number): number => Math.floor(id / 2 ** 32);
 
 /** The slot of the player's own entity; undefined for spectators. */
 export const ownSlotOf = ({ ownId }: Room): number | undefined => (ownId === undefined ? undefined : slotOf(ownId));

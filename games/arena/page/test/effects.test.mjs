@@ -21,16 +21,17 @@ function world(tick, { cooldown = COOLED_DOWN, input = 100, isPredicted = true, 
   return { tick, newestInput: input, own, ships: [OWN_SHIP, ...others] };
 }
 
-/** A `beam` event over 100 units from the origin. */
-function beam({ shooter, input = 0, hit }) {
-  const words = Uint32Array.of(shooter, 1, input, 0, 0, 1600, 0, hit ?? 0, hit === undefined ? 0 : 1);
-  return ["beam", new Uint8Array(words.buffer)];
-}
+const shipId = (slot) => ({ slot, generation: 1 });
 
-const report = (tick, event) => {
-  const [kind, payload] = beam(event);
-  return queue.event(kind, tick, payload);
-};
+/** Reports a beam over 100 units from the origin. */
+const report = (tick, { shooter, input = 0, hit }) =>
+  queue.beam(tick, {
+    shooter: shipId(shooter),
+    input,
+    from: { x: 0, y: 0 },
+    to: { x: 100, y: 0 },
+    hit: hit === undefined ? undefined : shipId(hit),
+  });
 const kinds = (effects) => effects.map(({ kind }) => kind);
 const shown = (...arguments_) => kinds(queue.take(world(...arguments_)));
 
@@ -99,14 +100,12 @@ test("what the screen has long passed is dropped", () => {
 });
 
 test("a ship bursts where it was drawn last, the own one at once", () => {
-  const kill = (killer, victim) => ["kill", new Uint8Array(Uint32Array.of(killer, victim).buffer)];
   queue.take(world(90, { others: [ship(2, 7, 50)] }));
-  const [kind, payload] = kill(OWN_PLAYER, 7);
-  assert.deepEqual(queue.event(kind, 100, payload), { killer: OWN_PLAYER, victim: 7 });
+  queue.kill(100, { killer: OWN_PLAYER, victim: 7 });
   assert.deepEqual(shown(99), []);
   const [burst] = queue.take(world(100));
   assert.deepEqual([burst.kind, burst.at, burst.player, burst.isOwn], ["burst", { x: 50, y: 0 }, 7, false]);
-  queue.event("kill", 200, kill(7, OWN_PLAYER)[1]);
+  queue.kill(200, { killer: 7, victim: OWN_PLAYER });
   assert.deepEqual(shown(100), ["burst"]);
 });
 
@@ -127,8 +126,3 @@ test("the own beam ends at the first rock or ship on the screen", () => {
   assert.equal(atShip.endsAtShip, true);
 });
 
-test("payloads of another length are no events", () => {
-  assert.equal(queue.event("kill", 100, new Uint8Array(9)), undefined);
-  assert.equal(queue.event("beam", 100, new Uint8Array(35)), undefined);
-  assert.deepEqual(shown(100), []);
-});
