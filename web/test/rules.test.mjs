@@ -15,9 +15,13 @@ const SCRIPT = `
 
   window.play = async (url) => {
     const room = await join({ url, room: "meadow", resume: false });
-    const player = (window.player = { room, notes: [], frames: [] });
-    const note = () => player.notes.push(room.isPredicting ? "predicting" : room.predictionNote);
-    if (room.isPredicting || room.predictionNote) note();
+    const player = (window.player = { room, notes: [], frames: [], joinedAt: performance.now(), notedAt: 0 });
+    const note = () => {
+      player.notedAt = performance.now();
+      player.notes.push(room.isPredicting ? "predicting" : room.predictionNote);
+    };
+    // The module may have been judged before the first snapshot came.
+    if (room.isPredicting || !/loading/.test(room.predictionNote)) note();
     room.onPrediction(note);
     const draw = () => {
       for (const { x, steps, isOwn } of room.frame().walker) player.frames.push({ at: performance.now(), x, steps, isPredicted: isOwn && room.isPredicting });

@@ -29,6 +29,8 @@ import { GAME, World, ownSlotOf } from "./world.js";
 const BOARD_INTERVAL_MS = 250;
 /** Longer pauses between frames count as this long, so that animations do not leap after a hitch. */
 const MAX_ELAPSED_MS = 100;
+/** What the SDK says of prediction for the moment in which the rules are on their way. */
+const LOADING = "the rules are loading";
 /** Distance at which sounds become inaudible, in units. */
 const EARSHOT_UNITS = 900;
 
@@ -96,7 +98,7 @@ export class ArenaPage implements PageState, EffectListener {
     room.onNotice(({ text }) => this.#feed.notice(text));
     room.on("beam", (beam, { tick }) => this.#queue.beam(tick, beamOf(beam as BeamFields)), { when: "known" });
     room.on("kill", (kill, { tick }) => this.#killed(tick, kill as KillEvent), { when: "known" });
-    const tell = (note: string) => note && this.#feed.notice(`Your ship reacts a little late: ${note}.`);
+    const tell = (note: string) => note && note !== LOADING && this.#feed.notice(`Your ship reacts a little late: ${note}.`);
     tell(room.predictionNote);
     room.onPrediction(({ note }) => tell(note));
   }

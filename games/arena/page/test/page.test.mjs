@@ -263,6 +263,8 @@ test("a player enters a full room when somebody leaves", MINUTE, async (t) => {
   assert.ok(await bob.page.isVisible("#overlay-again"), "the player must be able to choose another room");
 
   await ann.page.close();
+  // A closed tab may be a reload, so the server keeps its player for ten seconds.
+  await bob.page.waitForFunction(() => window.tickwire.state === "playing", null, { timeout: 45_000 });
   await playing(bob.page);
   await bob.page.waitForFunction(() => document.getElementById("overlay").hidden);
 });
