@@ -44,7 +44,8 @@ test("a reloaded page is the same player", MINUTE, async (t) => {
     await joined(page);
     const after = await player(page);
     assert.deepEqual([after.number, after.id], [before.number, before.id]);
-    assert.ok(after.x >= before.x);
+    // The last inputs before a reload may not have left the page; a new player would start at 128.
+    assert.ok(after.x > before.x - 50);
   }
   // Inputs go on where the page before has stopped.
   const { x } = await player(page);
@@ -103,9 +104,12 @@ test("the player of a closed tab is gone after ten seconds", MINUTE, async (t) =
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
+  // Somebody who stays: the world of a room in which nobody is connected stands still.
+  const other = await openPage(context, address("Ben"));
+  await joined(other.page);
   const closedAt = Date.now();
   await page.close({ runBeforeUnload: true });
-  await until(t, async () => (await runners(server)) === 0);
+  await until(t, async () => (await runners(server)) === 1);
   const seconds = (Date.now() - closedAt) / 1000;
   t.diagnostic(`gone after ${seconds.toFixed(1)} s`);
   // Otherwise the resume window of a minute would keep it.
@@ -121,7 +125,7 @@ test("a page from the back-forward cache is the same player", MINUTE, async (t) 
   await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
   await page.waitForFunction(() => window.room.phase === "reconnecting");
   await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
-  await page.waitForFunction(() => window.room.phase === "playing");
+  await page.waitForFunction(() => window.room.phase === "playing" && window.room.me !== undefined);
   assert.equal((await player(page)).number, before.number);
   assert.equal(await runners(server), 1);
 });
