@@ -64,36 +64,6 @@ pub trait Behaviour: Send {
     }
 }
 
-impl<B: Behaviour + ?Sized> Behaviour for Box<B> {
-    fn joined(&mut self, client: &Client, is_resumed: bool) {
-        (**self).joined(client, is_resumed);
-    }
-
-    fn input(&mut self, client: &Client) -> Vec<u8> {
-        (**self).input(client)
-    }
-
-    fn view_forgery_ticks(&self) -> Option<f64> {
-        (**self).view_forgery_ticks()
-    }
-
-    fn input_made(&mut self, client: &Client) {
-        (**self).input_made(client);
-    }
-
-    fn event(&mut self, client: &Client, event: &ReceivedEvent) {
-        (**self).event(client, event);
-    }
-
-    fn events_taken(&mut self, client: &Client) {
-        (**self).events_taken(client);
-    }
-
-    fn shot_counts(&self, newest: Tick) -> ShotCounts {
-        (**self).shot_counts(newest)
-    }
-}
-
 /// Plays any game by its schema: random valid inputs, and neutral ones where the game encodes inputs in its own way.
 #[derive(Clone, Debug)]
 pub struct AnyGame(RandomInputs);

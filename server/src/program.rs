@@ -37,9 +37,10 @@ type Choose = dyn FnOnce(&Config) -> Result<NewGame, String>;
 /// The whole program of a server.
 ///
 /// ```no_run
-/// # fn new_game(_: &tickwire_game::GameSettings) -> Box<dyn tickwire_game::Game> { todo!() }
-/// fn main() -> std::process::ExitCode {
-///     tickwire_server::Program::new(|settings| new_game(settings)).run()
+/// use tickwire_game::{Game, GameSettings};
+///
+/// fn serve(new_game: fn(&GameSettings) -> Box<dyn Game>) -> std::process::ExitCode {
+///     tickwire_server::Program::new(new_game).run()
 /// }
 /// ```
 #[must_use = "a program does nothing until it is run"]
