@@ -57,6 +57,9 @@ impl Repository {
         let Some(Component::Normal(first)) = path.components().next() else {
             return false;
         };
+        if SKIPPED_FOLDERS.iter().any(|skipped| first == *skipped) {
+            return false; // what a build makes is there on some machines only
+        }
         if word.contains('/') && self.root.join(first).is_dir() {
             return !self.root.join(path).exists();
         }
@@ -159,7 +162,7 @@ fn every_path_in_backticks_exists() {
 #[test]
 fn a_wrong_path_in_backticks_is_found() {
     let repository = Repository::read();
-    let text = "`server/src/{serve,gone}.rs --flag`\n```\n`docs/fenced.md`\n```\n`no_such_file.rs`, `docs/`, `text/plain`";
+    let text = "`server/src/{serve,gone}.rs --flag`\n```\n`docs/fenced.md`\n```\n`no_such_file.rs`, `docs/`, `text/plain`, `target/release/mine`";
     let mut words = code_words(&prose(text));
     words.retain(|word| repository.is_dead(word));
     assert_eq!(words, ["server/src/gone.rs", "no_such_file.rs"]);
