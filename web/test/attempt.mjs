@@ -87,8 +87,8 @@ class Attempt {
     return failures[0];
   }
 
-  /** Watches a browser process for a crash. `isConnected`: whether its automation connection still stands. */
-  watchBrowser({ child, isConnected, stderr }) {
+  /** Watches a browser process for a crash. `ask`: asks the browser something; rejects if the connection to it is lost. */
+  watchBrowser({ child, ask, stderr }) {
     let how;
     child.once("exit", (code, signal) => {
       if (this.passed !== undefined) return; // the attempt is over and ends its browsers
@@ -101,7 +101,7 @@ class Attempt {
       const tail = stderr().trimEnd().split("\n").slice(-STDERR_LINES).join("\n");
       report(`${how}; the end of its stderr:\n${tail || "(empty)"}`);
     });
-    this.#browsers.push({ isConnected, closed });
+    this.#browsers.push({ ask, closed });
   }
 
   /** Notes that a browser process ended before it was ready. `error` tells how. */
@@ -114,12 +114,12 @@ class Attempt {
     this.#abort.abort(new Error(how));
   }
 
-  /** Waits for the exit of processes whose connection is lost: the body can fail by the one before the other is known. */
+  /** Waits for the exit of processes that do not answer any more: the body can fail by a closed page before the exit is known. */
   async #exitsOfLostBrowsers() {
-    const lost = this.#browsers.filter(({ isConnected }) => !isConnected());
+    const exits = this.#browsers.map(({ ask, closed }) => ask().then(() => {}, () => closed));
     let timer;
     const limit = new Promise((done) => (timer = setTimeout(done, EXIT_MS)));
-    await Promise.race([Promise.all(lost.map(({ closed }) => closed)), limit]);
+    await Promise.race([Promise.all(exits), limit]);
     clearTimeout(timer);
   }
 }

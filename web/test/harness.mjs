@@ -265,10 +265,16 @@ export async function startBrowser(t, { namespace, screen } = {}) {
   const stderr = [];
   child.stderr.on("data", (text) => stderr.push(text));
   let browser;
-  t.watchBrowser({ child, isConnected: () => browser?.isConnected() ?? false, stderr: () => stderr.join("") });
+  t.watchBrowser({ child, ask: () => asked(browser), stderr: () => stderr.join("") });
   browser = await chromium.connect(launched.wsEndpoint());
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, ...screen });
   return { context, pid: child.pid };
+}
+
+/** Asks Chromium something that nobody else knows. Rejects if the connection is lost, or was never made. */
+async function asked(browser) {
+  const session = await browser.newBrowserCDPSession();
+  await session.detach();
 }
 
 /** Writes a program that starts Chromium in a network namespace: playwright can only start a program with arguments. */
@@ -346,7 +352,7 @@ export async function launchHeadedBrowser(t) {
     { env: { ...process.env, DISPLAY: display } },
   );
   let connection;
-  t.watchBrowser({ child: browser.child, isConnected: () => connection?.isConnected() ?? false, stderr: () => browser.output.join("") });
+  t.watchBrowser({ child: browser.child, ask: () => asked(connection), stderr: () => browser.output.join("") });
   const [, endpoint] = await printed("chromium", browser, /^DevTools listening on (ws:\S+)$/m);
   connection = await chromium.connectOverCDP(endpoint, { noDefaults: true });
   return connection.contexts()[0];
