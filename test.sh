@@ -17,6 +17,7 @@ export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
 packages=(
   node:nodejs npm:npm # the page's build, and the runner of the browser tests
   chromium:chromium   # the browser tests
+  firefox-esr:firefox-esr # the browser tests that run in both
   Xvfb:xvfb           # a display for windows: the hidden-tab test
   ip:iproute2         # network namespaces: the test that cuts a network
 )
@@ -76,7 +77,7 @@ done
 web/build.sh --ready || apt_install "${packages_wasm[@]}"
 web/build.sh --ready
 rustc --version
-echo "node $(node --version), $(chromium --version 2>/dev/null)"
+echo "node $(node --version), $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
 
 # The features are the same in every cargo step, so that what they share (build scripts, macros, checked
 # dependencies) is compiled once.
@@ -113,5 +114,6 @@ node --test --test-concurrency=1 web/test/*.test.mjs games/arena/page/test/*.tes
 
 if [ "$long" = yes ]; then
   heading "long browser tests"
+  TICKWIRE_GARBAGE_SECONDS=60 node --test web/test/garbage.test.mjs
   node --test --test-concurrency=1 games/arena/page/test/long/*.test.mjs
 fi

@@ -8,6 +8,8 @@
 //! Where the system has no io_uring, or forbids it (containers often do), there is no [`Batch`], and callers serve sockets one by
 //! one. Nothing is allocated after [`Batch::new`].
 //!
+//! Beside that it asks the kernel how far the bytes of a connection have got ([`tcp_progress`]).
+//!
 //! This is one of two crates with `unsafe` (the other is `prefetch`): io_uring lends memory to the kernel, which no safe interface can express.
 
 #[cfg(target_os = "linux")]
@@ -18,7 +20,12 @@ pub use uring::Batch;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 #[cfg(not(target_os = "linux"))]
-pub use unsupported::Batch;
+pub use unsupported::{Batch, TcpProgress, tcp_progress};
+
+#[cfg(target_os = "linux")]
+mod progress;
+#[cfg(target_os = "linux")]
+pub use progress::{TcpProgress, tcp_progress};
 
 #[cfg(unix)]
 pub use std::os::fd::BorrowedFd as Socket;

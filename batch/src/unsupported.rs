@@ -34,3 +34,18 @@ impl Batch {
         match self.0 {}
     }
 }
+
+/// How far the bytes of a TCP connection have got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TcpProgress {
+    /// Bytes that the peer's system has acknowledged since the connection began.
+    pub acked_bytes: u64,
+    /// Whether bytes that the kernel has taken are not acknowledged yet.
+    pub has_unacked: bool,
+}
+
+/// How far the bytes of a TCP connection have got: here nobody knows.
+#[must_use]
+pub fn tcp_progress(_: crate::Socket<'_>) -> Option<TcpProgress> {
+    None
+}

@@ -1,7 +1,8 @@
 //! What the command `tickwire` does for games. `project` writes a new one, `dev` builds and serves one while it is developed,
-//! `typescript` writes a game's protocol as TypeScript, `fetch` asks a server for it.
+//! `typescript` writes a game's protocol as TypeScript, `fetch` asks a server for it, `schema_file` reads it from a file.
 
 pub mod dev;
 pub mod fetch;
 pub mod project;
+pub mod schema_file;
 pub mod typescript;

@@ -6,7 +6,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tickwire_cli::dev::{DevOptions, develop};
-use tickwire_cli::{fetch::fetch_schema, project::write_project, typescript::typescript_of};
+use tickwire_cli::{
+    fetch::fetch_schema, project::write_project, schema_file::read_schema,
+    typescript::typescript_of,
+};
 
 /// Tools for games on Tickwire.
 #[derive(Parser)]
@@ -43,6 +46,9 @@ enum Command {
         /// The address of a server that runs the game.
         #[arg(long, default_value = "ws://127.0.0.1:7777/ws")]
         url: String,
+        /// A file that the game's server printed with `--print-schema`, instead of a running server; - for standard input.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "room", "insecure"])]
+        schema: Option<PathBuf>,
         /// The room to ask.
         #[arg(long, default_value = "main")]
         room: String,
@@ -90,11 +96,15 @@ fn run(command: Command) -> anyhow::Result<()> {
         })),
         Command::Types {
             url,
+            schema,
             room,
             insecure,
             out,
         } => {
-            let (game, schema) = runtime.block_on(fetch_schema(&url, &room, insecure))?;
+            let (game, schema) = match schema {
+                Some(file) => read_schema(&file)?,
+                None => runtime.block_on(fetch_schema(&url, &room, insecure))?,
+            };
             let source = typescript_of(&game, &schema);
             match out {
                 Some(file) => std::fs::write(&file, source)

@@ -53,7 +53,7 @@ pub enum NewProjectError {
 }
 
 /// Writes a project into a new folder of this name, and returns the folder. `checkout`: a folder with Tickwire's sources, whose
-/// `Cargo.lock` the project begins with; without it the version of this command is taken from the registry.
+/// `Cargo.lock` the project begins with, and whose target folder it is built in; without it the version of this command is taken from the registry.
 ///
 /// # Errors
 /// If the name is none, the folder exists, the checkout is none, or a file cannot be written.
@@ -80,6 +80,9 @@ pub fn write_project(
     }
     if let Some(lock) = source.lock() {
         write(&folder.join("Cargo.lock"), &lock)?;
+    }
+    if let Some(config) = source.cargo_config() {
+        write(&folder.join(".cargo/config.toml"), &config)?;
     }
     Ok(folder)
 }
@@ -147,6 +150,17 @@ impl Source {
                 )
             }
         }
+    }
+
+    /// Lets the game be built in the checkout's target folder.
+    fn cargo_config(&self) -> Option<String> {
+        let Self::Checkout(checkout) = self else {
+            return None;
+        };
+        let target = checkout.join("target").display().to_string();
+        Some(format!(
+            "# Beside the checkout's own programs, so that what they all need is compiled once.\n[build]\ntarget-dir = {target:?}\n"
+        ))
     }
 
     /// The versions that the checkout is tested with.

@@ -78,6 +78,7 @@ impl Bot {
             encoding,
             is_spectator: behaviour == BehaviourName::Spectate,
             seed,
+            ..tickwire_client::Options::default()
         };
         let room = options.room_of(index);
         let measurements = BotMeasurements::new(index, name, room, behaviour);

@@ -19,6 +19,9 @@ pub struct ShownEntity<'a> {
     pub id: EntityId,
     /// Public lanes at the view tick.
     pub lanes: &'a [i32],
+    /// How far the position, the first two lanes, is beyond these integers, in 1/256 of a step: where the player's own entity is
+    /// predicted, it moves evenly at any rate of the display. 0 for all others.
+    pub fraction: [i8; 2],
     /// The newest row, for its texts.
     pub row: &'a Row,
 }
@@ -143,6 +146,7 @@ impl InterpolationBuffer {
                 show(ShownEntity {
                     id: row.id,
                     lanes: &lanes,
+                    fraction: [0; 2],
                     row,
                 });
             }
@@ -165,6 +169,7 @@ impl InterpolationBuffer {
                 show(ShownEntity {
                     id: *id,
                     lanes: &lanes,
+                    fraction: [0; 2],
                     row: &row,
                 });
             }

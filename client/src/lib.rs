@@ -22,6 +22,8 @@ pub use client::{
     Phase, SessionEvent, WantedRules,
 };
 pub use interpolation::ShownEntity;
-pub use prediction::{ErrorHistogram, PredictedState, PredictionStats};
+pub use prediction::{
+    Correction, CorrectionCause, ErrorHistogram, PredictedState, PredictionStats,
+};
 pub use stats::{Percentiles, RecentSamples};
 pub use tickwire_sync::input_buffer::MAX_INPUT_BYTES;

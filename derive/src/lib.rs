@@ -1,19 +1,21 @@
 //! The derives of typed Tickwire games. The crate `tickwire` re-exports them; depend on that one.
 //!
 //! In: the tokens of a struct or an enum. Out: implementations of the traits of `tickwire-rules` and `tickwire`. Every mistake is a
-//! compile error at the field that has it. `attributes` reads attributes, the other modules have one derive each.
+//! compile error at the field that has it. `attributes` reads attributes, `game` completes an `impl Game`, the other modules have one
+//! derive each.
 
 mod attributes;
 mod choice;
 mod entity;
 mod flags;
+mod game;
 mod input;
 mod names;
 mod payload;
 mod world;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use syn::{DeriveInput, ItemImpl, parse_macro_input};
 
 type Derive = fn(&DeriveInput) -> syn::Result<proc_macro2::TokenStream>;
 
@@ -107,4 +109,14 @@ pub fn derive_flags(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(World, attributes(world))]
 pub fn derive_world(item: TokenStream) -> TokenStream {
     expand(item, world::derive)
+}
+
+/// Completes an `impl Game`. What is left out has its default: `Event`, `Command` and `Message` are `Nothing`, `Rules` is `NoRules`, and
+/// `new` is the world's `Default`.
+#[proc_macro_attribute]
+pub fn game(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    parse_macro_input!(arguments as syn::parse::Nothing);
+    game::complete(parse_macro_input!(item as ItemImpl))
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
 }

@@ -1,12 +1,16 @@
 //! The trait that a game author implements: one object a room.
 
 use crate::step::Step;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire_rules::Rules;
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, PlayerId, Schema};
+
+/// Names with values, such as `mode` with `duel`: what a match asked of a room, and what a game tells of one.
+pub type Tags = BTreeMap<String, String>;
 
 /// What a room tells its game when it is made.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -20,6 +24,12 @@ pub struct GameSettings {
     pub tick_rate: u32,
     /// How many computer-controlled players to run (`--npcs`); 0 for a game without them.
     pub npcs: u32,
+    /// What the match that opened the room asked for, for instance to choose a map or a mode by. Up to 16 names of up to 32 letters,
+    /// digits, - and _, with values of up to 64 characters. They come from a stranger, so every value is possible. Empty for a room that
+    /// was opened by its name.
+    pub tags: Tags,
+    /// How many players the room takes, spectators included, from 1; 0 for the game made at the server's start.
+    pub max_players: u32,
 }
 
 /// Who joins a room.
@@ -93,6 +103,11 @@ pub trait Game: Send {
     /// If the game refuses the player; the client gets the reason.
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<Option<EntityId>, Refusal>;
 
+    /// A player's name has changed since they joined, because it belongs to a player whose login service says so.
+    fn rename(&mut self, player: PlayerId, name: &str) {
+        let _ = (player, name);
+    }
+
     /// A player's connection is lost. The session waits for the resume window; the player's input is neutral meanwhile.
     fn away(&mut self, player: PlayerId) {
         let _ = player;
@@ -124,6 +139,12 @@ pub trait Game: Send {
 
     /// Publishes every entity that exists now.
     fn publish(&self, out: &mut Publisher<'_>);
+
+    /// What the list of rooms shows of this one beside its tags, such as the map or the score: everybody may read it. Asked at most
+    /// once a second, and only where rooms are listed (`--room-list`). Up to 16 names of 32 bytes with values of 256 bytes are shown.
+    fn metadata(&self) -> Tags {
+        Tags::new()
+    }
 
     /// The part of the world that a player is sent.
     fn interest_area(&self, player: PlayerId) -> InterestArea;

@@ -10,7 +10,7 @@ mod messages;
 mod step;
 pub mod testing;
 
-pub use game::{Game, GameSettings, Identity, Refusal, SaveError};
+pub use game::{Game, GameSettings, Identity, Refusal, SaveError, Tags};
 /// The vector types of positions and areas of interest, re-exported so that a game uses the same version.
 pub use glam;
 pub use messages::{Messages, Recipient};

@@ -4,9 +4,13 @@
 //! constants and rules that both ends share. Nothing here knows what the messages are used for.
 
 mod close_code;
+#[cfg(feature = "json")]
+mod game_schema;
 mod room_name;
 
 pub use close_code::CloseCode;
+#[cfg(feature = "json")]
+pub use game_schema::GameSchema;
 pub use room_name::{MAX_ROOM_NAME_BYTES, is_room_name};
 
 /// Version 1 of the protocol, generated from `tickwire/v1/*.proto`.

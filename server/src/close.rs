@@ -37,14 +37,36 @@ pub struct Close {
     pub code: CloseCode,
     /// What happened and what to do, for a person. At most 123 bytes reach the wire.
     pub reason: Cow<'static, str>,
+    /// What operators count it as.
+    pub counted_as: DisconnectReason,
 }
 
 impl Close {
+    /// Whether the server does not want the peer, or what it sent. The other closes are the ends of sessions and lines.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !matches!(
+            self.code,
+            CloseCode::Normal
+                | CloseCode::GoingAway
+                | CloseCode::HeartbeatTimeout
+                | CloseCode::ResumedElsewhere
+        )
+    }
+
     /// A close with this code and reason.
     pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
             reason: reason.into(),
+            counted_as: code.into(),
+        }
+    }
+
+    /// Close 1008 for a player whom operators do not want: `why` is `Kicked` or `Banned`.
+    pub fn unwanted(why: DisconnectReason, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            counted_as: why,
+            ..Self::new(CloseCode::Policy, reason)
         }
     }
 }
@@ -54,6 +76,8 @@ labels! {
     pub enum DisconnectReason {
         /// The peer closed in good order, or the player left (1000).
         Left = "left",
+        /// The peer closed with 1001 and had not said that it leaves: a browser whose page is gone.
+        PageClosed = "page_closed",
         /// The server drained (1001).
         GoingAway = "going_away",
         /// A violation of RFC 6455 (1002).
@@ -64,6 +88,10 @@ labels! {
         InvalidText = "utf8",
         /// A bad ticket, a kick by the game, or a flood (1008).
         Policy = "policy",
+        /// Kicked by an operator (1008).
+        Kicked = "kicked",
+        /// Banned by an operator (1008).
+        Banned = "banned",
         /// A message over the limit (1009).
         TooBig = "too_big",
         /// No place left (1013).

@@ -23,13 +23,15 @@ use options::{HumanDuration, Options};
 pub use options::{IoUring, LogFormat};
 
 pub use crate::fair_share::FairShare;
+pub use crate::join_hook::{JoinHookFails, JoinHookUrl};
 
+use crate::moderation::Moderation;
 use crate::ticket::TicketKeys;
 use crate::tls::TlsSource;
 use crate::trusted_proxy::TrustedProxies;
 use validate::{
-    address, duration, host_names, invalid, max_rewind, nonzero_duration, ops_token, origins,
-    page_folder, ticket_keys, tls, trusted_proxies, within,
+    address, duration, host_names, invalid, join_hook, max_rewind, moderation, nonzero_duration,
+    ops_token, origins, page_folder, ticket_keys, tls, trusted_proxies, within,
 };
 
 /// Every setting of the server, validated.
@@ -67,10 +69,20 @@ pub struct Config {
     pub join_rate: u32,
     /// Whether everybody may read the state of a room.
     pub room_state: bool,
+    /// Whether everybody may read the list of public rooms.
+    pub room_list: bool,
     /// If set, `Hello` must carry a ticket that is signed with one of these secrets.
     pub ticket_keys: Option<Arc<TicketKeys>>,
     /// How long a session goes on after its ticket has expired.
     pub ticket_grace: Duration,
+    /// Asked before each join.
+    pub join_hook: Option<JoinHookUrl>,
+    /// What happens where it does not answer.
+    pub join_hook_fails: JoinHookFails,
+    /// The folder of what is kept over restarts; `None`: nothing is.
+    pub data_dir: Option<PathBuf>,
+    /// Bans and mutes, which are kept in that folder.
+    pub(crate) moderation: Arc<Moderation>,
     /// Players per room, at least 1.
     pub max_players: usize,
     /// TCP connections to the game port; 0 for no limit.
@@ -101,6 +113,8 @@ pub struct Config {
     pub io_uring: IoUring,
     /// Whether the first panic ends the process, for development.
     pub stop_on_panic: bool,
+    /// Whether the program prints the game's schema and ends.
+    pub print_schema: bool,
     /// The folder of the page at `/`, without links, for development; `None`: the embedded page.
     pub page: Option<PathBuf>,
     /// Whether the game port has `/echo`.
@@ -162,12 +176,20 @@ impl TryFrom<Options> for Config {
             fair_share: options.fair_share.unwrap_or_default(),
             join_rate: within("join-rate", options.join_rate.unwrap_or(50), 0, 1_000_000)?,
             room_state: options.room_state != Some(Switch::Off),
+            room_list: options.room_list == Some(Switch::On),
             ticket_keys: options
                 .ticket_secret_file
                 .map(ticket_keys)
                 .transpose()?
                 .map(Arc::new),
             ticket_grace: duration("ticket-grace", options.ticket_grace, 0)?,
+            join_hook: options.join_hook.map(|url| join_hook(&url)).transpose()?,
+            join_hook_fails: options.join_hook_fails.unwrap_or_default(),
+            moderation: match &options.data_dir {
+                Some(folder) => Arc::new(moderation(folder)?),
+                None => Arc::default(),
+            },
+            data_dir: options.data_dir,
             max_players: within(
                 "max-players",
                 options.max_players.unwrap_or(4000),
@@ -201,6 +223,7 @@ impl TryFrom<Options> for Config {
             log_format: options.log_format.unwrap_or_default(),
             io_uring: options.io_uring.unwrap_or_default(),
             stop_on_panic: options.stop_on_panic.unwrap_or(false),
+            print_schema: options.print_schema.unwrap_or(false),
             page: options.page.map(page_folder).transpose()?,
             ws_echo: options.ws_echo.unwrap_or(false),
             window_policy: WindowPolicy::default(),

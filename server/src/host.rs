@@ -14,12 +14,21 @@ pub(crate) fn is_allowed(headers: &HeaderMap, names: &[String]) -> bool {
 
 /// Whether the request's `Host` is one of `names`, an address or `localhost`.
 pub(crate) fn is_known(headers: &HeaderMap, names: &[String]) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
+    let Some(name) = name_of(headers) else {
         return false;
     };
-    let host = host.to_ascii_lowercase();
-    let name = without_port(&host).trim_end_matches('.');
-    name == "localhost" || name.parse::<IpAddr>().is_ok() || names.iter().any(|known| known == name)
+    name == "localhost" || name.parse::<IpAddr>().is_ok() || names.contains(&name)
+}
+
+/// Whether the request's `Host` is one of `names`.
+pub(crate) fn is_named(headers: &HeaderMap, names: &[String]) -> bool {
+    name_of(headers).is_some_and(|name| names.contains(&name))
+}
+
+/// The name in `Host`, in lower case, without its port.
+fn name_of(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(HOST)?.to_str().ok()?.to_ascii_lowercase();
+    Some(without_port(&host).trim_end_matches('.').to_owned())
 }
 
 /// The host without its port and without the brackets of IPv6.

@@ -14,10 +14,14 @@ mod fair_share;
 mod fd_budget;
 mod host;
 mod http_answers;
+mod join_hook;
 mod labels;
 mod lobby;
+mod log_limit;
 mod metrics;
+mod moderation;
 mod net;
+mod network;
 mod ops;
 mod origin;
 mod page_file;
@@ -103,17 +107,22 @@ pub mod internals {
     pub use crate::close::{Close, CloseCode, DisconnectReason};
     pub use crate::labels::Label;
     pub use crate::metrics::{InputOutcome, Metrics};
+    pub use crate::moderation::{ActedOn, Moderation, SessionAction, SessionIdentity, Whom};
     pub use crate::net::http::Site;
-    pub use crate::net::peer::connection::Connection;
+    pub use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};
+    pub use crate::net::peer::flood::{FloodDetector, FloodVerdict, max_messages_per_second};
     pub use crate::net::peer::handler::Handler;
     pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};
     pub use crate::net::peer::send::{SendOutcome, SendRequest};
-    pub use crate::net::room_service::{RoomService, RoomState};
+    pub use crate::net::room_service::{
+        ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, RoomListPage, RoomListQuery,
+        RoomService, RoomState,
+    };
     pub use crate::net::rules_module::RulesModule;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
-        Inbox, InboxMessage, JoinRequest, Link, PhaseTimes, ReceivedInput, Room, RoomSettings,
-        RoomStats,
+        Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, PhaseTimes, ReceivedInput,
+        Room, RoomSettings, RoomStats,
     };
     pub use crate::serve::{Server, start};
     pub use crate::tls::Tls;

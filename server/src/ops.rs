@@ -1,8 +1,10 @@
-//! The operations port: metrics, health probes, notices, draining, and the list of rooms.
+//! The operations port: metrics, health probes, notices, draining, the list of rooms, and moderation.
 //!
 //! In: HTTP requests of operators and their tools. Out: answers, notices to players, and the request to drain. The port belongs
 //! on an address that players cannot reach. A web page cannot drive it: requests that other sites make a browser send are refused,
 //! and so are names that are not this server's. Every command is logged with where it came from.
+
+mod moderation;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,6 +28,7 @@ use crate::config::OpsToken;
 use crate::host;
 use crate::http_answers::{Answer, answer, check_host, check_method, json, not_found, text};
 use crate::metrics::Metrics;
+use crate::moderation::{ActedOn, Moderation, SessionAction, Whom};
 use crate::net::accept::AcceptErrors;
 use crate::shutdown::Shutdown;
 
@@ -93,6 +96,13 @@ pub trait RoomOperations: Send + Sync + 'static {
         room: Option<&str>,
     ) -> impl Future<Output = Result<usize, String>> + Send;
 
+    /// Does something with sessions, in whatever rooms they are. Returns which they were.
+    fn act_on_sessions(
+        &self,
+        whom: &Whom,
+        action: &SessionAction,
+    ) -> impl Future<Output = ActedOn> + Send;
+
     /// Whether the workers keep up. Must be cheap: probes ask every second.
     fn health(&self) -> Health;
 
@@ -109,6 +119,8 @@ pub struct Operations<R> {
     pub metrics: Arc<Metrics>,
     /// Requested by `POST /drain`; shown by `/readyz`.
     pub draining: Shutdown,
+    /// Changed by `/ban` and `/mute`.
+    pub moderation: Arc<Moderation>,
     /// Names that the port goes by, beside addresses and `localhost`.
     pub hosts: Vec<String>,
     /// The bearer token for everything but the probes.
@@ -161,7 +173,7 @@ impl<R: RoomOperations> Operations<R> {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = match self.check(&request) {
-            Ok(()) => self.perform(request).await,
+            Ok(()) => self.perform(request, peer).await,
             Err(refusal) => *refusal,
         };
         if method != Method::GET && method != Method::HEAD {
@@ -203,7 +215,7 @@ impl<R: RoomOperations> Operations<R> {
         Err(Box::new(refusal))
     }
 
-    async fn perform(&self, request: Request<Incoming>) -> Answer {
+    async fn perform(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let method = request.method();
         let answer = match request.uri().path() {
             "/metrics" => check_method(method, "GET, HEAD").map(|()| self.metrics()),
@@ -213,20 +225,40 @@ impl<R: RoomOperations> Operations<R> {
                 Ok(()) => Ok(json(StatusCode::OK, &self.rooms.list_rooms().await)),
                 Err(answer) => Err(answer),
             },
-            "/drain" => self.check_command(&request).map(|()| self.drain()),
-            "/notice" => match self.check_command(&request) {
-                Ok(()) => Ok(self.notice(request).await),
+            "/drain" => (self.check_command(&request, &Method::POST)).map(|()| self.drain()),
+            "/notice" => match self.check_command(&request, &Method::POST) {
+                Ok(()) => self.notice(request).await,
                 Err(answer) => Err(answer),
             },
-            _ => Ok(not_found()),
+            "/kick" | "/mute" | "/ban" => match self.check_command(&request, &Method::POST) {
+                Ok(()) => self.moderate(request, peer).await,
+                Err(answer) => Err(answer),
+            },
+            "/bans" => check_method(method, "GET, HEAD").map(|()| self.list_bans()),
+            path => match path.strip_prefix("/bans/").map(str::to_owned) {
+                Some(id) => match self.check_command(&request, &Method::DELETE) {
+                    Ok(()) => self.lift(&id, peer).await,
+                    Err(answer) => Err(answer),
+                },
+                None => Ok(not_found()),
+            },
         };
         answer.unwrap_or_else(|refusal| *refusal)
     }
 
-    /// Checks that a request that changes something is a POST, and does not come from a web page, unless that page is this port's
+    /// Checks that a request that changes something has the right method, and does not come from a web page, unless that page is this port's
     /// own and knows the token.
-    fn check_command(&self, request: &Request<Incoming>) -> Result<(), Box<Answer>> {
-        check_method(request.method(), Method::POST.as_str())?;
+    fn check_command(
+        &self,
+        request: &Request<Incoming>,
+        method: &Method,
+    ) -> Result<(), Box<Answer>> {
+        let method = if method == Method::DELETE {
+            "DELETE"
+        } else {
+            "POST"
+        };
+        check_method(request.method(), method)?;
         let headers = request.headers();
         if headers.contains_key(ORIGIN) && !(self.token.is_some() && is_own_origin(headers)) {
             let sentence = "web pages can't command the operations port";
@@ -263,43 +295,53 @@ impl<R: RoomOperations> Operations<R> {
         )
     }
 
-    async fn notice(&self, request: Request<Incoming>) -> Answer {
-        let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
-        let body = match tokio::time::timeout(READ_TIMEOUT, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return text(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "a notice is smaller than 64 KiB",
-                );
-            }
-            Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the body is incomplete"),
-            Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
-        };
-        // Deserialised by way of a map, because serde would also accept a list of the two values.
-        let map = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body);
-        let notice = match map.and_then(|map| serde_json::from_value::<Notice>(map.into())) {
-            Ok(notice) => notice,
-            Err(error) => {
-                let expected = r#"expected {"text": "...", "room": optional}"#;
-                return text(StatusCode::BAD_REQUEST, &format!("{expected}: {error}"));
-            }
-        };
+    async fn notice(&self, request: Request<Incoming>) -> Result<Answer, Box<Answer>> {
+        let expected = r#"expected {"text": "...", "room": optional}"#;
+        let fields = json_body(request, expected).await?;
+        let notice: Notice = serde_json::from_value(fields.into())
+            .map_err(|error| bad_request(&format!("{expected}: {error}")))?;
         // Control characters are removed as in chat, because a player's terminal or page might execute them.
         let notice_text = notice.text.replace(char::is_control, "");
         let notice_text = notice_text.trim();
         if notice_text.is_empty() || notice_text.chars().count() > MAX_NOTICE_CHARS {
-            return text(
-                StatusCode::BAD_REQUEST,
-                "text must have 1 to 500 characters",
-            );
+            return Err(bad_request("text must have 1 to 500 characters"));
         }
         let room = notice.room.as_deref();
         match self.rooms.broadcast_notice(notice_text, room).await {
-            Ok(players) => json(StatusCode::OK, &serde_json::json!({ "players": players })),
-            Err(problem) => text(StatusCode::NOT_FOUND, &problem),
+            Ok(players) => Ok(json(
+                StatusCode::OK,
+                &serde_json::json!({ "players": players }),
+            )),
+            Err(problem) => Err(Box::new(text(StatusCode::NOT_FOUND, &problem))),
         }
     }
+}
+
+/// The JSON object in the body of a request. `expected` says in an error what would be right.
+async fn json_body(
+    request: Request<Incoming>,
+    expected: &str,
+) -> Result<serde_json::Map<String, serde_json::Value>, Box<Answer>> {
+    let refusal = |status, sentence: &str| Err(Box::new(text(status, sentence)));
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+    let body = match tokio::time::timeout(READ_TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "a body is smaller than 64 KiB",
+            );
+        }
+        Ok(Err(_)) => return refusal(StatusCode::BAD_REQUEST, "the body is incomplete"),
+        Err(_) => {
+            return refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+        }
+    };
+    serde_json::from_slice(&body).map_err(|error| bad_request(&format!("{expected}: {error}")))
+}
+
+fn bad_request(sentence: &str) -> Box<Answer> {
+    Box::new(text(StatusCode::BAD_REQUEST, sentence))
 }
 
 /// Whether the one `Origin` is the one `Host`.

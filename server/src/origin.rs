@@ -4,11 +4,15 @@
 //! upgrade. Programs that are not browsers send no `Origin` and are let in, because they could claim any origin.
 
 use hyper::HeaderMap;
-use hyper::header::{HOST, ORIGIN};
+use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN};
+use std::net::IpAddr;
+
+use crate::{clock, log_limit};
 
 /// Whether the request's origin may connect. Allowed are: no origin, the server's own (its host and port equal the request's
-/// `Host`), and each of `allowed` (`*` allows all). A request with two origins is refused.
-pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+/// `Host`), and each of `allowed` (`*` allows all). A request with two origins is refused. `may_lack_port`: a proxy that the operator
+/// knows may have dropped the port of `Host`, so that one without a port equals the origin of its name at any port.
+pub fn is_allowed(headers: &HeaderMap, allowed: &[String], may_lack_port: bool) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else {
         return true;
@@ -28,9 +32,62 @@ pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     match (origin.split_once("://"), host) {
         (Some((scheme, authority)), Some(host)) => {
             without_port(scheme, authority) == without_port(scheme, host)
+                || (may_lack_port && lacks_port_of(host, authority))
         }
         _ => false,
     }
+}
+
+/// Whether `host` is the authority without its port.
+fn lacks_port_of(host: &str, authority: &str) -> bool {
+    (authority.split_at_checked(host.len())).is_some_and(|(name, port)| {
+        let digits = port.strip_prefix(':');
+        name.eq_ignore_ascii_case(host)
+            && digits.is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
+    })
+}
+
+/// The longest part of a header that goes into the log.
+const MAX_SHOWN_CHARS: usize = 120;
+
+fn shown(headers: &HeaderMap, name: HeaderName) -> String {
+    let value = headers.get(name).map(HeaderValue::as_bytes);
+    let text = String::from_utf8_lossy(value.unwrap_or_default());
+    text.chars().take(MAX_SHOWN_CHARS).collect()
+}
+
+/// Says in the log that a page's origin was refused, and how to let it in: a browser tells its page nothing.
+pub fn warn_of_origin(headers: &HeaderMap, client: IpAddr) {
+    let Some(left_out) = log_limit::admits_from("origin", client, clock::now()) else {
+        return;
+    };
+    let [origin, host] = [ORIGIN, HOST].map(|name| shown(headers, name));
+    let authority = origin.split_once("://").map_or("", |(_, rest)| rest);
+    let hint = if lacks_port_of(&host, authority) {
+        "; or let the proxy pass Host on with its port, in nginx as $http_host"
+    } else {
+        ""
+    };
+    tracing::warn!(
+        %client, ?origin, ?host, left_out,
+        "refused a page of another origin; --allowed-origin {} lets it in{hint}",
+        origin.escape_debug()
+    );
+}
+
+/// Says in the log that a request's host was refused, and how to let it in.
+pub fn warn_of_host(headers: &HeaderMap, client: IpAddr) {
+    let Some(left_out) = log_limit::admits_from("host", client, clock::now()) else {
+        return;
+    };
+    let [origin, host] = [ORIGIN, HOST].map(|name| shown(headers, name));
+    let name = without_port("", &host);
+    let name = name.rsplit_once(':').map_or(&*name, |(name, _)| name);
+    tracing::warn!(
+        %client, ?origin, ?host, left_out,
+        "refused a name that is not this server's; --allowed-host {} lets it in",
+        name.escape_debug()
+    );
 }
 
 /// An origin as RFC 6454, section 6 writes it: lower case, no default port, no slash at the end.
@@ -67,7 +124,31 @@ mod tests {
             headers.insert(ORIGIN, origin.parse().unwrap());
         }
         let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
-        is_allowed(&headers, &allowed)
+        is_allowed(&headers, &allowed, false)
+    }
+
+    #[test]
+    fn a_known_proxy_may_drop_the_port_of_the_own_host() {
+        let check = |origin: &str, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            let strict = is_allowed(&headers, &[], false);
+            (strict, is_allowed(&headers, &[], true))
+        };
+        assert_eq!(check("https://x.example:3001", "x.example"), (false, true));
+        assert_eq!(check("https://x.example:3001", "X.Example"), (false, true));
+        assert_eq!(check("http://[::1]:3001", "[::1]"), (false, true));
+        for other in [
+            ("https://x.example:3001", "x.example:3002"),
+            ("https://x.example", "x.example:3001"),
+            ("https://x.example:3001", "y.example"),
+            ("https://x.example.evil:3001", "x.example"),
+            ("https://x.example:3001.evil", "x.example"),
+            ("null", ""),
+        ] {
+            assert_eq!(check(other.0, other.1), (false, false), "{other:?}");
+        }
     }
 
     #[test]

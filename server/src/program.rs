@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::config::{Config, ConfigError, LogFormat};
-use crate::lobby::NewGame;
+use crate::lobby::{NewGame, schema_of};
 use crate::page_file::PageFile;
 use tickwire_game::{Game, GameSettings};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -89,6 +89,9 @@ impl Program {
             Ok(game) => game,
             Err(problem) => return fail(problem, EXIT_BAD_CONFIG),
         };
+        if config.print_schema {
+            return print_schema(&config, &game);
+        }
         // Dropping the guard writes the log lines that still wait.
         let _log_guard = log_to_stderr(config.log_format);
         if config.stop_on_panic {
@@ -98,6 +101,18 @@ impl Program {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(error, EXIT_FAILED),
         }
+    }
+}
+
+/// Prints the game's schema as JSON on standard output.
+fn print_schema(config: &Config, game: &NewGame) -> ExitCode {
+    let printed = schema_of(config, game)
+        .map_err(|error| error.to_string())
+        .and_then(|schema| serde_json::to_string_pretty(&schema).map_err(|error| error.to_string()))
+        .and_then(|json| writeln!(std::io::stdout(), "{json}").map_err(|error| error.to_string()));
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error, EXIT_FAILED),
     }
 }
 

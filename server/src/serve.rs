@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::clock;
 use crate::config::Config;
+use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::net::accept;
 use crate::net::http::{GamePort, Site, going_away};
@@ -70,6 +72,8 @@ pub struct Server<R> {
     accept_task: JoinHandle<()>,
     /// Serves the operations port until it is aborted, so that operators get answers to the last.
     ops_task: JoinHandle<()>,
+    /// Says what was left out of the log.
+    log_task: JoinHandle<()>,
 }
 
 /// Opens both ports over the rooms and the site. Must be called inside a tokio runtime.
@@ -91,12 +95,21 @@ pub fn start<R: RoomService + RoomOperations>(
         rooms: Arc::clone(&rooms),
         metrics: Arc::clone(&metrics),
         draining: drain_request.clone(),
+        moderation: Arc::clone(&config.moderation),
         hosts: config.ops_hosts.clone(),
         token: config.ops_token.clone(),
     });
     let port = GamePort::new(config, rooms, site, metrics, Shutdown::new())
         .map_err(StartError::Threads)?;
+    let log_task = tokio::spawn(async {
+        let mut period = tokio::time::interval(log_limit::PERIOD);
+        loop {
+            period.tick().await;
+            log_limit::report(clock::now());
+        }
+    });
     Ok(Server {
+        log_task,
         drain_request,
         game_addr,
         ops_addr,
@@ -242,6 +255,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
             tracing::warn!("connections are still open after --drain-timeout: leaving them");
         }
         self.ops_task.abort();
+        self.log_task.abort();
         tracing::info!("drained");
     }
 }

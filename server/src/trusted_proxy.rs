@@ -3,6 +3,7 @@
 //! In: `--trusted-proxy`, and what a proxy says. Out: the address of the client. A peer that is no trusted proxy is never believed:
 //! it would give itself any address.
 
+use crate::network::Network;
 use hyper::HeaderMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,13 +21,6 @@ const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Network>);
 
-/// A network, such as 10.0.0.0/8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
-    address: u128,
-    mask: u128,
-}
-
 impl TrustedProxies {
     /// Reads networks such as `10.0.0.0/8`, `fd00::/8` or `192.0.2.1`.
     ///
@@ -43,14 +37,7 @@ impl TrustedProxies {
     /// Whether a peer is believed.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        // The usual case.
-        if self.0.is_empty() {
-            return false;
-        }
-        let address = as_bits(peer);
-        self.0
-            .iter()
-            .any(|network| (address ^ network.address) & network.mask == 0)
+        self.0.iter().any(|network| network.contains(peer))
     }
 
     /// The client that a request of `peer` comes from: the last address in `X-Forwarded-For` that is no trusted proxy. Earlier ones
@@ -111,39 +98,6 @@ impl TrustedProxies {
                 Header::Incomplete => seen = length,
             }
         }
-    }
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u32>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let (max, above) = match address {
-            IpAddr::V4(_) => (32, 96),
-            IpAddr::V6(_) => (128, 0),
-        };
-        let length = length.unwrap_or(max);
-        if length > max {
-            return None;
-        }
-        let mask = u128::MAX
-            .checked_shl(128 - (above + length))
-            .unwrap_or_default();
-        Some(Self {
-            address: as_bits(address),
-            mask,
-        })
-    }
-}
-
-/// An address in 128 bits; IPv4 as IPv6 writes it.
-fn as_bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 

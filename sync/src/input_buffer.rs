@@ -1,8 +1,8 @@
 //! The input buffer: hands the game exactly one input per player and tick.
 //!
 //! In: inputs, each for a tick. Out: for each tick the input that came for it; else the last one again, for a quarter of a
-//! second; else the neutral input. An input counts only for its own tick, the first one for a tick wins, and one that comes
-//! after its tick was consumed is late. A client gains nothing by sending more inputs or bursts of them.
+//! second; else the neutral input. An input counts only for its own tick, the first one for a tick wins, one that comes
+//! after its tick was consumed is late, and the game gets inputs in the order in which they were made. A client gains nothing by sending more inputs or bursts of them.
 
 use crate::lagcomp::ResolvedView;
 use crate::world::{Seq, Tick};
@@ -140,7 +140,10 @@ impl InputBuffer {
             return InsertOutcome::Refused;
         };
         self.newest_seq = input.seq;
-        self.waiting.insert(index, waiting);
+        // A client whose clock went back makes the ticks behind this one anew. In order of their ticks, its older inputs for these
+        // would come after newer ones.
+        self.waiting.truncate(index);
+        self.waiting.push(waiting);
         InsertOutcome::Accepted
     }
 
@@ -194,6 +197,12 @@ impl InputBuffer {
     #[must_use]
     pub fn applied_seq(&self) -> Seq {
         self.applied_seq
+    }
+
+    /// How many inputs wait for their ticks.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
     }
 
     /// How many ticks had no input of their own, since the first input came.
@@ -290,6 +299,24 @@ mod tests {
         }
         assert_eq!(take(&mut buffer, 120), TickInput::Neutral);
         assert_eq!(buffer.starved_count(), 17);
+    }
+
+    #[test]
+    fn inputs_are_handed_out_in_the_order_in_which_they_were_made() {
+        let mut buffer = InputBuffer::new(Tick(0), 15);
+        for (tick, seq) in [(1, 1), (5, 2), (6, 3), (2, 4), (3, 5)] {
+            assert_eq!(
+                buffer.insert(Tick(tick), input(seq)),
+                InsertOutcome::Accepted
+            );
+        }
+        let mut handed_out = Vec::new();
+        for tick in 1..=6 {
+            if let TickInput::Fresh(input) = take(&mut buffer, tick) {
+                handed_out.push(input.seq.0);
+            }
+        }
+        assert_eq!(handed_out, [1, 4, 5]);
     }
 
     #[test]

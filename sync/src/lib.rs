@@ -50,7 +50,7 @@ pub mod input_buffer;
 #[cfg(feature = "wire")]
 pub use interest::SentTicks;
 pub use world::{
-    CellId, EntityId, Field, FieldType, Grid, InputField, Kind, KindId, Lane, Layer, LayerSet,
-    Micros, PayloadKind, PlayerId, Priority, RowKey, Schema, Scope, Seq, Tick, TickClock,
+    CellId, CellPart, EntityId, Field, FieldType, Grid, InputField, Kind, KindId, Lane, Layer,
+    LayerSet, Micros, PayloadKind, PlayerId, Priority, RowKey, Schema, Scope, Seq, Tick, TickClock,
     ValueType, ViewTick,
 };

@@ -16,6 +16,8 @@ pub struct SnapshotBuilder {
     blocks: Blocks,
     /// Packed encoding: one bit per cell, set where the cell has a block.
     present: Vec<u8>,
+    /// A bit for each cell that the client has, set where the snapshot defers it; only for views with parted cells.
+    deferred: Vec<u8>,
     /// Whether cells join the view with this snapshot.
     has_new_cells: bool,
     /// Whether the snapshot defers cells.
@@ -78,8 +80,11 @@ impl SnapshotBuilder {
                 self.present.push(0);
             }
             if let Some(key) = cell.pending_block(history, encoding) {
-                self.blocks.push(cache.block(history, key));
-                self.present[position / 8] |= 1 << (position % 8);
+                let block = cache.block(history, key);
+                if !block.is_empty() {
+                    self.blocks.push(block);
+                    self.present[position / 8] |= 1 << (position % 8);
+                }
             }
             position += 1;
         }
@@ -156,7 +161,27 @@ impl SnapshotBuilder {
             protobuf::packed(out, 4, new.map(|cell| u64::from(cell.id.0)));
         }
         protobuf::packed(out, 5, view.dropped.iter().map(|cell| u64::from(cell.0)));
-        if self.has_deferred_cells {
+        let untold = view.untold_parts();
+        protobuf::packed(
+            out,
+            12,
+            untold.map(|(cell, log2)| u64::from(cell.0) << 3 | u64::from(log2)),
+        );
+        if self.has_deferred_cells && view.has_parts() {
+            // A parted cell has many parts that are deferred, so a bit for each costs less than its number.
+            self.deferred.clear();
+            let held = view
+                .cells
+                .iter()
+                .filter(|cell| cell.baseline().is_some() || !cell.is_deferred);
+            for (position, cell) in held.enumerate() {
+                if position % 8 == 0 {
+                    self.deferred.push(0);
+                }
+                self.deferred[position / 8] |= u8::from(cell.is_deferred) << (position % 8);
+            }
+            protobuf::bytes(out, 13, &self.deferred);
+        } else if self.has_deferred_cells {
             let deferred = view
                 .cells
                 .iter()

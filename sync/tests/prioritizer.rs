@@ -114,13 +114,14 @@ impl Client {
         };
         self.view.update_interest(&self.history.schema().grid, area);
         match bytes {
-            None => self.prioritizer.defer_nothing(),
+            None => (self.prioritizer).defer_nothing(&mut self.view, &self.history.schema().grid),
             Some(bytes) => self.prioritizer.select(
-                &self.view,
+                &mut self.view,
                 &self.history,
                 &mut self.block_cache,
                 self.encoding,
                 FOCUS,
+                PlayerId(1),
                 bytes,
             ),
         }
@@ -266,4 +267,31 @@ fn a_table_of_low_priority_leaves_the_line_to_near_cells() {
     });
     let [[_, low_near], [_, usual_near]] = ages;
     assert!(low_near * 4 < usual_near, "{ages:?}");
+}
+
+/// 400 scores that all change every tick, over a line that carries a tenth of them.
+#[test]
+fn a_large_table_goes_in_parts_to_who_takes_them() {
+    let play = |takes_parts: bool| {
+        let mut client = Client::with_scores(Encoding::Packed, 400, Priority::default());
+        client.view.take_parts(takes_parts);
+        for _ in 0..10 {
+            client.tick(None);
+        }
+        let whole = client.tick(None);
+        let largest = (0..120).map(|_| client.tick(Some(whole / 10))).max();
+        let cells = client.view.baselines().count();
+        (client, whole, largest.unwrap(), cells)
+    };
+    let (_, _, largest_whole, whole_cells) = play(false);
+    let (mut client, whole, largest, cells) = play(true);
+    assert!(cells > whole_cells, "{cells} and {whole_cells}");
+    assert!(largest < largest_whole / 2, "{largest} and {largest_whole}");
+    // Once the line carries everything for as long as both ends remember, the cell is whole again, and costs what it did.
+    for _ in 0..SentTicks::REACH + 8 {
+        client.tick(None);
+    }
+    assert_eq!(client.view.baselines().count(), whole_cells);
+    let again = client.tick(None);
+    assert!(again.abs_diff(whole) < whole / 20, "{again} and {whole}");
 }

@@ -6,7 +6,7 @@ use glam::IVec2;
 use std::sync::Arc;
 use tickwire_sync::encode::{BlockCache, BlockKey, Encoding};
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
-use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Scope, Tick};
+use tickwire_sync::{CellPart, EntityId, Grid, Kind, KindId, Lane, Layer, Schema, Scope, Tick};
 
 const RESTING: u32 = 1_000;
 
@@ -42,6 +42,7 @@ fn few_movers_cost_no_bit_per_row_at_rest() {
     let cell = schema.grid.cell_at(IVec2::ZERO, Layer(0));
     let mut block_cache = BlockCache::new(&schema);
     let key = BlockKey {
+        part: CellPart::WHOLE,
         cell,
         baseline: Some(Tick(2)),
         previous: Some(Tick(1)),

@@ -1,7 +1,7 @@
 //! Support of the end-to-end tests: a real server on a free port, and clients over real sockets.
 //!
 //! [`TestServer`] runs the server in this process. [`RawClient`] sends single messages, valid or not. [`Player`] is the client core
-//! on the native shell. Every wait has a limit and waits for an event, never for time to pass.
+//! on the native shell. [`LonePlayer`] is the client core against a room in simulated time, without sockets. Every wait has a limit and waits for an event, never for time to pass.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,15 +19,17 @@ mod readme {}
 #[doc = include_str!("../../docs/GAME_GUIDE.md")]
 mod game_guide {}
 
+mod lone_player;
 pub mod modules;
 mod player;
 mod raw;
 mod server;
 pub mod walkers;
 
+pub use lone_player::LonePlayer;
 pub use player::Player;
 pub use raw::{ConnectionEnd, RawClient};
-pub use server::{TestServer, http, http_get, http_post};
+pub use server::{TestServer, http, http_from, http_get, http_post};
 
 use std::time::Duration;
 

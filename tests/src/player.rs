@@ -1,7 +1,8 @@
 //! A player: the client core on the native shell, one step at a time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tickwire_client::native::{Shell, SocketEvent, Target};
+use tickwire_client::native::{Emulation, PathSettings, Shell, SocketEvent, Target};
 use tickwire_client::{Client, Options, Phase, SessionEvent};
 use tickwire_sync::Micros;
 
@@ -30,6 +31,24 @@ impl Player {
             payload: Vec::new(),
             shell: Shell::new(Target::new(url, false).unwrap()),
             start: Instant::now(),
+        }
+    }
+
+    /// Creates a player whose line delivers at most so many bytes a second.
+    ///
+    /// # Panics
+    /// If the URL cannot be used.
+    #[must_use]
+    pub fn behind_thin_line(url: &str, bytes_per_second: u32) -> Self {
+        let emulation = Emulation {
+            path: PathSettings::default(),
+            max_read_rate: Some(bytes_per_second),
+            seed: 1,
+        };
+        let target = Arc::new(Target::new(url, false).unwrap());
+        Self {
+            shell: Shell::with_emulation(target, emulation),
+            ..Self::new(url, Options::default())
         }
     }
 

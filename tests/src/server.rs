@@ -1,12 +1,12 @@
 //! A real server in this process, and HTTP requests to it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tickwire_game::{Game, GameSettings};
 use tickwire_server::config::Config;
 use tickwire_server::{NewGame, Shutdown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 /// A running server.
@@ -122,8 +122,19 @@ pub async fn http_post(addr: SocketAddr, path: &str, body: &str) -> (u16, String
 /// # Panics
 /// If there is no response.
 pub async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
+    let (head, body) = http_from(Ipv4Addr::LOCALHOST.into(), addr, request).await;
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+}
+
+/// Sends a request from one of this machine's addresses, as another host would; returns the head and the body of the response.
+///
+/// # Panics
+/// If there is no response, or the address is not this machine's.
+pub async fn http_from(source: IpAddr, addr: SocketAddr, request: &str) -> (String, String) {
     let exchange = async {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(source, 0)).unwrap();
+        let mut stream = socket.connect(addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();
@@ -131,7 +142,6 @@ pub async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
     };
     let response = crate::within("the HTTP response", exchange).await;
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = if head
         .to_ascii_lowercase()
         .contains("transfer-encoding: chunked")
@@ -140,7 +150,7 @@ pub async fn http(addr: SocketAddr, request: &str) -> (u16, String) {
     } else {
         body.to_owned()
     };
-    (status, body)
+    (head.to_owned(), body)
 }
 
 fn unchunk(mut chunks: &str) -> String {

@@ -40,7 +40,7 @@ impl Walkers {
     }
 }
 
-fn native() -> ByKindName<Walker> {
+pub(crate) fn native() -> ByKindName<Walker> {
     let schema = Walker::schema();
     let names = schema.kinds.iter().map(|kind| &*kind.name);
     ByKindName::new(names, &Walker::MAP).unwrap()

@@ -7,7 +7,7 @@ use crate::world::{Entities, HasKind, Players, World};
 use std::collections::BTreeMap;
 use tickwire_game::glam::IVec2;
 use tickwire_game::{
-    GameSettings as Setup, Identity, Recipient, Refusal, ShotOutcome, Step as RawStep,
+    GameSettings as Setup, Identity, Recipient, Refusal, ShotOutcome, Step as RawStep, Tags,
 };
 use tickwire_rules::{
     Command, Event, Input, KindId, Map, Message, Nearby, NearbyCollector, NearbyRows, Payload,
@@ -71,6 +71,12 @@ pub trait Game: World + Send + Sized + 'static {
         let _ = player;
     }
 
+    /// A player's name has changed since they joined, because it belongs to a player whose login service says so. A game that shows
+    /// names shows this one from now on.
+    fn rename(&mut self, player: PlayerId, name: &str) {
+        let _ = (player, name);
+    }
+
     /// A player's connection is lost. The session waits for the resume window; the player's input is neutral meanwhile.
     fn away(&mut self, player: PlayerId) {
         let _ = player;
@@ -102,6 +108,13 @@ pub trait Game: World + Send + Sized + 'static {
 
     /// Simulates one tick.
     fn step(&mut self, step: &mut Step<'_, Self>);
+
+    /// What the list of rooms shows of this one beside its tags, such as the map or the score: everybody may read it. Asked at most
+    /// once a second, and only where rooms are listed (`--room-list`). Up to 16 names of 32 bytes with values of 256 bytes are shown.
+    #[must_use]
+    fn metadata(&self) -> Tags {
+        Tags::new()
+    }
 
     /// What a player sees of the world; by default what a screen shows around the player's own entity, or around the middle of the
     /// world without one.

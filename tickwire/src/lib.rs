@@ -29,7 +29,7 @@ mod timer;
 #[cfg(not(target_arch = "wasm32"))]
 mod world;
 
-pub use tickwire_derive::{Choice, Command, Entity, Event, Flags, Input, Message, World};
+pub use tickwire_derive::{Choice, Command, Entity, Event, Flags, Input, Message, World, game};
 pub use tickwire_rules::{
     Angle, ByKindName, Command, Entity, Event, Fixed, Id, Input, KindId, LaneValue, Map, Message,
     ModuleRules, Nearby, NoRules, Nothing, Payload, PlayerId, Pos, Predict, Rules, Teleport, Text,
@@ -45,7 +45,9 @@ pub use {
     room_game::RoomGame,
     serde,
     space::{Sight, Space},
-    tickwire_game::{GameSettings as Setup, Identity, Recipient, Refusal, SaveError, ShotOutcome},
+    tickwire_game::{
+        GameSettings as Setup, Identity, Recipient, Refusal, SaveError, ShotOutcome, Tags,
+    },
     tickwire_server::{PageFile, page},
     tickwire_sync::{Layer, LayerSet},
     timer::Timer,
@@ -60,8 +62,9 @@ pub mod prelude {
     };
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::{
-        Entities, Game, Identity, Layer, LayerSet, Players, Random, Recipient, Refusal, Rewound,
-        Setup, ShotOutcome, Sight, Space, Step, Timer, World, is_computer,
+        Entities, Game, Identity, Layer, LayerSet, Players, Program, Random, Recipient, Refusal,
+        Rewound, Setup, ShotOutcome, Sight, Space, Step, Tags, Timer, World, game, is_computer,
+        page,
     };
     pub use glam::Vec2;
 }

@@ -8,7 +8,7 @@ use crate::world::{restore_field, save_field};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_game::{
-    Game as RawGame, GameSettings, Identity, Refusal, Rules, SaveError, Step as RawStep,
+    Game as RawGame, GameSettings, Identity, Refusal, Rules, SaveError, Step as RawStep, Tags,
 };
 use tickwire_rules::{ByKindName, Input, Map as _, ModuleRules, NearbyCollector, Payload};
 use tickwire_sync::frame::Publisher;
@@ -190,6 +190,10 @@ impl<G: Game> RawGame for RoomGame<G> {
         Ok(self.game.own_entity(player))
     }
 
+    fn rename(&mut self, player: PlayerId, name: &str) {
+        self.game.rename(player, name);
+    }
+
     fn away(&mut self, player: PlayerId) {
         self.game.away(player);
     }
@@ -228,6 +232,10 @@ impl<G: Game> RawGame for RoomGame<G> {
     fn publish(&self, out: &mut Publisher<'_>) {
         self.game
             .for_each_table(&mut |kind, table| table.publish(kind, out));
+    }
+
+    fn metadata(&self) -> Tags {
+        self.game.metadata()
     }
 
     fn interest_area(&self, player: PlayerId) -> InterestArea {

@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Fires every so often. A server that is late skips ticks, so a rule such as `tick % 60 == 0` misses its moment; a timer does not.
 /// A room without players rests, and makes no ticks: a pause of more than two seconds does not count as time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Timer {
-    period_ms: u32,
     /// `None` before it was asked for the first time.
     state: Option<TimerState>,
 }
@@ -24,38 +23,29 @@ struct TimerState {
 const MAX_GAP_SECONDS: u32 = 2;
 
 impl Timer {
-    /// A timer that fires every so many milliseconds, for the first time one period after it was first asked.
+    /// How often the timer has fired since it was last asked: nearly always 0 or 1, more after a long stall. Ask once a tick. It fires
+    /// for the first time one period after it was first asked; another period counts from its next firing.
     ///
     /// # Panics
     /// If the period is 0.
-    #[must_use]
     #[track_caller]
-    pub const fn every_ms(period_ms: u32) -> Self {
+    pub fn every_ms<G: Game>(&mut self, period_ms: u32, step: &Step<'_, G>) -> u32 {
         assert!(period_ms > 0, "a timer needs a period");
-        Self {
-            period_ms,
-            state: None,
-        }
+        self.fired_at(period_ms, step.tick().0, step.tick_rate())
     }
 
-    /// A timer that fires every so many seconds.
+    /// How often the timer has fired since it was last asked, with a period in seconds; see [`Self::every_ms`].
     ///
     /// # Panics
     /// If the period is 0.
-    #[must_use]
     #[track_caller]
-    pub const fn every_seconds(seconds: u32) -> Self {
-        Self::every_ms(seconds.saturating_mul(1000))
+    pub fn every_seconds<G: Game>(&mut self, seconds: u32, step: &Step<'_, G>) -> u32 {
+        self.every_ms(seconds.saturating_mul(1000), step)
     }
 
-    /// How often the timer has fired since it was last asked: nearly always 0 or 1, more after a long stall. Ask once a tick.
-    pub fn fired<G: Game>(&mut self, step: &Step<'_, G>) -> u32 {
-        self.fired_at(step.tick().0, step.tick_rate())
-    }
-
-    fn fired_at(&mut self, tick: u32, tick_rate: u32) -> u32 {
+    fn fired_at(&mut self, period_ms: u32, tick: u32, tick_rate: u32) -> u32 {
         let ms_of = |ticks: u32| u64::from(ticks) * 1000 / u64::from(tick_rate.max(1));
-        let (now, period) = (ms_of(tick), u64::from(self.period_ms));
+        let (now, period) = (ms_of(tick), u64::from(period_ms));
         let begun = TimerState {
             next_ms: now + period,
             asked_tick: tick,
@@ -81,24 +71,24 @@ mod tests {
 
     #[test]
     fn a_skipped_tick_loses_no_firing() {
-        let mut timer = Timer::every_seconds(1);
+        let mut timer = Timer::default();
         let ticks = [0, 59, 61, 119, 120, 239, 240];
-        let fired = ticks.map(|tick| timer.fired_at(tick, 60));
+        let fired = ticks.map(|tick| timer.fired_at(1000, tick, 60));
         assert_eq!(fired, [0, 0, 1, 0, 1, 1, 1]);
     }
 
     #[test]
     fn a_period_of_no_whole_ticks_does_not_drift() {
-        let mut timer = Timer::every_ms(50);
-        let fired: u32 = (0..=300).map(|tick| timer.fired_at(tick, 30)).sum();
+        let mut timer = Timer::default();
+        let fired: u32 = (0..=300).map(|tick| timer.fired_at(50, tick, 30)).sum();
         assert_eq!(fired, 200);
     }
 
     #[test]
     fn the_time_of_a_room_at_rest_does_not_count() {
-        let mut timer = Timer::every_seconds(1);
+        let mut timer = Timer::default();
         let ticks = [0, 30, 100_000, 100_028, 100_029];
-        let fired = ticks.map(|tick| timer.fired_at(tick, 60));
+        let fired = ticks.map(|tick| timer.fired_at(1000, tick, 60));
         assert_eq!(fired, [0, 0, 0, 0, 1]);
     }
 }

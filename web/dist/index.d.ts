@@ -1,4 +1,5 @@
 export { join, type JoinOptions } from "./join.js";
+export type { MatchOptions, Seat } from "./lobby.js";
 export { loadCore, type CoreSource } from "./core.js";
 export { Room } from "./room.js";
 export type { Frame, Row, When } from "./room.js";

@@ -1,3 +1,4 @@
+import type { MatchOptions, Seat } from "./lobby.js";
 import type { AnyGame, GameTypes, Protocol } from "./protocol.js";
 import { Room } from "./room.js";
 export interface JoinOptions {
@@ -5,6 +6,8 @@ export interface JoinOptions {
     url?: string | URL | undefined;
     /** Room name. Default: the server's. */
     room?: string | undefined;
+    /** Instead of a room: which one to find or to make, as for `match`; or the seat that `match` gave. */
+    match?: MatchOptions | Seat | undefined;
     /** Display name. Default: the server picks one. */
     name?: string | undefined;
     /** Signed ticket, where the server demands one. Set {@link Room.ticket} before it expires. */

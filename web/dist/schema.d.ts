@@ -1,23 +1,23 @@
 /** What an integer stands for: the meanings of `ValueType`. */
-export declare const Meaning: {
-    readonly Integer: 0;
-    readonly Boolean: 1;
-    readonly Fixed: 2;
-    readonly Angle: 3;
-    readonly Choice: 4;
-    readonly Flags: 5;
-    readonly Player: 6;
-    readonly EntitySlot: 7;
-    readonly EntityGeneration: 8;
-    readonly Teleports: 9;
-};
+export declare const enum Meaning {
+    Integer = 0,
+    Boolean = 1,
+    Fixed = 2,
+    Angle = 3,
+    Choice = 4,
+    Flags = 5,
+    Player = 6,
+    EntitySlot = 7,
+    EntityGeneration = 8,
+    Teleports = 9
+}
 /** How a field of a payload is encoded. */
-export declare const Encoding: {
-    readonly Integer: 0;
-    readonly Text: 1;
-    readonly Bytes: 2;
-    readonly Fixed: 3;
-};
+export declare const enum Encoding {
+    Integer = 0,
+    Text = 1,
+    Bytes = 2,
+    Fixed = 3
+}
 export interface ValueType {
     readonly meaning: number;
     readonly steps: number;

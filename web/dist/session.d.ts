@@ -1,6 +1,7 @@
-import { WasmClient } from "../wasm/tickwire.js";
 import { CoreMemory } from "./core.js";
+import { type CoreClient } from "./core-client.js";
 import type { SavedSession } from "./saved-session.js";
+import { Sockets } from "./sockets.js";
 import type { Phase } from "./types.js";
 export interface SessionListener {
     joined(resumed: boolean): void;
@@ -28,6 +29,8 @@ export interface SessionSettings {
     name: string;
     ticket: string;
     spectate: boolean;
+    /** A reserved seat. */
+    reservation: Uint8Array | undefined;
     WebSocket?: typeof WebSocket | undefined;
     saved?: SavedSession | undefined;
     resume?: {
@@ -37,8 +40,9 @@ export interface SessionSettings {
 }
 export declare class Session {
     #private;
-    readonly core: WasmClient;
+    readonly core: CoreClient;
     readonly memory: CoreMemory;
+    readonly sockets: Sockets;
     phase: Phase;
     constructor(memory: WebAssembly.Memory, settings: SessionSettings, listener: SessionListener, kinds: () => string[]);
     get isOver(): boolean;

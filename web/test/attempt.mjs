@@ -10,20 +10,29 @@ import { test as nodeTest } from "node:test";
 const EXIT_MS = 5_000;
 const STDERR_LINES = 20;
 
-/** Declares a test of node's runner. `options.timeout` (milliseconds) is for one attempt. `body` gets an `Attempt`. */
+/**
+ * Declares a test of node's runner. `options.timeout` (milliseconds) is for one attempt; `options.browser` is Chromium, unless it is
+ * "Firefox". `body` gets an `Attempt`.
+ */
 export function test(name, options, body) {
-  const { timeout, ...others } = options;
-  nodeTest(name, others, (nodeContext) => runTest(nodeContext, { timeout }, body));
+  const { timeout, browser, ...others } = options;
+  nodeTest(name, others, (nodeContext) => runTest(nodeContext, { timeout, browser }, body));
+}
+
+/** Declares a test in Chromium, and the same test in Firefox. */
+export function testInBoth(name, options, body) {
+  test(name, options, body);
+  test(`${name} (Firefox)`, { ...options, browser: "Firefox" }, body);
 }
 
 /** Runs `body`, and once more if it failed because a browser process crashed. `timeout`: milliseconds for one attempt. */
-export async function runTest(nodeContext, { timeout }, body) {
-  const first = new Attempt(nodeContext);
+export async function runTest(nodeContext, { timeout, browser }, body) {
+  const first = new Attempt(nodeContext, browser);
   const failure = await first.run(body, timeout);
   if (!failure) return;
   if (!first.hasCrash) throw failure.error;
   report(`"${nodeContext.name}" runs once more, as its browser crashed. It failed with: ${failure.error?.message ?? failure.error}`);
-  const second = await new Attempt(nodeContext).run(body, timeout);
+  const second = await new Attempt(nodeContext, browser).run(body, timeout);
   if (second) throw second.error;
 }
 
@@ -38,8 +47,9 @@ class Attempt {
   /** Whether the body succeeded; undefined while it runs. */
   passed = undefined;
 
-  constructor(nodeContext) {
+  constructor(nodeContext, browser = "Chromium") {
     this.#nodeContext = nodeContext;
+    this.browser = browser;
   }
 
   /** Aborts when the attempt takes too long, and when a browser process of it crashes. */
@@ -92,7 +102,7 @@ class Attempt {
     let how;
     child.once("exit", (code, signal) => {
       if (this.passed !== undefined) return; // the attempt is over and ends its browsers
-      how = `Chromium (process ${child.pid}) crashed: exit code ${code}, signal ${signal}`;
+      how = `${this.browser} (process ${child.pid}) crashed: exit code ${code}, signal ${signal}`;
       this.#crash(how);
     });
     // The last lines of stderr can come after the exit.
@@ -106,7 +116,7 @@ class Attempt {
 
   /** Notes that a browser process ended before it was ready. `error` tells how. */
   browserDiedAtStart(error) {
-    this.#crash(`Chromium crashed at its start: ${error.message}`);
+    this.#crash(`${this.browser} crashed at its start: ${error.message}`);
   }
 
   #crash(how) {

@@ -1,7 +1,7 @@
 // The pages of examples/: each opens, joins, moves its own player by a key, and shows what another player does.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, startExample, test } from "./harness.mjs";
+import { launchBrowser, openPage, startExample, test, testInBoth } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 
@@ -19,8 +19,8 @@ async function twoPlayers(t, example, args = []) {
 }
 
 /** A game whose player moves right while a key is held: at once on the own page, by prediction, and on the other's. */
-function movesByAKey(example, kind, args) {
-  test(`the page of ${example} moves its player at once, and shows the other`, MINUTE, async (t) => {
+function movesByAKey(example, kind, args, declare = test) {
+  declare(`the page of ${example} moves its player at once, and shows the other`, MINUTE, async (t) => {
     const { players } = await twoPlayers(t, example, args);
     const [ada, ben] = players.map(({ page }) => page);
     await ada.waitForFunction(() => window.room.isPredicting);
@@ -42,7 +42,7 @@ function movesByAKey(example, kind, args) {
   });
 }
 
-movesByAKey("tag", "runner");
+movesByAKey("tag", "runner", [], testInBoth);
 movesByAKey("push", "body", ["--npcs", "0"]);
 movesByAKey("hill", "body");
 

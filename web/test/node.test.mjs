@@ -43,6 +43,6 @@ test("Node says what is missing", MINUTE, async () => {
     globalThis.WebSocket = undefined;
     await join({ url: "ws://127.0.0.1:9/ws" }).catch((error) => console.log(error.message));
   `);
-  assert.match(said, /no page here whose server could be meant: give join the url/);
-  assert.match(said, /no WebSocket here: give one to join/);
+  assert.match(said, /no page here: give the url/);
+  assert.match(said, /no WebSocket here: give join that of the package ws/);
 });

@@ -1,7 +1,7 @@
 // A player stays a player: reloaded, duplicated, closed and returning pages of examples/tag.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, roomState, startSite, startTag, test, until } from "./harness.mjs";
+import { launchBrowser, openPage, roomState, startSite, startTag, test, testInBoth, until } from "./harness.mjs";
 
 const MINUTE = { timeout: 90_000 };
 
@@ -32,7 +32,7 @@ const joined = (page) => page.waitForFunction(() => window.room?.me !== undefine
 const player = (page) => page.evaluate(() => ({ number: window.room.player.number, x: window.room.me.x, id: window.room.me.id }));
 const runners = async (server) => (await roomState(server, "meadow"))?.entities.filter(({ kind }) => kind === "runner").length ?? 0;
 
-test("a reloaded page is the same player", MINUTE, async (t) => {
+testInBoth("a reloaded page is the same player", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   const { page, problems } = await openPage(context, address());
   await joined(page);
@@ -55,7 +55,7 @@ test("a reloaded page is the same player", MINUTE, async (t) => {
   assert.deepEqual(problems, []);
 });
 
-test("a duplicated tab and another name are other players", MINUTE, async (t) => {
+testInBoth("a duplicated tab and another name are other players", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -71,7 +71,7 @@ test("a duplicated tab and another name are other players", MINUTE, async (t) =>
   assert.deepEqual(await page.evaluate(() => window.phases), []);
 });
 
-test("a page that left joins anew", MINUTE, async (t) => {
+testInBoth("a page that left joins anew", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -83,7 +83,7 @@ test("a page that left joins anew", MINUTE, async (t) => {
   assert.notEqual((await player(page)).number, before.number);
 });
 
-test("leaving is final, whatever the page does next", MINUTE, async (t) => {
+testInBoth("leaving is final, whatever the page does next", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -100,7 +100,7 @@ test("leaving is final, whatever the page does next", MINUTE, async (t) => {
   assert.deepEqual(await page.evaluate(() => [window.room.phase, ...window.phases]), ["closed", "closed"]);
 });
 
-test("the player of a closed tab is gone after ten seconds", MINUTE, async (t) => {
+testInBoth("the player of a closed tab is gone after ten seconds", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -116,7 +116,7 @@ test("the player of a closed tab is gone after ten seconds", MINUTE, async (t) =
   assert.ok(seconds > 5 && seconds < 30, `${seconds} s`);
 });
 
-test("a page from the back-forward cache is the same player", MINUTE, async (t) => {
+testInBoth("a page from the back-forward cache is the same player", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -130,6 +130,7 @@ test("a page from the back-forward cache is the same player", MINUTE, async (t) 
   assert.equal(await runners(server), 1);
 });
 
+// In Chromium only: no other browser freezes a page for a test.
 test("a frozen page plays on when it is resumed", MINUTE, async (t) => {
   const { context, address } = await site(t);
   const { page } = await openPage(context, address());
@@ -144,6 +145,7 @@ test("a frozen page plays on when it is resumed", MINUTE, async (t) => {
   await page.waitForFunction((x) => window.room.me.x > x + 50, x);
 });
 
+// In Chromium only: it holds back messages of the page's socket.
 test("leaving while joining reaches the server", MINUTE, async (t) => {
   const { server, context, address } = await site(t);
   let hellos = 0;

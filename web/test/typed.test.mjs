@@ -1,7 +1,7 @@
 // Typed games in the browser, over a path of 100 ms each way: own motion is predicted by the room's module, also among neighbours.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, startLongPath, startPush, startSite, startTag, test } from "./harness.mjs";
+import { launchBrowser, openPage, startLongPath, startPush, startSite, startTag, test, testInBoth } from "./harness.mjs";
 
 const MINUTES = { timeout: 120_000 };
 const DELAY_MS = Number(process.env.TICKWIRE_TYPED_DELAY_MS ?? 100);
@@ -82,7 +82,7 @@ async function measured(page, bound, earlier) {
   }));
 }
 
-test("tag is predicted over a long path", MINUTES, async (t) => {
+testInBoth("tag is predicted over a long path", MINUTES, async (t) => {
   const site = await startSite(t, SCRIPT);
   const { page, problems } = await playing(t, await startTag(t, { args: ["--allowed-origin", site] }), { site, kind: "runner", count: 2 });
   const before = await measured(page, 0);

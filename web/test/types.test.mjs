@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { CLI, launchBrowser, openPage, startSite, startTag, test } from "./harness.mjs";
+import { CLI, launchBrowser, openPage, startSite, startTag, TAG, test } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 const run = promisify(execFile);
@@ -76,6 +76,15 @@ test("the types of a running game compile, and refuse mistakes", MINUTE, async (
   };
   writeFileSync(join(made, "tsconfig.json"), JSON.stringify(config));
   await run(join(web, "node_modules/.bin/tsc"), ["-p", made]).catch(({ stdout }) => assert.fail(stdout));
+});
+
+test("the types of a printed schema are those of the running game", MINUTE, async (t) => {
+  const server = await startTag(t);
+  const file = join(folder(t), "tag.json");
+  writeFileSync(file, (await run(TAG, ["--print-schema"])).stdout);
+  const printed = await run(CLI, ["types", "--schema", file]);
+  const asked = await run(CLI, ["types", "--url", server.socket]);
+  assert.equal(printed.stdout, asked.stdout);
 });
 
 test("a room takes the types of its game, and no other's", MINUTE, async (t) => {

@@ -174,6 +174,7 @@ struct Counted {
 impl Side {
     fn new(arguments: &Arguments, viewers: u32) -> Result<Self> {
         let settings = RoomSettings {
+            moderation: Arc::default(),
             rules_module: None,
             tick_rate: TICK_RATE,
             max_players: viewers as usize,
@@ -191,13 +192,16 @@ impl Side {
         let mut room = Room::new("doubled", settings, game, ticks, [1; 32]);
         let hello = JoinRequest {
             name: String::new(),
+            is_name_vouched: false,
             subject: None,
             ticket_ends: None,
             address: None,
+            peer: None,
             resume_token: Vec::new(),
             last_message: 0,
             encoding: Encoding::Packed,
             is_spectator: true,
+            ..JoinRequest::default()
         };
         let mut inboxes = Vec::new();
         for _ in 0..viewers {

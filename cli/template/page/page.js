@@ -1,6 +1,7 @@
 // The page: keys become inputs, and every frame draws the rows of the room.
 
 import { join } from "/sdk/index.js";
+import { followKeys } from "/sdk/keys.js";
 
 const line = document.querySelector("#line");
 const say = (text) => (line.textContent = text);
@@ -15,15 +16,7 @@ room.onPhase(({ phase, reason }) => say(phase === "playing" ? HELP : reason || p
 // A server that does not know the player was built anew, and its page with it.
 room.onJoined(({ resumed }) => resumed || location.reload());
 
-const WAYS = { KeyD: [1, 0], KeyA: [-1, 0], KeyS: [0, 1], KeyW: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
-const held = new Set();
-function steer() {
-  const sum = (axis) => Math.sign([...held].reduce((sum, code) => sum + (WAYS[code]?.[axis] ?? 0), 0));
-  room.input = { dx: sum(0), dy: sum(1) };
-}
-addEventListener("keydown", ({ code }) => (held.add(code), steer()));
-addEventListener("keyup", ({ code }) => (held.delete(code), steer()));
-addEventListener("blur", () => (held.clear(), steer()));
+followKeys({ steer: (dx, dy) => (room.input = { dx, dy }) });
 
 const canvas = document.querySelector("canvas");
 const pen = canvas.getContext("2d");

@@ -10,18 +10,12 @@ struct MyGame {
     walkers: Players<Walker>,
 }
 
+#[game]
 impl Game for MyGame {
     const NAME: &str = "my-game";
     const SPACE: Space = Space::new(16, FIELD.0, FIELD.1);
     type Input = Wish;
-    type Event = Nothing;
-    type Command = Nothing;
-    type Message = Nothing;
     type Rules = Rules;
-
-    fn new(_: &Setup) -> Self {
-        Self::default()
-    }
 
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<(), Refusal> {
         if !identity.is_spectator {
@@ -40,9 +34,7 @@ impl Game for MyGame {
 }
 
 fn main() -> ExitCode {
-    tickwire::Program::<MyGame>::new()
-        .page(tickwire::page!())
-        .run()
+    Program::<MyGame>::new().page(page!()).run()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! In: the time, and samples that `received` takes. Out: ticks, and when to ping. Never sends the pings itself.
 
 use tickwire_sync::client::{InputClock, InterpolationClock, ServerClock};
+use tickwire_sync::input_buffer::MAX_INPUT_LEAD_TICKS;
 use tickwire_sync::{Micros, Tick, TickClock, ViewTick};
 
 /// Clock pings: frequent after joining, then one a second.
@@ -49,6 +50,16 @@ impl Clocks {
             self.view_tick = view;
         }
         self.view_tick
+    }
+
+    /// Whether inputs are for ticks so far ahead that the server refuses them. Refused inputs have no margin to be corrected by.
+    pub fn is_input_too_early(&self, ticks: TickClock, now: Micros) -> bool {
+        let (Some(input), Some(server_us)) = (&self.input, self.server.server_us(now)) else {
+            return false;
+        };
+        let round_trip = self.server.min_round_trip().unwrap_or_default();
+        let arrival = ticks.ticks_at(server_us + round_trip.0 as f64);
+        input.ticks() - arrival > f64::from(MAX_INPUT_LEAD_TICKS)
     }
 
     /// Restarts input and view clock over a path with this round trip. Returns the first tick to make an input for.

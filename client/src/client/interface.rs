@@ -14,6 +14,8 @@ pub struct Options {
     pub name: String,
     /// Signed ticket, where the server demands one.
     pub ticket: String,
+    /// The reservation of a seat in the room that `POST /match` gave; empty: none. It is good for one join.
+    pub reservation: Vec<u8>,
     /// Requested encoding of blocks; by default packed, which is smaller.
     pub encoding: v1::Encoding,
     /// Watch without playing.
@@ -22,13 +24,14 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// No room, name or ticket, packed encoding. The seed is random by default, so two defaults differ.
+/// No room, name, ticket or reservation, packed encoding. The seed is random by default, so two defaults differ.
 impl Default for Options {
     fn default() -> Self {
         Self {
             room: String::new(),
             name: String::new(),
             ticket: String::new(),
+            reservation: Vec::new(),
             encoding: v1::Encoding::Packed,
             is_spectator: false,
             seed: random_seed(),

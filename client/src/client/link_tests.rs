@@ -248,3 +248,77 @@ fn a_session_resumed_elsewhere_is_over_here() {
     client.closed(new, Some(CloseCode::ResumedElsewhere.number()), "", now);
     assert!(matches!(client.phase(), Phase::Closed { code: 4005, .. }));
 }
+
+fn message(body: server_message::Body) -> Vec<u8> {
+    v1::ServerMessage { body: Some(body) }.encode_to_vec()
+}
+
+/// A `Welcome` whose map of 10,000 bytes comes in parts, from an offset on.
+fn welcome_with_large_map(map_offset: u32, resumed: bool) -> Vec<u8> {
+    message(server_message::Body::Welcome(v1::Welcome {
+        session: 1,
+        resume_token: vec![1; 20],
+        resumed,
+        tick_rate: 60,
+        schema: Some(crate::test_game::schema().to_proto()),
+        map_id: vec![5; 16],
+        map_bytes: 10_000,
+        map_offset,
+        ..v1::Welcome::default()
+    }))
+}
+
+fn hello(client: &mut Client) -> v1::Hello {
+    while let Some(action) = client.next_action() {
+        if let Action::Send(_, bytes) = action
+            && let Some(v1::client_message::Body::Hello(hello)) =
+                v1::ClientMessage::decode(&bytes[..]).unwrap().body
+        {
+            return hello;
+        }
+    }
+    panic!("no Hello was sent");
+}
+
+/// A part every five seconds is slow, and no reason to give up. A line that breaks goes on where it was, in the same session.
+#[test]
+fn a_large_map_may_take_its_time_and_two_lines() {
+    let part = message(server_message::Body::MapPart(v1::MapPart {
+        bytes: vec![9; 2_500],
+    }));
+    let mut client = seeded();
+    client.poll(Micros(0));
+    let first = opened_link(&mut client);
+    client.opened(first, Micros(0));
+    assert!(hello(&mut client).map_parts);
+    client.received(first, &welcome_with_large_map(0, false), Micros(0));
+    for step in 1..3_u64 {
+        let now = Micros::from_millis(step * 5_000);
+        client.poll(now);
+        client.received(first, &part, now);
+    }
+    assert_eq!(client.phase(), &Phase::Connecting);
+    let mut now = Micros::from_millis(11_000);
+    client.closed(first, None, "", now);
+    let second = loop {
+        now = now.plus(Micros::from_millis(100));
+        client.poll(now);
+        if client.links.all.len() == 1 {
+            break opened_link(&mut client);
+        }
+    };
+    client.opened(second, now);
+    let again = hello(&mut client);
+    assert_eq!(
+        (again.map_id, again.map_offset, again.resume_token),
+        (vec![5; 16], 5_000, vec![1; 20])
+    );
+    client.received(second, &welcome_with_large_map(5_000, true), now);
+    // What the old line still delivers belongs to no map.
+    client.received(first, &part, now);
+    client.received(second, &part, now);
+    assert_eq!(client.phase(), &Phase::Connecting);
+    client.received(second, &part, now);
+    assert_eq!(client.phase(), &Phase::Playing);
+    assert_eq!(client.map(), [9; 10_000]);
+}

@@ -5,7 +5,8 @@
 //!
 //! This file holds the session's state, its timers and its inputs. `interface` has the types that go in and out, `link_set` holds the
 //! connections, `reconnect` opens them and opens them again after a pause (`backoff`), `liveness` gives up dead ones, `received` applies the server's messages,
-//! `room_rules` finds the rules to predict by, `queries` answers screens and reports.
+//! `map_download` collects a
+//! large map, `steady_clock` keeps leaps of the shell's clock out, `room_rules` finds the rules to predict by, `queries` answers screens and reports.
 
 mod backoff;
 #[cfg(feature = "cheats")]
@@ -17,12 +18,14 @@ mod link_set;
 #[cfg(test)]
 mod link_tests;
 mod liveness;
+mod map_download;
 mod queries;
 mod received;
 mod reconnect;
 mod room_rules;
 #[cfg(test)]
 mod room_rules_tests;
+mod steady_clock;
 
 use crate::interpolation::InterpolationBuffer;
 use crate::prediction::Prediction;
@@ -33,9 +36,11 @@ pub use commands::{MAX_COMMAND_BYTES, MAX_KEPT_COMMANDS};
 pub use interface::{Action, Counters, Options, Phase, SessionEvent};
 pub use link_set::LinkId;
 use link_set::{Link, LinkSet};
+use map_download::MapDownload;
 use room_rules::RoomRules;
 pub use room_rules::{ModuleError, WantedRules};
 use std::collections::VecDeque;
+use steady_clock::SteadyClock;
 use tickwire_game::Rules;
 use tickwire_proto::CloseCode;
 use tickwire_proto::v1::{self, client_message};
@@ -111,6 +116,9 @@ pub struct Client {
     snapshots: SnapshotState,
     prediction: Prediction,
     room_rules: RoomRules,
+    /// Every time in here is the session's, by this clock; every time from outside is a reading of the shell's.
+    steady: SteadyClock,
+    map: MapDownload,
     clocks: Clocks,
     inputs: InputProgress,
     commands: Commands,
@@ -142,6 +150,8 @@ impl Client {
             snapshots: SnapshotState::default(),
             prediction: Prediction::new(),
             room_rules: RoomRules::Unneeded,
+            steady: SteadyClock::new(now),
+            map: MapDownload::default(),
             clocks: Clocks::new(now),
             inputs: InputProgress::default(),
             commands: Commands::default(),
@@ -183,6 +193,7 @@ impl Client {
         if matches!(self.phase, Phase::Closed { .. }) {
             return;
         }
+        let now = self.session_time(now);
         self.drop_failed_rules(now);
         self.give_up_dead_links(now);
         if self.links.retry_at.is_some_and(|at| at <= now) {
@@ -191,6 +202,16 @@ impl Client {
         if self.clocks.pings.is_overdue(now) {
             self.ping_if_due(now);
         }
+    }
+
+    /// The session's time at a reading of the shell's clock. After a leap the server is asked what time it is.
+    fn session_time(&mut self, reading: Micros) -> Micros {
+        let was_in_doubt = self.steady.is_in_doubt();
+        let now = self.steady.read(reading, !self.links.all.is_empty());
+        if self.steady.is_in_doubt() && !was_in_doubt {
+            self.probe(now);
+        }
+        now
     }
 
     fn ping_if_due(&mut self, now: Micros) {
@@ -204,18 +225,21 @@ impl Client {
     /// When to call [`Self::poll`] and [`Self::next_due_tick`] again, unless something happens earlier.
     #[must_use]
     pub fn wake_at(&self, now: Micros) -> Micros {
+        let now = self.steady.at(now);
         let is_joined = self.links.joined().is_some();
         let ping = self.clocks.pings.overdue_at();
         let timers = [self.links.retry_at, is_joined.then_some(ping)];
         let input_clock = self.clocks.input.as_ref();
-        let input = input_clock.filter(|_| !self.is_hidden && is_joined);
+        let input =
+            input_clock.filter(|_| !self.is_hidden && is_joined && !self.steady.is_in_doubt());
         let input = input.map(|clock| clock.due_at(self.inputs.next_tick));
-        timers
+        let wake_at = timers
             .into_iter()
             .flatten()
             .chain(input)
             .fold(now.plus(POLL_INTERVAL), Micros::min)
-            .max(now)
+            .max(now);
+        self.steady.reading_at(wake_at)
     }
 
     /// The next thing for the shell to do.
@@ -232,7 +256,8 @@ impl Client {
     ///
     /// Advances the view tick first, so that the input can be made from what the screen shows.
     pub fn next_due_tick(&mut self, now: Micros) -> Option<Tick> {
-        if self.is_hidden || self.links.joined().is_none() {
+        let now = self.session_time(now);
+        if self.is_hidden || self.links.joined().is_none() || self.steady.is_in_doubt() {
             return None;
         }
         self.clocks.advance_view(now);
@@ -348,6 +373,7 @@ impl Client {
 
     /// Connects again at once after [`Self::go_away`].
     pub fn come_back(&mut self, now: Micros) {
+        let now = self.session_time(now);
         let is_open = !matches!(self.phase, Phase::Closed { .. });
         if is_open && self.links.all.is_empty() {
             self.links.retry_at = Some(now);
@@ -372,6 +398,11 @@ impl Client {
         self.newest_message = newest_message;
     }
 
+    /// Takes the seat that is reserved in the room. Call it before the first [`Self::poll`].
+    pub fn set_reservation(&mut self, reservation: &[u8]) {
+        reservation.clone_into(&mut self.options.reservation);
+    }
+
     /// Reports that the page is hidden: no inputs are made until [`Self::show`].
     pub fn hide(&mut self) {
         self.is_hidden = true;
@@ -379,6 +410,7 @@ impl Client {
 
     /// Reports that the page is visible again: restarts the clocks, and makes the next input due at once.
     pub fn show(&mut self, now: Micros) {
+        let now = self.session_time(now);
         if !std::mem::replace(&mut self.is_hidden, false) {
             return;
         }
@@ -389,7 +421,7 @@ impl Client {
             // One tick earlier, so that it is due already and the very next call tells the server.
             self.inputs.next_tick = Tick(self.inputs.next_tick.0.saturating_sub(1));
         }
-        self.probe_now(now);
+        self.probe(now);
     }
 
     /// Aligns the input clock with the arrival time of a message sent now, and forgets the timing of earlier snapshots.

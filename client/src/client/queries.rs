@@ -1,11 +1,32 @@
-//! What screens, bots and reports ask of a session. Nothing here changes it but [`Client::sample`], which moves the view tick on.
+//! What screens, bots and reports ask of a session. [`Client::sample`] moves the view tick on, and
+//! [`Client::take_correction`] takes what was recorded; else nothing here changes it.
 
 use super::{Client, Counters, Phase, Session};
 use crate::interpolation::ShownEntity;
-use crate::prediction::{PredictedState, PredictionStats};
+use crate::prediction::{Correction, PredictedState, PredictionStats};
 use crate::stats::RecentSamples;
-use tickwire_sync::client::Replica;
+use tickwire_sync::client::{Replica, Row};
 use tickwire_sync::{EntityId, Kind, KindId, Micros, Tick, ViewTick};
+
+/// The player's own entity as the screen shows it.
+pub(super) struct OwnOnScreen {
+    pub id: EntityId,
+    pub lanes: Vec<i32>,
+    /// As in [`ShownEntity::fraction`].
+    fraction: [i8; 2],
+}
+
+impl OwnOnScreen {
+    /// `row`: the newest row, for its texts.
+    fn shown_as<'a>(&'a self, row: &'a Row) -> ShownEntity<'a> {
+        ShownEntity {
+            id: self.id,
+            lanes: &self.lanes,
+            fraction: self.fraction,
+            row,
+        }
+    }
+}
 
 impl Client {
     /// State of the session.
@@ -84,14 +105,19 @@ impl Client {
         self.session_or(None, |session| Some(&session.replica))
     }
 
-    /// The tick of the newest snapshot, and when it arrived.
+    /// The tick of the newest snapshot, and when it arrived by the shell's clock.
     #[must_use]
     pub fn newest_snapshot(&self) -> (Tick, Micros) {
-        (self.snapshots.newest_tick, self.snapshots.newest_at)
+        let arrived_at = self.steady.reading_at(self.snapshots.newest_at);
+        (self.snapshots.newest_tick, arrived_at)
     }
 
     /// Moves the view tick on to `now` and returns it: the moment from which a frame of the screen is drawn.
     pub fn sample(&mut self, now: Micros) -> ViewTick {
+        let now = self.session_time(now);
+        if self.steady.is_in_doubt() {
+            return self.clocks.view_tick;
+        }
         self.clocks.advance_view(now)
     }
 
@@ -132,19 +158,36 @@ impl Client {
     /// lanes are those between the two newest predicted ticks; without prediction those at the view tick, as for all others.
     #[must_use]
     pub fn own_on_screen(&self, now: Micros) -> Option<(EntityId, Vec<i32>)> {
+        let own = self.own_at(self.steady.at(now))?;
+        Some((own.id, own.lanes))
+    }
+
+    /// [`Self::own_on_screen`] at a time of the session, with the fraction of its position.
+    pub(super) fn own_at(&self, now: Micros) -> Option<OwnOnScreen> {
         let newest = self.prediction.newest()?;
         let kind = self.replica()?.schema().kind(newest.id.kind)?;
-        let mut lanes = if self.is_predicting() {
+        let (mut lanes, mut beyond) = if self.is_predicting() {
             self.between_predicted_ticks(newest, kind)
         } else {
-            self.own_at_view_tick(newest.id)?
+            (self.own_at_view_tick(newest.id)?, [0.0; 2])
         };
+        let mut fraction = [0; 2];
         if kind.placed {
             let offset = self.prediction.smoothing_offset(now);
-            lanes[0] = lanes[0].wrapping_add(offset[0].round() as i32);
-            lanes[1] = lanes[1].wrapping_add(offset[1].round() as i32);
+            for axis in 0..2 {
+                beyond[axis] += offset[axis];
+                let steps = beyond[axis].round();
+                lanes[axis] = lanes[axis].wrapping_add(steps as i32);
+                // Half a step is one more than the type holds, and `as` saturates.
+                fraction[axis] = ((beyond[axis] - steps) * 256.0) as i8;
+            }
         }
-        Some((newest.id, lanes))
+        let id = newest.id;
+        Some(OwnOnScreen {
+            id,
+            lanes,
+            fraction,
+        })
     }
 
     /// Calls `show` for every entity that the screen shows at `now`: others at the view tick, interpolated, and the player's own
@@ -158,23 +201,25 @@ impl Client {
         let own = self.prediction.own();
         let is_predicting = self.is_predicting();
         let is_wanted = |id: &EntityId| kind.is_none_or(|kind| kind == id.kind);
-        let own_lanes = own.filter(is_wanted).and_then(|_| self.own_on_screen(now));
+        let now = self.steady.at(now);
+        let own_shown = own.filter(is_wanted).and_then(|_| self.own_at(now));
         let mut is_own_due = is_predicting;
-        self.for_each_shown(kind, |shown| match &own_lanes {
-            Some((id, lanes)) if *id == shown.id => {
+        self.for_each_shown(kind, |shown| match &own_shown {
+            Some(own) if own.id == shown.id => {
                 is_own_due = false;
-                show(ShownEntity { lanes, ..shown });
+                show(own.shown_as(shown.row));
             }
             // It is gone, and was shown ahead of the view tick: it must not come back there.
             _ if own == Some(shown.id) && is_predicting && self.is_gone(shown.id) => {}
             _ => show(shown),
         });
         // It is new, and the view tick has not come to it yet.
-        if let Some((id, lanes)) = own_lanes.filter(|_| is_own_due)
-            && let Some(row) = self.replica().and_then(|replica| replica.find(id.key()))
+        if let Some(own) = own_shown.filter(|_| is_own_due)
+            && let Some(row) = self
+                .replica()
+                .and_then(|replica| replica.find(own.id.key()))
         {
-            let lanes = &lanes;
-            show(ShownEntity { id, lanes, row });
+            show(own.shown_as(row));
         }
     }
 
@@ -195,16 +240,32 @@ impl Client {
             .or_else(|| Some(&owned?.1[..]))
     }
 
-    fn between_predicted_ticks(&self, newest: &PredictedState, kind: &Kind) -> Vec<i32> {
+    /// The lanes between the two newest predicted ticks, and how far the position is beyond them, in steps.
+    fn between_predicted_ticks(
+        &self,
+        newest: &PredictedState,
+        kind: &Kind,
+    ) -> (Vec<i32>, [f64; 2]) {
         let before = newest
             .tick
             .minus(1)
             .and_then(|tick| self.prediction.at(tick));
         let (Some(before), Some(clock)) = (before, &self.clocks.input) else {
-            return newest.lanes.clone();
+            return (newest.lanes.clone(), [0.0; 2]);
         };
-        let part = ((clock.ticks() - f64::from(newest.tick.0)).clamp(0.0, 1.0) * 256.0) as u64;
-        kind.interpolate(&before.lanes, &newest.lanes, part, 256)
+        let (from, to) = (&before.lanes, &newest.lanes);
+        let part = (clock.ticks() - f64::from(newest.tick.0)).clamp(0.0, 1.0);
+        let lanes = kind.interpolate(from, to, (part * 256.0) as u64, 256);
+        let has_teleported = kind.has_teleported(from.iter().copied(), to.iter().copied());
+        if !kind.placed || has_teleported {
+            return (lanes, [0.0; 2]);
+        }
+        let beyond = [0, 1].map(|axis| {
+            let lane = &kind.lanes[axis];
+            let moved = f64::from(lane.difference(from[axis], to[axis])) * part;
+            moved - f64::from(lane.difference(from[axis], lanes[axis]))
+        });
+        (lanes, beyond)
     }
 
     fn own_at_view_tick(&self, id: EntityId) -> Option<Vec<i32>> {
@@ -247,11 +308,21 @@ impl Client {
         self.prediction.stats()
     }
 
+    /// Begins or ends to keep the latest corrections for [`Self::take_correction`]. Off at first.
+    pub fn record_corrections(&mut self, is_on: bool) {
+        self.prediction.record_corrections(is_on);
+    }
+
+    /// The oldest correction that nobody has taken, of the latest 64: a predicted state that differed from the server's in any lane.
+    pub fn take_correction(&mut self) -> Option<Correction> {
+        self.prediction.take_correction()
+    }
+
     /// The server's tick, with its fraction, at `now`; `None` while the clock is unknown.
     #[must_use]
     pub fn server_ticks(&self, now: Micros) -> Option<f64> {
         let ticks = self.session.as_ref()?.ticks;
-        Some(ticks.ticks_at(self.clocks.server.server_us(now)?))
+        Some(ticks.ticks_at(self.clocks.server.server_us(self.steady.at(now))?))
     }
 
     /// The latest round trips of clock pings, in milliseconds.

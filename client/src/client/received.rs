@@ -5,6 +5,7 @@
 
 use super::clocks::PingSchedule;
 use super::link_set::{LinkId, LinkState};
+use super::map_download::WaitingWelcome;
 use super::{Client, Commands, Phase, Session, SessionEvent};
 use crate::prediction::{PredictedState, Surroundings};
 use prost::Message as _;
@@ -17,6 +18,7 @@ use tickwire_sync::{EntityId, Micros, Schema, Tick, TickClock};
 impl Client {
     /// Takes a message that arrived on a socket.
     pub fn received(&mut self, id: LinkId, message: &[u8], now: Micros) {
+        let now = self.session_time(now);
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
@@ -28,18 +30,17 @@ impl Client {
             return;
         };
         match body {
-            server_message::Body::Welcome(welcome) => self.welcome(id, welcome, now),
+            server_message::Body::Welcome(welcome) => self.take_welcome(id, welcome, now),
+            server_message::Body::MapPart(part) => {
+                if let Some(complete) = self.map.part(id, &part.bytes) {
+                    self.welcome(complete, now);
+                }
+            }
             server_message::Body::Snapshot(snapshot) if is_joined => self.snapshot(snapshot, now),
             server_message::Body::Codebooks(codebooks) if is_joined => {
                 self.update_codebooks(&codebooks);
             }
-            server_message::Body::Pong(pong) if is_joined => {
-                // The server held the ping for `held_us`. Adds that to the time of sending, so that it does not count as round trip.
-                let sent = Micros(pong.stamp).plus(Micros(u64::from(pong.held_us)));
-                self.counters.pongs += 1;
-                self.clocks.server.sample(sent, now, pong.clock_us);
-                self.samples.rtt_ms.push(now.since(sent).as_millis());
-            }
+            server_message::Body::Pong(pong) if is_joined => self.pong(&pong, now),
             server_message::Body::Message(message) if is_joined => self.message(message),
             server_message::Body::Notice(notice) => {
                 self.counters.notices += 1;
@@ -56,7 +57,30 @@ impl Client {
         }
     }
 
-    fn welcome(&mut self, id: LinkId, welcome: v1::Welcome, now: Micros) {
+    /// Takes a `Welcome`, whose map may come in parts after it.
+    fn take_welcome(&mut self, id: LinkId, welcome: v1::Welcome, now: Micros) {
+        if !(self.links.get_mut(id)).is_some_and(|link| link.is_joining()) {
+            return;
+        }
+        match &mut self.session {
+            // If this link breaks, the next one goes on with the same session.
+            Some(session) if welcome.resumed => {
+                session.resume_token.clone_from(&welcome.resume_token);
+            }
+            Some(_) => {}
+            None => self.first_token.clone_from(&welcome.resume_token),
+        }
+        if let Some(complete) = self.map.begin(id, welcome, now) {
+            self.welcome(complete, now);
+        }
+    }
+
+    fn welcome(&mut self, complete: WaitingWelcome, now: Micros) {
+        let WaitingWelcome {
+            link: id,
+            welcome,
+            arrived,
+        } = complete;
         let state = self.links.get_mut(id).map(|link| link.state);
         let Some(LinkState::Joining { since }) = state else {
             return;
@@ -99,9 +123,10 @@ impl Client {
             tick_zero_us: welcome.tick_zero_us,
             tick_rate: welcome.tick_rate,
         };
+        self.steady.trust();
         self.clocks.server.reset();
-        self.clocks.server.sample(since, now, welcome.clock_us);
-        self.restart_clocks(ticks, now.since(since), now);
+        self.clocks.server.sample(since, arrived, welcome.clock_us);
+        self.restart_clocks(ticks, arrived.since(since), now);
         self.clocks.pings = PingSchedule::new(now);
         self.choose_rules(&welcome, &schema);
         self.snapshots.interpolation.clear();
@@ -135,6 +160,47 @@ impl Client {
         self.events.push_back(SessionEvent::Joined {
             resumed: welcome.resumed,
         });
+    }
+
+    fn pong(&mut self, pong: &v1::Pong, now: Micros) {
+        // The server held the ping for `held_us`. Adds that to the time of sending, so that it does not count as round trip.
+        let sent = Micros(pong.stamp).plus(Micros(u64::from(pong.held_us)));
+        self.counters.pongs += 1;
+        self.samples.rtt_ms.push(now.since(sent).as_millis());
+        if !self.steady.settles_doubt(Micros(pong.stamp)) {
+            return;
+        }
+        self.steady.trust();
+        let contradiction = self.clocks.server.contradiction(sent, now, pong.clock_us);
+        if let Some(by_us) = contradiction {
+            self.correct_time(sent, now, by_us as i64, pong.clock_us);
+            return;
+        }
+        self.clocks.server.sample(sent, now, pong.clock_us);
+        let ticks = self.session.as_ref().map(|session| session.ticks);
+        if let Some(ticks) = ticks.filter(|ticks| self.clocks.is_input_too_early(*ticks, now)) {
+            let round_trip = self.clocks.server.min_round_trip().unwrap_or_default();
+            self.restart_clocks(ticks, round_trip, now);
+        }
+    }
+
+    /// Puts the session's time where the server's clock says that it is, by a ping of `sent` that was answered at `now`.
+    fn correct_time(&mut self, sent: Micros, now: Micros, by_us: i64, server_us: u64) {
+        self.steady.correct(by_us);
+        let [sent, now, newest_at] = [sent, now, self.snapshots.newest_at]
+            .map(|at| Micros(at.0.saturating_add_signed(by_us)));
+        self.snapshots.newest_at = newest_at;
+        for link in &mut self.links.all {
+            link.last_heard = now;
+        }
+        self.links.probed_at = None;
+        self.clocks.pings = PingSchedule::new(now);
+        self.clocks.server.reset();
+        self.clocks.server.sample(sent, now, server_us);
+        if let Some(session) = &self.session {
+            let ticks = session.ticks;
+            self.restart_clocks(ticks, now.since(sent), now);
+        }
     }
 
     fn update_codebooks(&mut self, codebooks: &v1::Codebooks) {
@@ -212,9 +278,10 @@ impl Client {
             clock.report_margin(tick, margin_ticks);
         }
         let starved = snapshot.starved_inputs;
-        self.counters.starved_inputs +=
-            u64::from(starved.saturating_sub(self.inputs.reported_starved));
+        let newly_starved = starved.saturating_sub(self.inputs.reported_starved);
+        self.counters.starved_inputs += u64::from(newly_starved);
         self.inputs.reported_starved = starved;
+        self.prediction.report_inputs(newly_starved > 0);
     }
 
     /// Compares the prediction with what the snapshot says of the predicted entity, and corrects it.

@@ -21,16 +21,18 @@ impl Client {
 
     /// Reports that a socket is open.
     pub fn opened(&mut self, id: LinkId, now: Micros) {
+        let now = self.session_time(now);
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
         link.state = LinkState::Joining { since: now };
         link.last_heard = now;
         self.links.unanswered_attempts = 0;
-        let resume_token = match &self.session {
-            Some(session) => &session.resume_token,
-            None => &self.first_token,
+        let (resume_token, reservation) = match &self.session {
+            Some(session) => (&session.resume_token, &Vec::new()),
+            None => (&self.first_token, &self.options.reservation),
         };
+        let (map_id, map_offset) = self.map.known();
         let hello = v1::Hello {
             version: tickwire_proto::VERSION,
             room: self.options.room.clone(),
@@ -40,12 +42,18 @@ impl Client {
             encoding: self.options.encoding.into(),
             spectate: self.options.is_spectator,
             last_message: self.newest_message,
+            reservation: reservation.clone(),
+            map_parts: true,
+            map_id,
+            map_offset,
+            cell_parts: true,
         };
         self.send_on(id, client_message::Body::Hello(hello));
     }
 
     /// Reports that a socket is closed or could not be opened. `code` is the close code, if there was a closing handshake.
     pub fn closed(&mut self, id: LinkId, code: Option<u16>, reason: &str, now: Micros) {
+        let now = self.session_time(now);
         let Some(link) = self.links.remove(id) else {
             return;
         };
@@ -89,6 +97,11 @@ impl Client {
     ///
     /// A pending retry becomes due. A link in use may have died with the previous network: it is pinged and has to answer.
     pub fn probe_now(&mut self, now: Micros) {
+        let now = self.session_time(now);
+        self.probe(now);
+    }
+
+    pub(super) fn probe(&mut self, now: Micros) {
         if self.links.retry_at.is_some() {
             self.links.retry_at = Some(now);
         }

@@ -6,7 +6,6 @@
 use super::{Client, SessionEvent};
 use crate::prediction::Surroundings;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use thiserror::Error;
 use tickwire_game::Rules;
 use tickwire_proto::v1;
@@ -43,9 +42,8 @@ impl WantedRules {
     #[must_use]
     pub fn path(&self) -> String {
         let mut path = "rules/".to_owned();
-        for byte in self.module {
-            let _ = write!(path, "{byte:02x}");
-        }
+        let digit = |number: u8| char::from(b"0123456789abcdef"[usize::from(number)]);
+        path.extend((self.module.iter()).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
         path + ".wasm"
     }
 
@@ -159,6 +157,7 @@ impl Client {
         if !self.wants(wanted) {
             return;
         }
+        let now = self.session_time(now);
         self.room_rules = RoomRules::Loaded(wanted.clone());
         self.change_prediction(now, |client| {
             if let Some(session) = &client.session {
@@ -204,7 +203,7 @@ impl Client {
         };
         self.room_rules = RoomRules::Unusable {
             rules: self.room_rules.wanted().cloned(),
-            reason: format!("the rules have failed: {failure}"),
+            reason: "the rules have failed: ".to_owned() + &failure,
         };
         self.change_prediction(now, |client| client.prediction.end());
         self.tell_prediction();
@@ -212,15 +211,15 @@ impl Client {
 
     /// Starts or ends prediction so that the player's own entity does not jump on the screen.
     fn change_prediction(&mut self, now: Micros, change: impl FnOnce(&mut Self)) {
-        let before = self.own_on_screen(now);
+        let before = self.own_at(now);
         change(self);
-        let after = self.own_on_screen(now);
+        let after = self.own_at(now);
         let kind = |client: &Self, kind| client.replica()?.schema().kind(kind).cloned();
-        if let (Some((id, before)), Some((same_id, after))) = (before, after)
-            && id == same_id
-            && let Some(kind) = kind(self, id.kind)
+        if let (Some(before), Some(after)) = (before, after)
+            && before.id == after.id
+            && let Some(kind) = kind(self, before.id.kind)
         {
-            self.prediction.keep_on_screen(&kind, &before, &after, now);
+            (self.prediction).keep_on_screen(&kind, &before.lanes, &after.lanes, now);
         }
     }
 

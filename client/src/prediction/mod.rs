@@ -5,6 +5,7 @@
 //! replayed at once, while the screen moves to the corrected position smoothly. Rules that look at other rows are replayed with
 //! every snapshot, because each one tells more of the others (`neighbours`). Never predicts other entities.
 
+mod correction_log;
 mod neighbours;
 #[cfg(test)]
 mod prediction_tests;
@@ -12,6 +13,8 @@ mod smoothing;
 mod stats;
 mod wishes;
 
+use correction_log::CorrectionLog;
+pub use correction_log::{Correction, CorrectionCause};
 use glam::IVec2;
 pub(crate) use neighbours::Surroundings;
 use neighbours::{ConfirmedOwn, Neighbours};
@@ -61,6 +64,7 @@ pub(crate) struct Prediction {
     own: Option<EntityId>,
     smoothing: Smoothing,
     stats: PredictionStats,
+    corrections: CorrectionLog,
 }
 
 impl Prediction {
@@ -79,6 +83,7 @@ impl Prediction {
             own: None,
             smoothing: Smoothing::default(),
             stats: PredictionStats::default(),
+            corrections: CorrectionLog::default(),
         }
     }
 
@@ -151,6 +156,21 @@ impl Prediction {
         self.stats
     }
 
+    /// Begins or ends to keep corrections for [`Self::take_correction`].
+    pub fn record_corrections(&mut self, is_on: bool) {
+        self.corrections.switch(is_on);
+    }
+
+    /// Whether the snapshot that comes reports ticks for which the server had no input.
+    pub fn report_inputs(&mut self, had_none: bool) {
+        self.corrections.is_input_missing = had_none;
+    }
+
+    /// The oldest correction that nobody has taken.
+    pub fn take_correction(&mut self) -> Option<Correction> {
+        self.corrections.take()
+    }
+
     /// How far the screen is from the corrected position at `now`, in lane units along x and y.
     pub fn smoothing_offset(&self, now: Micros) -> [f64; 2] {
         self.smoothing.offset(now)
@@ -198,6 +218,7 @@ impl Prediction {
         self.compare_first_prediction(&confirmed);
         self.compare(&confirmed);
         let is_right = self.at(confirmed.tick) == Some(&confirmed);
+        let is_recorded = !is_right && self.record_correction(&confirmed);
         // One older state stays: the screen interpolates between the two newest, and over a short path the newest is confirmed at once.
         if is_right && !self.neighbours.are_read() {
             while self
@@ -216,6 +237,7 @@ impl Prediction {
         if let Some((before, after)) = newest_before.zip(self.states.back())
             && before.tick == after.tick
         {
+            self.record_replay(is_recorded, &before);
             self.smooth(&before, now);
         }
     }
@@ -313,6 +335,55 @@ impl Prediction {
             self.stats.corrections += u64::from(is_wrong);
             self.stats.max_error = self.stats.max_error.max(error);
         }
+    }
+
+    /// Keeps a wrong prediction of the server's state, if somebody looks.
+    fn record_correction(&mut self, confirmed: &PredictedState) -> bool {
+        let predicted = self.at(confirmed.tick).filter(|_| self.corrections.is_on());
+        let Some(predicted) = predicted.cloned() else {
+            return false;
+        };
+        let cause = if self.corrections.is_input_missing {
+            CorrectionCause::MissingInput
+        } else if confirmed.tick > self.neighbours.exact_until() {
+            CorrectionCause::UnknownNeighbours
+        } else {
+            CorrectionCause::ServerState
+        };
+        self.keep_correction(cause, predicted, confirmed.clone());
+        true
+    }
+
+    /// Keeps what a replay did to the newest state, if somebody looks. `is_recorded`: as part of the correction that was kept last.
+    fn record_replay(&mut self, is_recorded: bool, before: &PredictedState) {
+        let after = self.states.back().filter(|_| self.corrections.is_on());
+        let Some(after) = after.filter(|after| *after != before).cloned() else {
+            return;
+        };
+        let moved = distance(&self.schema, before, &after);
+        if !is_recorded {
+            self.keep_correction(CorrectionCause::Replay, before.clone(), after);
+        }
+        self.corrections.moved(moved);
+    }
+
+    fn keep_correction(
+        &mut self,
+        cause: CorrectionCause,
+        predicted: PredictedState,
+        corrected: PredictedState,
+    ) {
+        let input = match input_for(&self.inputs, corrected.tick, self.max_repeats) {
+            RuleInput::Fresh(payload) | RuleInput::Repeated(payload) => payload.to_vec(),
+            RuleInput::Neutral => Vec::new(),
+        };
+        self.corrections.add(Correction {
+            cause,
+            predicted,
+            corrected,
+            input,
+            moved: 0.0,
+        });
     }
 
     fn record_first_prediction(&mut self, tick: Tick) {

@@ -175,6 +175,41 @@ fn only_what_the_rules_do_not_predict_is_a_correction() {
     assert!(prediction.smoothing_offset(Micros(1_000_000))[0].abs() < 1.0);
 }
 
+#[test]
+fn corrections_are_recorded_only_while_somebody_looks() {
+    let world = World::new(&schema());
+    let mut prediction = Prediction::new();
+    prediction.set_rules(Some(rules()), 60);
+    let now = Micros(0);
+    prediction.reconcile(world.around(), own(1, 0, 100, 0), now);
+    for tick in 2..=6 {
+        prediction.input(Tick(tick), &[WALK]);
+    }
+    prediction.reconcile(world.around(), own(2, 70, 100, 0), now);
+    assert_eq!(prediction.take_correction(), None);
+    prediction.record_corrections(true);
+    prediction.reconcile(world.around(), own(3, 170, 100, 0), now);
+    assert_eq!(
+        prediction.take_correction(),
+        None,
+        "the prediction was right"
+    );
+    prediction.report_inputs(true);
+    prediction.reconcile(world.around(), own(4, 170, 90, 0), now);
+    let correction = Correction {
+        cause: CorrectionCause::MissingInput,
+        predicted: own(4, 270, 100, 0),
+        corrected: own(4, 170, 90, 0),
+        input: vec![WALK],
+        moved: 100.0,
+    };
+    assert_eq!(prediction.take_correction(), Some(correction));
+    assert_eq!(prediction.take_correction(), None);
+    prediction.record_corrections(false);
+    prediction.reconcile(world.around(), own(5, 0, 90, 0), now);
+    assert_eq!(prediction.take_correction(), None);
+}
+
 /// Balls on a line: x, y, and how often a ball was teleported.
 fn balls() -> Schema {
     Schema {

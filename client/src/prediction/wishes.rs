@@ -4,7 +4,6 @@
 //! there is one. Others' inputs and private lanes are not known to a client, so this is a guess: it is used to foresee where
 //! neighbours go, and never for the player's own entity.
 
-use std::collections::HashMap;
 use tickwire_game::{NearbyRows, RuleContext, RuleInput, Rules};
 use tickwire_rules::encode_fields;
 use tickwire_sync::{EntityId, InputField, Kind, Tick};
@@ -20,7 +19,8 @@ const MISSED_UNITS: i64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     candidates: Vec<Vec<u8>>,
-    held: HashMap<EntityId, usize>,
+    /// By entity, sorted: the index of the candidate that it seems to hold.
+    held: Vec<(EntityId, usize)>,
     private_lanes: Vec<i32>,
     lanes: Vec<i32>,
 }
@@ -34,12 +34,17 @@ impl Wishes {
 
     /// Whether the rules explain how an entity moves.
     pub fn explains(&self, id: EntityId) -> bool {
-        self.held.contains_key(&id)
+        self.held_at(id).is_ok()
+    }
+
+    /// The place of an entity in `held`, or where it would be inserted.
+    fn held_at(&self, id: EntityId) -> Result<usize, usize> {
+        self.held.binary_search_by_key(&id, |(id, _)| *id)
     }
 
     /// Forgets entities that are not kept.
     pub fn retain(&mut self, is_kept: impl Fn(EntityId) -> bool) {
-        self.held.retain(|id, _| is_kept(*id));
+        self.held.retain(|(id, _)| is_kept(*id));
     }
 
     /// Looks for the input that explains the step from `earlier`, the row at the tick before `tick`, to `now`. A step that no input
@@ -56,7 +61,8 @@ impl Wishes {
         let allowed = (moved / MISSED_PART).max(MISSED_UNITS);
         let mut best: Option<(usize, [i64; 2])> = None;
         // The one that was held before comes first: as a rule it still explains everything. Then comes rest.
-        let held = self.held.get(&id).copied();
+        let place = self.held_at(id);
+        let held = place.ok().map(|place| self.held[place].1);
         let others = (0..self.candidates.len()).filter(|index| Some(*index) != held);
         for index in held.into_iter().chain(others) {
             let Some(payload) = self.candidates.get(index) else {
@@ -84,7 +90,10 @@ impl Wishes {
         if let Some((index, [position, _])) = best
             && position <= allowed
         {
-            self.held.insert(id, index);
+            match place {
+                Ok(place) => self.held[place].1 = index,
+                Err(place) => self.held.insert(place, (id, index)),
+            }
         }
     }
 
@@ -97,11 +106,8 @@ impl Wishes {
         (tick, is_resting): (Tick, bool),
         nearby: NearbyRows<'_>,
     ) {
-        let Some(payload) = self
-            .held
-            .get(&id)
-            .and_then(|index| self.candidates.get(*index))
-        else {
+        let held = self.held_at(id).map(|place| self.held[place].1);
+        let Some(payload) = held.ok().and_then(|index| self.candidates.get(index)) else {
             return;
         };
         self.private_lanes.clear();

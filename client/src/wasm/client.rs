@@ -1,13 +1,12 @@
 //! The session that JavaScript holds: [`Client`], with numbers and strings for its types.
 //!
-//! In: calls of the page, with the time in milliseconds. Out: actions for its sockets; `exports` has the getters. Knows no rule of
+//! In: calls of the page, with the time in milliseconds. Out: actions for its sockets; `exports` has what is read. Knows no rule of
 //! any game.
 
 use super::event_queue::{EventQueue, PageEvent};
 use super::inputs::PageInputs;
 use super::shown_rows::ShownRows;
 use super::texts::Texts;
-use crate::MAX_COMMAND_BYTES;
 use crate::client::{Action, Client, Options, SessionEvent};
 use crate::{LinkId, WantedRules};
 use tickwire_proto::v1::Encoding;
@@ -20,12 +19,26 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub enum ActionKind {
     /// Nothing.
     None = 0,
-    /// Open a WebSocket for `action_link`.
+    /// Open a WebSocket for the link of the action.
     Open = 1,
-    /// Send the message at `message_at` on `action_link`.
+    /// Send the message of the action on its link.
     Send = 2,
-    /// Close `action_link` with code 1000 and forget it.
+    /// Close the link with code 1000 and forget it.
     Close = 3,
+}
+
+/// What happens to a page, beside [`WasmClient::go_away`].
+#[wasm_bindgen]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageChange {
+    /// It is hidden: no inputs are made.
+    Hidden = 0,
+    /// It is visible again.
+    Visible = 1,
+    /// The network may have changed: checks the connection at once.
+    Online = 2,
+    /// It is back after [`WasmClient::go_away`]: connects again at once.
+    Back = 3,
 }
 
 /// One session. Times are milliseconds of a clock that never goes back, and that counts the time for which the device slept.
@@ -42,8 +55,8 @@ pub struct WasmClient {
     pub(super) events: EventQueue,
     /// The event that the page reads now.
     pub(super) event: PageEvent,
-    action_link: u32,
-    action_message: Vec<u8>,
+    pub(super) action_link: u32,
+    pub(super) action_message: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -63,6 +76,7 @@ impl WasmClient {
             room,
             name,
             ticket,
+            reservation: Vec::new(),
             encoding: Encoding::Packed,
             is_spectator: spectate,
             seed: u64::from(seed),
@@ -105,12 +119,6 @@ impl WasmClient {
         is_due.then(|| self.inputs.take_once()).flatten()
     }
 
-    /// Sets the input of every tick from the next one on, in the game's own encoding. Inputs longer than
-    /// [`tickwire_sync::input_buffer::MAX_INPUT_BYTES`] are ignored.
-    pub fn input(&mut self, payload: &[u8]) {
-        self.inputs.hold(payload);
-    }
-
     /// Gives the input of exactly one tick, the next one. `replaces`: instead of the one that still waits, if one does; else after it.
     /// Returns `false` if the payload is too long or 64 inputs wait already.
     pub fn press(&mut self, payload: &[u8], replaces: bool) -> bool {
@@ -120,20 +128,7 @@ impl WasmClient {
         self.inputs.push_once(payload)
     }
 
-    /// Whether an input of one tick waits for its tick.
-    #[must_use]
-    pub fn is_press_waiting(&self) -> bool {
-        self.inputs.waiting() > 0
-    }
-
-    /// Sends the game a command, in the game's own encoding. Commands longer than [`MAX_COMMAND_BYTES`] are ignored.
-    pub fn command(&mut self, payload: &[u8]) {
-        if payload.len() <= MAX_COMMAND_BYTES {
-            self.client.command(payload);
-        }
-    }
-
-    /// The next thing to do; `action_link` and `message_at` belong to it.
+    /// The next thing to do; the numbers of its link and its message belong to it until the next call.
     pub fn next_action(&mut self) -> ActionKind {
         let (kind, LinkId(link)) = match self.client.next_action() {
             None => return ActionKind::None,
@@ -146,27 +141,6 @@ impl WasmClient {
         };
         self.action_link = link;
         kind
-    }
-
-    /// The socket of the latest action.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn action_link(&self) -> u32 {
-        self.action_link
-    }
-
-    /// Address of the message of the latest [`ActionKind::Send`] in this module's memory, until the next call.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn message_at(&self) -> *const u8 {
-        self.action_message.as_ptr()
-    }
-
-    /// Length of that message, in bytes.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn message_length(&self) -> usize {
-        self.action_message.len()
     }
 
     /// Reports that a socket is open.
@@ -190,21 +164,11 @@ impl WasmClient {
         }
     }
 
-    /// Reports that a socket is closed or could not be opened. `code`: none if there was no closing handshake.
-    pub fn closed(&mut self, link: u32, code: Option<u16>, reason: &str, now_ms: f64) {
+    /// Reports that a socket is closed or could not be opened. `code`: 0 if there was no closing handshake.
+    pub fn closed(&mut self, link: u32, code: u16, reason: &str, now_ms: f64) {
+        let code = (code > 0).then_some(code);
         self.client
             .closed(LinkId(link), code, reason, micros(now_ms));
-    }
-
-    /// Sends a chat line to the room.
-    pub fn chat(&mut self, text: &str) {
-        self.client.chat(text);
-    }
-
-    /// Replaces the ticket for future connections.
-    #[wasm_bindgen(setter)]
-    pub fn set_ticket(&mut self, ticket: &str) {
-        self.client.set_ticket(ticket);
     }
 
     /// Leaves the room and ends the session.
@@ -217,42 +181,20 @@ impl WasmClient {
         self.client.go_away(grace_ms);
     }
 
-    /// Connects again at once after [`Self::go_away`].
-    pub fn come_back(&mut self, now_ms: f64) {
-        self.client.come_back(micros(now_ms));
-    }
-
     /// Resumes the session of an earlier page. Call it before the first [`Self::poll`].
     pub fn resume_from(&mut self, token: &[u8], newest_message: u32) {
         self.client.resume_from(token, newest_message);
     }
 
-    /// The secret by which a later page can resume the session; empty before the first `Welcome`.
-    #[must_use]
-    pub fn resume_token(&self) -> Vec<u8> {
-        self.client.resume_token().to_vec()
-    }
-
-    /// The number of the newest chat line or game message received.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn newest_message(&self) -> u32 {
-        self.client.newest_message()
-    }
-
-    /// Reports that the page is hidden.
-    pub fn hide(&mut self) {
-        self.client.hide();
-    }
-
-    /// Reports that the page is visible again.
-    pub fn show(&mut self, now_ms: f64) {
-        self.client.show(micros(now_ms));
-    }
-
-    /// Checks the connection at once, e.g. as the device is online again.
-    pub fn probe_now(&mut self, now_ms: f64) {
-        self.client.probe_now(micros(now_ms));
+    /// Reports what happened to the page.
+    pub fn page_changed(&mut self, change: PageChange, now_ms: f64) {
+        let now = micros(now_ms);
+        match change {
+            PageChange::Hidden => self.client.hide(),
+            PageChange::Visible => self.client.show(now),
+            PageChange::Online => self.client.probe_now(now),
+            PageChange::Back => self.client.come_back(now),
+        }
     }
 }
 
@@ -265,6 +207,7 @@ pub(super) fn micros(ms: f64) -> Micros {
 mod tests {
     use super::*;
     use crate::test_game::{STRIKE, WALK, schema};
+    use crate::wasm::exports::values::{CoreNumber, TakenBytes};
     use crate::wasm::inputs::MAX_WAITING_INPUTS;
     use prost::Message as _;
     use tickwire_proto::v1::{self, client_message, server_message};
@@ -306,7 +249,7 @@ mod tests {
         /// Joins over the next link that the core opens.
         fn join(&mut self) {
             while self.client.next_action() != ActionKind::Open {}
-            let link = self.client.action_link();
+            let link = self.client.action_link;
             self.client.opened(link, self.now_ms);
             self.client.received(link, &welcome(), self.now_ms);
         }
@@ -343,7 +286,7 @@ mod tests {
     #[test]
     fn one_tick_inputs_precede_the_held_one_a_tick_each() {
         let mut page = Page::in_the_room();
-        page.client.input(&[WALK]);
+        page.client.take_bytes(TakenBytes::Input, &[WALK]);
         assert!(page.client.press(&[STRIKE], false));
         assert!(page.client.press(&[WALK | STRIKE], false));
         let inputs = [[STRIKE], [WALK | STRIKE], [WALK], [WALK]];
@@ -353,7 +296,7 @@ mod tests {
     #[test]
     fn of_delayed_ticks_the_newest_carries_the_one_tick_input() {
         let mut page = Page::in_the_room();
-        page.client.input(&[WALK]);
+        page.client.take_bytes(TakenBytes::Input, &[WALK]);
         page.client.press(&[STRIKE], false);
         page.now_ms += 3.0 * TICK_MS;
         let inputs = [[WALK], [WALK], [WALK], [STRIKE], [WALK]];
@@ -369,7 +312,7 @@ mod tests {
     fn a_press_behind_a_busy_thread_goes_with_the_newest_tick() {
         for busy_ms in [50.0, 100.0, 200.0, 500.0] {
             let mut page = Page::in_the_room();
-            page.client.input(&[WALK]);
+            page.client.take_bytes(TakenBytes::Input, &[WALK]);
             page.client.press(&[STRIKE], false);
             page.now_ms += busy_ms - TICK_MS;
             let due = page.ticks(1);
@@ -385,9 +328,9 @@ mod tests {
         let mut page = Page::in_the_room();
         page.client.press(&[1], true);
         page.client.press(&[2], true);
-        assert!(page.client.is_press_waiting());
+        assert_eq!(page.client.number(CoreNumber::IsPressWaiting), 1);
         assert_eq!(page.ticks(1), [[2]]);
-        assert!(!page.client.is_press_waiting());
+        assert_eq!(page.client.number(CoreNumber::IsPressWaiting), 0);
     }
 
     #[test]
@@ -396,7 +339,7 @@ mod tests {
         let mut client = WasmClient::new(nothing(), nothing(), nothing(), false, 1, 0.0);
         client.poll(0.0);
         assert_eq!(client.next_action(), ActionKind::Open);
-        let link = client.action_link();
+        let link = client.action_link;
         client.opened(link, 0.0);
         client.leave();
         let mut page = Page {
@@ -422,7 +365,7 @@ mod tests {
         page.now_ms += 60_000.0;
         page.client.poll(page.now_ms);
         assert_eq!(page.client.next_action(), ActionKind::None);
-        page.client.come_back(page.now_ms);
+        page.client.page_changed(PageChange::Back, page.now_ms);
         page.client.poll(page.now_ms);
         assert_eq!(page.client.next_action(), ActionKind::Open);
     }
@@ -434,7 +377,7 @@ mod tests {
         client.resume_from(&[7; 20], 3);
         client.poll(0.0);
         assert_eq!(client.next_action(), ActionKind::Open);
-        let link = client.action_link();
+        let link = client.action_link;
         client.opened(link, 0.0);
         let mut page = Page {
             client,
@@ -452,9 +395,9 @@ mod tests {
     #[test]
     fn one_tick_inputs_without_a_connection_are_dropped() {
         let mut page = Page::in_the_room();
-        page.client.input(&[WALK]);
-        let link = page.client.action_link();
-        page.client.closed(link, None, "lost", page.now_ms);
+        page.client.take_bytes(TakenBytes::Input, &[WALK]);
+        let link = page.client.action_link;
+        page.client.closed(link, 0, "lost", page.now_ms);
         page.client.press(&[STRIKE], false);
         page.now_ms += 10_000.0;
         page.client.poll(page.now_ms);
@@ -468,7 +411,7 @@ mod tests {
         assert!(!page.client.press(&[0; MAX_INPUT_BYTES + 1], false));
         let accepted = (0..100).filter(|_| page.client.press(&[2], false));
         assert_eq!(accepted.count(), MAX_WAITING_INPUTS);
-        page.client.input(&[1]);
+        page.client.take_bytes(TakenBytes::Input, &[1]);
         let inputs = page.ticks(MAX_WAITING_INPUTS + 1);
         assert_eq!(inputs[MAX_WAITING_INPUTS - 1..], [[2], [1]]);
     }
@@ -476,8 +419,8 @@ mod tests {
     #[test]
     fn the_page_knows_the_number_of_its_newest_input() {
         let mut page = Page::in_the_room();
-        let before = page.client.input_number();
+        let before = page.client.number(CoreNumber::InputNumber);
         page.ticks(3);
-        assert_eq!(page.client.input_number(), before + 3);
+        assert_eq!(page.client.number(CoreNumber::InputNumber), before + 3);
     }
 }

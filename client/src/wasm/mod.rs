@@ -4,7 +4,7 @@
 //! events, messages), and once a frame flat lists of numbers to draw. JavaScript owns sockets and pixels and decides nothing:
 //! every decision is made here or in the core.
 //!
-//! `client` holds the exported [`client::WasmClient`]; `exports` holds its getters, by topic. Nothing
+//! `client` holds the exported [`client::WasmClient`]; `exports` holds what is read of it, by topic. Nothing
 //! here knows a game.
 
 mod client;
@@ -15,19 +15,3 @@ mod module_rules;
 mod shown_rows;
 mod texts;
 mod welcome_json;
-
-use wasm_bindgen::prelude::wasm_bindgen;
-
-/// The longest input that a server takes, in bytes.
-#[wasm_bindgen]
-#[must_use]
-pub fn max_input_bytes() -> usize {
-    crate::MAX_INPUT_BYTES
-}
-
-/// The longest command that a server takes by default, in bytes.
-#[wasm_bindgen]
-#[must_use]
-pub fn max_command_bytes() -> usize {
-    crate::MAX_COMMAND_BYTES
-}

@@ -13,29 +13,33 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen(raw_module = "../sdk/rules.ts")]
 extern "C" {
     /// Runs `tickwire_advance` on the words at an address of this instance's memory: lanes, private lanes, words near by, input. The
-    /// lanes and private lanes are replaced by the result. `false`: the module has trapped.
+    /// lanes and private lanes are replaced by the result. `false`: the module has trapped. Numbers are words, as in the module's own
+    /// function; but with words alone the generated loader would import all of `rules.ts` as one object, which is longer.
     #[wasm_bindgen(js_name = advance)]
     fn advance_in(
         module: u32,
-        words: usize,
-        word_count: usize,
+        words: i32,
+        word_count: i32,
         kind: i32,
-        tick: u32,
-        lanes: usize,
-        private_lanes: usize,
-        nearby_words: usize,
+        tick: i32,
+        lanes: i32,
+        private_lanes: i32,
+        nearby_words: i32,
         input: i32,
-        input_bytes: usize,
+        input_bytes: i32,
     ) -> bool;
 
-    /// Why a module has trapped.
-    #[wasm_bindgen(js_name = failureOf)]
-    fn failure_of(module: u32) -> String;
+    /// Writes why a module has trapped as UTF-8 to an address of this instance's memory, as far as there is room. Returns its bytes.
+    #[wasm_bindgen(js_name = writeFailure)]
+    fn write_failure(module: u32, address: usize, room: usize) -> usize;
 
     /// Forgets a module.
     #[wasm_bindgen(js_name = dropModule)]
     fn drop_module(module: u32);
 }
+
+/// The longest sentence that is shown of what an engine says of a trap.
+const MAX_FAILURE_BYTES: usize = 500;
 
 /// The rules of a module that JavaScript has started.
 #[derive(Debug)]
@@ -49,12 +53,13 @@ pub(super) struct ModuleRules {
 }
 
 impl ModuleRules {
-    /// `kinds`: for each kind of the schema the module's own number (-1: none) and its reach.
-    pub fn new(module: u32, kinds: &[i32]) -> Self {
-        let (pairs, _) = kinds.as_chunks::<2>();
-        let kind = |[number, reach]: &[i32; 2]| {
-            let number = u8::try_from(*number).ok()?;
-            Some((KindId(number), *reach as u32))
+    /// `kinds`: for each kind of the schema the module's own number (-1: none) and its reach, as the bytes of words.
+    pub fn new(module: u32, kinds: &[u8]) -> Self {
+        let (words, _) = kinds.as_chunks::<4>();
+        let (pairs, _) = words.as_chunks::<2>();
+        let kind = |[number, reach]: &[[u8; 4]; 2]| {
+            let number = u8::try_from(i32::from_le_bytes(*number)).ok()?;
+            Some((KindId(number), u32::from_le_bytes(*reach)))
         };
         Self {
             module,
@@ -104,15 +109,15 @@ impl Rules for ModuleRules {
         }
         let has_run = advance_in(
             self.module,
-            words.as_mut_ptr().expose_provenance(),
-            words.len(),
+            words.as_mut_ptr().expose_provenance() as i32,
+            words.len() as i32,
             i32::from(kind.0),
-            context.tick.0,
-            lanes.len(),
-            private_lanes.len(),
-            nearby.len(),
+            context.tick.0 as i32,
+            lanes.len() as i32,
+            private_lanes.len() as i32,
+            nearby.len() as i32,
             input,
-            payload.len(),
+            payload.len() as i32,
         );
         if has_run {
             let (new_lanes, rest) = words.split_at(lanes.len());
@@ -133,7 +138,12 @@ impl Rules for ModuleRules {
 
     fn failure(&self) -> Option<String> {
         let has_failed = self.has_failed.load(Ordering::Relaxed);
-        has_failed.then(|| failure_of(self.module))
+        has_failed.then(|| {
+            let mut text = vec![0; MAX_FAILURE_BYTES];
+            let address = text.as_mut_ptr().expose_provenance();
+            text.truncate(write_failure(self.module, address, MAX_FAILURE_BYTES));
+            String::from_utf8(text).unwrap_or_default()
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the screen shows, as one flat list of words that JavaScript reads in place.
 //!
 //! In: the entities of a frame, in any order. Out: for each kind of the schema the number of its rows, then the rows. Of each row:
-//! slot, generation, flags (bit 0: the player's own), public lanes, private lanes (0 of others' entities), and a number for each
+//! slot, generation, flags (bit 0: the player's own; bytes 1 and 2: the fractions of the first two lanes), public lanes, private lanes (0 of others' entities), and a number for each
 //! text. Allocates nothing once the lists are long enough.
 
 use super::texts::{NO_TEXT, Texts};
@@ -10,6 +10,9 @@ use tickwire_sync::Micros;
 
 /// The flag of the player's own entities.
 const IS_OWN: i32 = 1;
+/// Where in the flags the fractions of the first two lanes are, signed bytes in 1/256 of a step.
+const X_FRACTION: i32 = 8;
+const Y_FRACTION: i32 = 16;
 
 /// The rows of one frame.
 #[derive(Debug, Default)]
@@ -42,7 +45,8 @@ impl ShownRows {
             counts[index] += 1;
             let private = client.private_lanes(shown.id);
             let is_own = private.is_some() || client.entity() == Some(shown.id);
-            let flags = if is_own { IS_OWN } else { 0 };
+            let [x, y] = shown.fraction.map(|part| i32::from(part.cast_unsigned()));
+            let flags = (i32::from(is_own) * IS_OWN) | (x << X_FRACTION) | (y << Y_FRACTION);
             list.extend([shown.id.slot as i32, shown.id.generation as i32, flags]);
             list.extend_from_slice(shown.lanes);
             let count = kind.private_lanes.len();

@@ -2,7 +2,6 @@
 //!
 //! In: the texts that a frame shows. Out: a number for each. Never grows without bound.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Texts that may have numbers. With more than these, and more than twice as many as a frame shows, all are dropped and numbered
@@ -14,7 +13,8 @@ pub(super) const NO_TEXT: i32 = -1;
 /// The numbered texts.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    numbers: HashMap<Arc<str>, i32>,
+    /// Sorted by text.
+    numbers: Vec<(Arc<str>, i32)>,
     /// By number, from `first_number` on.
     texts: Vec<Arc<str>>,
     first_number: i32,
@@ -26,11 +26,13 @@ impl Texts {
     /// The number of a text; a new one if it has none.
     pub fn number(&mut self, text: &Arc<str>) -> i32 {
         self.frame_lookups += 1;
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
+        let place = self.numbers.binary_search_by(|(known, _)| known.cmp(text));
+        let place = match place {
+            Ok(place) => return self.numbers[place].1,
+            Err(place) => place,
+        };
         let number = self.first_number + self.texts.len() as i32;
-        self.numbers.insert(Arc::clone(text), number);
+        self.numbers.insert(place, (Arc::clone(text), number));
         self.texts.push(Arc::clone(text));
         number
     }

@@ -59,14 +59,12 @@ struct Sheet {
     posted: u32,
 }
 
+#[game]
 impl Game for Sheet {
     const NAME: &str = "cursors";
     const SPACE: Space = Space::new(4, SHEET.0, SHEET.1);
     type Input = Pointer;
-    type Event = Nothing;
     type Command = Ask;
-    type Message = Nothing;
-    type Rules = NoRules;
 
     fn new(_: &Setup) -> Self {
         let mut counters = Entities::new();
@@ -135,9 +133,7 @@ impl Sheet {
 }
 
 fn main() -> std::process::ExitCode {
-    tickwire::Program::<Sheet>::new()
-        .page(tickwire::page!())
-        .run()
+    Program::<Sheet>::new().page(page!()).run()
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Predict for Body {
         for (_, other) in world.others::<Self>().filter(|(_, it)| it.rest == REST) {
             speed += (self.pos - other.pos).normalize_or(Vec2::X) * 12.0;
         }
-        (self.vx, self.vy) = (Fixed::new(speed.x), Fixed::new(speed.y));
+        (self.vx, self.vy) = (Fixed::truncated(speed.x), Fixed::truncated(speed.y));
         self.pos = (self.pos + speed).clamp(Pos::default(), Pos::new(FIELD - 1.0, FIELD - 1.0));
     }
 }

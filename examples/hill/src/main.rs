@@ -9,27 +9,18 @@ use tickwire::prelude::*;
 const HILL: f32 = 100.0;
 
 /// One room's world.
-#[derive(World)]
+#[derive(World, Default)]
 struct Hill {
     bodies: Players<Body>,
     second: Timer,
 }
 
+#[game]
 impl Game for Hill {
     const NAME: &str = "hill";
     const SPACE: Space = Space::new(16, FIELD as i32, FIELD as i32);
     type Input = Wish;
-    type Event = Nothing;
-    type Command = Nothing;
-    type Message = Nothing;
     type Rules = Rules;
-
-    fn new(_: &Setup) -> Self {
-        Self {
-            bodies: Players::new(),
-            second: Timer::every_seconds(1),
-        }
-    }
 
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<(), Refusal> {
         if !identity.is_spectator {
@@ -43,7 +34,7 @@ impl Game for Hill {
 
     fn step(&mut self, step: &mut Step<'_, Self>) {
         step.advance(&mut self.bodies);
-        let seconds = self.second.fired(step);
+        let seconds = self.second.every_seconds(1, step);
         let middle = Pos::new(FIELD / 2.0, FIELD / 2.0);
         let is_there = |body: &Body| body.pos.distance(middle) < HILL;
         let mut there = (self.bodies.iter_mut()).filter(|(_, body)| is_there(body));
@@ -54,9 +45,7 @@ impl Game for Hill {
 }
 
 fn main() -> std::process::ExitCode {
-    tickwire::Program::<Hill>::new()
-        .page(tickwire::page!())
-        .run()
+    Program::<Hill>::new().page(page!()).run()
 }
 
 #[cfg(test)]

@@ -1,33 +1,25 @@
 // The page of push: keys become inputs, and every frame draws the rows of the room.
 
 import { join } from "/sdk/index.js";
+import { followKeys } from "/sdk/keys.js";
 
 const line = document.querySelector("#line");
 const board = document.querySelector("#board");
 const say = (text) => (line.textContent = text);
 const HELP = "WASD or arrows move, Space shoves: stand alone on the hill";
 
-// ?room=R&name=N in the address.
-const { room: roomName, name } = Object.fromEntries(new URLSearchParams(location.search));
+// ?room=R&name=N in the address; with &debug the overlay shows what the net and the prediction do.
+const { room: roomName, name, debug } = Object.fromEntries(new URLSearchParams(location.search));
 const room = await join({ room: roomName, name, timeoutMs: Infinity, onTrouble: say });
 window.room = room; // for the browser's console
 say(HELP);
+if (debug !== undefined) (await import("/sdk/debug.js")).debugOverlay(room, { open: true });
 room.onPhase(({ phase, reason }) => say(phase === "playing" ? HELP : reason || phase));
 
-const WAYS = { KeyD: [1, 0], KeyA: [-1, 0], KeyS: [0, 1], KeyW: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
-const held = new Set();
-function steer() {
-  const sum = (axis) => Math.sign([...held].reduce((sum, code) => sum + (WAYS[code]?.[axis] ?? 0), 0));
-  room.input = { dx: sum(0), dy: sum(1) };
-}
-addEventListener("keydown", ({ code, repeat }) => {
-  if (repeat) return;
-  held.add(code);
-  steer();
-  if (code === "Space") room.press({ shove: true });
+followKeys({
+  steer: (dx, dy) => (room.input = { dx, dy }),
+  press: { Space: () => room.press({ shove: true }) },
 });
-addEventListener("keyup", ({ code }) => (held.delete(code), steer()));
-addEventListener("blur", () => (held.clear(), steer()));
 
 // From here on: drawing.
 const canvas = document.querySelector("canvas");

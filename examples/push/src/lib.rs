@@ -88,7 +88,7 @@ impl Predict for Body {
         self.pos = self
             .pos
             .clamp(Pos::new(RADIUS, RADIUS), Pos::new(edge, edge));
-        (self.vx, self.vy) = (Fixed::new(velocity.x), Fixed::new(velocity.y));
+        (self.vx, self.vy) = (Fixed::truncated(velocity.x), Fixed::truncated(velocity.y));
     }
 }
 

@@ -18,21 +18,19 @@ struct Push {
     random: Random,
 }
 
+#[game]
 impl Game for Push {
     const NAME: &str = "push";
     const SPACE: Space = Space::new(16, FIELD, FIELD);
     const COMPUTERS: bool = true;
     type Input = Wish;
-    type Event = Nothing;
-    type Command = Nothing;
-    type Message = Nothing;
     type Rules = Rules;
 
     fn new(setup: &Setup) -> Self {
         Self {
             bodies: Players::new(),
             scores: Players::new(),
-            second: Timer::every_seconds(1),
+            second: Timer::default(),
             random: Random::new(setup.seed),
         }
     }
@@ -72,7 +70,7 @@ impl Game for Push {
 
     fn step(&mut self, step: &mut Step<'_, Self>) {
         step.advance(&mut self.bodies);
-        let seconds = self.second.fired(step);
+        let seconds = self.second.every_seconds(1, step);
         if seconds > 0
             && let Some(king) = self.king()
             && let Some(score) = self.scores.get_mut(king)
@@ -94,9 +92,7 @@ impl Push {
 }
 
 fn main() -> ExitCode {
-    tickwire::Program::<Push>::new()
-        .page(tickwire::page!())
-        .run()
+    Program::<Push>::new().page(page!()).run()
 }
 
 #[cfg(test)]

@@ -19,18 +19,14 @@ struct Tag {
     it: Option<PlayerId>,
 }
 
+#[game]
 impl Game for Tag {
     const NAME: &str = "tag";
     const SPACE: Space = Space::new(16, FIELD, FIELD).screen(1440, 880).cells(512);
     type Input = Wish;
     type Event = TagEvent;
-    type Command = Nothing;
     type Message = TagMessage;
     type Rules = Rules;
-
-    fn new(_: &Setup) -> Self {
-        Self::default()
-    }
 
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<(), Refusal> {
         if identity.is_spectator {
@@ -89,9 +85,7 @@ impl Tag {
 }
 
 fn main() -> ExitCode {
-    tickwire::Program::<Tag>::new()
-        .page(tickwire::page!())
-        .run()
+    Program::<Tag>::new().page(page!()).run()
 }
 
 #[cfg(test)]

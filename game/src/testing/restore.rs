@@ -57,6 +57,7 @@ impl Crowd {
             seed,
             tick_rate: 60,
             npcs: 2,
+            ..GameSettings::default()
         };
         let mut crowd = Self {
             room: RawRoom::new(new_game(&settings), &settings),

@@ -13,7 +13,7 @@ const { build } = createRequire(join(page, "../../../web/package.json"))("esbuil
 /** Beside the page, wherever that is mounted. */
 const sdk = {
   name: "sdk",
-  setup: (bundle) => bundle.onResolve({ filter: /^@tickwire\/client$/ }, () => ({ path: "./sdk/index.js", external: true })),
+  setup: (bundle) => bundle.onResolve({ filter: /^@tickwire\/client(\/\w+)?$/ }, ({ path }) => ({ path: `./sdk/${path.split("/")[2] ?? "index"}.js`, external: true })),
 };
 
 /** Bundles an entry point, with all that it imports but the SDK. Returns the files that esbuild made, if it was told to write none. */

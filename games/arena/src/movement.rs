@@ -35,8 +35,8 @@ impl Ship {
         let velocity = velocity - bump * speed_into_rock * (1.0 + BOUNCE);
         self.pos = Pos::<STEPS>::from_vec2(position);
         self.heading = input.heading().unwrap_or(self.heading);
-        self.velocity_x = Fixed::new(velocity.x);
-        self.velocity_y = Fixed::new(velocity.y);
+        self.velocity_x = Fixed::truncated(velocity.x);
+        self.velocity_y = Fixed::truncated(velocity.y);
         self.cooldown = self.cooldown.saturating_sub(1);
         if input.fire && self.cooldown == 0 {
             self.cooldown = COOLDOWN_TICKS;
@@ -91,6 +91,24 @@ mod tests {
             let side = WORLD_SIDE * STEPS;
             prop_assert!((0..=side).contains(&ship.pos.steps().x) && (0..=side).contains(&ship.pos.steps().y));
         }
+    }
+
+    #[test]
+    fn a_ship_without_thrust_comes_to_rest() {
+        let mut ship = Ship {
+            pos: Pos::new(1000.0, 2000.0),
+            velocity_x: Fixed::from_steps(300),
+            velocity_y: Fixed::from_steps(-300),
+            ..Ship::default()
+        };
+        let rocks = Rocks::default();
+        let mut fly = |ticks| {
+            (0..ticks).for_each(|_| ship.fly(ArenaInput::default(), &rocks));
+            ship.clone()
+        };
+        let (before, after) = (fly(240), fly(60));
+        assert_eq!(before.velocity(), Vec2::ZERO);
+        assert_eq!(before.pos, after.pos);
     }
 
     #[test]

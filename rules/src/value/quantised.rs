@@ -141,6 +141,13 @@ impl<const N: i32> Fixed<N> {
         Self::from_steps(steps_of(value, N))
     }
 
+    /// The next number in steps towards zero. For a speed that friction slows: rounded to the nearest step, the last steps would never
+    /// become less, as 12 * 0.96 rounds to 12.
+    #[must_use]
+    pub fn truncated(value: f32) -> Self {
+        Self::from_steps((value * N as f32) as i32)
+    }
+
     /// So many steps.
     #[must_use]
     pub const fn from_steps(steps: i32) -> Self {
@@ -313,6 +320,17 @@ mod tests {
             let angle = Angle::<1000>::read(&[lane]);
             prop_assert!((0..1000).contains(&angle.steps()));
             prop_assert_eq!(Fixed::<7>::read(&[lane]).steps(), lane);
+        }
+    }
+
+    #[test]
+    fn a_truncated_speed_comes_to_rest() {
+        for start in [-300, -1, 1, 12, 300, i32::MAX, i32::MIN] {
+            let mut speed = Fixed::<256>::from_steps(start);
+            for _ in 0..600 {
+                speed = Fixed::truncated(speed.get() * 0.96);
+            }
+            assert_eq!(speed.steps(), 0, "{start}");
         }
     }
 

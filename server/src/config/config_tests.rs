@@ -60,6 +60,24 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn a_data_folder_that_cannot_be_used_is_named() {
+    let file = TestFile::new("no-folder", "{}");
+    let line = error_line(&["--data-dir", &file.arg()]);
+    assert!(
+        line.starts_with("--data-dir ") && line.contains("no-folder"),
+        "{line}"
+    );
+    let folder = std::env::temp_dir().join(format!("tickwire-data-{}", std::process::id()));
+    let arg = folder.display().to_string();
+    let config = load(&["--data-dir", &arg]).unwrap();
+    assert_eq!(config.data_dir, Some(folder.clone()));
+    std::fs::write(folder.join("moderation.json"), "{").unwrap();
+    let line = error_line(&["--data-dir", &arg]);
+    assert!(line.contains("moderation.json"), "{line}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn flags_override_the_file() {
     let file = TestFile::new(
         "order.toml",

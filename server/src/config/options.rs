@@ -4,6 +4,7 @@
 //! over each other. Defaults and validation belong to [`super::Config`]. The file's keys are the flags' names.
 
 use crate::fair_share::FairShare;
+use crate::join_hook::JoinHookFails;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -174,6 +175,15 @@ options! {
     /// How long a session goes on after its ticket has expired [default: 0s]
     #[arg(value_name = "TIME")]
     ticket_grace: HumanDuration, "TICKWIRE_TICKET_GRACE";
+    /// Folder of what is kept over restarts (bans and mutes); made if there is none [default: nothing is kept]
+    #[arg(value_name = "DIR")]
+    data_dir: PathBuf, "TICKWIRE_DATA_DIR";
+    /// URL that is asked before each join, by POST with JSON: 2xx lets in, 403 refuses [default: nobody is asked]
+    #[arg(value_name = "URL")]
+    join_hook: String, "TICKWIRE_JOIN_HOOK";
+    /// What happens where the join hook does not answer within 2s: closed refuses, open lets in [default: closed]
+    #[arg(value_enum)]
+    join_hook_fails: JoinHookFails, "TICKWIRE_JOIN_HOOK_FAILS";
     /// File with the bearer token that the operations port asks for; needed where that port is not on loopback
     #[arg(value_name = "FILE")]
     ops_token_file: PathBuf, "TICKWIRE_OPS_TOKEN_FILE";
@@ -185,6 +195,9 @@ options! {
     /// Whether /rooms/NAME/state shows a room to everybody [default: on]
     #[arg(value_enum)]
     room_state: Switch, "TICKWIRE_ROOM_STATE";
+    /// Whether GET /rooms lists the public rooms to everybody [default: off]
+    #[arg(value_enum)]
+    room_list: Switch, "TICKWIRE_ROOM_LIST";
     /// Players per room; further ones get close 1013 [default: 4000]
     max_players: usize, "TICKWIRE_MAX_PLAYERS";
     /// Connections at a time, 0 for no limit; further ones get HTTP 503 [default: 10000]
@@ -227,6 +240,9 @@ options! {
     /// For development: the first panic of a game ends the process with exit code 1, after its report
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     stop_on_panic: bool, "TICKWIRE_STOP_ON_PANIC";
+    /// Prints the game's schema as JSON, for tickwire types --schema, and exits
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    print_schema: bool, "TICKWIRE_PRINT_SCHEMA";
     /// Folder of the page at /, for development: its files are read with each request [default: the embedded page]
     #[arg(value_name = "DIR")]
     page: PathBuf, "TICKWIRE_PAGE";

@@ -3,12 +3,14 @@
 //! In: a flag's name and its value, if one was given. Out: the value or its default, or an error that names the flag.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::ConfigError;
 use super::options::HumanDuration;
 use crate::config::OpsToken;
+use crate::join_hook::JoinHookUrl;
+use crate::moderation::Moderation;
 use crate::origin;
 use crate::ticket::TicketKeys;
 use crate::tls::{Tls, TlsSource};
@@ -176,6 +178,15 @@ pub(super) fn ops_token(path: PathBuf) -> Result<OpsToken, ConfigError> {
 
 pub(super) fn ticket_keys(path: PathBuf) -> Result<TicketKeys, ConfigError> {
     TicketKeys::load(path).map_err(|problem| invalid("ticket-secret-file", problem.to_string()))
+}
+
+pub(super) fn join_hook(url: &str) -> Result<JoinHookUrl, ConfigError> {
+    JoinHookUrl::parse(url).map_err(|problem| invalid("join-hook", problem))
+}
+
+/// The bans and mutes in the folder of `--data-dir`, which is made if there is none.
+pub(super) fn moderation(folder: &Path) -> Result<Moderation, ConfigError> {
+    Moderation::open(folder).map_err(|problem| invalid("data-dir", problem.to_string()))
 }
 
 /// The folder's path without links, so that a file can be told to be in it.

@@ -4,13 +4,16 @@
 //! again; or the close code of what is wrong with a message.
 
 use super::directory::RoomDirectory;
+use super::pending_join::{PendingJoin, Waiting};
+use super::room_handle::RoomHandle;
 use crate::clock::now;
 use crate::close::{Close, CloseCode, DisconnectReason};
-use crate::metrics::InputOutcome;
+use crate::metrics::{InputOutcome, ModerationEvent};
 use crate::net::io::polled_connection::Migration;
 use crate::net::peer::connection::Connection;
 use crate::net::peer::handler::Handler;
-use crate::room::{Inbox, InboxMessage, JoinRequest, ReceivedInput};
+use crate::room::{Inbox, InboxMessage, JoinRequest, KnownMap, ReceivedInput};
+use crate::worker::Newcomer;
 use crate::{clock, ticket};
 use prost::Message as _;
 use std::net::IpAddr;
@@ -48,6 +51,12 @@ pub struct ClientIngress {
 enum IngressState {
     /// The client has not said a valid `Hello` yet.
     AwaitingHello { url_room: Option<String> },
+    /// The client said a valid `Hello`, and the join hook is asked whether it may join.
+    AwaitingHook {
+        pending: Arc<PendingJoin>,
+        room: String,
+        inbox: Arc<Inbox>,
+    },
     /// The client's join is with the room's worker, or done.
     InRoom(InRoom),
     /// The connection has ended.
@@ -75,19 +84,55 @@ impl ClientIngress {
         }
     }
 
-    fn hello(&mut self, hello: v1::Hello) -> Result<(), Close> {
+    fn hello(&mut self, mut hello: v1::Hello) -> Result<(), Close> {
         let IngressState::AwaitingHello { url_room } = &self.state else {
             return Err(Close::new(
                 CloseCode::WrongOrder,
                 "Hello comes once, at the start",
             ));
         };
+        let reservation = std::mem::take(&mut hello.reservation);
         let (room, request) = self.check_hello(hello, url_room.as_deref())?;
         let inbox = Arc::new(Inbox::default());
+        // The hook's time is not the client's: from here on, the heartbeat finds clients that have gone.
         self.connection.mark_hello_received();
-        let handle = self
-            .directory
-            .send_to_room(&room, request, &self.connection, &inbox)?;
+        let newcomer = Newcomer {
+            room: room.clone(),
+            request,
+            reservation,
+            connection: Arc::clone(&self.connection),
+            inbox: Arc::clone(&inbox),
+        };
+        let mut ask = None;
+        if let Some(caller) = self.directory.join_hook.clone() {
+            let waiting = Waiting {
+                directory: Arc::clone(&self.directory),
+                newcomer: newcomer.clone(),
+            };
+            // Nobody is asked about a resume. Whether a token resumes a session is known to the room alone.
+            if newcomer.request.resume_token.is_empty() || !self.directory.has_room(&room) {
+                self.directory.count_join(newcomer.request.address)?;
+                self.directory.check_claim(&newcomer)?;
+                let pending = caller.ask(waiting);
+                self.state = IngressState::AwaitingHook {
+                    pending,
+                    room,
+                    inbox,
+                };
+                return Ok(());
+            }
+            let asking: Box<dyn FnOnce() + Send> = Box::new(move || {
+                caller.ask(waiting);
+            });
+            ask = Some(asking);
+        }
+        let handle = self.directory.send_to_room(newcomer, ask)?;
+        self.enter(handle, room, inbox);
+        Ok(())
+    }
+
+    /// The join is with the room's worker.
+    fn enter(&mut self, handle: RoomHandle, room: String, inbox: Arc<Inbox>) {
         let tick_clock = handle.tick_clock;
         self.state = IngressState::InRoom(InRoom { inbox, tick_clock });
         // A worker reads once a tick; at a low tick rate, answers would be late.
@@ -97,7 +142,51 @@ impl ClientIngress {
                 directory.adopt(&handle, room, connection);
             }));
         }
-        Ok(())
+    }
+
+    /// Where the client joins, if the hook has let it in since it was asked.
+    fn admitted(&self) -> Option<RoomHandle> {
+        match &self.state {
+            IngressState::AwaitingHook { pending, .. } => pending.room(),
+            _ => None,
+        }
+    }
+
+    /// Follows the hook's verdict, if it has come.
+    fn follow_verdict(&mut self) {
+        let Some(handle) = self.admitted() else {
+            return;
+        };
+        let state = std::mem::replace(&mut self.state, IngressState::Closed);
+        if let IngressState::AwaitingHook { room, inbox, .. } = state {
+            self.enter(handle, room, inbox);
+        }
+    }
+
+    /// Handles a message of a client that is not in its room yet. What waits in the inbox is handled with the room's first tick.
+    fn message_while_waiting(&self, body: Body) -> Result<(), Close> {
+        let IngressState::AwaitingHook { pending, inbox, .. } = &self.state else {
+            return Ok(());
+        };
+        let message = match body {
+            Body::Chat(chat) => InboxMessage::Chat(chat.text),
+            Body::Command(v1::Command { number, payload }) => {
+                InboxMessage::Command { number, payload }
+            }
+            Body::Leave(_) => {
+                pending.end(inbox, DisconnectReason::Left);
+                return Err(Close::new(CloseCode::Normal, "you left"));
+            }
+            // Without a room there are no ticks that inputs and clocks could be about.
+            _ => return Ok(()),
+        };
+        if inbox.put(message) {
+            return Ok(());
+        }
+        Err(Close::new(
+            CloseCode::Full,
+            "more messages than a tick can take; connect again",
+        ))
     }
 
     /// The address that the client's rooms, joins and waiting sessions count under.
@@ -112,6 +201,7 @@ impl ClientIngress {
         hello: v1::Hello,
         url_room: Option<&str>,
     ) -> Result<(String, JoinRequest), Close> {
+        self.refuse_banned(None)?;
         let unsupported = |reason: String| Close::new(CloseCode::Unsupported, reason);
         if hello.version != tickwire_proto::VERSION {
             return Err(unsupported(format!(
@@ -138,11 +228,19 @@ impl ClientIngress {
         let encoding = Encoding::negotiate(hello.encoding());
         let mut request = JoinRequest {
             name: hello.name,
+            is_name_vouched: false,
             subject: None,
             ticket_ends: None,
             address: self.counted_address(),
+            peer: Some(self.connection.peer_addr().ip()),
             resume_token: hello.resume_token,
             last_message: hello.last_message,
+            map: KnownMap {
+                takes_parts: hello.map_parts,
+                id: hello.map_id,
+                bytes: hello.map_offset,
+            },
+            takes_cell_parts: hello.cell_parts,
             encoding,
             is_spectator: hello.spectate,
         };
@@ -150,12 +248,29 @@ impl ClientIngress {
         if let Some(keys) = &config.ticket_keys {
             let ticket = ticket::check(keys, &hello.ticket, room)
                 .map_err(|error| Close::new(CloseCode::Policy, error.to_string()))?;
+            self.refuse_banned(Some(&ticket.subject))?;
+            request.is_name_vouched = ticket.name.is_some();
             request.name = ticket.name.unwrap_or(request.name);
             request.subject = Some(ticket.subject);
             let ends_in = ticket.ends_in.saturating_add(config.ticket_grace);
             request.ticket_ends = Some(now().plus(Micros(ends_in.as_micros() as u64)));
         }
         Ok((room.to_owned(), request))
+    }
+
+    /// Keeps out a player whose subject or address is banned.
+    fn refuse_banned(&self, subject: Option<&str>) -> Result<(), Close> {
+        let address = self.connection.peer_addr().ip();
+        let RoomDirectory {
+            config, metrics, ..
+        } = &*self.directory;
+        match config.moderation.ban_of(subject, Some(address)) {
+            None => Ok(()),
+            Some(sentence) => {
+                metrics.moderation.get(ModerationEvent::BannedJoin).inc();
+                Err(Close::unwanted(DisconnectReason::Banned, sentence))
+            }
+        }
     }
 
     /// Whether a message over the limit is decoded all the same: a command, because each must arrive once and in order; a farewell;
@@ -223,6 +338,7 @@ impl Handler for ClientIngress {
         arrived: Instant,
         is_over_limit: bool,
     ) -> Result<(), Close> {
+        self.follow_verdict();
         if is_over_limit && !self.is_worth_decoding(payload)? {
             return Ok(());
         }
@@ -251,6 +367,12 @@ impl Handler for ClientIngress {
                 return match body {
                     Body::Hello(hello) => self.hello(hello),
                     _ => Err(Close::new(CloseCode::WrongOrder, "say Hello first")),
+                };
+            }
+            IngressState::AwaitingHook { .. } => {
+                return match body {
+                    Body::Hello(hello) => self.hello(hello),
+                    body => self.message_while_waiting(body),
                 };
             }
             IngressState::Closed => return Ok(()),
@@ -302,10 +424,13 @@ impl Handler for ClientIngress {
     }
 
     fn wants_migration(&self) -> bool {
-        self.migration.is_some()
+        let goes_to_worker =
+            |handle: RoomHandle| handle.tick_clock.tick_rate >= MIN_RATE_FOR_WORKER_READS;
+        self.migration.is_some() || self.admitted().is_some_and(goes_to_worker)
     }
 
     fn take_migration(&mut self) -> Option<Migration> {
+        self.follow_verdict();
         self.migration.take()
     }
 
@@ -322,8 +447,12 @@ impl Handler for ClientIngress {
 
     fn closed(&mut self, why: DisconnectReason) {
         let state = std::mem::replace(&mut self.state, IngressState::Closed);
-        if let IngressState::InRoom(in_room) = state {
-            in_room.inbox.put(InboxMessage::ConnectionClosed(why));
+        match state {
+            IngressState::InRoom(in_room) => {
+                in_room.inbox.put(InboxMessage::ConnectionClosed(why));
+            }
+            IngressState::AwaitingHook { pending, inbox, .. } => pending.end(&inbox, why),
+            IngressState::AwaitingHello { .. } | IngressState::Closed => {}
         }
     }
 }

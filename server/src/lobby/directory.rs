@@ -2,25 +2,28 @@
 //!
 //! In: join requests. Out: commands to workers. Rooms are made on demand, each on the worker with the fewest rooms.
 
+use super::pending_join::HookCaller;
+use super::room_handle::{RoomHandle, RoomProfile, is_private_name};
 use super::tried_module::tried_module;
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
 use crate::fair_share::{RateByAddress, allowance, item_to_give_up};
+use crate::join_hook::{self, JoinHook};
+use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::net::io::polled_connection::PolledConnection;
-use crate::net::peer::connection::Connection;
 use crate::net::room_service::RoomState;
 use crate::net::rules_module::RulesModule;
-use crate::room::{Inbox, JoinRequest, Room, RoomSettings};
-use crate::worker::{Command, RoomEntry, WorkerHandle};
+use crate::room::{JoinError, Room, RoomSettings};
+use crate::worker::{Command, Newcomer, RoomEntry, WorkerHandle};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tickwire_game::{Game, GameSettings};
+use tickwire_proto::GameSchema;
 use tickwire_sync::bench_policies::ViewPolicy;
 use tickwire_sync::world::SchemaError;
 use tickwire_sync::{Micros, TickClock};
@@ -55,26 +58,34 @@ pub(super) struct RoomDirectory {
     pub workers: Vec<WorkerHandle>,
     rooms: Mutex<Rooms>,
     join_rate: Arc<RateByAddress>,
+    /// Asked before each join.
+    pub join_hook: Option<HookCaller>,
 }
 
 #[derive(Default)]
-struct Rooms {
-    by_name: BTreeMap<String, RoomHandle>,
-    /// Rooms that were ever opened: spreads the rooms' ticks over time.
-    opened_count: u64,
+pub(super) struct Rooms {
+    pub by_name: BTreeMap<String, RoomHandle>,
+    /// Rooms that were ever added: spreads the rooms' ticks over time.
+    added_count: u64,
 }
 
-/// Where a room runs, and by which clock: what the lobby keeps about a [`Room`] that a worker's `RoomRunner` runs. The worker
-/// shares the [`RoomEntry`].
-#[derive(Clone)]
-pub(super) struct RoomHandle {
-    worker: usize,
-    pub tick_clock: TickClock,
-    entry: Arc<RoomEntry>,
-    /// Counts up with every room.
-    number: u64,
-    /// The address that the room counts under; `None`: it counts under none.
-    opened_by: Option<IpAddr>,
+/// Why there is no place for a further room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NoPlace {
+    /// The address has its share of the rooms.
+    OfAddress,
+    /// There are `--max-rooms`.
+    OfAll,
+}
+
+impl NoPlace {
+    /// What a person can do.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::OfAddress => "too many rooms from your address; join one that exists",
+            Self::OfAll => "there are too many rooms; join one that exists, or try later",
+        }
+    }
 }
 
 impl RoomDirectory {
@@ -93,6 +104,14 @@ impl RoomDirectory {
         let rules_module = tried_module(&*game);
         // A game's `Drop` may panic, which ends no more than a game.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(game)));
+        let join_hook = config.join_hook.clone().map(|url| HookCaller {
+            hook: Arc::new(JoinHook::new(
+                url,
+                config.join_hook_fails,
+                Arc::clone(&metrics),
+            )),
+            runtime: tokio::runtime::Handle::current(),
+        });
         let per_second = f64::from(config.join_rate);
         let join_rate = Arc::new(RateByAddress::new(per_second, per_second * JOIN_BURST));
         let workers = (0..config.workers)
@@ -107,16 +126,19 @@ impl RoomDirectory {
             workers,
             rooms: Mutex::default(),
             join_rate,
+            join_hook,
         })
     }
 
-    fn rooms(&self) -> MutexGuard<'_, Rooms> {
+    pub(super) fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The public state of a room.
     pub async fn state(&self, room: &str) -> RoomState {
-        let Some(handle) = self.rooms().by_name.get(room).cloned() else {
+        // A private room is nobody's to look at.
+        let is_shown = |handle: &&RoomHandle| handle.is_open && !handle.profile.is_private();
+        let Some(handle) = self.rooms().by_name.get(room).filter(is_shown).cloned() else {
             return RoomState::Missing;
         };
         let entry = &handle.entry;
@@ -127,62 +149,108 @@ impl RoomDirectory {
         entry.state.read(now(), ask).await
     }
 
-    /// Sends a join request to the worker of a room, which is opened if there is none. Returns where the room runs.
+    /// Whether there is an open room of this name, in which a token may resume a session.
+    pub fn has_room(&self, room: &str) -> bool {
+        let rooms = self.rooms();
+        let handle = rooms.by_name.get(room);
+        handle.is_some_and(|handle| handle.is_open && !handle.is_gone(now()))
+    }
+
+    /// Counts a join that resumes nothing.
     ///
     /// # Errors
-    /// The close for the player, if there are too many rooms.
+    /// The close for the player, if its address joins too often.
+    pub fn count_join(&self, address: Option<IpAddr>) -> Result<(), Close> {
+        let reason = "too many joins from your address; try again in a few seconds";
+        match self.join_rate.take(address, now()) {
+            true => Ok(()),
+            false => Err(Close::new(CloseCode::Full, reason)),
+        }
+    }
+
+    /// Whether a player may ask for a seat in the room, which may be private. The worker asks for a reservation as well; most of those
+    /// who have none cost neither it nor the join hook anything.
+    ///
+    /// # Errors
+    /// The close for the player, if the room is private and the player not expected.
+    pub fn check_claim(&self, newcomer: &Newcomer) -> Result<(), Close> {
+        check_claim(&self.rooms(), newcomer)
+    }
+
+    /// Holds the newcomer's reserved seat for as long as the join hook may take: its time is not the player's.
+    pub fn hold_seat(&self, newcomer: &Newcomer) {
+        let Newcomer {
+            room, reservation, ..
+        } = newcomer;
+        if reservation.is_empty() {
+            return;
+        }
+        if let Some(handle) = self.rooms().by_name.get(room) {
+            let seats = &handle.entry.seats;
+            seats.hold_longer(reservation, join_hook::TIMEOUT, now());
+        }
+    }
+
+    /// Sends a join request to the worker of a room, which is opened if there is none. Returns where the room runs. `ask`: asks the
+    /// join hook about the player unless the request resumes a session, which only the room knows.
+    ///
+    /// # Errors
+    /// The close for the player, if there are too many rooms, its address joins too often, or the room is private.
     pub fn send_to_room(
         &self,
-        room: &str,
-        request: JoinRequest,
-        connection: &Arc<Connection>,
-        inbox: &Arc<Inbox>,
+        newcomer: Newcomer,
+        ask: Option<Box<dyn FnOnce() + Send>>,
     ) -> Result<RoomHandle, Close> {
-        let address = request.address;
-        let full = |reason: &'static str| Close::new(CloseCode::Full, reason);
-        let too_fast = || full("too many joins from your address; try again in a few seconds");
         // Whether a token resumes a session is known to the room, which counts the join if it does not.
-        let mut may_resume = !request.resume_token.is_empty();
-        if !may_resume && !self.join_rate.take(address, now()) {
-            return Err(too_fast());
+        let may_resume = !newcomer.request.resume_token.is_empty();
+        if !may_resume {
+            self.count_join(newcomer.request.address)?;
         }
+        self.send(newcomer, may_resume, ask)
+    }
+
+    /// Sends a join request that was counted, and about which the join hook was asked.
+    ///
+    /// # Errors
+    /// The close for the player, if there are too many rooms, or the room is private.
+    pub fn send_admitted(&self, newcomer: Newcomer) -> Result<RoomHandle, Close> {
+        self.send(newcomer, false, None)
+    }
+
+    fn send(
+        &self,
+        newcomer: Newcomer,
+        mut may_resume: bool,
+        ask: Option<Box<dyn FnOnce() + Send>>,
+    ) -> Result<RoomHandle, Close> {
+        let (room, address) = (&*newcomer.room, newcomer.request.address);
+        let full = |reason: &'static str| Close::new(CloseCode::Full, reason);
         let mut rooms = self.rooms();
-        let handle = match rooms.by_name.get(room).filter(|handle| handle.begin_join()) {
-            Some(handle) => handle.clone(),
-            None => {
-                if std::mem::take(&mut may_resume) && !self.join_rate.take(address, now()) {
-                    return Err(too_fast());
-                }
-                rooms.by_name.retain(|_, handle| !handle.has_ended());
-                let is_own =
-                    |handle: &&RoomHandle| address.is_some() && handle.opened_by == address;
-                let own = rooms.by_name.values().filter(is_own).count();
-                let others = rooms.by_name.len() - own;
-                if address.is_some() && own >= allowance(self.config.max_rooms, others) {
-                    return Err(full(
-                        "too many rooms from your address; join one that exists",
-                    ));
-                }
-                if rooms.by_name.len() >= self.config.max_rooms
-                    && !self.make_place(&mut rooms, address)
-                {
-                    return Err(full(
-                        "there are too many rooms; join one that exists, or try later",
-                    ));
-                }
-                self.open_room(&mut rooms, room, address)
+        check_claim(&rooms, &newcomer)?;
+        if !here(&rooms, room).is_some_and(RoomHandle::begin_join) {
+            if ask.is_some() {
+                return Err(full("the room has just ended; connect again"));
             }
-        };
+            if std::mem::take(&mut may_resume) {
+                self.count_join(address)?;
+            }
+            // Who comes back after a failure finds the room as the match wanted it.
+            let profile = rooms
+                .by_name
+                .get(room)
+                .map(|room| Arc::clone(&room.profile));
+            let added = self.add_room(&mut rooms, room, address, profile.unwrap_or_default());
+            added
+                .map_err(|no_place| full(no_place.sentence()))?
+                .begin_join();
+        }
+        let handle = self.opened(&mut rooms, room)?;
         drop(rooms);
         let rate = may_resume.then(|| Arc::clone(&self.join_rate));
-        let (request, connection, inbox) =
-            (Box::new(request), Arc::clone(connection), Arc::clone(inbox));
         self.workers[handle.worker].send(Command::Join {
-            room: room.to_owned(),
-            request,
-            connection,
-            inbox,
+            newcomer: Box::new(newcomer),
             rate,
+            ask,
         });
         Ok(handle)
     }
@@ -206,7 +274,9 @@ impl RoomDirectory {
             return false;
         };
         let room = name.clone();
-        tracing::info!(room, "gave up its place: its address has too many rooms");
+        if log_limit::admits("room_given_up", now()) {
+            tracing::info!(room, "gave up its place: its address has too many rooms");
+        }
         self.workers[handle.worker].send(Command::LookAtEnd { room });
         rooms.by_name.remove(name);
         true
@@ -217,7 +287,28 @@ impl RoomDirectory {
         self.workers[handle.worker].send(Command::Adopt { room, connection });
     }
 
-    fn open_room(&self, rooms: &mut Rooms, name: &str, opened_by: Option<IpAddr>) -> RoomHandle {
+    /// Adds a room, which its first player opens.
+    ///
+    /// # Errors
+    /// If there is no place for it, or not for this address.
+    pub(super) fn add_room<'a>(
+        &self,
+        rooms: &'a mut Rooms,
+        name: &str,
+        opened_by: Option<IpAddr>,
+        profile: Arc<RoomProfile>,
+    ) -> Result<&'a RoomHandle, NoPlace> {
+        let now = now();
+        rooms.by_name.retain(|_, handle| !handle.is_gone(now));
+        let is_own = |handle: &&RoomHandle| opened_by.is_some() && handle.opened_by == opened_by;
+        let own = rooms.by_name.values().filter(is_own).count();
+        let others = rooms.by_name.len() - own;
+        if opened_by.is_some() && own >= allowance(self.config.max_rooms, others) {
+            return Err(NoPlace::OfAddress);
+        }
+        if rooms.by_name.len() >= self.config.max_rooms && !self.make_place(rooms, opened_by) {
+            return Err(NoPlace::OfAll);
+        }
         let mut room_counts = vec![0_usize; self.workers.len()];
         for handle in rooms.by_name.values() {
             room_counts[handle.worker] += 1;
@@ -225,44 +316,76 @@ impl RoomDirectory {
         let worker = (0..room_counts.len())
             .min_by_key(|worker| room_counts[*worker])
             .unwrap_or(0);
-        let tick_clock = new_tick_clock(rooms.opened_count, self.config.tick_rate, now());
-        let number = rooms.opened_count;
-        rooms.opened_count += 1;
+        let number = rooms.added_count;
+        rooms.added_count += 1;
+        let handle = RoomHandle {
+            worker,
+            tick_clock: new_tick_clock(number, self.config.tick_rate, now),
+            entry: Arc::new(RoomEntry {
+                is_listed: self.config.room_list && !profile.is_private(),
+                is_private: profile.is_private(),
+                ..RoomEntry::default()
+            }),
+            number,
+            opened_by,
+            profile,
+            is_open: false,
+        };
+        let entry = rooms.by_name.entry(name.to_owned());
+        Ok(entry.insert_entry(handle).into_mut())
+    }
+
+    /// The room of this name, open: its worker runs it from now on.
+    ///
+    /// # Errors
+    /// If there is no such room.
+    fn opened(&self, rooms: &mut Rooms, name: &str) -> Result<RoomHandle, Close> {
+        let Some(handle) = rooms.by_name.get_mut(name) else {
+            return Err(Close::new(
+                CloseCode::Full,
+                "the room has just ended; connect again",
+            ));
+        };
+        if !std::mem::replace(&mut handle.is_open, true) {
+            self.open(name, handle);
+        }
+        Ok(handle.clone())
+    }
+
+    fn open(&self, name: &str, handle: &RoomHandle) {
+        let RoomHandle {
+            tick_clock,
+            profile,
+            ..
+        } = handle;
+        let max_players = profile.max_players(&self.config);
         let settings = RoomSettings {
             rules_module: self.rules_module.as_ref().map(RulesModule::hash),
+            moderation: Arc::clone(&self.config.moderation),
             tick_rate: self.config.tick_rate,
-            max_players: self.config.max_players,
+            max_players,
             resume_window: self.config.resume_window,
             max_message_bytes: self.config.max_message_bytes,
             max_rewind: self.config.max_rewind,
             view_policy: ViewPolicy::Clamped,
             window_policy: self.config.window_policy,
         };
-        let entry = Arc::new(RoomEntry::default());
-        entry.joining.store(1, Ordering::Release);
-        let (new_game, game_settings) = (
-            Arc::clone(&self.new_game),
-            game_settings(&self.config, name),
-        );
+        let game_settings = GameSettings {
+            tags: profile.tags.clone(),
+            max_players: max_players as u32,
+            ..game_settings(&self.config, name)
+        };
+        let (new_game, tick_clock) = (Arc::clone(&self.new_game), *tick_clock);
         let make = move || {
             let game = new_game(&game_settings);
             let name = &game_settings.room;
             Room::new(name, settings, game, tick_clock, rand::random())
         };
-        self.workers[worker].send(Command::Open {
+        self.workers[handle.worker].send(Command::Open {
             name: name.to_owned(),
             make: Box::new(make),
-            entry: Arc::clone(&entry),
+            entry: Arc::clone(&handle.entry),
         });
-        let handle = RoomHandle {
-            worker,
-            tick_clock,
-            entry,
-            number,
-            opened_by,
-        };
-        rooms.by_name.insert(name.to_owned(), handle.clone());
-        handle
     }
 
     /// Asks every worker, and waits for all answers.
@@ -284,41 +407,35 @@ impl RoomDirectory {
     }
 }
 
-impl RoomHandle {
-    /// Keeps the room from ending until the join has reached it. `false`: the room has ended already.
-    fn begin_join(&self) -> bool {
-        let has_ended = self
-            .entry
-            .has_ended
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if !*has_ended {
-            self.entry.joining.fetch_add(1, Ordering::AcqRel);
-        }
-        !*has_ended
-    }
+/// The room of this name that players can come to.
+fn here<'a>(rooms: &'a Rooms, room: &str) -> Option<&'a RoomHandle> {
+    let handle = rooms.by_name.get(room);
+    handle.filter(|handle| !handle.is_gone(now()))
+}
 
-    /// Whether nobody is connected, and nobody is on the way.
-    fn is_unattended(&self) -> bool {
-        !self.entry.is_attended.load(Ordering::Acquire)
-            && self.entry.joining.load(Ordering::Acquire) == 0
+fn check_claim(rooms: &Rooms, newcomer: &Newcomer) -> Result<(), Close> {
+    let Newcomer {
+        room,
+        request,
+        reservation,
+        ..
+    } = newcomer;
+    let here = here(rooms, room);
+    if !here.map_or(is_private_name(room), |room| room.profile.is_private()) {
+        return Ok(());
     }
-
-    /// Ends the room unless somebody has come meanwhile. Returns whether it has ended.
-    fn end(&self) -> bool {
-        let has_ended = self.entry.has_ended.write();
-        let mut has_ended = has_ended.unwrap_or_else(PoisonError::into_inner);
-        *has_ended |= self.is_unattended();
-        *has_ended
+    if here.is_none() {
+        let reason = "this private room has ended; ask for a new one (POST /match)";
+        return Err(Close::new(CloseCode::Unsupported, reason));
     }
-
-    fn has_ended(&self) -> bool {
-        *self
-            .entry
-            .has_ended
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+    // Whoever has a token or a ticket may have a session there.
+    let has_claim =
+        !request.resume_token.is_empty() || !reservation.is_empty() || request.subject.is_some();
+    if has_claim {
+        return Ok(());
     }
+    let reason = JoinError::Private.to_string();
+    Err(Close::new(CloseCode::Policy, reason))
 }
 
 /// When the ticks of the process's `number`th room are due. The golden ratio spreads any number of rooms evenly over a tick,
@@ -336,12 +453,27 @@ fn new_tick_clock(number: u64, tick_rate: u32, now: Micros) -> TickClock {
     }
 }
 
+/// The schema of the game that `new_game` makes.
+///
+/// # Errors
+/// If the schema is invalid.
+pub fn schema_of(config: &Config, new_game: &NewGame) -> Result<GameSchema, LobbyError> {
+    let game = new_game(&game_settings(config, ""));
+    let schema = game.schema();
+    (schema.validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
+    Ok(GameSchema {
+        game: game.name().to_owned(),
+        schema: schema.to_proto(),
+    })
+}
+
 fn game_settings(config: &Config, room: &str) -> GameSettings {
     GameSettings {
         room: room.to_owned(),
         seed: seed_of(room),
         tick_rate: config.tick_rate,
         npcs: config.npcs,
+        ..GameSettings::default()
     }
 }
 

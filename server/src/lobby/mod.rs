@@ -1,26 +1,34 @@
 //! The lobby: from a connection's first message to its place in a room.
 //!
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. [`client_ingress`] reads the messages of one
-//! connection; [`directory`] knows which rooms there are and on which worker; [`tried_module`] tries the game's rules module. The lobby never ticks a room.
+//! connection; [`directory`] knows which rooms there are and on which worker, a [`room_handle`] for each; [`matchmaker`] finds rooms
+//! for players; [`pending_join`] waits for the join hook; [`tried_module`] tries the game's rules module. The lobby never ticks a room.
 
 mod client_ingress;
 mod directory;
+mod matchmaker;
+mod pending_join;
+mod room_handle;
 mod tried_module;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::peer::connection::Connection;
-use crate::net::room_service::{RoomService, RoomState};
+use crate::net::room_service::{
+    MatchRefusal, MatchRequest, Matched, RoomListPage, RoomListQuery, RoomService, RoomState,
+};
 use crate::net::rules_module::RulesModule;
 use crate::ops::{Health, RoomOperations};
 use crate::worker::{Command, WorkerHandle};
 use client_ingress::ClientIngress;
 use directory::RoomDirectory;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use directory::{LobbyError, NewGame};
+pub use directory::{LobbyError, NewGame, schema_of};
 
 /// A worker that has made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
@@ -77,6 +85,18 @@ impl RoomService for Lobby {
     async fn room_state(&self, room: &str) -> RoomState {
         self.directory.state(room).await
     }
+
+    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
+        self.directory.public_rooms(query)
+    }
+
+    fn find_match(
+        &self,
+        request: &MatchRequest,
+        address: Option<IpAddr>,
+    ) -> Result<Matched, MatchRefusal> {
+        self.directory.find_match(request, address)
+    }
 }
 
 impl RoomOperations for Lobby {
@@ -104,6 +124,19 @@ impl RoomOperations for Lobby {
             Some(room) if player_counts.is_empty() => Err(format!("there is no room {room}")),
             _ => Ok(player_counts.into_iter().sum()),
         }
+    }
+
+    async fn act_on_sessions(&self, whom: &Whom, action: &SessionAction) -> ActedOn {
+        let command = |answer| Command::ActOnSessions {
+            whom: whom.clone(),
+            action: action.clone(),
+            answer,
+        };
+        let mut acted_on = ActedOn::default();
+        for answer in self.directory.ask_all(command).await {
+            acted_on.add(answer);
+        }
+        acted_on
     }
 
     fn health(&self) -> Health {

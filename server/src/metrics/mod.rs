@@ -56,6 +56,84 @@ labels! {
 }
 
 labels! {
+    /// The result of a `POST /match`.
+    pub enum MatchOutcome {
+        /// A seat in a room that there was.
+        Joined = "joined",
+        /// A seat in a new room.
+        Created = "created",
+        /// There is no such room, or none with a seat (HTTP 404, 409).
+        None = "none",
+        /// There are too many rooms, in all or of the address (HTTP 429, 503).
+        Full = "full",
+        /// Refused: the address asks too often (HTTP 429).
+        Rate = "rate",
+        /// Refused: the `Origin` is not allowed (HTTP 403).
+        Origin = "origin",
+        /// Refused: the server drains (HTTP 503).
+        Draining = "draining",
+        /// Not a request for a match (HTTP 400, 405, 408, 413).
+        Bad = "bad",
+    }
+}
+
+labels! {
+    /// What operators did against players, and what it kept out: the `event` of `tickwire_moderation_total`.
+    pub enum ModerationEvent {
+        /// A call of `/kick` that ended a session.
+        Kick = "kick",
+        /// A call of `/mute`.
+        Mute = "mute",
+        /// A call of `/ban`.
+        Ban = "ban",
+        /// A ban or mute was lifted.
+        Lift = "lift",
+        /// A banned player was kept out.
+        BannedJoin = "banned_join",
+        /// A line of a muted player's chat was dropped.
+        MutedLine = "muted_line",
+    }
+}
+
+labels! {
+    /// The result of a `GET /rooms`.
+    pub enum RoomListOutcome {
+        /// The list was sent.
+        Sent = "sent",
+        /// The client has it already (HTTP 304).
+        Unchanged = "unchanged",
+        /// Refused: the address asks too often (HTTP 429).
+        Rate = "rate",
+        /// Not a request for a list (HTTP 400, 405).
+        Bad = "bad",
+    }
+}
+
+labels! {
+    /// What became of a reservation that a `Hello` carried.
+    pub enum ReservationOutcome {
+        /// Its player got the seat.
+        Used = "used",
+        /// It was used before, has expired, or never was.
+        Refused = "refused",
+    }
+}
+
+labels! {
+    /// What the join hook said: the `outcome` of `tickwire_join_hook_total`.
+    pub enum JoinHookOutcome {
+        /// The player may join.
+        Admitted = "admitted",
+        /// The player is refused.
+        Refused = "refused",
+        /// No answer came, or one that means nothing.
+        Failed = "failed",
+        /// Too many questions were under way to ask another.
+        Busy = "busy",
+    }
+}
+
+labels! {
     /// The phases of a tick.
     pub enum TickPhase {
         /// Inputs are read from the connections and taken from their buffers.
@@ -176,6 +254,11 @@ pub struct Metrics {
     pub disconnects: ByLabel<DisconnectReason, IntCounter>,
     pub resumes: ByLabel<ResumeOutcome, IntCounter>,
     pub protocol_errors: ByLabel<ProtocolErrorKind, IntCounter>,
+    pub matches: ByLabel<MatchOutcome, IntCounter>,
+    pub room_lists: ByLabel<RoomListOutcome, IntCounter>,
+    pub reservations: ByLabel<ReservationOutcome, IntCounter>,
+    pub moderation: ByLabel<ModerationEvent, IntCounter>,
+    pub join_hook: ByLabel<JoinHookOutcome, IntCounter>,
     pub received_bytes: IntCounter,
     pub sent_bytes: IntCounter,
     pub ticks: IntCounter,
@@ -225,6 +308,11 @@ impl Metrics {
             disconnects: counters(r, "tickwire_disconnects_total", "WebSocket connections that ended, by reason.", "reason")?,
             resumes: counters(r, "tickwire_resumes_total", "Attempts to resume a session, by outcome.", "outcome")?,
             protocol_errors: counters(r, "tickwire_protocol_errors_total", "Protocol errors of peers, by kind.", "kind")?,
+            matches: counters(r, "tickwire_matches_total", "Requests for a match (POST /match), by outcome.", "outcome")?,
+            room_lists: counters(r, "tickwire_room_lists_total", "Requests for the list of rooms (GET /rooms of the game port), by outcome.", "outcome")?,
+            reservations: counters(r, "tickwire_reservations_total", "Reservations that joining players gave, by outcome.", "outcome")?,
+            moderation: counters(r, "tickwire_moderation_total", "Kicks, mutes, bans and lifts by operators; banned players kept out, and lines of muted ones dropped.", "event")?,
+            join_hook: counters(r, "tickwire_join_hook_total", "Questions to the join hook, by outcome.", "outcome")?,
             received_bytes: counter("tickwire_received_bytes_total", "Bytes of WebSocket frames received, before TLS.")?,
             sent_bytes: counter("tickwire_sent_bytes_total", "Bytes that the kernel took for WebSocket connections, after TLS.")?,
             ticks: counter("tickwire_ticks_total", "Ticks made, in all rooms.")?,
@@ -280,6 +368,8 @@ mod tests {
             r#"tickwire_connections_total{outcome="accepted"} 0"#,
             r#"tickwire_disconnects_total{reason="too_big"} 1"#,
             r#"tickwire_disconnects_total{reason="lost"} 0"#,
+            r#"tickwire_disconnects_total{reason="banned"} 0"#,
+            r#"tickwire_moderation_total{event="banned_join"} 0"#,
             r#"tickwire_resumes_total{outcome="resumed"} 0"#,
             "tickwire_ticks_total 0",
             "tickwire_ticks_skipped_total 0",
@@ -299,6 +389,9 @@ mod tests {
             r#"tickwire_shots_total{outcome="clamped"} 0"#,
             "tickwire_view_mismatches_total 0",
             r#"tickwire_protocol_errors_total{kind="unmasked"} 0"#,
+            r#"tickwire_matches_total{outcome="created"} 0"#,
+            r#"tickwire_room_lists_total{outcome="unchanged"} 0"#,
+            r#"tickwire_reservations_total{outcome="refused"} 0"#,
         ] {
             assert!(text.lines().any(|l| l == line), "missing: {line}\n{text}");
         }

@@ -39,8 +39,7 @@ impl Asset {
 
     /// Answers a GET or HEAD request with these headers.
     pub fn answer(&self, request: &HeaderMap, more: &[(HeaderName, &'static str)]) -> Answer {
-        let known_tags = request.get_all(IF_NONE_MATCH);
-        let is_unchanged = known_tags.iter().any(|tags| self.has_tag(tags));
+        let is_unchanged = is_known(request, &self.etag);
         let takes_gzip = takes_gzip(request);
         let body = match (is_unchanged, takes_gzip) {
             (true, _) => Bytes::new(),
@@ -70,16 +69,19 @@ impl Asset {
         }
         answer
     }
+}
 
-    /// Whether a list of tags names the asset, by the weak comparison (RFC 9110, section 13.1.2): a proxy that compresses makes a
-    /// tag weak.
-    fn has_tag(&self, tags: &HeaderValue) -> bool {
-        let names_asset = |tag: &[u8]| {
-            let tag = tag.trim_ascii();
-            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == self.etag.as_bytes()
-        };
-        tags.as_bytes().split(|&b| b == b',').any(names_asset)
-    }
+/// Whether the client has the contents of this tag, which is in quotation marks. Compared weakly (RFC 9110, section 13.1.2), as a proxy
+/// that compresses makes a tag weak.
+pub(super) fn is_known(request: &HeaderMap, etag: &str) -> bool {
+    let is_it = |tag: &[u8]| {
+        let tag = tag.trim_ascii();
+        tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
+    };
+    let lists = request.get_all(IF_NONE_MATCH).iter();
+    lists
+        .flat_map(|tags| tags.as_bytes().split(|&b| b == b','))
+        .any(is_it)
 }
 
 fn gzip(bytes: &[u8]) -> Bytes {

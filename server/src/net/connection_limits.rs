@@ -31,6 +31,17 @@ pub(crate) enum LimitReached {
     Flooded,
 }
 
+impl LimitReached {
+    /// The limit, for the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Total => "--max-connections are open",
+            Self::PerAddress => "the address has its share of connections",
+            Self::Flooded => "the address has flooded, and must wait",
+        }
+    }
+}
+
 /// The limits, and the count of open connections.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimits {

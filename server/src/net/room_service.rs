@@ -3,9 +3,12 @@
 //! `net` knows connections, frames and limits; behind this trait are rooms and players, which `net` knows only by name.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tickwire_game::Tags;
 
 use super::peer::connection::Connection;
 use super::peer::handler::Handler;
@@ -20,6 +23,111 @@ pub enum RoomState {
     Missing,
     /// The worker has no time.
     Busy,
+}
+
+/// Which part of the list of public rooms is wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoomListQuery {
+    /// The name of the last room of the page before; empty: the first page.
+    pub after: String,
+    /// Rooms of a page, at least 1.
+    pub limit: usize,
+    /// The tags that the rooms must have.
+    pub tags: Tags,
+}
+
+/// A page of the list of public rooms.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct RoomListPage {
+    /// In the order of their names.
+    pub rooms: Vec<ListedRoom>,
+    /// What the next page comes after; `None`: this is the last one.
+    pub next: Option<String>,
+}
+
+/// A room in the list.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ListedRoom {
+    /// The name.
+    pub room: String,
+    /// Players who are connected.
+    pub players: usize,
+    /// Seats.
+    pub max: usize,
+    /// What the match that made the room asked for.
+    pub tags: Tags,
+    /// What the game tells of it.
+    #[serde(serialize_with = "shared_tags")]
+    pub metadata: Arc<Tags>,
+}
+
+fn shared_tags<S: serde::Serializer>(tags: &Arc<Tags>, out: S) -> Result<S::Ok, S::Error> {
+    tags.as_ref().serialize(out)
+}
+
+/// Which rooms a match may give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MatchMode {
+    /// One that there is, or a new one.
+    #[default]
+    JoinOrCreate,
+    /// A new one.
+    Create,
+    /// One that there is.
+    Join,
+}
+
+/// A request for a seat in a room, validated.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MatchRequest {
+    /// Which rooms are wanted.
+    pub mode: MatchMode,
+    /// The room has these tags at least; a new one has exactly these.
+    pub tags: Tags,
+    /// Seats of a new room; `None`: the server's `--max-players`.
+    pub max_players: Option<usize>,
+    /// A new room is unlisted, and entered by reservation only.
+    pub is_private: bool,
+    /// The room that is wanted, and no other.
+    pub room: Option<String>,
+    /// The key of a private room, in base64url; may be empty.
+    pub key: String,
+}
+
+/// A seat in a room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Matched {
+    /// The room's name.
+    pub room: String,
+    /// What `Hello.reservation` must carry, in base64url.
+    pub reservation: String,
+    /// The key for further players of a new private room, in base64url.
+    pub key: Option<String>,
+    /// When the reservation expires, in seconds since 1970.
+    pub expires_unix_s: u64,
+    /// Whether the room is new.
+    pub is_new: bool,
+}
+
+/// Why there is no seat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MatchRefusal {
+    /// No public room has the tags and a free seat, or none has the name.
+    #[error("there is no such room with a free seat; create one, or try later")]
+    NoSuchRoom,
+    /// There is no room of this name with this key.
+    #[error("this invitation leads nowhere: the room has ended, or the key is wrong")]
+    NotInvited,
+    /// The room has no free seat, or none for this address.
+    #[error("this room is full; try later or choose another room")]
+    RoomIsFull,
+    /// The address has its share of the rooms.
+    #[error("{0}")]
+    TooManyOfAddress(&'static str),
+    /// There are as many rooms as there may be.
+    #[error("{0}")]
+    TooManyRooms(&'static str),
 }
 
 /// The rooms, as connections and the game port see them.
@@ -43,4 +151,17 @@ pub trait RoomService: Send + Sync + 'static {
 
     /// The state of a room, for `/rooms/NAME/state`.
     fn room_state(&self, room: &str) -> impl Future<Output = RoomState> + Send;
+
+    /// A page of the list of public rooms, for `GET /rooms`.
+    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage;
+
+    /// A seat in a room, for `POST /match`. `address`: that the seat and a new room count under; `None`: under none.
+    ///
+    /// # Errors
+    /// If there is none.
+    fn find_match(
+        &self,
+        request: &MatchRequest,
+        address: Option<IpAddr>,
+    ) -> Result<Matched, MatchRefusal>;
 }

@@ -4,13 +4,13 @@
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderValue, ORIGIN, VARY};
+use hyper::header::CACHE_CONTROL;
 use ring::digest::{SHA256, digest};
 use std::fmt::Write as _;
 
 use super::asset::Asset;
+use super::http::cross_origin;
 use crate::http_answers::{self, Answer};
-use crate::origin;
 
 /// A rules module that is served.
 #[derive(Debug)]
@@ -72,13 +72,6 @@ pub(super) fn serve(
             "this server does not play by these rules; join again for the hash of its own",
         ),
     };
-    // A page of another origin gets the module only if it may open a connection as well. Proxies that cache keep the answers apart.
-    let headers = answer.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = request.headers().get(ORIGIN)
-        && origin::is_allowed(request.headers(), allowed_origins)
-    {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    }
+    cross_origin::allow(&mut answer, request.headers(), allowed_origins);
     Ok(answer)
 }

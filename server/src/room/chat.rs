@@ -1,6 +1,6 @@
-//! Chat: one player's line goes to all players, unless a rate limit or the game holds it back.
+//! Chat: one player's line goes to all players, unless a mute, a rate limit or the game holds it back.
 //!
-//! In: lines from the sessions' inboxes, not yet cleaned. Out: a reliable message to every session, or a notice to the sender
+//! In: lines from the sessions' inboxes, not yet cleaned, and who is muted. Out: a reliable message to every session, or a notice to the sender
 //! that its line was refused.
 
 use super::link::Link;
@@ -8,6 +8,7 @@ use super::messages::chat_message;
 use super::session::reliable_messages::MessageBody;
 use super::{Room, display_text};
 use crate::token_bucket::TokenBucket;
+use std::borrow::Cow;
 use tickwire_sync::Micros;
 
 /// Longest line of chat; the rest is cut off.
@@ -53,16 +54,26 @@ impl<L: Link> Room<L> {
         if display_text::is_blank(&text) {
             return;
         }
-        let refusal = if !session.chat_limits.lines.take(now) {
-            Some("you write too fast; that line was not sent")
-        } else if !self.chat_lines.take(now) {
-            Some("too many write at once; that line was not sent")
-        } else {
-            None
-        };
+        let mutes = self.settings.moderation.snapshot();
+        let (subject, peer) = (session.subject.as_deref(), session.peer);
+        let refusal: Option<Cow<'_, str>> =
+            if let Some(muted) = mutes.mute_of(session.mute, subject, peer, now) {
+                self.stats.muted_lines += 1;
+                Some(
+                    muted
+                        .sentence("that line was not sent: you are muted")
+                        .into(),
+                )
+            } else if !session.chat_limits.lines.take(now) {
+                Some("you write too fast; that line was not sent".into())
+            } else if !self.chat_lines.take(now) {
+                Some("too many write at once; that line was not sent".into())
+            } else {
+                None
+            };
         if let Some(refusal) = refusal {
             if session.chat_limits.refusals.take(now) {
-                session.notice(refusal);
+                session.notice(&refusal);
             }
             return;
         }

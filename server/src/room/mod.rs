@@ -9,7 +9,9 @@ mod display_text;
 mod inbox;
 mod join;
 mod link;
+mod map_transfer;
 mod messages;
+mod moderated;
 mod session;
 mod settings;
 mod state_json;
@@ -20,13 +22,16 @@ mod tick;
 mod waiting_share;
 
 pub use inbox::{Inbox, InboxMessage, ReceivedInput};
-pub use join::join_request::{JoinError, JoinRequest};
+pub use join::join_request::{JoinError, JoinRequest, KnownMap};
 pub use link::Link;
+pub use session::footprint::Footprint;
 pub use settings::RoomSettings;
 pub use stats::{PhaseTimes, RoomStats};
 
 use crate::close::{Close, CloseCode};
 use crate::token_bucket::TokenBucket;
+use join::player_name::NameBook;
+use map_transfer::RoomMap;
 use messages::{game_message, goodbye};
 use session::Session;
 use session::inputs::SessionInputs;
@@ -35,7 +40,7 @@ use session::resume_token::ResumeTokens;
 use std::sync::Arc;
 use std::time::Duration;
 use tick::codebook_schedule::CodebookSchedule;
-use tickwire_game::{Game, Messages, Recipient, Shots, Step};
+use tickwire_game::{Game, Messages, Recipient, Shots, Step, Tags};
 use tickwire_proto::v1;
 use tickwire_sync::encode::BlockCache;
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
@@ -57,6 +62,8 @@ pub struct Room<L> {
     /// Ascending by player.
     sessions: Vec<Session<L>>,
     newest_session: u32,
+    /// The sessions' names.
+    names: NameBook,
     resume_tokens: ResumeTokens,
     welcome_parts: WelcomeParts,
     /// Rate limit of the chat of all players together.
@@ -66,6 +73,8 @@ pub struct Room<L> {
     inbox_messages: Vec<InboxMessage>,
     /// Whether reliable messages wait for the tick's batch, for any session that is connected.
     has_waiting_messages: bool,
+    /// Seats that newcomers may not take, because they are reserved.
+    reserved_seats: usize,
 }
 
 /// What a game gives out in a step, beside its world. Emptied in every tick.
@@ -80,7 +89,7 @@ struct StepOutput {
 /// The parts of `Welcome` that are the same for all players.
 struct WelcomeParts {
     schema: v1::Schema,
-    map: Vec<u8>,
+    map: RoomMap,
 }
 
 impl<L: Link> Room<L> {
@@ -102,15 +111,17 @@ impl<L: Link> Room<L> {
             step_output: StepOutput::default(),
             sessions: Vec::new(),
             newest_session: 0,
+            names: NameBook::default(),
             resume_tokens: ResumeTokens::new(secret_seed),
             welcome_parts: WelcomeParts {
                 schema: schema.to_proto(),
-                map: game.map(),
+                map: RoomMap::new(game.map()),
             },
             chat_lines: chat::room_limit(),
             stats: RoomStats::default(),
             inbox_messages: Vec::new(),
             has_waiting_messages: false,
+            reserved_seats: 0,
             settings,
             schema,
             tick_clock,
@@ -162,6 +173,17 @@ impl<L: Link> Room<L> {
             .newest()
             .map_or(0, |frame| frame.entity_count());
         stats
+    }
+
+    /// What the game tells of this room in the list of rooms.
+    #[must_use]
+    pub fn metadata(&self) -> Tags {
+        self.game.metadata()
+    }
+
+    /// Keeps this many seats free of newcomers, from the next [`Self::join`] on.
+    pub fn reserve_seats(&mut self, count: usize) {
+        self.reserved_seats = count;
     }
 
     /// Skips the ticks up to this one, because nobody was there. The next tick follows it.
@@ -220,6 +242,7 @@ impl<L: Link> Room<L> {
             if let Some(link) = session.link() {
                 link.close(&Close::new(CloseCode::Normal, "you left"));
             }
+            self.names.give_back(&session.name, session.player);
             self.game.leave(session.player);
         }
     }

@@ -1,7 +1,7 @@
 //! Tests of a room, one for each promise. Its links record what they are sent.
 
 use super::test_game::{Fault, Wanderers};
-use super::{Inbox, InboxMessage, JoinRequest, Link, ReceivedInput, Room, RoomSettings};
+use super::{Inbox, InboxMessage, JoinRequest, KnownMap, Link, ReceivedInput, Room, RoomSettings};
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::fair_share::allowance;
 use crate::net::peer::send::{SendOutcome, SendRequest};
@@ -85,6 +85,7 @@ pub(crate) fn room_of<L: Link>(
     window_policy: WindowPolicy,
 ) -> Room<L> {
     let settings = RoomSettings {
+        moderation: Arc::default(),
         rules_module: None,
         tick_rate: TICK_RATE,
         max_players: 64,
@@ -108,11 +109,15 @@ fn watcher(room: &mut Room<RecordingLink>, encoding: Encoding) -> Arc<RecordingL
 fn join(room: &mut Room<RecordingLink>, encoding: Encoding) -> (Arc<RecordingLink>, Arc<Inbox>) {
     let request = JoinRequest {
         name: String::new(),
+        is_name_vouched: false,
         subject: None,
         ticket_ends: None,
         address: None,
+        peer: None,
         resume_token: Vec::new(),
         last_message: 0,
+        map: KnownMap::default(),
+        takes_cell_parts: true,
         encoding,
         is_spectator: true,
     };
@@ -295,11 +300,15 @@ fn events_beyond_the_limit_of_a_cell_are_counted() {
 fn newcomer(encoding: Encoding) -> JoinRequest {
     JoinRequest {
         name: String::new(),
+        is_name_vouched: false,
         subject: None,
         ticket_ends: None,
         address: None,
+        peer: None,
         resume_token: Vec::new(),
         last_message: 0,
+        map: KnownMap::default(),
+        takes_cell_parts: true,
         encoding,
         is_spectator: true,
     }
@@ -437,10 +446,27 @@ fn a_room_full_of_absent_sessions_takes_a_stranger() {
         session.take_messages(&mut Vec::new());
     }
     for session in &mut room.sessions {
-        session.detach(Micros(1));
+        session.detach(None, Micros(1));
     }
     assert!(join_and_drop(&mut room, STRANGER));
     assert_eq!(room.sessions().len(), 64);
+}
+
+#[test]
+fn a_page_that_is_gone_without_a_word_is_waited_for_briefly() {
+    let mut room = room(0, WindowPolicy::Open);
+    for why in [DisconnectReason::PageClosed, DisconnectReason::Lost] {
+        let (_, inbox) = join(&mut room, Encoding::Packed);
+        inbox.put(InboxMessage::ConnectionClosed(why));
+    }
+    let mut waiting_after = |seconds: u32| {
+        let last = room.tick_clock().tick_rate * seconds;
+        for number in room.tick_now().0 + 1..=last {
+            tick(&mut room, Tick(number));
+        }
+        room.sessions().len()
+    };
+    assert_eq!([9, 11, 59, 62].map(&mut waiting_after), [2, 1, 1, 0]);
 }
 
 /// A request with a ticket of this subject.
@@ -477,6 +503,24 @@ fn a_subject_has_one_session_in_a_room() {
     assert_eq!(room.sessions().len(), 2);
 }
 
+/// Seed 1031 of the simulator: a page on a slow path was loaded again on a quick one, and its old inputs kept the new ones out.
+#[test]
+fn a_resume_drops_the_inputs_of_the_old_connection() {
+    let mut room = room(0, WindowPolicy::Open);
+    let (_, inbox) = join(&mut room, Encoding::Packed);
+    inbox.put(input(Tick(20), Tick(0)));
+    tick(&mut room, Tick(1));
+    let waiting = |room: &Room<RecordingLink>| room.sessions()[0].footprint().waiting_inputs;
+    assert_eq!(waiting(&room), 1);
+    let request = JoinRequest {
+        resume_token: room.sessions[0].token.to_vec(),
+        ..newcomer(Encoding::Packed)
+    };
+    let joined = room.join(&request, Arc::default(), Arc::default(), Micros(0));
+    assert!(joined.unwrap().resumed);
+    assert_eq!(waiting(&room), 0);
+}
+
 #[test]
 fn a_session_ends_with_its_ticket_unless_it_is_renewed() {
     let mut room = room(0, WindowPolicy::Open);
@@ -498,4 +542,30 @@ fn a_session_ends_with_its_ticket_unless_it_is_renewed() {
     );
     assert_eq!(*renewed.closed.lock().unwrap(), None);
     assert_eq!(room.sessions().len(), 1);
+}
+
+#[test]
+fn a_tickets_name_takes_the_place_of_a_self_given_one() {
+    let mut room = room(0, WindowPolicy::Open);
+    let enter = |room: &mut Room<RecordingLink>, name: &str, is_name_vouched| {
+        let request = JoinRequest {
+            name: name.to_owned(),
+            is_name_vouched,
+            ..newcomer(Encoding::Packed)
+        };
+        room.join(&request, Arc::default(), Arc::default(), Micros(0))
+            .unwrap();
+    };
+    let names = |room: &Room<RecordingLink>| -> Vec<String> {
+        let sessions = room.sessions().iter();
+        sessions.map(|session| session.name.clone()).collect()
+    };
+    enter(&mut room, "Ada", false);
+    enter(&mut room, "Ada", true);
+    enter(&mut room, "Ada", false);
+    assert_eq!(names(&room), ["Ada (1)", "Ada", "Ada (3)"]);
+    room.sessions[1].end();
+    tick(&mut room, Tick(1));
+    enter(&mut room, "Ada", false);
+    assert_eq!(names(&room), ["Ada (1)", "Ada (3)", "Ada"]);
 }

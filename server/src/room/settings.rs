@@ -1,5 +1,7 @@
 //! The settings that all rooms of a server share.
 
+use crate::moderation::Moderation;
+use std::sync::Arc;
 use std::time::Duration;
 use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
 
@@ -8,6 +10,8 @@ use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
 pub struct RoomSettings {
     /// The SHA-256 of the rules module that the server serves, for `Welcome`; `None` if it serves none.
     pub rules_module: Option<[u8; 32]>,
+    /// Who is banned, and who is muted.
+    pub moderation: Arc<Moderation>,
     /// Ticks per second.
     pub tick_rate: u32,
     /// Sessions that a room takes.

@@ -45,6 +45,8 @@ pub struct RoomStats {
     pub blocks_reused: u64,
     /// Replicas that disagreed with the server.
     pub view_mismatches: u64,
+    /// Lines of chat of muted players.
+    pub muted_lines: u64,
     /// Shots that were judged.
     pub shots: Vec<Shot>,
     /// Sessions at the end of the tick.

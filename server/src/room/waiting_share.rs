@@ -6,12 +6,13 @@ use super::Room;
 use super::link::Link;
 use super::session::Session;
 use crate::fair_share::{allowance, item_to_give_up};
+use crate::log_limit;
 use std::net::IpAddr;
 use tickwire_sync::Micros;
 
 impl<L: Link> Room<L> {
     /// Ends the oldest waiting session of the address of the session at `index` if the address has more of them than its share.
-    pub(super) fn limit_waiting(&mut self, index: usize) {
+    pub(super) fn limit_waiting(&mut self, index: usize, now: Micros) {
         let Some(address) = self.sessions[index].address else {
             return;
         };
@@ -26,11 +27,11 @@ impl<L: Link> Room<L> {
             return;
         }
         let oldest = oldest_of(&self.sessions, |one| one.address == Some(address));
-        self.give_up(oldest);
+        self.give_up(oldest, now);
     }
 
     /// Ends the oldest waiting session of the address that has most of them, because the room is full. `false`: there is none.
-    pub(super) fn make_place(&mut self, newcomer: Option<IpAddr>) -> bool {
+    pub(super) fn make_place(&mut self, newcomer: Option<IpAddr>, now: Micros) -> bool {
         let mut waiting: Vec<(Micros, usize)> = (self.sessions.iter().enumerate())
             .filter_map(|(index, one)| Some((one.away_since()?, index)))
             .collect();
@@ -39,20 +40,23 @@ impl<L: Link> Room<L> {
             .iter()
             .map(|(_, index)| self.sessions[*index].address);
         let found = item_to_give_up(addresses, newcomer);
-        self.give_up(found.map(|place| waiting[place].1));
+        self.give_up(found.map(|place| waiting[place].1), now);
         self.end_sessions();
         found.is_some()
     }
 
-    fn give_up(&mut self, index: Option<usize>) {
+    fn give_up(&mut self, index: Option<usize>, now: Micros) {
         let Some(index) = index else { return };
         let session = &mut self.sessions[index];
         session.end();
-        tracing::info!(
-            room = self.name,
-            session = session.player.0,
-            "gave up its place: its address has too many sessions that wait"
-        );
+        let (room, session) = (&*self.name, session.player.0);
+        if log_limit::admits("session_given_up", now) {
+            tracing::info!(
+                room,
+                session,
+                "gave up its place: its address has too many sessions that wait"
+            );
+        }
     }
 }
 

@@ -1,18 +1,32 @@
 //! Commands to a worker, and the state of a room that the lobby and its worker share.
 
+use super::seats::Seats;
 use super::state_board::StateBoard;
 use crate::fair_share::RateByAddress;
+use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::peer::connection::Connection;
 use crate::room::{Inbox, JoinRequest, Room};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+use tickwire_game::Tags;
 use tokio::sync::oneshot;
 
 /// The rooms that workers run: their links are WebSocket connections.
 pub(super) type ServerRoom = Room<Connection>;
+
+/// Who comes to a room.
+#[derive(Clone)]
+pub(crate) struct Newcomer {
+    pub room: String,
+    pub request: JoinRequest,
+    /// A reserved seat; may be empty.
+    pub reservation: Vec<u8>,
+    pub connection: Arc<Connection>,
+    pub inbox: Arc<Inbox>,
+}
 
 /// A command to a worker.
 pub(crate) enum Command {
@@ -24,12 +38,11 @@ pub(crate) enum Command {
     },
     /// Lets a player into a room.
     Join {
-        room: String,
-        request: Box<JoinRequest>,
-        connection: Arc<Connection>,
-        inbox: Arc<Inbox>,
+        newcomer: Box<Newcomer>,
         /// Counts the join unless it resumes a session; `None`: it was counted.
         rate: Option<Arc<RateByAddress>>,
+        /// Asks the join hook instead of joining, unless the join resumes a session; `None`: nobody is to be asked.
+        ask: Option<Box<dyn FnOnce() + Send>>,
     },
     /// Polls a connection for a room from now on and to its end. The connection has migrated from its poller.
     Adopt {
@@ -41,6 +54,12 @@ pub(crate) enum Command {
         text: String,
         room: Option<String>,
         answer: oneshot::Sender<Option<usize>>,
+    },
+    /// Does something with sessions, in whatever rooms they are. Answers which they were.
+    ActOnSessions {
+        whom: Whom,
+        action: SessionAction,
+        answer: oneshot::Sender<ActedOn>,
     },
     /// Puts the state of a room on its entry's board.
     State { room: String, entry: Arc<RoomEntry> },
@@ -69,4 +88,12 @@ pub(crate) struct RoomEntry {
     pub is_attended: AtomicBool,
     /// The room's public state.
     pub state: StateBoard,
+    /// How many seats are taken, and which are reserved.
+    pub seats: Seats,
+    /// What the game tells of the room in the list of rooms.
+    pub metadata: Mutex<Arc<Tags>>,
+    /// Whether the list of rooms shows it, so that its game is asked for metadata.
+    pub is_listed: bool,
+    /// Whether only those get in who have a reservation, or a session.
+    pub is_private: bool,
 }

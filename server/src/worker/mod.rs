@@ -9,9 +9,11 @@ mod due_ticks;
 mod liveness;
 mod record_stats;
 mod room_runner;
+mod seats;
 mod state_board;
 mod worker_handle;
 mod worker_loop;
 
-pub(crate) use command::{Command, RoomEntry};
+pub(crate) use command::{Command, Newcomer, RoomEntry};
+pub(crate) use seats::{Reservation, SEAT_HELD_FOR};
 pub(crate) use worker_handle::WorkerHandle;

@@ -1,7 +1,9 @@
 //! Adds what a room counted in a tick to the metrics of the process.
 
 use crate::labels::Label as _;
-use crate::metrics::{DeferReason, InputOutcome, Metrics, ResumeOutcome, ShotOutcome, TickPhase};
+use crate::metrics::{
+    DeferReason, InputOutcome, Metrics, ModerationEvent, ResumeOutcome, ShotOutcome, TickPhase,
+};
 use crate::room::RoomStats;
 use tickwire_sync::{Micros, ViewTick};
 
@@ -31,6 +33,8 @@ pub(super) fn record_stats(metrics: &Metrics, stats: &RoomStats, tick_us: f64) {
     add(&metrics.events_dropped, stats.events_dropped);
     add(&metrics.blocks_reused, stats.blocks_reused);
     add(&metrics.view_mismatches, stats.view_mismatches);
+    let muted_lines = metrics.moderation.get(ModerationEvent::MutedLine);
+    add(muted_lines, stats.muted_lines);
     for outcome in InputOutcome::ALL {
         add(metrics.inputs.get(*outcome), stats.inputs[outcome.index()]);
     }

@@ -9,15 +9,16 @@ use super::command::{RoomEntry, ServerRoom};
 use super::due_ticks::{self, DueTicks};
 use super::record_stats::record_stats;
 use crate::clock::now;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ReservationOutcome};
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
-use crate::room::RoomStats;
+use crate::room::{JoinError, JoinRequest, RoomStats};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+use tickwire_game::Tags;
 use tickwire_sync::{Micros, Tick};
 
 /// A room that has been empty for this long ends.
@@ -28,6 +29,12 @@ const EMPTY_ROOM_LIFETIME: Micros = Micros::from_millis(60_000);
 const REST_AFTER: Micros = Micros::from_millis(100);
 /// How long players of a failed room wait before they come again.
 const RECONNECT_AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// The game of a listed room is asked for its metadata this often.
+const METADATA_INTERVAL: Micros = Micros::from_millis(1_000);
+/// More metadata, or longer, is not shown: anybody can ask for it.
+const MAX_METADATA: usize = 16;
+const MAX_METADATA_NAME_BYTES: usize = 32;
+const MAX_METADATA_VALUE_BYTES: usize = 256;
 /// A room ends after this tick: well before the numbers are used up, so that no sum of ticks overflows.
 const LAST_TICK: u32 = u32::MAX - (1 << 24);
 
@@ -79,6 +86,9 @@ pub(super) struct RoomRunner {
     pub tick_cost: Micros,
     gauge_share: GaugeShare,
     bytes: ByteRate,
+    /// When the game may be asked for its metadata again, and of which tick they are.
+    metadata_due: Micros,
+    metadata_tick: Option<Tick>,
 }
 
 impl RoomRunner {
@@ -97,6 +107,8 @@ impl RoomRunner {
             tick_cost: Micros(0),
             gauge_share: GaugeShare::default(),
             bytes: ByteRate::default(),
+            metadata_due: now,
+            metadata_tick: None,
         }
     }
 
@@ -166,6 +178,10 @@ impl RoomRunner {
         if (share.players > 0) != (before.players > 0) {
             let is_attended = share.players > 0;
             self.entry.is_attended.store(is_attended, Ordering::Release);
+        }
+        if (share.players, share.sessions) != (before.players, before.sessions) {
+            let seats = &self.entry.seats;
+            seats.settle(share.sessions as usize, share.players as usize);
         }
         metrics.players.add(share.players - before.players);
         metrics.sessions.add(share.sessions - before.sessions);
@@ -244,7 +260,8 @@ impl RoomRunner {
             .has_ended
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0;
+        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0
+            && !self.entry.seats.is_any_reserved(now);
         *has_ended
     }
 
@@ -274,10 +291,61 @@ impl RoomRunner {
         self.set_gauge_share(GaugeShare::default(), metrics);
     }
 
+    /// Lets a player come to a seat: to their own, to the reserved one, or to one that nobody has reserved. [`Self::settle_seats`] must
+    /// follow.
+    ///
+    /// # Errors
+    /// If the room is private, or the reservation is none.
+    pub fn admit(
+        &mut self,
+        request: &JoinRequest,
+        reservation: &[u8],
+        metrics: &Metrics,
+    ) -> Result<(), JoinError> {
+        if self.room.has_session_of(request) {
+            self.entry.seats.give_back(reservation);
+            return Ok(());
+        }
+        if reservation.is_empty() && self.entry.is_private {
+            return Err(JoinError::Private);
+        }
+        let admitted = self.entry.seats.sit_down(reservation, now());
+        if !reservation.is_empty() {
+            let outcome = match admitted {
+                Ok(_) => ReservationOutcome::Used,
+                Err(_) => ReservationOutcome::Refused,
+            };
+            metrics.reservations.get(outcome).inc();
+        }
+        let reserved = admitted.map_err(|_| JoinError::Reservation)?;
+        self.room.reserve_seats(reserved);
+        Ok(())
+    }
+
+    /// Tells the lobby how many seats are taken.
+    pub fn settle_seats(&self) {
+        let sessions = self.room.sessions();
+        let players = sessions.iter().filter(|one| one.is_connected()).count();
+        self.entry.seats.settle(sessions.len(), players);
+    }
+
     /// Counts a player as soon as it has joined.
     pub fn record_join(&mut self, metrics: &Metrics) {
         self.empty_since = None;
         self.unattended_since = None;
+        self.count_sessions(metrics);
+    }
+
+    /// A join has come: it keeps the room from ending no more.
+    pub fn end_joining(&self) {
+        // A join that was meant for a failed room of this name was not counted here.
+        let _ = (self.entry.joining).fetch_update(Ordering::AcqRel, Ordering::Acquire, |joining| {
+            joining.checked_sub(1)
+        });
+    }
+
+    /// Counts the sessions anew, because some have come or ended between two ticks.
+    pub fn count_sessions(&mut self, metrics: &Metrics) {
         let sessions = self.room.sessions();
         let share = GaugeShare {
             players: sessions.iter().filter(|one| one.is_connected()).count() as i64,
@@ -292,6 +360,23 @@ impl RoomRunner {
     /// The room's state at its newest tick, as JSON.
     pub fn state_json(&self) -> Bytes {
         format!("{}\n", self.room.state()).into()
+    }
+
+    /// Whether the list of rooms wants newer metadata of this room.
+    pub fn wants_metadata(&self, now: Micros) -> bool {
+        self.entry.is_listed
+            && self.activity != Activity::Failed
+            && now >= self.metadata_due
+            && self.metadata_tick != Some(self.room.tick_now())
+    }
+
+    /// Asks the game for its metadata, and shows what is within the limits.
+    pub fn update_metadata(&mut self, now: Micros) {
+        self.metadata_due = now.plus(METADATA_INTERVAL);
+        self.metadata_tick = Some(self.room.tick_now());
+        let shown = Arc::new(within_limits(self.room.metadata()));
+        let metadata = self.entry.metadata.lock();
+        *metadata.unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
     /// Ends the sessions whose time is over, in a room that makes no ticks.
@@ -326,5 +411,36 @@ impl RoomRunner {
             "tick": self.room.tick_now().0,
             "bytes_per_second": self.bytes.last_second,
         })
+    }
+}
+
+/// The metadata that is shown to anybody who asks.
+fn within_limits(metadata: Tags) -> Tags {
+    let is_short = |(name, value): &(String, String)| {
+        name.len() <= MAX_METADATA_NAME_BYTES && value.len() <= MAX_METADATA_VALUE_BYTES
+    };
+    metadata
+        .into_iter()
+        .filter(is_short)
+        .take(MAX_METADATA)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_metadata_is_not_shown() {
+        let mut metadata: Tags = (0..40)
+            .map(|number| (format!("name{number:02}"), String::new()))
+            .collect();
+        metadata.insert("a".repeat(33), String::new());
+        metadata.insert("b".to_owned(), "x".repeat(257));
+        metadata.insert("c".to_owned(), "x".repeat(256));
+        let shown = within_limits(metadata);
+        assert_eq!(shown.len(), 16);
+        assert!(shown.contains_key("c") && !shown.contains_key("b"));
+        assert!(shown.keys().all(|name| name.len() <= 32));
     }
 }

@@ -78,17 +78,17 @@ impl StateCopy {
     }
 }
 
-/// How much of a worker's time the states of all its rooms may take: one part in [`StateBudget::DIVISOR`].
+/// How much of a worker's time the states and the metadata of all its rooms may take together: one part in [`StateBudget::DIVISOR`].
 #[derive(Debug, Default)]
 pub(super) struct StateBudget {
-    /// No state is made before this.
+    /// Nothing is made before this.
     pub next_at: Micros,
 }
 
 impl StateBudget {
     const DIVISOR: u64 = 20;
 
-    /// A state was made from `began` to `ended`.
+    /// A state or metadata were made from `began` to `ended`.
     pub fn spend(&mut self, began: Micros, ended: Micros) {
         self.next_at = ended.plus(Micros(ended.since(began).0.max(1) * (Self::DIVISOR - 1)));
     }

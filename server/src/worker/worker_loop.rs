@@ -3,23 +3,23 @@
 //! In: commands, and the time. Out: ticks of the rooms by absolute deadlines, and answers. A due tick waits for one command at
 //! most, and a panic of a game ends its room alone.
 
-use super::command::{Command, RoomEntry, ServerRoom};
+use super::command::{Command, Newcomer, RoomEntry, ServerRoom};
 use super::due_ticks::DueTicks;
 use super::liveness::Liveness;
 use super::room_runner::{Activity, RoomRunner};
 use super::state_board::StateBudget;
 use crate::clock::now;
-use crate::close::{Close, CloseCode};
+use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::fair_share::RateByAddress;
-use crate::metrics::Metrics;
+use crate::log_limit;
+use crate::metrics::{Metrics, ModerationEvent};
+use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection;
-use crate::net::peer::connection::Connection;
-use crate::room::{Inbox, JoinError, JoinRequest, RoomStats};
+use crate::room::{JoinError, RoomStats};
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -148,6 +148,7 @@ impl WorkerLoop {
             runner.fail(&self.metrics);
             now()
         });
+        update_metadata(runner, &mut self.state_budget, ended, &self.metrics);
         if runner.is_out_of_ticks() && runner.activity != Activity::Failed {
             runner.retire(&self.metrics);
         }
@@ -200,6 +201,8 @@ impl WorkerLoop {
                 runner.fail(&self.metrics);
             }
         }
+        // A room that rests shows how it was left.
+        update_metadata(runner, &mut self.state_budget, now, &self.metrics);
         let poll_interval = match runner.activity {
             Activity::Failed => FAILED_ROOM_POLL,
             Activity::Ticking | Activity::Resting => RESTING_ROOM_POLL,
@@ -235,7 +238,9 @@ impl WorkerLoop {
             if self.names.get(name) == Some(&key) {
                 self.names.remove(name);
             }
-            tracing::info!(room = name, tick = tick.0, "room ended");
+            if log_limit::admits("room_ended", now()) {
+                tracing::info!(room = name, tick = tick.0, "room ended");
+            }
             // Empty stats take the room's share out of the gauges.
             runner.record(&RoomStats::default(), &self.metrics, tick);
             self.metrics.rooms.dec();
@@ -291,12 +296,10 @@ impl WorkerLoop {
         match command {
             Command::Open { name, make, entry } => self.open_room(&name, make, entry),
             Command::Join {
-                room,
-                request,
-                connection,
-                inbox,
+                newcomer,
                 rate,
-            } => self.join(&room, &request, &connection, inbox, rate.as_deref()),
+                ask,
+            } => self.join(*newcomer, rate.as_deref(), ask),
             Command::Adopt { room, connection } => {
                 self.wake(&room);
                 match self.room_mut(&room) {
@@ -312,6 +315,13 @@ impl WorkerLoop {
                     None => Some(self.rooms.values().map(notice).sum()),
                 };
                 let _ = answer.send(player_count);
+            }
+            Command::ActOnSessions {
+                whom,
+                action,
+                answer,
+            } => {
+                let _ = answer.send(self.act_on_sessions(&whom, &action));
             }
             Command::State { room, entry } => self.wanted_states.push_back((room, entry)),
             Command::LookAtEnd { room } => {
@@ -338,6 +348,32 @@ impl WorkerLoop {
         }
     }
 
+    fn act_on_sessions(&mut self, whom: &Whom, action: &SessionAction) -> ActedOn {
+        let mut acted_on = ActedOn::default();
+        let mut failed = Vec::new();
+        let live = (self.rooms.iter_mut()).filter(|(_, room)| room.activity != Activity::Failed);
+        for (key, runner) in live {
+            // A game that panics when a player leaves ends its room alone.
+            let act = || runner.room.act_on_sessions(whom, action);
+            match catch_unwind(AssertUnwindSafe(act)) {
+                Ok(of_room) => {
+                    if of_room.sessions > 0 {
+                        runner.count_sessions(&self.metrics);
+                    }
+                    acted_on.add(of_room);
+                }
+                Err(_) => {
+                    runner.fail(&self.metrics);
+                    failed.push(key);
+                }
+            }
+        }
+        for key in failed {
+            self.schedule(key, now());
+        }
+        acted_on
+    }
+
     fn room(&self, name: &str) -> Option<&RoomRunner> {
         self.rooms.get(*self.names.get(name)?)
     }
@@ -359,9 +395,11 @@ impl WorkerLoop {
             *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
             return entry.state.publish(None, Micros(u64::MAX));
         };
-        tracing::info!(room = name, "room opened");
-        let name = name.to_owned();
         let opened = now();
+        if log_limit::admits("room_opened", opened) {
+            tracing::info!(room = name, "room opened");
+        }
+        let name = name.to_owned();
         // The ticks that fell due while the game was made are not late, but the newest is made at once.
         let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
         room.skip_to(Tick(tick.saturating_sub(1)));
@@ -386,14 +424,19 @@ impl WorkerLoop {
 
     fn join(
         &mut self,
-        room: &str,
-        request: &JoinRequest,
-        connection: &Arc<Connection>,
-        inbox: Arc<Inbox>,
+        newcomer: Newcomer,
         rate: Option<&RateByAddress>,
+        ask: Option<Box<dyn FnOnce() + Send>>,
     ) {
-        self.wake(room);
-        let key = self.names.get(room);
+        let Newcomer {
+            room,
+            request,
+            reservation,
+            connection,
+            inbox,
+        } = newcomer;
+        self.wake(&room);
+        let key = self.names.get(&room);
         let runner = key.and_then(|key| self.rooms.get_mut(*key));
         let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
             // The lobby keeps a room from ending while somebody is on the way, so the room has failed, which is not the
@@ -404,27 +447,32 @@ impl WorkerLoop {
             ));
             return;
         };
-        let is_too_fast = rate.is_some_and(|rate| {
-            !runner.room.is_resumable(request) && !rate.take(request.address, now())
-        });
-        let join = || {
-            let connection = Arc::clone(connection);
-            runner.room.join(request, connection, inbox, now())
-        };
-        let joined = if is_too_fast {
-            Ok(Err(JoinError::TooFast))
+        let resumes = (rate.is_some() || ask.is_some()) && runner.room.is_resumable(&request);
+        let is_too_fast = rate.is_some_and(|rate| !resumes && !rate.take(request.address, now()));
+        if let Some(ask) = ask.filter(|_| !resumes && !is_too_fast) {
+            // A reservation stays as it is: it is taken when the player comes again, let in by the hook.
+            runner.end_joining();
+            return ask();
+        }
+        let admitted = if is_too_fast {
+            Err(JoinError::TooFast)
         } else {
-            catch_unwind(AssertUnwindSafe(join))
+            runner.admit(&request, &reservation, &self.metrics)
+        };
+        let join = || {
+            let connection = Arc::clone(&connection);
+            runner.room.join(&request, connection, inbox, now())
+        };
+        let joined = match admitted {
+            Ok(()) => catch_unwind(AssertUnwindSafe(join)),
+            Err(refusal) => Ok(Err(refusal)),
         };
         if matches!(joined, Ok(Ok(_))) {
             // Before the join stops being counted: the lobby must not end a room that somebody has just come to.
             runner.record_join(&self.metrics);
         }
-        // A join that was meant for a failed room of this name was not counted here.
-        let _ =
-            (runner.entry.joining).fetch_update(Ordering::AcqRel, Ordering::Acquire, |joining| {
-                joining.checked_sub(1)
-            });
+        runner.settle_seats();
+        runner.end_joining();
         let Ok(joined) = joined else {
             runner.fail(&self.metrics);
             connection.close(&Close::new(
@@ -436,16 +484,40 @@ impl WorkerLoop {
         match joined {
             Ok(joined) => {
                 let session = joined.player.0;
-                tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
+                if log_limit::admits("joined", now()) {
+                    tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
+                }
             }
             Err(full @ (JoinError::Full | JoinError::TooFast)) => {
                 connection.close(&Close::new(CloseCode::Full, full.to_string()));
             }
-            Err(JoinError::Game(refusal)) => {
+            Err(JoinError::Banned(sentence)) => {
+                let events = &self.metrics.moderation;
+                events.get(ModerationEvent::BannedJoin).inc();
+                connection.close(&Close::unwanted(DisconnectReason::Banned, sentence));
+            }
+            Err(refusal) => {
                 connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));
             }
         }
     }
+}
+
+/// Asks the game for what the list of rooms shows, if that is due and the time for it is not used up.
+fn update_metadata(
+    runner: &mut RoomRunner,
+    budget: &mut StateBudget,
+    began: Micros,
+    metrics: &Metrics,
+) {
+    if began < budget.next_at || !runner.wants_metadata(began) {
+        return;
+    }
+    let update = || runner.update_metadata(began);
+    if catch_unwind(AssertUnwindSafe(update)).is_err() {
+        runner.fail(metrics);
+    }
+    budget.spend(began, now());
 }
 
 /// Drops a room. The game's own `Drop` may panic too.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::room::test_game::{Fault, Wanderers};
 use crate::room::tests::{room, room_of};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use tickwire_sync::bench_policies::WindowPolicy;
 use tokio::sync::oneshot;

@@ -8,8 +8,10 @@
 mod echo;
 mod game_port;
 mod limits;
+mod lobby;
 mod operations;
 mod page;
+mod refusals;
 mod strangers;
 mod support;
 mod tls;

@@ -1,6 +1,6 @@
 //! The operations port, and draining.
 
-use tickwire_server::internals::DisconnectReason;
+use tickwire_server::internals::{DisconnectReason, SessionAction, Whom};
 
 use crate::support::*;
 
@@ -78,6 +78,16 @@ async fn each_bad_request_gets_its_own_status() {
         ("GET", "/notice", "", "405"),
         ("GET", "/drain", "", "405"),
         ("POST", "/metrics", "", "405"),
+        ("POST", "/kick", "{}", "400"),
+        ("POST", "/ban", r#"["sub", "eve"]"#, "400"),
+        ("POST", "/ban", r#"{"session": 9, "room": "lobby"}"#, "404"),
+        ("POST", "/mute", r#"{"session": 9, "room": "lobby"}"#, "404"),
+        ("POST", "/kick", r#"{"session": 9, "room": "lobby"}"#, "404"),
+        ("GET", "/kick", "", "405"),
+        ("POST", "/bans", "", "405"),
+        ("GET", "/bans/1", "", "405"),
+        ("DELETE", "/bans/1", "", "404"),
+        ("DELETE", "/bans/one", "", "404"),
         ("GET", "/nothing", "", "404"),
         ("GET", "/ws", "", "404"),
     ] {
@@ -133,4 +143,106 @@ async fn draining_ends_after_its_timeout() {
     let mut server = TestServer::start(&["--drain-timeout", "100ms"]);
     let (_never_answers, _connection) = server.join().await;
     within(server.server.drain()).await;
+}
+
+/// Sends a command, which must be obeyed. Returns the answer.
+async fn command(server: &TestServer, method: &str, path: &str, body: &str) -> serde_json::Value {
+    let (head, body) = http(server.ops, method, path, body).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[tokio::test]
+async fn a_kick_ends_sessions_and_forbids_nothing() {
+    let mut server = TestServer::start(&[]);
+    let body = r#"{"session": 2, "room": "lobby", "reason": "spam"}"#;
+    assert_eq!(command(&server, "POST", "/kick", body).await["sessions"], 1);
+    let RoomEvent::ActOnSessions(whom, SessionAction::End(close)) = server.next_event().await
+    else {
+        panic!("no session was ended");
+    };
+    let room = "lobby".to_owned();
+    assert_eq!(whom, Whom::Session { room, number: 2 });
+    assert_eq!(close.code.number(), 1008);
+    assert_eq!(
+        (&*close.reason, close.counted_as),
+        ("you were kicked: spam", DisconnectReason::Kicked)
+    );
+    assert_eq!(
+        command(&server, "GET", "/bans", "").await,
+        serde_json::json!([])
+    );
+    assert_eq!(
+        server.metric(r#"tickwire_moderation_total{event="kick"}"#),
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn a_ban_by_session_holds_its_subject_or_else_its_address() {
+    let server = TestServer::start(&[]);
+    for (session, field, whom, note) in [
+        (1, "address", "192.0.2.1", "address"),
+        (2, "sub", "ada", "sub"),
+    ] {
+        let body = format!(r#"{{"session": {session}, "room": "lobby", "reason": "why"}}"#);
+        let answer = command(&server, "POST", "/ban", &body).await;
+        assert_eq!(answer[field], whom);
+        assert!(
+            answer["note"].as_str().unwrap().contains(note),
+            "{answer:#}"
+        );
+        assert!(answer["until"].is_null());
+    }
+    let body = r#"{"session": 1, "room": "lobby", "for": "1h"}"#;
+    let mute = command(&server, "POST", "/mute", body).await;
+    assert!(mute["until"].as_str().unwrap().starts_with("20"));
+    let list = command(&server, "GET", "/bans", "").await;
+    let kinds: Vec<_> = (list.as_array().unwrap().iter())
+        .map(|entry| entry["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["ban", "ban", "mute"]);
+    let path = format!("/bans/{}", list[0]["id"]);
+    assert_eq!(
+        command(&server, "DELETE", &path, "").await["address"],
+        "192.0.2.1"
+    );
+    let list = command(&server, "GET", "/bans", "").await;
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    for (event, count) in [("ban", "2"), ("mute", "1"), ("lift", "1")] {
+        let series = format!(r#"tickwire_moderation_total{{event="{event}"}}"#);
+        assert_eq!(server.metric(&series), count, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn a_web_page_cannot_lift_a_ban() {
+    let server = TestServer::start(&[]);
+    let id = command(&server, "POST", "/ban", r#"{"sub": "eve"}"#).await["id"].to_string();
+    let headers = "Connection: close\r\nOrigin: http://evil.example\r\n";
+    let path = format!("/bans/{id}");
+    let (head, _) = http_with(server.ops, "DELETE", &path, headers, "").await;
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+    let list = command(&server, "GET", "/bans", "").await;
+    assert_eq!(list[0]["sub"], "eve");
+}
+
+#[tokio::test]
+async fn bans_are_kept_in_the_data_folder() {
+    let folder = std::env::temp_dir().join(format!("tickwire-bans-{}", std::process::id()));
+    let flags = ["--data-dir", folder.to_str().unwrap()];
+    let server = TestServer::start(&flags);
+    let body = r#"{"address": "2001:db8::1", "reason": "why"}"#;
+    command(&server, "POST", "/ban", body).await;
+    let before = command(&server, "GET", "/bans", "").await;
+    let after = command(&TestServer::start(&flags), "GET", "/bans", "").await;
+    assert_eq!(after, before);
+    assert_eq!(after[0]["address"], "2001:db8::/64");
+    // Where the file cannot be written, the ban holds all the same, and the answer says what is wrong.
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (head, body) = http(server.ops, "POST", "/ban", r#"{"sub": "eve"}"#).await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+    assert!(body.contains("moderation.json"), "{body}");
+    let list = command(&server, "GET", "/bans", "").await;
+    assert_eq!(list.as_array().unwrap().len(), 2);
 }

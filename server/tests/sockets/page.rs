@@ -113,6 +113,8 @@ async fn every_server_serves_the_sdk() {
         assert!(head.contains("content-type: text/javascript"), "{head}");
         assert!(head.contains("cache-control: no-cache"), "{head}");
         assert!(body.contains("tickwire_bg.wasm"));
+        let (_, body) = get(&server, "/sdk/debug.js").await;
+        assert!(body.contains("tickwire-debug"));
         let (head, _) = http(server.addr, "HEAD", "/sdk/tickwire_bg.wasm", "").await;
         assert!(head.contains("content-type: application/wasm"), "{head}");
     }

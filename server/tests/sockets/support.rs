@@ -1,13 +1,15 @@
 //! A server whose rooms only report what reaches them, and a client that can send any bytes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
-    self, Close, CloseCode, Connection, DisconnectReason, Handler, Health, Metrics, RoomOperations,
-    RoomService, RoomState, RulesModule, Server, Site,
+    self, ActedOn, Close, CloseCode, Connection, DisconnectReason, Handler, Health, ListedRoom,
+    MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, RoomListPage, RoomListQuery,
+    RoomOperations, RoomService, RoomState, RulesModule, Server, SessionAction, SessionIdentity,
+    Site, Whom,
 };
 use tickwire_server::{PageFile, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,6 +37,7 @@ pub enum RoomEvent {
     FloodWarning,
     Closed(DisconnectReason),
     Notice(String, Option<String>),
+    ActOnSessions(Whom, SessionAction),
 }
 
 pub struct TestRooms {
@@ -92,6 +95,40 @@ impl RoomService for TestRooms {
         self.late.is_requested()
     }
 
+    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
+        let names = ["den", "lobby"].into_iter();
+        let rooms = names.filter(|name| *name > query.after.as_str());
+        let listed = |room: &str| ListedRoom {
+            room: room.to_owned(),
+            players: 2,
+            max: 8,
+            tags: query.tags.clone(),
+            metadata: Arc::default(),
+        };
+        let rooms: Vec<_> = rooms.take(query.limit).map(listed).collect();
+        let next = rooms.last().filter(|last| last.room != "lobby");
+        let next = next.map(|last| last.room.clone());
+        RoomListPage { rooms, next }
+    }
+
+    fn find_match(
+        &self,
+        request: &MatchRequest,
+        _: Option<IpAddr>,
+    ) -> Result<Matched, MatchRefusal> {
+        match request.mode {
+            MatchMode::Join => Err(MatchRefusal::NoSuchRoom),
+            MatchMode::Create if request.is_private => Err(MatchRefusal::TooManyRooms("full")),
+            mode => Ok(Matched {
+                room: "lobby".to_owned(),
+                reservation: "cmVzZXJ2ZWQ".to_owned(),
+                key: None,
+                expires_unix_s: 1_900_000_000,
+                is_new: mode == MatchMode::Create,
+            }),
+        }
+    }
+
     async fn room_state(&self, room: &str) -> RoomState {
         if room == "lobby" {
             RoomState::Json(r#"{"room":"lobby","tick":7}"#.into())
@@ -115,6 +152,18 @@ impl RoomOperations for TestRooms {
         Ok(2)
     }
 
+    async fn act_on_sessions(&self, whom: &Whom, action: &SessionAction) -> ActedOn {
+        let order = RoomEvent::ActOnSessions(whom.clone(), action.clone());
+        let _ = self.events.send(order);
+        match whom {
+            // An anonymous player, and one with a ticket.
+            Whom::Session { number: 1, .. } => found(None, "192.0.2.1"),
+            Whom::Session { number: 2, .. } => found(Some("ada"), "192.0.2.2"),
+            Whom::Session { .. } => ActedOn::default(),
+            Whom::Target(_) => found(None, "192.0.2.3"),
+        }
+    }
+
     fn health(&self) -> Health {
         if self.late.is_requested() {
             Health::Late(Duration::from_secs(60))
@@ -124,6 +173,17 @@ impl RoomOperations for TestRooms {
     }
 
     async fn drain(&self) {}
+}
+
+fn found(subject: Option<&str>, address: &str) -> ActedOn {
+    let identity = SessionIdentity {
+        subject: subject.map(str::to_owned),
+        address: Some(address.parse().unwrap()),
+    };
+    ActedOn {
+        sessions: 1,
+        first: Some(identity),
+    }
 }
 
 pub struct TestServer {

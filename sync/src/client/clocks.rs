@@ -19,28 +19,53 @@ struct ClockSample {
     offset_us: f64,
 }
 
+impl ClockSample {
+    fn new(pinged: Micros, ponged: Micros, server_us: u64) -> Self {
+        let round_trip = ponged.since(pinged);
+        let middle = pinged.0 as f64 + round_trip.0 as f64 / 2.0;
+        Self {
+            round_trip,
+            offset_us: server_us as f64 - middle,
+        }
+    }
+}
+
 impl ServerClock {
     /// How many round trips are remembered. At one a second, the clock follows a drift within half a minute.
     const MEMORY: usize = 30;
+    /// What drift, and clocks with steps of 100 ms, can add to the difference between two samples, in microseconds.
+    const MAX_DRIFT_US: f64 = 250_000.0;
 
     /// Adds one round trip: when the ping left and the pong came by the client's clock, and what the server's clock said.
     pub fn sample(&mut self, pinged: Micros, ponged: Micros, server_us: u64) {
-        let round_trip = ponged.since(pinged);
-        let middle = pinged.0 as f64 + round_trip.0 as f64 / 2.0;
         if self.samples.len() == Self::MEMORY {
             self.samples.pop_front();
         }
-        self.samples.push_back(ClockSample {
-            round_trip,
-            offset_us: server_us as f64 - middle,
-        });
+        self.samples
+            .push_back(ClockSample::new(pinged, ponged, server_us));
+    }
+
+    /// By how much a round trip contradicts the estimate, in microseconds: so far ahead of the estimate (behind it, if negative) is the
+    /// server's clock, and neither the two round trips nor drift explain that. One of the two clocks has leapt. `None`: it agrees, or
+    /// there is no estimate.
+    #[must_use]
+    pub fn contradiction(&self, pinged: Micros, ponged: Micros, server_us: u64) -> Option<f64> {
+        let estimate = self.quickest()?;
+        let sample = ClockSample::new(pinged, ponged, server_us);
+        let apart = sample.offset_us - estimate.offset_us;
+        // A sample's offset is wrong by half of its round trip at most.
+        let explained = (sample.round_trip.0 + estimate.round_trip.0) as f64 / 2.0;
+        (apart.abs() > explained + Self::MAX_DRIFT_US).then_some(apart)
+    }
+
+    fn quickest(&self) -> Option<&ClockSample> {
+        self.samples.iter().min_by_key(|sample| sample.round_trip)
     }
 
     /// The server's clock at a moment of the client's, in microseconds; `None` before the first round trip.
     #[must_use]
     pub fn server_us(&self, now: Micros) -> Option<f64> {
-        let quickest = self.samples.iter().min_by_key(|sample| sample.round_trip)?;
-        Some(now.0 as f64 + quickest.offset_us)
+        Some(now.0 as f64 + self.quickest()?.offset_us)
     }
 
     /// The shortest round trip that is remembered.

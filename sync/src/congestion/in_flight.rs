@@ -21,6 +21,8 @@ pub(super) struct InFlight {
     pub snapshots: VecDeque<SnapshotInFlight>,
     /// Payload bytes of all of them.
     pub bytes: usize,
+    /// Payload bytes that were acked since the connection began.
+    pub acked_bytes: usize,
     /// Wire bytes sent since the connection began.
     total_wire_bytes: u64,
     /// Whether a full snapshot was due and nothing was acked since.
@@ -74,6 +76,7 @@ impl InFlight {
     pub fn pop_if_acked(&mut self, tick: Tick) -> Option<SnapshotInFlight> {
         let first = self.snapshots.pop_front_if(|first| first.tick <= tick)?;
         self.bytes -= first.bytes;
+        self.acked_bytes = self.acked_bytes.saturating_add(first.bytes);
         self.awaits_first_ack = false;
         Some(first)
     }

@@ -42,6 +42,9 @@ const SNAPSHOTS_PER_ACK: usize = 2;
 /// Bytes that may always be in flight during slow start: little for any line that a game is played over. So the screen of a far
 /// client, whose first ack takes half a second, does not freeze.
 const STARTUP_BYTES: usize = 4 * 1024;
+/// The first snapshots of a connection are cut to this, and with each ack to as much again. A snapshot of a segment is soon
+/// acked on a thin line, which shows what the line carries before a whole view queues on it.
+const FIRST_PART_BYTES: usize = 1400;
 /// After this many acks the slow start is over.
 const STARTUP_ACKS: u32 = 32;
 /// The smallest byte budget; a smaller snapshot would be mostly headers.
@@ -264,11 +267,19 @@ impl CongestionWindow {
         if self.policy == WindowPolicy::Open {
             return None;
         }
-        // A new path is watched, but no snapshot is cut before a queue was seen.
+        // A new path is watched, but only views larger than the slow start are cut before a queue was seen.
         if !self.path.mode().is_bottlenecked() {
             // The limit on all bytes in flight holds on every path. And a full snapshot comes in parts, near cells first: the
             // client hears nothing else while one message is on its way.
             let room = MAX_BYTES_IN_FLIGHT.saturating_sub(self.in_flight.bytes);
+            let acks = self.path.ack_count();
+            if acks < STARTUP_ACKS {
+                let slow_start = FIRST_PART_BYTES * (1 + acks as usize);
+                let unqueued = STARTUP_BYTES + self.in_flight.acked_bytes;
+                let unqueued = unqueued.saturating_sub(self.in_flight.bytes);
+                let first = room.min(slow_start).min(unqueued);
+                return Some(first.max(FIRST_PART_BYTES / 2));
+            }
             let is_cut = self.in_flight.awaits_first_ack || room < MAX_BYTES_IN_FLIGHT / 2;
             return is_cut.then_some(room.max(MIN_BUDGET_BYTES));
         }

@@ -8,8 +8,8 @@ use super::cell_delta::CellDelta;
 use super::encoding::Encoding;
 use super::packed::{self, Codebooks, Packer, SymbolCounts};
 use super::plain;
-use crate::frame::History;
-use crate::world::{CellId, Schema, Tick};
+use crate::frame::{Frame, History};
+use crate::world::{CellId, CellPart, Schema, Tick};
 use std::ops::Range;
 use std::sync::Arc;
 use tickwire_proto::v1;
@@ -19,6 +19,8 @@ use tickwire_proto::v1;
 pub struct BlockKey {
     /// The cell.
     pub cell: CellId,
+    /// The part of it.
+    pub part: CellPart,
     /// The tick at which the client has the cell; `None` if it does not have it, then the block is a keyframe.
     pub baseline: Option<Tick>,
     /// The tick at which the client had the cell before, where the packed encoding predicts from it.
@@ -149,7 +151,8 @@ impl BlockCache {
         self.ahead = ahead;
     }
 
-    /// The block for `key` to the history's newest frame, as a range for [`Self::bytes`]. Empty where the history is empty.
+    /// The block for `key` to the history's newest frame, as a range for [`Self::bytes`]. Empty where the history is empty, and
+    /// for a part in which nothing has changed since the baseline.
     ///
     /// A baseline that the history no longer holds gives a keyframe.
     #[inline]
@@ -192,8 +195,11 @@ impl BlockCache {
         let baseline = key.baseline.and_then(|tick| history.at(tick));
         let previous = key.previous.and_then(|tick| history.at(tick));
         self.misses += 1;
-        self.delta.compute(history, baseline, key.cell);
+        self.delta.compute(history, baseline, key.cell, key.part);
         let start = self.buffer.len();
+        // That the cell has changed says nothing of one part.
+        let is_needed = key.part.is_whole() || baseline.is_none() || !self.delta.is_empty();
+        let is_needed = is_needed || carries_events(history, baseline, key);
         let Self {
             delta,
             packer,
@@ -201,9 +207,14 @@ impl BlockCache {
             ..
         } = self;
         match key.encoding {
-            Encoding::Plain => plain::encode_block(history, baseline, key.cell, delta, buffer),
+            _ if !is_needed => {}
+            Encoding::Plain => {
+                plain::encode_block(history, baseline, key.cell, key.part, delta, buffer);
+            }
             Encoding::Packed => {
-                packed::encode_block(history, baseline, previous, key.cell, delta, packer, buffer);
+                packed::encode_block(
+                    history, baseline, previous, key.cell, key.part, delta, packer, buffer,
+                );
             }
         }
         let block = start..self.buffer.len();
@@ -266,4 +277,16 @@ impl BlockCache {
         }
         self.buffer.clear();
     }
+}
+
+/// Whether a part carries events. Those of a cell go with its first part.
+fn carries_events(history: &History, baseline: Option<&Frame>, key: BlockKey) -> bool {
+    let frames = baseline
+        .into_iter()
+        .flat_map(|baseline| history.after(baseline.tick));
+    key.part.index() == 0
+        && frames
+            .flat_map(|frame| frame.events().in_cell(key.cell))
+            .next()
+            .is_some()
 }

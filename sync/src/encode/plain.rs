@@ -6,22 +6,24 @@
 use super::cell_delta::CellDelta;
 use super::protobuf;
 use crate::frame::{Frame, History, MAX_EVENT_AGE_TICKS};
-use crate::world::{CellId, RowKey};
+use crate::world::{CellId, CellPart, RowKey};
 
 /// The number of field `Snapshot.blocks`.
 const BLOCKS_FIELD: u32 = 14;
 
-/// Appends the block of `cell` from the baseline (`None`: a keyframe) to the newest frame.
+/// Appends the block of `part` of `cell` from the baseline (`None`: a keyframe) to the newest frame.
 pub(crate) fn encode_block(
     history: &History,
     baseline: Option<&Frame>,
     cell: CellId,
+    part: CellPart,
     delta: &CellDelta,
     out: &mut Vec<u8>,
 ) {
     let Some(now) = history.newest() else { return };
     protobuf::delimited(out, BLOCKS_FIELD, |out| {
-        protobuf::uint_unless_zero(out, 1, u64::from(cell.0));
+        let id = history.schema().grid.part_id(cell, part);
+        protobuf::uint_unless_zero(out, 1, u64::from(id.0));
         if let Some(baseline) = baseline {
             protobuf::uint(out, 2, u64::from(now.tick.since(baseline.tick)));
         }
@@ -38,7 +40,9 @@ pub(crate) fn encode_block(
             for key in &delta.changed {
                 protobuf::delimited(out, 5, |out| change(out, history, baseline, now, *key));
             }
-            events(out, history, baseline, now, cell);
+            if part.index() == 0 {
+                events(out, history, baseline, now, cell);
+            }
         }
     });
 }

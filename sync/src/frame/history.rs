@@ -163,6 +163,11 @@ impl History {
             .map_or(0, |cell| cell.hash)
     }
 
+    /// The hash of a row of the newest frame.
+    pub(crate) fn row_hash(&self, key: RowKey) -> u64 {
+        self.working.row_hash(key)
+    }
+
     /// Whether the newest frame changed the row of this key.
     pub(crate) fn is_changed(&self, key: RowKey) -> bool {
         self.working.is_changed(key)

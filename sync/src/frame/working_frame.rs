@@ -212,6 +212,14 @@ impl WorkingFrame {
         self.moves.sort_unstable();
     }
 
+    /// The hash of the row of this key; meaningless where the slot is vacant.
+    pub fn row_hash(&self, key: RowKey) -> u64 {
+        self.tables
+            .get(key.kind().index())
+            .and_then(|table| table.hashes.get(key.slot() as usize).copied())
+            .unwrap_or_default()
+    }
+
     /// Whether the row of this key differs from the tick before.
     pub fn is_changed(&self, key: RowKey) -> bool {
         let (chunk, row) = (

@@ -3,10 +3,11 @@
 //! In: the player's area of interest, and which snapshots were sent. Out: for each cell the baseline of its next block. Over
 //! an ordered, reliable transport the baseline is what was sent last, so no ack is needed.
 
+use super::cell_splits::{CellSplit, part_hashes};
 use super::sent_ticks::SentTicks;
 use crate::encode::{BlockKey, Encoding, HeaderBaseline, packed};
 use crate::frame::History;
-use crate::world::{CellId, Grid, Layer, LayerSet, Tick, hash};
+use crate::world::{CellId, CellPart, Grid, Layer, LayerSet, RowKey, Tick, hash};
 use glam::IVec2;
 
 /// A cell is dropped once the area has left it by more than its side divided by this.
@@ -26,8 +27,14 @@ pub struct InterestArea {
 /// The cells that one client sees, with their baselines.
 #[derive(Clone, Debug)]
 pub struct ClientView {
-    /// Ascending by cell.
+    /// Ascending by number. A parted cell has an entry for each part.
     pub(crate) cells: Vec<ViewCell>,
+    /// The cells that this client gets in parts: none on nearly all paths.
+    pub(super) splits: Vec<CellSplit>,
+    /// Whether the client takes cells in parts.
+    pub(super) takes_parts: bool,
+    /// Snapshots selected so far within a budget. The cell prioritizer takes turns by it.
+    pub(super) selections: u32,
     /// Cells that the client has and no longer sees; the next snapshot tells it to drop them.
     pub(crate) dropped: Vec<CellId>,
     /// Cells that left the view lately, the latest last. A late input may still refer to them.
@@ -40,12 +47,13 @@ pub struct ClientView {
     pub(crate) sent_header: HeaderBaseline,
     /// The header of the snapshot built last, which becomes `sent_header` once it is sent.
     pub(crate) pending_header: HeaderBaseline,
-    cached: Option<CachedSquares>,
+    pub(super) cached: Option<CachedSquares>,
 }
 
-/// One cell of a view.
+/// One cell of a view, or one part of a cell.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ViewCell {
+    /// The number on the wire.
     pub id: CellId,
     /// The cell's hash at the baseline.
     pub hash: u64,
@@ -53,12 +61,15 @@ pub(crate) struct ViewCell {
     pub sent: SentTicks,
     /// Whether the snapshot built last defers this cell, leaving it at its baseline.
     pub is_deferred: bool,
+    /// How many parts the cell has here, as a power of two; 0 for a whole cell.
+    pub count_log2: u8,
 }
 
 /// A cell that has left the view.
 #[derive(Clone, Copy, Debug)]
 struct LeftCell {
-    id: CellId,
+    cell: CellId,
+    part: CellPart,
     sent: SentTicks,
     /// The tick of the snapshot that dropped the cell at the client; `None` while none was sent.
     dropped_at: Option<Tick>,
@@ -66,7 +77,7 @@ struct LeftCell {
 
 /// An area of interest whose squares were looked up, and how far its focus may move before it touches other squares.
 #[derive(Clone, Copy, Debug)]
-struct CachedSquares {
+pub(super) struct CachedSquares {
     half_extent: IVec2,
     layers: LayerSet,
     /// The smallest and the largest such focus.
@@ -90,6 +101,9 @@ impl Default for ClientView {
     fn default() -> Self {
         Self {
             cells: Vec::new(),
+            splits: Vec::new(),
+            takes_parts: false,
+            selections: 0,
             dropped: Vec::new(),
             left: Vec::new(),
             next_prune: None,
@@ -140,19 +154,25 @@ impl ClientView {
         };
         for cell in self.cells.extract_if(.., |cell| !is_seen(cell.id)) {
             if cell.baseline().is_some() {
-                self.dropped.push(cell.id);
+                let (whole, part) = cell.cell_and_part(grid);
+                // The client forgets all parts of a cell at once.
+                if part.is_whole() || !self.dropped.contains(&whole) {
+                    self.dropped.push(whole);
+                }
                 // Capacity is one view. If a whole view is replaced twice before pruning, the oldest entries are lost.
                 if self.left.len() == self.left.capacity() {
                     self.left.remove(0);
                 }
                 self.left.push(LeftCell {
-                    id: cell.id,
+                    cell: whole,
+                    part,
                     sent: cell.sent,
                     dropped_at: None,
                 });
                 self.next_prune = Some(Tick(0));
             }
         }
+        self.end_splits_out_of_sight(is_seen);
         self.add(CellId::GLOBAL);
         for layer in (0..grid.layers)
             .map(Layer)
@@ -183,8 +203,12 @@ impl ClientView {
         self.left.clear();
         self.next_prune = None;
         for cell in &mut self.cells {
-            *cell = ViewCell::new(cell.id);
+            *cell = ViewCell {
+                count_log2: cell.count_log2,
+                ..ViewCell::new(cell.id)
+            };
         }
+        self.forget_told_parts();
     }
 
     /// Notes that the snapshot built last for this view was sent: every cell that it did not defer has the newest frame as its
@@ -200,8 +224,12 @@ impl ClientView {
             self.prune_left(tick);
         }
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_deferred) {
+            // Those of parts follow.
             cell.hash = history.cell_hash(cell.id);
             cell.sent.record(tick);
+        }
+        if self.has_parts() {
+            self.mark_parts_sent(history);
         }
     }
 
@@ -215,7 +243,8 @@ impl ClientView {
         self.next_prune = oldest.map(|tick| Tick(tick.0 + SentTicks::REACH + 1));
     }
 
-    /// The cells of the view and their baselines, ascending by cell. `None`: the client does not have the cell yet.
+    /// The cells of the view and their baselines, ascending by number, and of a parted cell each part. `None`: the client does not
+    /// have the cell yet.
     pub fn baselines(&self) -> impl Iterator<Item = (CellId, Option<Tick>)> {
         self.cells.iter().map(|cell| (cell.id, cell.baseline()))
     }
@@ -231,12 +260,16 @@ impl ClientView {
         let grid = *grid;
         let is_near = move |cell: &&ViewCell| {
             let square = grid.square_of(cell.id);
-            cell.baseline().is_some() && square.is_none_or(|square| squares.contains(square))
+            let is_first = cell.id.index() < grid.cell_count();
+            is_first
+                && cell.baseline().is_some()
+                && square.is_none_or(|square| squares.contains(square))
         };
         self.cells.iter().filter(is_near).map(|cell| cell.id)
     }
 
-    /// The ticks at which the client was sent a cell; `None` if the view does not have the cell.
+    /// The ticks at which the client was sent a cell, or the first part of a parted one; `None` if the view does not have the
+    /// cell.
     #[must_use]
     pub fn sent_ticks(&self, cell: CellId) -> Option<SentTicks> {
         let index = match cell {
@@ -250,33 +283,41 @@ impl ClientView {
         self.cells.get(index).map(|cell| cell.sent)
     }
 
-    /// The ticks at which the client was sent a cell, as of when `received` was its newest snapshot. The cell may have left
-    /// the view since, or left it and come back.
-    pub(crate) fn sent_ticks_at(&self, cell: CellId, received: Tick) -> Option<SentTicks> {
+    /// The ticks at which the client was sent this row's part of a cell, as of when `received` was its newest snapshot. The cell
+    /// may have left the view since, or left it and come back.
+    pub(crate) fn sent_ticks_at(
+        &self,
+        cell: CellId,
+        row: RowKey,
+        received: Tick,
+    ) -> Option<SentTicks> {
         self.left
             .iter()
-            .find(|left| left.id == cell && left.dropped_at.is_none_or(|tick| received < tick))
+            .find(|left| left.has(cell, row) && left.dropped_at.is_none_or(|tick| received < tick))
             .map(|left| left.sent)
-            .or_else(|| self.sent_ticks(cell))
+            .or_else(|| self.sent_ticks(self.id_of_row(cell, row)))
     }
 
-    /// Whether the client was sent this cell at this tick, even if it has left the view since.
-    pub(crate) fn was_sent(&self, cell: CellId, tick: Tick) -> bool {
+    /// Whether the client was sent this row's part of a cell at this tick, even if the cell has left the view since.
+    pub(crate) fn was_sent(&self, cell: CellId, row: RowKey, tick: Tick) -> bool {
         let is_seen = self
-            .sent_ticks(cell)
+            .sent_ticks(self.id_of_row(cell, row))
             .is_some_and(|sent| sent.contains(tick));
-        let mut left = self.left.iter().filter(|it| it.id == cell);
+        let mut left = self.left.iter().filter(|it| it.has(cell, row));
         is_seen || left.any(|it| it.sent.contains(tick))
     }
 
     /// The hash of the view once the client has applied the snapshot built last.
     pub(crate) fn hash_when_sent(&self, history: &History) -> u64 {
+        let hashes = part_hashes(&self.splits, history);
+        let newest = |cell: &ViewCell| match cell.count_log2 {
+            0 => history.cell_hash(cell.id),
+            _ => hashes.of(cell, &history.schema().grid),
+        };
         self.cells
             .iter()
             .fold(0, |sum, cell| match (cell.is_deferred, cell.baseline()) {
-                (false, _) => {
-                    sum.wrapping_add(hash::cell_hash_in_view(cell.id, history.cell_hash(cell.id)))
-                }
+                (false, _) => sum.wrapping_add(hash::cell_hash_in_view(cell.id, newest(cell))),
                 (true, Some(_)) => sum.wrapping_add(hash::cell_hash_in_view(cell.id, cell.hash)),
                 (true, None) => sum,
             })
@@ -316,9 +357,10 @@ impl ViewCell {
     pub fn pending_block(&self, history: &History, encoding: Encoding) -> Option<BlockKey> {
         let now = history.newest()?;
         let baseline = self.baseline();
+        let (cell, part) = self.cell_and_part(&history.schema().grid);
         let is_needed = match baseline {
-            Some(baseline) => history.changed_at(self.id) > baseline,
-            None => !now.members(self.id).is_empty(),
+            Some(baseline) => history.changed_at(cell) > baseline,
+            None => !now.members(cell).is_empty(),
         };
         let previous = match encoding {
             Encoding::Plain => None,
@@ -327,7 +369,8 @@ impl ViewCell {
             }
         };
         is_needed.then_some(BlockKey {
-            cell: self.id,
+            cell,
+            part,
             baseline,
             previous,
             encoding,
@@ -340,7 +383,24 @@ impl ViewCell {
             hash: 0,
             sent: SentTicks::default(),
             is_deferred: false,
+            count_log2: 0,
         }
+    }
+
+    /// The cell, and the part of it.
+    #[inline]
+    pub fn cell_and_part(&self, grid: &Grid) -> (CellId, CellPart) {
+        if self.count_log2 == 0 {
+            return (self.id, CellPart::WHOLE);
+        }
+        let (cell, index) = grid.whole_cell(self.id);
+        (cell, CellPart::new(index, self.count_log2))
+    }
+}
+
+impl LeftCell {
+    fn has(&self, cell: CellId, row: RowKey) -> bool {
+        self.cell == cell && self.part.contains(row)
     }
 }
 

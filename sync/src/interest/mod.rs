@@ -4,6 +4,7 @@
 //! and the cells that a slow path defers. It encodes nothing itself: it asks the block cache for the sizes of blocks.
 
 mod cell_prioritizer;
+mod cell_splits;
 mod client_view;
 mod sent_ticks;
 

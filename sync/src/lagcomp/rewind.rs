@@ -94,7 +94,7 @@ impl<'a> RewoundWorld<'a> {
         // snapshot, so its record replaces that of the cell that left.
         let cell = self.cell_of(id.key(), received)?;
         let sent = client
-            .sent_ticks_at(cell, received)
+            .sent_ticks_at(cell, id.key(), received)
             .or_else(|| client.sent_ticks(CellId::GLOBAL))?;
         DrawnTicks::at(sent.up_to(received), view)
     }
@@ -106,7 +106,7 @@ impl<'a> RewoundWorld<'a> {
         };
         frame
             .cell_of(key)
-            .is_some_and(|cell| client.was_sent(cell, frame.tick()))
+            .is_some_and(|cell| client.was_sent(cell, key, frame.tick()))
     }
 
     /// The cell in which the client had the entity when its newest snapshot was `received`.

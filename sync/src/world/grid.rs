@@ -139,10 +139,10 @@ impl Grid {
         self.cell_of(self.square_at(position), layer)
     }
 
-    /// The layer of a cell; the global cell counts as layer 0.
+    /// The layer of a cell or a part; the global cell counts as layer 0.
     #[must_use]
     pub fn layer_of(&self, cell: CellId) -> Layer {
-        match cell.0.checked_sub(1) {
+        match self.whole_cell(cell).0.0.checked_sub(1) {
             Some(square) => Layer((square / (self.columns * self.rows)) as u8),
             None => Layer(0),
         }
@@ -299,9 +299,9 @@ impl Grid {
         CellId(1 + (layer * self.rows + square.y as u32) * self.columns + square.x as u32)
     }
 
-    /// The square of a cell; `None` for the global cell.
+    /// The square of a cell or a part; `None` for the global cell.
     pub(crate) fn square_of(&self, cell: CellId) -> Option<IVec2> {
-        let square = cell.0.checked_sub(1)? % (self.columns * self.rows);
+        let square = self.whole_cell(cell).0.0.checked_sub(1)? % (self.columns * self.rows);
         Some(IVec2::new(
             (square % self.columns) as i32,
             (square / self.columns) as i32,

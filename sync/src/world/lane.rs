@@ -115,9 +115,12 @@ impl Lane {
         if !self.continuous || part == 0 {
             return from;
         }
-        let step = i128::from(self.difference(from, to)) * i128::from(part);
-        // part < whole, so the quotient is no larger than the difference.
-        self.add(from, step.div_euclid(i128::from(whole)) as i32)
+        // Two ticks are at most 64 x 256 parts apart. Longer ways are coarsened to 32 bits, so that the product fits into 64.
+        let coarser = (u64::BITS - whole.leading_zeros()).saturating_sub(u32::BITS);
+        let (part, whole) = ((part >> coarser) as i64, (whole >> coarser) as i64);
+        let step = i64::from(self.difference(from, to)) * part;
+        // part <= whole, so the quotient is no larger than the difference.
+        self.add(from, step.div_euclid(whole) as i32)
     }
 }
 
@@ -155,6 +158,15 @@ mod tests {
             prop_assert_eq!(wrap(value, modulus), value.rem_euclid(modulus));
             let near = value % modulus + turns * modulus;
             prop_assert_eq!(wrap(near, modulus), near.rem_euclid(modulus));
+        }
+
+        #[test]
+        fn interpolation_is_exact_over_32_bits_of_parts(a: i32, b: i32, part: u32, whole in 1..=u32::MAX) {
+            let lane = Lane { continuous: true, ..Lane::default() };
+            let part = part % whole;
+            let step = i128::from(b.wrapping_sub(a)) * i128::from(part);
+            let exact = a.wrapping_add(step.div_euclid(whole.into()) as i32);
+            prop_assert_eq!(lane.interpolate(a, b, part.into(), whole.into()), exact);
         }
 
         #[test]

@@ -7,6 +7,11 @@
     not(feature = "wire"),
     allow(dead_code, reason = "frames and interest use all of the grid")
 )]
+mod cell_part;
+#[cfg_attr(
+    not(feature = "wire"),
+    allow(dead_code, reason = "frames and interest use all of the grid")
+)]
 mod grid;
 pub mod hash;
 mod ids;
@@ -18,6 +23,7 @@ mod schema_messages;
 mod tick_clock;
 mod value_type;
 
+pub use cell_part::CellPart;
 pub use grid::{CellId, Grid, Layer, LayerSet, Scope};
 pub use ids::{EntityId, KindId, Micros, PlayerId, RowKey, Seq, Tick, ViewTick};
 pub use lane::Lane;

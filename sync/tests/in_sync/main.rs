@@ -18,7 +18,9 @@ use tickwire_sync::encode::{BlockCache, Encoding, Header, HeaderDecoder};
 use tickwire_sync::frame::{Events, Frame, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::interest::{ClientView, InterestArea};
 use tickwire_sync::snapshot::SnapshotBuilder;
-use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, RowKey, Scope, Seq, Tick};
+use tickwire_sync::{
+    CellId, CellPart, EntityId, Layer, LayerSet, PlayerId, RowKey, Scope, Seq, Tick,
+};
 
 mod world;
 
@@ -53,10 +55,18 @@ fn decode_snapshot(bytes: &[u8]) -> v1::Snapshot {
     }
 }
 
+/// The members of a cell, or of a part of it, in a frame.
+fn members(replica: &Replica, cell: CellId, frame: &Frame) -> Vec<RowKey> {
+    let (whole, index) = replica.schema().grid.whole_cell(cell);
+    let part = CellPart::new(index, replica.part_count_log2(whole));
+    let all = frame.members(whole).iter().copied();
+    all.filter(|key| part.contains(*key)).collect()
+}
+
 fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
     let rows = replica.rows(cell);
     let names: Vec<RowKey> = rows.iter().map(|row| row.id.key()).collect();
-    assert_eq!(names, frame.members(cell), "members of {cell:?}");
+    assert_eq!(names, members(replica, cell, frame), "members of {cell:?}");
     for row in rows {
         assert_eq!(Some(row.id), frame.id(row.id.key()));
         assert_eq!(
@@ -78,12 +88,28 @@ fn assert_cell_equals_frame(replica: &Replica, cell: CellId, frame: &Frame) {
 
 /// Plays the turns with three clients, checks every replica against its view, and passes each snapshot's bytes to `on_bytes`.
 fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
+    run_in_parts(turns, &[], encoding, on_bytes);
+}
+
+/// A cell to part for one of the clients, and into how many parts, as a power of two.
+type Splits = Vec<(usize, u32, u8)>;
+
+/// Like [`run`], with cells that go in parts: for each turn those to part.
+fn run_in_parts(
+    turns: &[Turn],
+    splits: &[Splits],
+    encoding: Encoding,
+    on_bytes: &mut dyn FnMut(&[u8]),
+) {
     let schema = schema();
     let mut history = History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES);
     let mut block_cache = BlockCache::new(&schema);
     let mut events = Events::default();
     let mut snapshot = SnapshotBuilder::default();
-    let mut world = World::default();
+    let mut world = World {
+        slots_between: if splits.is_empty() { 0 } else { 8 },
+        ..World::default()
+    };
     let mut frames: BTreeMap<Tick, Frame> = BTreeMap::new();
     let new_client = || Client {
         view: ClientView::default(),
@@ -94,7 +120,7 @@ fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
     };
     let mut clients: Vec<Client> = (0..3).map(|_| new_client()).collect();
     let mut tick = Tick(0);
-    for turn in turns {
+    for (at, turn) in turns.iter().enumerate() {
         for _ in 0..turn.rest {
             tick = tick.next();
             history.publish(tick, &mut events, |out| world.publish(out));
@@ -138,6 +164,11 @@ fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
             if client_step.resyncs {
                 client.view.request_full_snapshot();
                 client.replica.await_full_snapshot();
+            }
+            client.view.make_settled_cells_whole(&schema.grid);
+            let splits = splits.get(at).into_iter().flatten();
+            for (_, cell, count_log2) in splits.filter(|(of, _, _)| *of == index) {
+                let _ = client.view.split(&history, CellId(*cell), *count_log2);
             }
             if !client_step.is_sent {
                 continue;
@@ -195,6 +226,7 @@ fn run(turns: &[Turn], encoding: Encoding, on_bytes: &mut dyn FnMut(&[u8])) {
                 .keys()
                 .copied()
                 .filter(|slot| slot % 3 == index as u32)
+                .map(|slot| slot * (1 + world.slots_between))
                 .collect();
             assert_eq!(own, wanted);
             client.events.extend(
@@ -253,7 +285,7 @@ fn assert_visible_rows_are_right(client: &Client, frames: &BTreeMap<Tick, Frame>
     // Every member of a cell that is up to date is visible, with its newest row.
     let frame = &frames[&now];
     for (cell, tick) in client.replica.cells().filter(|(_, tick)| *tick == now) {
-        for key in frame.members(cell) {
+        for key in &members(&client.replica, cell, frame) {
             let row = shown.iter().find(|(row, _, _)| row.id.key() == *key);
             assert!(
                 row.is_some_and(|(row, at, _)| *at == tick && Some(row.id) == frame.id(*key)),
@@ -270,6 +302,15 @@ proptest! {
     fn the_replica_equals_the_view_after_every_snapshot(turns in prop::collection::vec(turn(), 1..60)) {
         run(&turns, Encoding::Plain, &mut |_| ());
         run(&turns, Encoding::Packed, &mut |_| ());
+    }
+
+    #[test]
+    fn the_replica_equals_a_view_of_parted_cells(
+        turns in prop::collection::vec(turn(), 1..60),
+        splits in prop::collection::vec(prop::collection::vec((0..3_usize, prop_oneof![Just(0_u32), 0..52_u32], 0..5_u8), 0..3), 60),
+    ) {
+        run_in_parts(&turns, &splits, Encoding::Plain, &mut |_| ());
+        run_in_parts(&turns, &splits, Encoding::Packed, &mut |_| ());
     }
 
     #[test]

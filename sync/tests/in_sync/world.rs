@@ -170,6 +170,8 @@ pub struct World {
     pub ships: BTreeMap<u32, Ship>,
     pub generations: BTreeMap<u32, u32>,
     pub score: i32,
+    /// How many slots lie between those of two ships, so that parts of a cell get some each.
+    pub slots_between: u32,
 }
 
 impl World {
@@ -237,7 +239,7 @@ impl World {
         for (slot, ship) in &self.ships {
             let id = EntityId {
                 kind: SHIP,
-                slot: *slot,
+                slot: *slot * (1 + self.slots_between),
                 generation: ship.generation,
             };
             out.put(id, ship.scope, &ship.lanes, &[Arc::clone(&ship.name)]);

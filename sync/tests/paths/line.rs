@@ -154,8 +154,13 @@ enum Event {
     ServerTick(u32),
 }
 
+/// Builds the snapshot of a tick within a budget (`usize::MAX`: none), and returns its bytes.
+pub type Source<'a> = &'a mut dyn FnMut(u32, usize) -> i64;
+
 struct Run<'a> {
     line: &'a Line,
+    /// Where snapshots come from; `None`: of the line's size.
+    source: Option<Source<'a>>,
     random: fastrand::Rng,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     numbered: u64,
@@ -176,8 +181,19 @@ struct Run<'a> {
 
 /// Plays a policy on a line.
 pub fn run(line: &Line, policy: &mut dyn Policy, seed: u64) -> Outcome {
+    run_from(line, policy, None, seed)
+}
+
+/// Plays a policy on a line, with snapshots from a source.
+pub fn run_from<'a>(
+    line: &'a Line,
+    policy: &mut dyn Policy,
+    source: Option<Source<'a>>,
+    seed: u64,
+) -> Outcome {
     let mut run = Run {
         line,
+        source,
         random: fastrand::Rng::with_seed(seed),
         events: BinaryHeap::new(),
         numbered: 0,
@@ -298,6 +314,9 @@ impl Run<'_> {
             // The last block exceeds the budget a little.
             let more = self.random.i64(0..=self.line.overshoot);
             bytes = bytes.min(i64::try_from(fill).unwrap_or(i64::MAX / 2) + more);
+        }
+        if let Some(source) = &mut self.source {
+            bytes = source(tick, fill);
         }
         policy.sent(Tick(tick), bytes as usize, Micros(now as u64));
         self.in_flight += bytes;

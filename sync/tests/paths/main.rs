@@ -6,12 +6,14 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 #![allow(missing_docs, reason = "this is a test")]
 
+mod crowd;
 mod line;
 mod lines;
 mod outcome;
 mod policies;
 
-use line::{Answers, Line, run};
+use crowd::Crowd;
+use line::{Answers, Line, run, run_from};
 use lines::{
     answers, changing, competing, download, filled, held_back, hiccups, jitter, jitter_between,
     loss, small, tuned_on,
@@ -482,5 +484,56 @@ fn beside_a_download_a_share_of_the_line_is_left() {
             let rate = model(&line, seed).rate(10.0, line.seconds as f64);
             assert!(rate >= 12.0, "{} seed {seed}: {rate}/s", line.name);
         }
+    }
+}
+
+/// A room of 1,500 players: their names and scores are in the global cell, and a crowd of 150 is around the focus. Once the first
+/// view is through, what comes is as fresh as on any thin line, and no snapshot is much larger than its share of the line.
+#[test]
+fn a_crowded_room_is_fresh_over_a_thin_line() {
+    println!(
+        "line, crowd: view through, s; age p50, p99 ms (goal); bytes p50; age of near rows, ms"
+    );
+    for (kbit, round_trip, crowd) in [(128, 10, 0), (128, 10, 150), (128, 80, 150), (256, 30, 150)]
+    {
+        let line = Line {
+            burst: 1600,
+            ..Line::new("crowd", kbit, round_trip)
+        };
+        let mut room = Crowd::new(1500, crowd);
+        let mut source = |tick, budget| room.snapshot(tick, budget);
+        let outcome = run_from(&line, &mut Model::new(), Some(&mut source), 1);
+        let seconds = |tick: u32| f64::from(tick) / 60.0;
+        let first_own = seconds(room.first_own.unwrap());
+        let through = seconds(room.view_complete.expect("the view is never complete"));
+        let view_seconds = room.view_bytes as f64 * 8.0 / (kbit * 1000) as f64;
+        let end = line.seconds as f64;
+        let (p50, p99) = (
+            outcome.age_ms(0.5, through + 1.0, end),
+            outcome.age_ms(0.99, through + 1.0, end),
+        );
+        let bytes = outcome.bytes(0.5, through + 1.0, end);
+        let goal = goal_ms(&line, bytes);
+        let near = room.near_age_ms(through + 1.0);
+        println!(
+            "{kbit} kbit/s, RTT {round_trip}, {crowd}: {through:.1} of {view_seconds:.1} alone; {p50:.1}, {p99:.1} ({goal:.1}); {bytes}; {near:.0}; own after {first_own:.2}"
+        );
+        assert!(
+            p50 <= goal,
+            "{kbit} kbit/s, crowd {crowd}: {p50} of {goal} ms"
+        );
+        assert!(
+            p99 <= 2.0 * goal,
+            "{kbit} kbit/s, crowd {crowd}: {p99} of {goal} ms"
+        );
+        assert!(first_own < 0.1, "the own ship comes first: {first_own}");
+        assert!(
+            bytes <= 3 * line.rates[0].1 / 8 / 60,
+            "{bytes} bytes a snapshot"
+        );
+        assert!(
+            through <= 3.0 * view_seconds + 2.0,
+            "the view takes {through} of {view_seconds} s"
+        );
     }
 }

@@ -37,6 +37,15 @@ impl Outcome {
             .map_or(f64::INFINITY, |age| *age as f64 / 1e3)
     }
 
+    /// A quantile of the bytes of the snapshots that arrived in a span (in s).
+    pub fn bytes(&self, part: f64, from: f64, to: f64) -> i64 {
+        let span = self.of((from * 1e6) as i64, (to * 1e6) as i64);
+        let mut bytes: Vec<i64> = span.map(|arrival| arrival.bytes).collect();
+        bytes.sort_unstable();
+        let place = ((bytes.len() as f64 * part) as usize).min(bytes.len().saturating_sub(1));
+        bytes.get(place).copied().unwrap_or_default()
+    }
+
     /// Snapshots per second that arrived in a span (in s).
     pub fn rate(&self, from: f64, to: f64) -> f64 {
         self.of((from * 1e6) as i64, (to * 1e6) as i64).count() as f64 / (to - from)

@@ -73,6 +73,18 @@ pub fn client_messages() -> Vec<MessageVector> {
             }),
         ),
         to_server(
+            "a Hello with a reserved seat",
+            hello(v1::Hello {
+                version: 1,
+                room: "duel".into(),
+                reservation: (0x40..0x50).collect(),
+                ..v1::Hello::default()
+            }),
+            json!({
+                "version": 1, "room": "duel", "reservation": hex(&(0x40..0x50).collect::<Vec<u8>>()),
+            }),
+        ),
+        to_server(
             "a spectator's Hello",
             hello(v1::Hello {
                 version: 1,

@@ -38,6 +38,7 @@ impl<G: Game> TestRoom<G> {
             seed: 1,
             tick_rate: 60,
             npcs: count,
+            ..GameSettings::default()
         })
     }
 

@@ -1,6 +1,7 @@
 // The wasm core: loaded once for all sessions of a page.
 
 import { type InitOutput, initSync } from "../wasm/tickwire.js";
+import { reasonOf } from "./reason.js";
 import { useCoreMemory } from "./rules.js";
 
 let core: Promise<InitOutput> | undefined;
@@ -21,7 +22,7 @@ export function coreLoaded(from?: CoreSource): Promise<InitOutput> {
   core ??= start(from).catch((error: unknown) => {
     // The next call tries again.
     core = undefined;
-    throw new Error(`the core, tickwire_bg.wasm, cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`the core, tickwire_bg.wasm, cannot be loaded: ${reasonOf(error)}`);
   });
   return core;
 }

@@ -2,17 +2,21 @@
 //
 // In: an address, a room, a name, and the game's protocol if there is one. Out: a room that is being played, or a sentence that says why not.
 
+import { addressBesidePage, checkedAddress } from "./address.js";
 import { coreLoaded } from "./core.js";
+import type { MatchOptions, Place, Seat } from "./lobby.js";
 import type { AnyGame, GameTypes, Protocol } from "./protocol.js";
 import { Room } from "./room.js";
 import { SavedSession } from "./saved-session.js";
-import { shown, wrongType } from "./values.js";
+import { wrongType } from "./values.js";
 
 export interface JoinOptions {
   /** Address of the WebSocket: ws or wss (or http or https, with the same meaning), or a path on the page's server that begins with /. Default: `ws` beside the page. */
   url?: string | URL | undefined;
   /** Room name. Default: the server's. */
   room?: string | undefined;
+  /** Instead of a room: which one to find or to make, as for `match`; or the seat that `match` gave. */
+  match?: MatchOptions | Seat | undefined;
   /** Display name. Default: the server picks one. */
   name?: string | undefined;
   /** Signed ticket, where the server demands one. Set {@link Room.ticket} before it expires. */
@@ -31,7 +35,6 @@ export interface JoinOptions {
   WebSocket?: unknown;
 }
 
-const PROTOCOLS = new Set(["ws:", "wss:"]);
 const TIMEOUT_MS = 15_000;
 
 /**
@@ -45,14 +48,20 @@ export async function join<G extends GameTypes>(first: Protocol<G> | JoinOptions
   const options = protocol ? (second ?? {}) : (first as JoinOptions);
   const { signal, timeoutMs = TIMEOUT_MS, onTrouble, spectate = false, resume = true } = options;
   if (typeof options !== "object" || options === null) throw wrongType("the options of join", options, "an object");
-  const [room, name, ticket] = [text("room", options.room), text("name", options.name), text("ticket", options.ticket)];
-  const address = options.url === undefined ? addressBesidePage(room) : checkedAddress(String(options.url));
+  if (options.match && options.room) throw new TypeError("join has both room and match; give one of them");
+  const [name, ticket] = [text("name", options.name), text("ticket", options.ticket)];
   const WebSocket = (options.WebSocket ?? globalThis.WebSocket) as typeof globalThis.WebSocket | undefined;
-  if (!WebSocket) throw new TypeError("there is no WebSocket here: give one to join, as in { WebSocket } from the package ws");
+  if (!WebSocket) throw new TypeError("there is no WebSocket here: give join that of the package ws");
+  // Loaded where it is needed: most pages know their room.
+  const place: Place = options.match ? await (await import("./lobby.js")).placeFor(options.match, options.url, signal) : options;
+  const { url, reservation, problem } = place;
+  const room = text("room", place.room);
+  const address = url === undefined ? addressBesidePage(room) : checkedAddress(String(url));
   const saved = resume ? new SavedSession(JSON.stringify([address, room, name, spectate])) : undefined;
   const [{ memory }, earlier] = await Promise.all([coreLoaded(), saved?.take()]);
   signal?.throwIfAborted();
-  const joining = new Room(memory, protocol as Protocol<G> | undefined, { address, room, name, ticket, spectate, WebSocket, saved, resume: earlier });
+  if (problem && !earlier) throw problem;
+  const joining = new Room(memory, protocol as Protocol<G> | undefined, { address, room, name, ticket, spectate, reservation, WebSocket, saved, resume: earlier });
   await joined(joining, address, timeoutMs, signal, onTrouble);
   return joining;
 }
@@ -93,34 +102,4 @@ function text(of: string, given: unknown): string {
   if (given === undefined || given === null) return "";
   if (typeof given !== "string") throw wrongType(of, given, "a string");
   return given;
-}
-
-/** The address in the form that every browser accepts. An invalid one is refused here: the core would retry it forever. */
-function checkedAddress(given: string): string {
-  let url: URL | undefined;
-  try {
-    url = new URL(given, given.startsWith("/") ? pageAddress() : undefined);
-    url.protocol = url.protocol.replace(/^http/, "ws");
-    url.hash = "";
-  } catch {
-    // Handled below, like a wrong protocol.
-  }
-  if (!url || !PROTOCOLS.has(url.protocol)) throw new TypeError(`${shown(given)} is no address of a WebSocket: use one like wss://game.example/ws`);
-  return url.href;
-}
-
-/** `ws` beside the page, over TLS if the page is. */
-function addressBesidePage(room: string): string {
-  const page = pageAddress();
-  if (page === undefined) throw new TypeError("there is no page here whose server could be meant: give join the url of the server");
-  const url = new URL("ws", page);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = room ? `?room=${encodeURIComponent(room)}` : "";
-  url.hash = "";
-  return url.href;
-}
-
-/** The address of the page, or of the worker's script. */
-function pageAddress(): string | undefined {
-  return globalThis.document?.baseURI ?? globalThis.location?.href;
 }

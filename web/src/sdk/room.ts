@@ -3,7 +3,7 @@
 // In: values of JavaScript, checked at once. Out: rows, events and messages with the types of the game. All of them are read and written
 // by the schema of the room.
 
-import { max_command_bytes, max_input_bytes } from "../wasm/tickwire.js";
+import { CoreBytes, CoreNumber, CoreString, TakenBytes, TakenText } from "./core-client.js";
 import { InputCodec } from "./inputs.js";
 import { Listeners, type Remove } from "./listeners.js";
 import { PayloadCodecs } from "./payloads.js";
@@ -113,7 +113,7 @@ export class Room<G extends GameTypes = AnyGame> {
   }
 
   #joined(resumed: boolean): void {
-    const welcome = JSON.parse(this.#session.core.welcome_json()) as Welcome;
+    const welcome = JSON.parse(this.#session.core.string(CoreString.Welcome)) as Welcome;
     this.#welcome = welcome;
     const { schema, game, entity } = welcome;
     const json = JSON.stringify(schema);
@@ -136,7 +136,7 @@ export class Room<G extends GameTypes = AnyGame> {
     this.#inputs = new InputCodec(schema);
     this.#held = schema.input.map(() => 0);
     this.#input = {};
-    this.#session.core.input(new Uint8Array());
+    this.#session.core.take_bytes(TakenBytes.Input, new Uint8Array());
     const { kinds } = schema;
     this.#events = new PayloadCodecs(schema.events, kinds, "event");
     this.#commands = new PayloadCodecs(schema.commands, kinds, "command");
@@ -145,10 +145,14 @@ export class Room<G extends GameTypes = AnyGame> {
     this.#frame = { ...Object.fromEntries(this.#rows.arrays), tick: 0 };
   }
 
+  #number(which: CoreNumber): number {
+    return this.#session.core.number(which);
+  }
+
   #changed(phase: Phase): void {
-    const { core } = this.#session;
-    this.#onOwn.call("phase", { phase, reason: this.trouble });
-    if (phase === "closed") this.#onOwn.call("left", { code: core.close_code, reason: this.trouble });
+    const reason = this.trouble;
+    this.#onOwn.call("phase", { phase, reason });
+    if (phase === "closed") this.#onOwn.call("left", { code: this.#number(CoreNumber.CloseCode), reason });
   }
 
   // What a player wants.
@@ -161,8 +165,8 @@ export class Room<G extends GameTypes = AnyGame> {
     this.#needDescribed();
     this.#held = this.#inputs.words(input);
     this.#input = input;
-    this.#session.core.input(this.#inputs.payload(this.#held));
-    if (this.#session.core.is_press_waiting()) this.#sendPress();
+    this.#session.core.take_bytes(TakenBytes.Input, this.#inputs.payload(this.#held));
+    if (this.#isPressWaiting()) this.#sendPress();
   }
 
   get input(): Partial<G["input"]> {
@@ -176,8 +180,12 @@ export class Room<G extends GameTypes = AnyGame> {
   press(input: Partial<G["input"]>): void {
     this.#needDescribed();
     this.#inputs.words(input, this.#held);
-    this.#pressed = this.#session.core.is_press_waiting() ? { ...this.#pressed, ...input } : { ...input };
+    this.#pressed = this.#isPressWaiting() ? { ...this.#pressed, ...input } : { ...input };
     this.#sendPress();
+  }
+
+  #isPressWaiting(): boolean {
+    return this.#number(CoreNumber.IsPressWaiting) === 1;
   }
 
   #sendPress(): void {
@@ -186,17 +194,17 @@ export class Room<G extends GameTypes = AnyGame> {
   }
 
   #needDescribed(): void {
-    if (!this.#inputs.isDescribed) throw new TypeError("this game's schema does not describe its input: use inputBytes and pressBytes");
+    if (!this.#inputs.isDescribed) throw new TypeError("this game does not describe its input: use inputBytes and pressBytes");
   }
 
   /** {@link Room.input} of a game with an encoding of its own. */
   inputBytes(payload: Uint8Array): void {
-    this.#session.core.input(checked("an input", payload, max_input_bytes()));
+    this.#session.core.take_bytes(TakenBytes.Input, checked("an input", payload, this.#number(CoreNumber.MaxInputBytes)));
   }
 
   /** {@link Room.press} of a game with an encoding of its own. Of several that wait, each gets a tick. Throws a RangeError if too many wait. */
   pressBytes(payload: Uint8Array): void {
-    const isTaken = this.#session.core.press(checked("an input", payload, max_input_bytes()), false);
+    const isTaken = this.#session.core.press(checked("an input", payload, this.#number(CoreNumber.MaxInputBytes)), false);
     if (!isTaken) throw new RangeError("too many inputs of one tick are waiting");
   }
 
@@ -210,13 +218,13 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** A command as bytes: for games with an encoding of their own. */
   send(payload: Uint8Array): void {
-    this.#session.core.command(checked("a command", payload, max_command_bytes()));
+    this.#session.core.take_bytes(TakenBytes.Command, checked("a command", payload, this.#number(CoreNumber.MaxCommandBytes)));
     this.#session.update();
   }
 
   /** Sends a line to the room's other players. */
   chat(line: string): void {
-    this.#session.core.chat(String(line));
+    this.#session.core.take_text(TakenText.Chat, String(line));
     this.#session.update();
   }
 
@@ -243,7 +251,7 @@ export class Room<G extends GameTypes = AnyGame> {
       const source = this.#source;
       source.words = memory.words;
       source.first = at >>> 2;
-      const firstText = core.first_text;
+      const firstText = core.number(CoreNumber.FirstText);
       source.areTextsVoid = firstText !== this.#firstText;
       if (source.areTextsVoid) {
         this.#firstText = firstText;
@@ -327,12 +335,17 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** @internal For `join`: whether a snapshot has come. */
   get hasWorld(): boolean {
-    return this.#session.core.tick > 0;
+    return this.#number(CoreNumber.Tick) > 0;
   }
 
   /** @internal For `join`: calls `listener` after every change, until it is removed. */
   onUpdate(listener: (() => void) | undefined): void {
     this.#onUpdate = listener;
+  }
+
+  /** @internal For the debug overlay: what is under the room, and the frame as it was shown last. */
+  get inside(): { session: Session; shown: Record<string, unknown> } {
+    return { session: this.#session, shown: this.#frame };
   }
 
   #event(event: PendingEvent): void {
@@ -378,7 +391,7 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** Why there is no connection, or why the session is over, as a sentence; empty if all is well. */
   get trouble(): string {
-    return this.#reason || this.#session.core.trouble;
+    return this.#reason || this.#session.core.string(CoreString.Trouble);
   }
 
   /** The name of the room. */
@@ -393,7 +406,7 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** The game's map, in its own encoding. */
   get map(): Uint8Array {
-    return this.#session.core.map();
+    return this.#session.core.bytes(CoreBytes.Map);
   }
 
   /** The player: its number in the room, as `player` values have it, and its name as others see it. */
@@ -409,17 +422,17 @@ export class Room<G extends GameTypes = AnyGame> {
 
   /** Whether the player's own movement is predicted: the room's rules are loaded. */
   get isPredicting(): boolean {
-    return this.#session.core.is_predicting;
+    return this.#number(CoreNumber.IsPredicting) === 1;
   }
 
   /** Why the player's own movement is not predicted; empty while it is, and where there is nothing to predict. */
   get predictionNote(): string {
-    return this.#session.core.prediction_note;
+    return this.#session.core.string(CoreString.PredictionNote);
   }
 
   /** Replaces the ticket for future connections: nobody can reconnect with an expired one. */
   set ticket(ticket: string) {
-    this.#session.core.ticket = String(ticket);
+    this.#session.core.take_text(TakenText.Ticket, String(ticket));
   }
 
   /** The schema of the room's game: kinds, lanes, fields. */
@@ -432,17 +445,17 @@ export class Room<G extends GameTypes = AnyGame> {
    * the same for the steps that the newest position made as more was known of neighbours, which the screen smooths.
    */
   predictionErrors(bound: number): { inputs: Errors; replays: Errors } {
-    const [count = 0, beyond = 0, replays = 0, replaysBeyond = 0] = this.#session.core.prediction_errors(bound);
+    const [count = 0, beyond = 0, replays = 0, replaysBeyond = 0] = new Float64Array(this.#session.core.prediction_errors(bound).buffer);
     return { inputs: { count, beyond }, replays: { count: replays, beyond: replaysBeyond } };
   }
 
   /** The number of the newest input: one more for each tick. */
   get inputNumber(): number {
-    return this.#session.core.input_number;
+    return this.#number(CoreNumber.InputNumber);
   }
 
   get stats(): Stats {
-    const numbers = this.#session.core.stats();
+    const numbers = new Float64Array(this.#session.core.bytes(CoreBytes.Stats).buffer);
     const stats = Object.fromEntries(STATS.map((name, at) => [name, numbers[at]]));
     return { phase: this.phase, ...stats } as unknown as Stats;
   }

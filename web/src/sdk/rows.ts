@@ -10,6 +10,7 @@ import { camelCase, entityId, kindOf, leavesOf, pathOf, slotOf, treeOf, type Lea
 /** Slot, generation and flags precede the lanes. */
 const HEADER_WORDS = 3;
 const IS_OWN = 1;
+const FLAGS = 2;
 
 const WORDS = Symbol("words");
 const TEXTS = Symbol("texts");
@@ -23,7 +24,7 @@ export interface RowBase {
 }
 
 interface Row extends RowBase {
-  readonly [WORDS]: Int32Array;
+  readonly [WORDS]: Int32Array | Float64Array;
   readonly [TEXTS]: string[];
 }
 
@@ -121,7 +122,7 @@ class KindRows {
       const slot = words[at] as number;
       let row = this.#bySlot.get(slot);
       if (row === undefined || row[WORDS][1] !== words[at + 1]) {
-        row = this.#create(slot, words[at + 1] as number);
+        row = this.#create(slot, words[at + 1] as number, words[at + FLAGS] as number);
         this.#bySlot.set(slot, row);
       }
       const own = row[WORDS];
@@ -131,6 +132,12 @@ class KindRows {
         if (number >= 0 && (number !== own[textAt + text] || source.areTextsVoid)) row[TEXTS][text] = source.textOf(number);
       }
       for (let word = 0; word < length; word++) own[word] = words[at + word] as number;
+      // The player's own entity moves between the steps of its position: the flags have the fractions of the first two lanes.
+      const flags = own[FLAGS] as number;
+      if (flags > IS_OWN && own instanceof Float64Array) {
+        own[HEADER_WORDS] = (own[HEADER_WORDS] as number) + ((flags << 16) >> 24) / 256;
+        own[HEADER_WORDS + 1] = (own[HEADER_WORDS + 1] as number) + ((flags << 8) >> 24) / 256;
+      }
       own[length] = frame;
       shown[index] = row;
     }
@@ -143,8 +150,8 @@ class KindRows {
     return at;
   }
 
-  #create(slot: number, generation: number): Row {
-    const words = new Int32Array(this.#words + 1).fill(-1, this.#firstText);
+  #create(slot: number, generation: number, flags: number): Row {
+    const words = new (flags & IS_OWN ? Float64Array : Int32Array)(this.#words + 1).fill(-1, this.#firstText);
     [words[0], words[1]] = [slot, generation];
     const hidden = { [WORDS]: words, [TEXTS]: new Array<string>(this.#textCount).fill("") };
     const row = withMembers({}, hidden, this.#members, this.#groups) as Row;
@@ -154,7 +161,7 @@ class KindRows {
 }
 
 interface Words {
-  readonly [WORDS]: Int32Array;
+  readonly [WORDS]: Int32Array | Float64Array;
   readonly [TEXTS]: string[];
 }
 

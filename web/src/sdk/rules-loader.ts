@@ -3,7 +3,8 @@
 // In: the core's wishes. Out: a running module, or the reason why there is none, in a sentence. Never delays anything: until it has
 // answered, the player's own entity is shown as in snapshots.
 
-import type { WasmClient } from "../wasm/tickwire.js";
+import { CoreBytes, CoreString, TakenText, type CoreClient } from "./core-client.js";
+import { reasonOf } from "./reason.js";
 import { dropModule, startModule } from "./rules.js";
 
 /** The largest module that the core takes. */
@@ -18,7 +19,7 @@ const MAX_REFUSALS = 3;
 const MAX_FAILURES = 8;
 
 export class RulesLoader {
-  readonly #core: WasmClient;
+  readonly #core: CoreClient;
   /** The address of the WebSocket, as an address of HTTP. */
   readonly #base: string;
   readonly #signal: AbortSignal;
@@ -29,7 +30,7 @@ export class RulesLoader {
   /** Aborted as soon as another module is wanted. */
   #loading: AbortController | undefined;
 
-  constructor(core: WasmClient, address: string, signal: AbortSignal, kinds: () => string[], update: (call: () => void) => void, now: () => number) {
+  constructor(core: CoreClient, address: string, signal: AbortSignal, kinds: () => string[], update: (call: () => void) => void, now: () => number) {
     this.#core = core;
     this.#base = address.replace(/^ws/, "http");
     this.#signal = signal;
@@ -40,8 +41,8 @@ export class RulesLoader {
 
   /** Starts to load what the core has begun to want. Call it after every call of the core that may have changed that. */
   check(): void {
-    const path = this.#core.take_wanted_rules();
-    if (path === undefined) return;
+    const path = this.#core.string(CoreString.WantedRules);
+    if (path === "") return;
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());
     void this.#load(new URL(path, this.#base), AbortSignal.any([loading.signal, this.#signal]));
@@ -49,7 +50,7 @@ export class RulesLoader {
 
   async #load(url: URL, signal: AbortSignal): Promise<void> {
     const core = this.#core;
-    const settings = { hash: core.wanted_hash(), kinds: this.#kinds(), map: core.wanted_map() };
+    const settings = { hash: core.wanted_hash(), kinds: this.#kinds(), map: core.bytes(CoreBytes.Map) };
     try {
       const bytes = await fetchModule(url, signal);
       if (signal.aborted) return;
@@ -63,7 +64,7 @@ export class RulesLoader {
       this.#update(() => core.give_rules(module, kinds, this.#now()));
     } catch (error) {
       if (signal.aborted) return;
-      this.#update(() => core.refuse_rules(error instanceof Error ? error.message : String(error)));
+      this.#update(() => core.take_text(TakenText.RefusedRules, reasonOf(error)));
     }
   }
 }
@@ -81,7 +82,7 @@ async function fetchModule(url: URL, signal: AbortSignal): Promise<Uint8Array<Ar
       // Anything else is a broken connection, which is tried again.
       if (signal.aborted || error instanceof FinalError) throw error;
       if (navigator.onLine) failures += 1;
-      if (failures >= MAX_FAILURES) throw new FinalError(`the rules module cannot be fetched: ${error instanceof Error ? error.message : String(error)}`);
+      if (failures >= MAX_FAILURES) throw new FinalError(`the rules module cannot be fetched: ${reasonOf(error)}`);
     }
     await sleep(pause * (0.5 + Math.random() / 2), signal);
   }
@@ -90,7 +91,7 @@ async function fetchModule(url: URL, signal: AbortSignal): Promise<Uint8Array<Ar
 class FinalError extends Error {}
 
 async function bodyOf(answer: Response): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   const reader = answer.body?.getReader();
   while (reader) {
@@ -103,13 +104,7 @@ async function bodyOf(answer: Response): Promise<Uint8Array<ArrayBuffer>> {
     }
     chunks.push(value);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

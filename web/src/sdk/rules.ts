@@ -3,6 +3,8 @@
 // In: the bytes of a module that the core has checked. Out: for each call of the core one call of the module, with the row copied into
 // its exchange buffer and back. A module that traps is never called again. Nothing here knows rows or rooms.
 
+import { reasonOf } from "./reason.js";
+
 /** Version of the ABI, and the size of the exchange buffer: see the crate tickwire-rules-wasm. */
 const ABI_VERSION = 1;
 const BUFFER_BYTES = 16 * 1024;
@@ -48,9 +50,9 @@ export function useCoreMemory(memory: WebAssembly.Memory): void {
 
 /**
  * Compiles and starts a module, which the core must have checked before. Returns its number, and for each kind of the schema the
- * module's own number (-1: none) and its reach. Rejects with an Error whose message is a sentence for people.
+ * module's own number (-1: none) and its reach, as bytes. Rejects with an Error whose message is a sentence for people.
  */
-export async function startModule(bytes: Uint8Array<ArrayBuffer>, { hash, kinds, map }: RulesSettings): Promise<{ module: number; kinds: Int32Array }> {
+export async function startModule(bytes: Uint8Array<ArrayBuffer>, { hash, kinds, map }: RulesSettings): Promise<{ module: number; kinds: Uint8Array }> {
   let exports: Exports;
   try {
     const module = await WebAssembly.compile(bytes);
@@ -66,12 +68,12 @@ export async function startModule(bytes: Uint8Array<ArrayBuffer>, { hash, kinds,
     giveMap(exports, map);
     const buffer = exports.tickwire_buffer() >>> 0;
     if (buffer % 4 !== 0 || buffer + BUFFER_BYTES > exports.memory.buffer.byteLength) {
-      throw new Refusal("the rules module's exchange buffer is not inside its memory, or is not aligned to 4 bytes");
+      throw new Refusal("the rules module's exchange buffer is not in its memory or not aligned");
     }
     const numbers = kinds.flatMap((name) => kindOf(exports, buffer, name));
     const running = { exports, buffer: buffer / 4, words: new Int32Array(exports.memory.buffer), failure: "" };
     modules.set(++lastNumber, running);
-    return { module: lastNumber, kinds: Int32Array.from(numbers) };
+    return { module: lastNumber, kinds: new Uint8Array(Int32Array.from(numbers).buffer) };
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Error(`the rules module failed while it was started: ${reasonOf(error)}`);
@@ -131,16 +133,13 @@ export function advance(
   return true;
 }
 
-/** Called by the core: why a module has trapped. */
-export function failureOf(number: number): string {
-  return modules.get(number)?.failure || "it is gone";
+/** Called by the core: writes why a module has trapped to an address of its memory. Returns how many bytes that took. */
+export function writeFailure(number: number, address: number, room: number): number {
+  if (!core) return 0;
+  return new TextEncoder().encodeInto(modules.get(number)?.failure || "it is gone", new Uint8Array(core.buffer, address, room)).written;
 }
 
 /** Called by the core: forgets a module. */
 export function dropModule(number: number): void {
   modules.delete(number);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

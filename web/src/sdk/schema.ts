@@ -3,10 +3,26 @@
 // The names of the members are those of docs/PROTOCOL.md. The numbers of enums are those of the protocol.
 
 /** What an integer stands for: the meanings of `ValueType`. */
-export const Meaning = { Integer: 0, Boolean: 1, Fixed: 2, Angle: 3, Choice: 4, Flags: 5, Player: 6, EntitySlot: 7, EntityGeneration: 8, Teleports: 9 } as const;
+export const enum Meaning {
+  Integer,
+  Boolean,
+  Fixed,
+  Angle,
+  Choice,
+  Flags,
+  Player,
+  EntitySlot,
+  EntityGeneration,
+  Teleports,
+}
 
 /** How a field of a payload is encoded. */
-export const Encoding = { Integer: 0, Text: 1, Bytes: 2, Fixed: 3 } as const;
+export const enum Encoding {
+  Integer,
+  Text,
+  Bytes,
+  Fixed,
+}
 
 export interface ValueType {
   readonly meaning: number;

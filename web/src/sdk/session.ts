@@ -6,6 +6,7 @@
 import { WasmClient } from "../wasm/tickwire.js";
 import { SessionClock } from "./clock.js";
 import { CoreMemory } from "./core.js";
+import { ActionKind, CoreBytes, CoreNumber, CoreString, PageChange, TakenBytes, SessionEventKind, type CoreClient } from "./core-client.js";
 import { listenToPage } from "./page.js";
 import { RulesLoader } from "./rules-loader.js";
 import type { SavedSession } from "./saved-session.js";
@@ -19,23 +20,6 @@ const RELOAD_MS = 10_000;
 
 /** By the core's `PhaseKind`. */
 const PHASES: readonly Phase[] = ["connecting", "playing", "reconnecting", "closed"];
-
-/** The core's `ActionKind` and `SessionEventKind`: as constants of TypeScript they take no place in the bundle. */
-const enum ActionKind {
-  None,
-  Open,
-  Send,
-  Close,
-}
-const enum EventKind {
-  None,
-  Joined,
-  Chat,
-  Notice,
-  GameEvent,
-  GameMessage,
-  Prediction,
-}
 
 export interface SessionListener {
   joined(resumed: boolean): void;
@@ -55,15 +39,17 @@ export interface SessionSettings {
   name: string;
   ticket: string;
   spectate: boolean;
+  /** A reserved seat. */
+  reservation: Uint8Array | undefined;
   WebSocket?: typeof WebSocket | undefined;
   saved?: SavedSession | undefined;
   resume?: { token: Uint8Array; message: number } | undefined;
 }
 
 export class Session {
-  readonly core: WasmClient;
+  readonly core: CoreClient;
   readonly memory: CoreMemory;
-  readonly #sockets: Sockets;
+  readonly sockets: Sockets;
   readonly #clock = new SessionClock();
   readonly #rules: RulesLoader;
   readonly #saved: SavedSession | undefined;
@@ -73,13 +59,14 @@ export class Session {
   phase: Phase = "connecting";
 
   constructor(memory: WebAssembly.Memory, settings: SessionSettings, listener: SessionListener, kinds: () => string[]) {
-    const { address, room, name, ticket, spectate, resume } = settings;
+    const { address, room, name, ticket, spectate, reservation, resume } = settings;
     this.#listener = listener;
     this.#saved = settings.saved;
     this.memory = new CoreMemory(memory);
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
-    this.core = new WasmClient(room, name, ticket, spectate, seed, this.now());
+    this.core = new WasmClient(room, name, ticket, spectate, seed, this.now()) as unknown as CoreClient;
     if (resume) this.core.resume_from(resume.token, resume.message);
+    if (reservation) this.core.take_bytes(TakenBytes.Seat, reservation);
     this.#rules = new RulesLoader(
       this.core,
       address,
@@ -92,7 +79,7 @@ export class Session {
       },
       () => this.now(),
     );
-    this.#sockets = new Sockets(
+    this.sockets = new Sockets(
       address,
       {
         opened: (link) => {
@@ -113,7 +100,7 @@ export class Session {
       },
       settings.WebSocket,
     );
-    this.#timer = setInterval(() => this.poll(), POLL_INTERVAL_MS);
+    this.#timer = setInterval(() => this.poll(this.#clock.turn()), POLL_INTERVAL_MS);
     this.#listenToPage();
     // In a microtask, so that the caller can add listeners first.
     queueMicrotask(() => this.poll());
@@ -144,19 +131,19 @@ export class Session {
   #performActions(): void {
     const { core } = this;
     for (;;) {
-      const action = core.next_action() as number as ActionKind;
+      const action = core.next_action();
       if (action === ActionKind.None) return;
-      const link = core.action_link;
+      const link = core.number(CoreNumber.ActionLink);
       switch (action) {
         case ActionKind.Open:
-          this.#sockets.open(link);
+          this.sockets.open(link);
           break;
         case ActionKind.Send:
           this.memory.renew();
-          this.#sockets.sendFrom(link, this.memory.bytes, core.message_at >>> 0, core.message_length);
+          this.sockets.sendFrom(link, this.memory.bytes, core.number(CoreNumber.MessageAt), core.number(CoreNumber.MessageLength));
           break;
         case ActionKind.Close:
-          this.#sockets.close(link);
+          this.sockets.close(link);
           break;
       }
     }
@@ -165,61 +152,65 @@ export class Session {
   #passOnEvents(): void {
     const { core } = this;
     const listener = this.#listener;
-    const phase = PHASES[core.phase] as Phase;
+    const phase = PHASES[core.number(CoreNumber.Phase)] as Phase;
     if (phase !== this.phase) {
       this.phase = phase;
       if (phase === "closed") this.#end();
       listener.phase(phase);
     }
     for (;;) {
-      switch (core.next_event() as number as EventKind) {
-        case EventKind.None:
+      switch (core.next_event()) {
+        case SessionEventKind.None:
           return;
-        case EventKind.Joined:
-          listener.joined(core.event_number === 1);
+        case SessionEventKind.Joined:
+          listener.joined(core.number(CoreNumber.EventNumber) === 1);
           if (this.isOver) return;
           this.#rules.check();
-          this.#saved?.keep(core.resume_token(), core.newest_message);
+          this.#save();
           break;
-        case EventKind.Chat:
-          listener.chat({ session: core.event_number, name: core.event_name, text: core.event_text });
+        case SessionEventKind.Chat:
+          listener.chat({ session: core.number(CoreNumber.EventNumber), name: core.string(CoreString.EventName), text: core.string(CoreString.EventText) });
           break;
-        case EventKind.Notice:
-          listener.notice({ text: core.event_text });
+        case SessionEventKind.Notice:
+          listener.notice({ text: core.string(CoreString.EventText) });
           break;
-        case EventKind.GameEvent:
-          listener.event(core.event_number, core.event_tick, core.take_event_payload());
+        case SessionEventKind.GameEvent:
+          listener.event(core.number(CoreNumber.EventNumber), core.number(CoreNumber.EventTick), core.bytes(CoreBytes.EventPayload));
           break;
-        case EventKind.Prediction:
-          listener.prediction({ isPredicting: core.event_text === "", note: core.event_text });
+        case SessionEventKind.Prediction:
+          this.#tellPrediction();
           break;
-        case EventKind.GameMessage:
-          listener.message(core.take_event_payload());
+        case SessionEventKind.GameMessage:
+          listener.message(core.bytes(CoreBytes.EventPayload));
           break;
       }
     }
   }
 
+  #tellPrediction(): void {
+    const note = this.core.string(CoreString.EventText);
+    this.#listener.prediction({ isPredicting: note === "", note });
+  }
+
+  #save(): void {
+    this.#saved?.keep(this.core.bytes(CoreBytes.ResumeToken), this.core.number(CoreNumber.NewestMessage));
+  }
+
   #listenToPage(): void {
     const { core } = this;
     const saved = this.#saved;
+    const changed = (change: PageChange) => {
+      core.page_changed(change, this.now());
+      this.poll();
+    };
     listenToPage(
       {
-        hidden: () => {
-          core.hide();
-          this.poll();
-        },
-        visible: () => {
-          core.show(this.now());
-          this.poll();
-        },
-        online: () => {
-          core.probe_now(this.now());
-          this.poll();
-        },
+        hidden: () => changed(PageChange.Hidden),
+        visible: () => changed(PageChange.Visible),
+        online: () => changed(PageChange.Online),
         away: () => {
           if (saved && this.phase !== "connecting") {
-            saved.keep(core.resume_token(), core.newest_message);
+            this.#save();
             saved.letGo();
             core.go_away(RELOAD_MS);
           } else core.go_away(0);
@@ -227,8 +218,7 @@ export class Session {
         },
         back: () => {
           saved?.holdAgain();
-          core.come_back(this.now());
-          this.poll();
+          changed(PageChange.Back);
         },
       },
       this.#closing.signal,

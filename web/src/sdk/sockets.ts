@@ -1,12 +1,13 @@
 // The WebSockets of one session, by the core's link numbers. While a dead link is replaced there are two.
 //
-// In: the core's actions open, send and close. Out: what happened on which socket. Decides nothing.
+// In: the core's actions open, send and close. Out: what happened on which socket. Decides nothing. The debug overlay's emulated line
+// puts itself between: before `open`, `send` and `close`, and before the listener.
 
 export interface SocketListener {
   opened(link: number): void;
   received(link: number, message: Uint8Array): void;
-  /** `code`: undefined if there was no closing handshake. */
-  closed(link: number, code: number | undefined, reason: string): void;
+  /** `code`: 0 if there was no closing handshake. */
+  closed(link: number, code: number, reason: string): void;
 }
 
 const SUBPROTOCOL = "tickwire.v1";
@@ -14,6 +15,8 @@ const SUBPROTOCOL = "tickwire.v1";
 const ABNORMAL = 1006;
 const NO_STATUS = 1005;
 const OPEN = 1;
+/** A browser tells a page neither that a server is down nor that it refuses the page. */
+const REFUSED = "the server cannot be reached or refuses this page";
 /** Shorter messages are sent from a view of their length that is made once: every tick has one. */
 const MAX_KEPT_VIEW_BYTES = 128;
 
@@ -21,12 +24,13 @@ export class Sockets {
   readonly #sockets = new Map<number, WebSocket>();
   readonly #views: Uint8Array<ArrayBuffer>[] = [];
   readonly #url: string;
-  readonly #listener: SocketListener;
+  /** Whom the sockets tell what happens; read anew each time. */
+  listener: SocketListener;
   readonly #WebSocket: typeof WebSocket;
 
   constructor(url: string, listener: SocketListener, webSocket: typeof WebSocket = WebSocket) {
     this.#url = url;
-    this.#listener = listener;
+    this.listener = listener;
     this.#WebSocket = webSocket;
   }
 
@@ -34,13 +38,17 @@ export class Sockets {
     const socket = new this.#WebSocket(this.#url, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
     this.#sockets.set(link, socket);
-    socket.onopen = () => this.#listener.opened(link);
+    let unopened = REFUSED;
+    socket.onopen = () => {
+      unopened = "";
+      this.listener.opened(link);
+    };
     socket.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer) this.#listener.received(link, new Uint8Array(data));
+      if (data instanceof ArrayBuffer) this.listener.received(link, new Uint8Array(data));
     };
     socket.onclose = ({ code, reason }) => {
       this.#sockets.delete(link);
-      this.#listener.closed(link, code === ABNORMAL || code === NO_STATUS ? undefined : code, reason);
+      this.listener.closed(link, code === ABNORMAL || code === NO_STATUS ? 0 : code, reason || unopened);
     };
     // A browser says nothing here; packages for Node throw an error that nobody listens to.
     socket.onerror = () => {};

@@ -4,7 +4,8 @@
 const MESSAGES = {
   ClientMessage: "1 hello Hello, 2 inputs Inputs, 3 chat Chat, 4 resync Resync, 5 ping Ping, 6 leave Leave, 7 command Command",
   Hello:
-    "1 version uint32, 2 room string, 3 name string, 4 resume_token bytes, 5 ticket string, 6 encoding uint32, 7 spectate bool, 8 last_message uint32",
+    "1 version uint32, 2 room string, 3 name string, 4 resume_token bytes, 5 ticket string, 6 encoding uint32, 7 spectate bool, 8 last_message uint32, " +
+    "9 reservation bytes",
   Inputs:
     "1 seq uint32, 2 target_tick uint32, 3 received_tick uint32, 4 received_at_us fixed32, 5 view_tick uint32, 6 view_fraction uint32, 7 payload bytes",
   Chat: "1 text string",

@@ -28,13 +28,6 @@ impl WasmClient {
         self.client.view_tick().as_ticks()
     }
 
-    /// The lowest text number in use. When it changes, all earlier numbers are void.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn first_text(&self) -> i32 {
-        self.texts.first_number()
-    }
-
     /// The text with a number from [`Self::show_frame`]; empty if unknown.
     #[must_use]
     pub fn text(&self, number: i32) -> String {

@@ -8,26 +8,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// The rules module. The page fetches it, `web/src/sdk/rules.ts` runs it.
 #[wasm_bindgen]
 impl WasmClient {
-    /// The path of a module to load, relative to the folder of the WebSocket's path; each one is returned once. The `wanted_*`
-    /// functions then belong to it, and what was loading before is not wanted any more.
-    pub fn take_wanted_rules(&mut self) -> Option<String> {
-        let wanted = self.client.wanted_rules()?;
-        let path = wanted.path();
-        self.wanted_rules = Some(wanted);
-        Some(path)
-    }
-
     /// The hash that the module must give for its rules.
     #[must_use]
     pub fn wanted_hash(&self) -> u64 {
         self.wanted().map_or(0, |wanted| wanted.rules_hash)
-    }
-
-    /// The map to start the module with.
-    #[must_use]
-    pub fn wanted_map(&self) -> Vec<u8> {
-        self.wanted()
-            .map_or_else(Vec::new, |wanted| wanted.map.clone())
     }
 
     /// What is wrong with bytes that should be the module, for people; empty: they can be compiled.
@@ -41,8 +25,8 @@ impl WasmClient {
     }
 
     /// From now on the client predicts by a started module. `kinds`: for each kind of the schema the module's own number (-1: none)
-    /// and its reach.
-    pub fn give_rules(&mut self, module: u32, kinds: &[i32], now_ms: f64) {
+    /// and its reach, as the bytes of words.
+    pub fn give_rules(&mut self, module: u32, kinds: &[u8], now_ms: f64) {
         let rules = Box::new(ModuleRules::new(module, kinds));
         if let Some(wanted) = self.wanted_rules.take() {
             self.client.give_rules(&wanted, rules, micros(now_ms));
@@ -50,15 +34,27 @@ impl WasmClient {
         }
     }
 
+    fn wanted(&self) -> Option<&WantedRules> {
+        self.wanted_rules.as_ref()
+    }
+}
+
+impl WasmClient {
+    /// [`CoreString::WantedRules`](super::values::CoreString::WantedRules).
+    pub(super) fn take_wanted_rules(&mut self) -> String {
+        let Some(wanted) = self.client.wanted_rules() else {
+            return String::new();
+        };
+        let path = wanted.path();
+        self.wanted_rules = Some(wanted);
+        path
+    }
+
     /// The module cannot be used; `reason` is a sentence for people.
-    pub fn refuse_rules(&mut self, reason: &str) {
+    pub(super) fn refuse_rules(&mut self, reason: &str) {
         if let Some(wanted) = self.wanted_rules.take() {
             self.client.refuse_rules(&wanted, reason);
             self.take_events();
         }
-    }
-
-    fn wanted(&self) -> Option<&WantedRules> {
-        self.wanted_rules.as_ref()
     }
 }

@@ -44,6 +44,7 @@ export class ArenaPage implements PageState, EffectListener {
   readonly #canvas = byId("arena", HTMLCanvasElement);
   readonly #context = context2d(this.#canvas);
   readonly #hud = byId("hud", HTMLElement);
+  readonly #invite = byId("invite", HTMLButtonElement);
   readonly #hurt = byId("hurt", HTMLElement);
   readonly #camera = new Camera();
   readonly #space = new Space();
@@ -118,9 +119,30 @@ export class ArenaPage implements PageState, EffectListener {
     try {
       return await join({ ...options, timeoutMs: Infinity, onTrouble: (trouble) => this.#overlay.connecting(trouble) });
     } catch (error) {
-      this.hasFailed = true;
-      this.#overlay.refused(error instanceof Error ? error.message : String(error));
+      this.refuse(error);
       return undefined;
+    }
+  }
+
+  /** Says why there is no room to play in. */
+  refuse(error: unknown): void {
+    this.hasFailed = true;
+    this.#overlay.refused(error instanceof Error ? error.message : String(error));
+  }
+
+  /** Lets the player copy a link by which others come to this private room. */
+  offerInvitation(link: string): void {
+    this.#invite.hidden = false;
+    onTap("invite", () => void this.#copy(link));
+  }
+
+  async #copy(link: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(link);
+      this.#feed.notice("The invitation is copied: send it to whoever shall come.");
+    } catch {
+      // Without TLS, or without permission, there is no clipboard.
+      prompt("Send this link to whoever shall come:", link);
     }
   }
 

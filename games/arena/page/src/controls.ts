@@ -3,6 +3,7 @@
 // In: the page's events. Out: buttons and a direction on demand, and the buttons pressed since the last frame, as a click may be
 // shorter than a frame.
 
+import { followKeys, type Keys } from "@tickwire/client/keys";
 import { Touch } from "./touch.js";
 import { Button } from "./wire.js";
 
@@ -18,29 +19,25 @@ const KEYS: Record<string, number> = {
   ArrowRight: Button.Right,
   Space: Button.Fire,
 };
-/** Keys that press a focused button of the page. */
-const BUTTON_KEYS = new Set(["Enter", "NumpadEnter", "Space"]);
 /** Bit of the left button in a mouse event's `buttons`. */
 const LEFT_BUTTON = 1;
 
 export class Controls {
   /** Position of the mouse on the page, in CSS pixels; undefined before its first move, and after a touch. */
   mouse: { x: number; y: number } | undefined;
-  readonly #down = new Set<string>();
+  readonly #keys: Keys;
   /** Buttons for {@link takePressed}. */
   #pressed = 0;
   /** Whether the mouse's buttons went down on the canvas: presses elsewhere do not steer the ship. */
   #isMouseHeld = false;
+  #isFiring = false;
   readonly #touch: Touch;
 
-  constructor(
-    canvas: HTMLElement,
-    private readonly shortcuts: Record<string, () => void>,
-  ) {
-    addEventListener("keydown", (event) => this.#key(event));
-    addEventListener("keyup", (event) => this.#down.delete(event.code));
-    // Keys released while another window has the focus are never reported.
+  constructor(canvas: HTMLElement, shortcuts: Record<string, () => void>) {
+    this.#keys = followKeys({ press: shortcuts, also: Object.keys(KEYS) });
+    // The mouse's release over another window is not reported either.
     addEventListener("blur", () => this.release());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.release());
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     this.#touch = new Touch(canvas);
     canvas.addEventListener("pointerdown", (event) => {
@@ -68,8 +65,8 @@ export class Controls {
 
   /** The buttons that are down. */
   get held(): number {
-    let buttons = this.#touch.buttons | (this.#down.has("Mouse") ? Button.Fire : 0);
-    for (const code of this.#down) buttons |= KEYS[code] ?? 0;
+    let buttons = this.#touch.buttons | (this.#isFiring ? Button.Fire : 0);
+    for (const code of this.#keys.held) buttons |= KEYS[code] ?? 0;
     return buttons;
   }
 
@@ -80,9 +77,9 @@ export class Controls {
 
   /** Releases everything, e.g. when a line of chat begins. */
   release(): void {
-    this.#down.clear();
+    this.#keys.release();
     this.#pressed = 0;
-    this.#isMouseHeld = false;
+    this.#releaseMouse();
     this.#touch.release();
   }
 
@@ -90,31 +87,11 @@ export class Controls {
   #follow({ clientX, clientY, buttons }: PointerEvent): void {
     this.mouse = { x: clientX, y: clientY };
     if (buttons === 0) this.#releaseMouse();
-    else if (this.#isMouseHeld && buttons & LEFT_BUTTON) this.#down.add("Mouse");
-    else this.#down.delete("Mouse");
+    else this.#isFiring = this.#isMouseHeld && (buttons & LEFT_BUTTON) !== 0;
   }
 
   #releaseMouse(): void {
     this.#isMouseHeld = false;
-    this.#down.delete("Mouse");
+    this.#isFiring = false;
   }
-
-  #key(event: KeyboardEvent): void {
-    if (isForElement(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.code in KEYS) {
-      this.#down.add(event.code);
-      event.preventDefault();
-      return;
-    }
-    const shortcut = this.shortcuts[event.code];
-    if (shortcut && !event.repeat) {
-      event.preventDefault();
-      shortcut();
-    }
-  }
-}
-
-/** Whether the focused element takes the key: an input takes every key, a button those that press it. */
-function isForElement({ target, code }: KeyboardEvent): boolean {
-  return target instanceof HTMLInputElement || (target instanceof HTMLButtonElement && BUTTON_KEYS.has(code));
 }

@@ -16,6 +16,7 @@ import {
   startServer,
   startTag,
   test,
+  testInBoth,
   until,
 } from "../../../../web/test/harness.mjs";
 
@@ -49,7 +50,7 @@ for (const [scheme, args] of [
   });
 }
 
-test("the player's own ship moves while W is pressed", MINUTE, async (t) => {
+testInBoth("the player's own ship moves while W is pressed", MINUTE, async (t) => {
   const server = await startServer(t, { args: ["--npcs", "0"] });
   const context = await launchBrowser(t);
   const { page, problems } = await openPage(context, joinUrl(server, { name: "Ann", room: "alone" }));

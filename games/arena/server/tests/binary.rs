@@ -155,3 +155,18 @@ fn the_log_says_where_the_page_is_and_the_page_is_there() {
     stderr.read_to_string(&mut log).unwrap();
     assert!(log.contains(&format!("open http://{game}/")), "{log}");
 }
+
+#[test]
+fn the_games_schema_is_printed_as_json() {
+    let output = server(&["--print-schema"]).output().unwrap();
+    assert!(output.status.success());
+    let printed: tickwire_proto::GameSchema = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed.game, "arena");
+    let names: Vec<_> = printed
+        .schema
+        .kinds
+        .iter()
+        .map(|kind| &*kind.name)
+        .collect();
+    assert!(names.contains(&"ship"), "{names:?}");
+}

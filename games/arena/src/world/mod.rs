@@ -68,14 +68,13 @@ struct Pilot {
     computer: Option<Computer>,
 }
 
+#[game]
 impl Game for Arena {
     const NAME: &str = NAME;
     const SPACE: Space = SPACE;
     const COMPUTERS: bool = true;
     type Input = ArenaInput;
     type Event = ArenaEvent;
-    type Command = Nothing;
-    type Message = Nothing;
     type Rules = Rules;
 
     fn new(setup: &Setup) -> Self {
@@ -134,12 +133,33 @@ impl Game for Arena {
         Ok(())
     }
 
+    fn rename(&mut self, player: PlayerId, name: &str) {
+        if let Some(row) = self.players.get_mut(player) {
+            row.name = Text::from(name);
+        }
+    }
+
     fn leave(&mut self, player: PlayerId) {
         self.spectators.remove(&player);
         let pilot = self.pilots.remove(&player);
         if let Some(ship) = pilot.and_then(|pilot| pilot.ship) {
             self.ships.remove(ship);
         }
+    }
+
+    fn metadata(&self) -> Tags {
+        // Among equals the one who came first.
+        let leader = self
+            .players
+            .iter()
+            .min_by_key(|(_, row)| Reverse(row.score));
+        let Some((_, leader)) = leader else {
+            return Tags::new();
+        };
+        Tags::from([
+            ("leader".to_owned(), leader.name.to_string()),
+            ("score".to_owned(), leader.score.to_string()),
+        ])
     }
 
     fn think(&mut self, player: PlayerId, _: Tick) -> ArenaInput {

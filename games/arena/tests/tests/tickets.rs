@@ -2,45 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
-use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tickwire_arena_tests::arena_server;
+mod ticket_maker;
+
+use serde_json::json;
+use ticket_maker::{SECRET, now, server_with_tickets, signed, ticket};
 use tickwire_proto::v1::{self, client_message};
 use tickwire_tests::{RawClient, TestServer};
 
-const SECRET: &[u8] = b"only the login service and this server know it";
-
-fn ticket(claims: &Value, secret: &[u8]) -> String {
-    signed(&json!({ "alg": "HS256", "typ": "JWT" }), claims, secret)
-}
-
-/// A token as a login service makes it: HS256 whatever the header says.
-fn signed(header: &Value, claims: &Value, secret: &[u8]) -> String {
-    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    let message = format!("{header}.{claims}");
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
-    format!("{message}.{signature}")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_good_ticket_lets_in() {
-    let file = std::env::temp_dir().join(format!("tickwire-secret-{}", std::process::id()));
-    std::fs::write(&file, SECRET).unwrap();
-    let server = arena_server(&[
-        "--npcs",
-        "0",
-        "--ticket-secret-file",
-        file.to_str().unwrap(),
-    ]);
-    std::fs::remove_file(&file).unwrap();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let server = server_with_tickets("secret", &[]);
+    let now = now();
     let claims =
         |room: &str, exp: u64| json!({ "sub": "user-1", "name": "Ada", "room": room, "exp": exp });
     // An extension that the signer marks as critical, and that this server does not know.
@@ -103,13 +75,7 @@ async fn only_a_good_ticket_lets_in() {
 
 /// A server that wants tickets, and a ticket for `sub` that is valid for some seconds.
 fn server_and_tickets(name: &str) -> (TestServer, impl Fn(&str, u64) -> String) {
-    let file = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
-    std::fs::write(&file, SECRET).unwrap();
-    let secret = file.to_str().unwrap();
-    let server = arena_server(&["--npcs", "0", "--ticket-secret-file", secret]);
-    std::fs::remove_file(&file).unwrap();
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = since_1970.as_secs();
+    let (server, now) = (server_with_tickets(name, &[]), now());
     let make =
         move |sub: &str, seconds: u64| ticket(&json!({ "sub": sub, "exp": now + seconds }), SECRET);
     (server, make)

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::stall_guard::StallGuard;
 use crate::clock;
+use crate::log_limit;
 use crate::metrics::ConnectionOutcome;
 use crate::net::connection_limits::{ConnectionPermit, LimitReached};
 use crate::net::http::{Caller, GamePort, refusal};
@@ -124,6 +125,7 @@ async fn serve_tcp<R: RoomService>(
         Ok(Err(_)) | Err(_) => return,
     };
     // A proxy without the PROXY protocol names its clients in each request.
+    let is_behind_proxy = proxies.trusts(proxy.ip());
     let is_proxy = proxy == peer && proxies.trusts(peer.ip());
     let now = clock::now();
     let permit = port.limits.acquire(peer.ip(), is_proxy, now);
@@ -135,6 +137,10 @@ async fn serve_tcp<R: RoomService>(
                 LimitReached::PerAddress | LimitReached::Flooded => ConnectionOutcome::PerIp,
             };
             port.metrics.connections_total.get(outcome).inc();
+            let kind = outcome.as_str();
+            if log_limit::admits(kind, now) {
+                tracing::info!(%peer, reason = limit.as_str(), kind, "refused");
+            }
             if !port.limits.may_answer(peer.ip(), now) {
                 return;
             }
@@ -149,7 +155,7 @@ async fn serve_tcp<R: RoomService>(
     bound_unsent_bytes(&socket);
     let permit = permit.map(Arc::new);
     let failure = match tls {
-        None => serve_http(socket, peer, deadline, &port, permit).await,
+        None => serve_http(socket, peer, deadline, &port, permit, is_behind_proxy).await,
         Some(tls) => {
             let counted = port.config.fair_share.counted(peer.ip());
             let Some(handshake) = port.handshakes.begin(counted, port.rooms.are_ticks_late())
@@ -163,7 +169,9 @@ async fn serve_tcp<R: RoomService>(
             let accepted = timeout_at(deadline.into(), tls.accept(socket)).await;
             drop(handshake);
             match accepted {
-                Ok(Ok(stream)) => serve_http(stream, peer, deadline, &port, permit).await,
+                Ok(Ok(stream)) => {
+                    serve_http(stream, peer, deadline, &port, permit, is_behind_proxy).await
+                }
                 Ok(Err(error)) => {
                     tracing::debug!(%peer, "TLS handshake failed: {error}");
                     Some(ConnectionOutcome::Garbled)
@@ -185,6 +193,7 @@ async fn serve_http<R: RoomService, S>(
     deadline: Instant,
     port: &Arc<GamePort<R>>,
     permit: Result<Arc<ConnectionPermit>, LimitReached>,
+    is_behind_proxy: bool,
 ) -> Option<ConnectionOutcome>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -206,6 +215,7 @@ where
                         peer,
                         hello_deadline,
                         permit,
+                        is_behind_proxy,
                     };
                     port.answer(request, caller).await
                 }

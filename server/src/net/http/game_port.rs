@@ -5,7 +5,7 @@
 //! not connect gets an HTTP status.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,19 +13,24 @@ use std::time::{Duration, Instant};
 use fastwebsockets::upgrade::UpgradeFut;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, RETRY_AFTER};
-use hyper::{Request, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::cross_origin;
+use super::match_port::MatchPort;
 use super::percent::percent_decoded;
+use super::room_list;
 use super::site::Site;
 use super::upgrade::{self, Upgraded};
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
+use crate::fair_share::RateByAddress;
 use crate::fd_budget::FdBudget;
 use crate::host;
 use crate::http_answers::{self, Answer};
-use crate::metrics::{ConnectionOutcome, Metrics};
+use crate::log_limit;
+use crate::metrics::{ConnectionOutcome, Metrics, RoomListOutcome};
 use crate::net::accept::Handshakes;
 use crate::net::connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached};
 use crate::net::io::poller::Pollers;
@@ -45,6 +50,8 @@ use crate::shutdown::Shutdown;
 /// Above this many pending bytes, `/echo` reads nothing more.
 const ECHO_PAUSE_ABOVE_BYTES: usize = 256 * 1024;
 
+/// Requests for rooms and matches that an address may make at once, in seconds of `--join-rate`.
+const LOBBY_BURST: f64 = 4.0;
 /// Frames of one player that are handled before others are polled. A client sends one or two in a tick; what comes after a stall of
 /// seconds is handled within some ticks.
 const MAX_FRAMES_PER_POLL: usize = 128;
@@ -61,6 +68,8 @@ pub struct GamePort<R> {
     pub(crate) open: Arc<OpenConnections>,
     pollers: Pollers,
     pub(in crate::net) handshakes: Arc<Handshakes>,
+    /// How often an address may ask for rooms and matches.
+    lobby_rate: RateByAddress,
     /// Permits for connections that are being refused because a limit is reached.
     pub(crate) refusals: Semaphore,
     /// An untrusted proxy is named in the log once: anybody can pass for one.
@@ -74,6 +83,8 @@ pub(in crate::net) struct Caller {
     /// When `Hello` must have come, if this request becomes a WebSocket.
     pub hello_deadline: Instant,
     pub permit: Arc<ConnectionPermit>,
+    /// The connection comes from a trusted proxy.
+    pub is_behind_proxy: bool,
 }
 
 impl<R: RoomService> GamePort<R> {
@@ -100,6 +111,10 @@ impl<R: RoomService> GamePort<R> {
                 config.fair_share,
             ),
             handshakes: Handshakes::new(config.join_rate),
+            lobby_rate: RateByAddress::new(
+                f64::from(config.join_rate),
+                f64::from(config.join_rate) * LOBBY_BURST,
+            ),
             refusals: Semaphore::new(budget.refusals),
             has_warned_of_proxy: AtomicBool::new(false),
             open: OpenConnections::new(metrics.connections.clone()),
@@ -120,19 +135,20 @@ impl<R: RoomService> GamePort<R> {
         if let Err(refusal) = http_answers::check_host(&request) {
             return *refusal;
         }
+        let client = self
+            .config
+            .trusted_proxies
+            .client_of(caller.peer, request.headers());
         if !host::is_allowed(request.headers(), &self.config.allowed_hosts) {
             if matches!(request.uri().path(), "/ws" | "/echo") {
                 let origin = ConnectionOutcome::Origin;
                 self.metrics.connections_total.get(origin).inc();
             }
+            origin::warn_of_host(request.headers(), client.ip());
             let sentence = "this server does not go by that name; see --allowed-host";
             return http_answers::text(StatusCode::FORBIDDEN, sentence);
         }
         self.warn_of_untrusted_proxy(&request, &caller);
-        let client = self
-            .config
-            .trusted_proxies
-            .client_of(caller.peer, request.headers());
         if client != caller.peer {
             let proxy = Arc::clone(&caller.permit);
             match self.limits.acquire_behind(proxy, client.ip(), now()) {
@@ -142,6 +158,10 @@ impl<R: RoomService> GamePort<R> {
                         .connections_total
                         .get(ConnectionOutcome::PerIp)
                         .inc();
+                    let kind = ConnectionOutcome::PerIp.as_str();
+                    if log_limit::admits(kind, now()) {
+                        tracing::info!(peer = %client, reason = limit.as_str(), kind, "refused");
+                    }
                     return refusal(limit);
                 }
             }
@@ -151,6 +171,13 @@ impl<R: RoomService> GamePort<R> {
         let answer = match path {
             "/ws" => self.websocket(&mut request, caller),
             "/echo" if self.config.ws_echo => self.echo(&mut request, caller),
+            "/match" => {
+                let port = self.match_port(&request, &caller);
+                Ok(port.answer(request, caller.peer.ip()).await)
+            }
+            "/rooms" if self.config.room_list => {
+                Ok(self.room_list_answer(&request, caller.peer.ip()))
+            }
             _ => match room_of_state_path(path).filter(|_| self.config.room_state) {
                 Some(room) => match http_answers::check_method(request.method(), "GET, HEAD") {
                     Ok(()) => Ok(self.room_state(room).await),
@@ -164,6 +191,34 @@ impl<R: RoomService> GamePort<R> {
             },
         };
         answer.unwrap_or_else(|refusal| *refusal)
+    }
+
+    fn match_port(&self, request: &Request<Incoming>, caller: &Caller) -> MatchPort<'_, R> {
+        MatchPort {
+            rooms: &*self.rooms,
+            config: &self.config,
+            metrics: &self.metrics,
+            rate: &self.lobby_rate,
+            is_draining: self.draining.is_requested(),
+            may_lack_port: self.may_lack_port(request.headers(), caller),
+        }
+    }
+
+    /// Whether a proxy that the operator knows may have dropped the port of `Host`.
+    fn may_lack_port(&self, headers: &HeaderMap, caller: &Caller) -> bool {
+        caller.is_behind_proxy || host::is_named(headers, &self.config.allowed_hosts)
+    }
+
+    fn room_list_answer(&self, request: &Request<Incoming>, peer: IpAddr) -> Answer {
+        let address = self.config.fair_share.counted(peer);
+        let (outcome, mut answer) = if self.lobby_rate.take(address, now()) {
+            room_list::answer(request, &*self.rooms)
+        } else {
+            (RoomListOutcome::Rate, room_list::too_fast())
+        };
+        self.metrics.room_lists.get(outcome).inc();
+        cross_origin::allow(&mut answer, request.headers(), &self.config.allowed_origins);
+        answer
     }
 
     /// A proxy that nobody has named makes all of its players one address, with one share and one rate of joins.
@@ -197,7 +252,8 @@ impl<R: RoomService> GamePort<R> {
         request: &mut Request<Incoming>,
         caller: Caller,
     ) -> Result<Answer, Box<Answer>> {
-        let (answer, upgrade_future) = self.check_upgrade(request, Some(upgrade::SUBPROTOCOL))?;
+        let (answer, upgrade_future) =
+            self.check_upgrade(request, &caller, Some(upgrade::SUBPROTOCOL))?;
         let room = request.uri().query().and_then(room_of_query);
         let settings = ReaderSettings {
             frames: FrameLimits {
@@ -233,7 +289,7 @@ impl<R: RoomService> GamePort<R> {
         request: &mut Request<Incoming>,
         caller: Caller,
     ) -> Result<Answer, Box<Answer>> {
-        let (answer, upgrade_future) = self.check_upgrade(request, None)?;
+        let (answer, upgrade_future) = self.check_upgrade(request, &caller, None)?;
         let mut settings = self.echo_settings();
         // A conformance suite expects the frames that it asked for, and no pings.
         settings.keepalive.rtt_interval = Duration::ZERO;
@@ -271,10 +327,15 @@ impl<R: RoomService> GamePort<R> {
     fn check_upgrade(
         &self,
         request: &mut Request<Incoming>,
+        caller: &Caller,
         subprotocol: Option<&'static str>,
     ) -> Result<(Answer, UpgradeFut), Box<Answer>> {
         // The origin is checked first, so that a foreign page does not even learn what its handshake lacks.
-        let refusal = if !origin::is_allowed(request.headers(), &self.config.allowed_origins) {
+        let headers = request.headers();
+        let config = &self.config;
+        let may_lack_port = self.may_lack_port(headers, caller);
+        let refusal = if !origin::is_allowed(headers, &config.allowed_origins, may_lack_port) {
+            origin::warn_of_origin(headers, caller.peer.ip());
             let sentence = "this page's origin may not connect; see --allowed-origin";
             let answer = http_answers::text(StatusCode::FORBIDDEN, sentence);
             (ConnectionOutcome::Origin, Box::new(answer))

@@ -1,9 +1,14 @@
-//! HTTP on the game port: the page and the SDK, the rules module, the state of a room, and the upgrade to a WebSocket.
+//! HTTP on the game port: the page and the SDK, the rules module, the state of a room, the lobby (`GET /rooms` and `POST /match`), and
+//! the upgrade to a WebSocket.
 
+pub(super) mod cross_origin;
 mod game_port;
+mod match_body;
+mod match_port;
 mod no_page;
 mod page_folder;
 mod percent;
+mod room_list;
 mod site;
 mod upgrade;
 

@@ -16,7 +16,7 @@ use mio::Token;
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 use socket2::SockRef;
-use tickwire_batch::Socket;
+use tickwire_batch::{Socket, TcpProgress};
 
 use super::outbox::{Outbox, SendState};
 use super::rtt::{RttEstimate, RttEstimator};
@@ -25,6 +25,7 @@ use crate::close::{Close, DisconnectReason};
 use crate::net::io::poller::PollerHandle;
 use crate::net::io::receive_stamps::enable_receive_stamps;
 use crate::net::websocket::frame::Opcode;
+use crate::{clock, log_limit};
 
 /// Bytes that may be pending for a peer of the game; more end the connection.
 pub const MAX_GAME_PENDING_BYTES: usize = 256 * 1024;
@@ -127,6 +128,15 @@ impl Connection {
         self.is_open.load(Ordering::Acquire)
     }
 
+    /// How far the bytes sent have got, what waits in our memory included; `None` where the system does not say.
+    pub(super) fn progress(&self) -> Option<TcpProgress> {
+        let progress = tickwire_batch::tcp_progress(self.os_socket())?;
+        Some(TcpProgress {
+            has_unacked: progress.has_unacked || self.pending_bytes() > 0,
+            ..progress
+        })
+    }
+
     /// Bytes that wait in our memory because the kernel does not take them.
     pub fn pending_bytes(&self) -> usize {
         self.pending_bytes.load(Ordering::Acquire)
@@ -176,19 +186,26 @@ impl Connection {
     pub fn close(&self, close: &Close) {
         let reason = truncated(&close.reason, MAX_REASON_BYTES).as_bytes();
         let payload = [&close.code.number().to_be_bytes(), reason];
-        self.send_close(&payload, close.code.into());
+        let is_first = self.send_close(&payload, close.counted_as);
+        let kind = close.counted_as.as_str();
+        if is_first && close.is_refusal() && log_limit::admits(kind, clock::now()) {
+            let (peer, code) = (self.peer, close.code.number());
+            tracing::info!(%peer, code, reason = ?close.reason, kind, "refused");
+        }
     }
 
-    /// Sends a close frame with this payload. Only the first close has an effect.
-    pub(super) fn send_close(&self, payload: &[&[u8]], why: DisconnectReason) {
+    /// Sends a close frame with this payload. Only the first close has an effect. Returns whether this was it.
+    pub(super) fn send_close(&self, payload: &[&[u8]], why: DisconnectReason) -> bool {
         self.with_outbox(|outbox, socket| {
-            if outbox.state == SendState::Open {
+            let is_first = outbox.state == SendState::Open;
+            if is_first {
                 outbox.set_reason(why);
                 // The limit of pending bytes does not hold for the last frame.
                 let _ = outbox.send(socket, Opcode::Close, payload, usize::MAX);
                 outbox.state = outbox.state.max(SendState::Closing);
             }
-        });
+            is_first
+        })
     }
 
     /// Sets the reason for the connection's coming end, unless there is one already.
@@ -269,7 +286,8 @@ impl Connection {
         self.poller.unwatch(&self.socket);
     }
 
-    fn poll_reader(&self) {
+    /// Has the reader polled soon.
+    pub(crate) fn poll_reader(&self) {
         self.poller.poll_soon(self.id.token());
     }
 

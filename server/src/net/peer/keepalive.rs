@@ -6,9 +6,13 @@
 //! Two intervals ask for pings: the RTT probe (`--rtt-interval`, every second) and the keepalive (`--heartbeat-interval`, every
 //! 30 s). Every pong that answers one of our pings counts for both. A ping carries a stamp in nanoseconds that a peer cannot
 //! guess ahead, so a pong without its ping measures nothing and proves nothing.
+//!
+//! A ping that queues behind a large message on a thin line proves nothing either. So a peer without a pong is given up only once its
+//! system acknowledges no more bytes ([`Keepalive::has_progress`]).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use tickwire_batch::TcpProgress;
 
 /// Pings that are remembered while no pong comes; the oldest are forgotten.
 const MAX_OUTSTANDING: usize = 64;
@@ -34,7 +38,7 @@ pub enum KeepaliveAction {
     None,
     /// Send a ping with this payload.
     Ping([u8; 8]),
-    /// Close the connection: no pong has come for too long.
+    /// Close the connection, unless [`Keepalive::has_progress`]: no pong has come for too long.
     TimedOut,
 }
 
@@ -47,6 +51,8 @@ pub struct Keepalive {
     next_keepalive: Instant,
     last_pong: Instant,
     outstanding: VecDeque<Instant>,
+    /// The bytes acknowledged when a pong was last overdue while others were on their way.
+    acked_when_overdue: Option<u64>,
 }
 
 impl Keepalive {
@@ -60,7 +66,24 @@ impl Keepalive {
             next_keepalive: now + times.interval,
             last_pong: now,
             outstanding: VecDeque::new(),
+            acked_when_overdue: None,
         }
+    }
+
+    /// Whether a peer whose pong is overdue still takes bytes, so that our ping may be under way behind them. It then has another
+    /// `timeout`. A peer that takes everything and answers nothing has not.
+    pub fn has_progress(&mut self, now: Instant, progress: TcpProgress) -> bool {
+        let before = self.acked_when_overdue;
+        self.acked_when_overdue = progress.has_unacked.then_some(progress.acked_bytes);
+        let is_alive = match before {
+            None => progress.has_unacked,
+            Some(before) => progress.acked_bytes > before,
+        };
+        if is_alive {
+            let pause = self.times.interval;
+            self.last_pong = now.checked_sub(pause).unwrap_or(now).max(self.last_pong);
+        }
+        is_alive
     }
 
     /// When [`Keepalive::poll`] must be called again.
@@ -121,6 +144,7 @@ impl Keepalive {
         // An answer to a ping answers the older ones too (RFC 6455, section 5.5.3).
         let sent = self.outstanding.drain(..=at).next_back()?;
         self.last_pong = self.last_pong.max(now);
+        self.acked_when_overdue = None;
         Some(now.saturating_duration_since(sent))
     }
 
@@ -191,6 +215,48 @@ mod tests {
         assert_eq!(now, start + Duration::from_secs(40));
         assert_eq!(keepalive.poll(now), KeepaliveAction::TimedOut);
         assert_eq!(pings, 40);
+    }
+
+    /// Polls until the timeout, and then says what the kernel knows. Returns whether the peer has longer.
+    fn overdue(keepalive: &mut Keepalive, acked_bytes: u64, has_unacked: bool) -> bool {
+        let mut now = keepalive.due();
+        while keepalive.poll(now) != KeepaliveAction::TimedOut {
+            now = keepalive.due();
+        }
+        let progress = TcpProgress {
+            acked_bytes,
+            has_unacked,
+        };
+        keepalive.has_progress(now, progress)
+    }
+
+    #[test]
+    fn a_peer_that_still_takes_bytes_is_not_given_up() {
+        let start = Instant::now();
+        let mut keepalive = Keepalive::new(TIMES, start);
+        for step in 0..20 {
+            assert!(overdue(&mut keepalive, step * 10_000, true), "{step}");
+        }
+        assert_eq!(
+            keepalive.times_out_at(),
+            start + Duration::from_secs(40 + 20 * 10)
+        );
+        // The last byte is through. The pong has another timeout to come back.
+        assert!(overdue(&mut keepalive, 200_000, false));
+        assert!(!overdue(&mut keepalive, 200_000, false));
+    }
+
+    #[test]
+    fn a_peer_that_takes_no_byte_is_given_up() {
+        let mut keepalive = Keepalive::new(TIMES, Instant::now());
+        assert!(overdue(&mut keepalive, 5_000, true));
+        assert!(!overdue(&mut keepalive, 5_000, true));
+    }
+
+    #[test]
+    fn a_peer_that_takes_all_and_answers_nothing_is_given_up() {
+        let mut keepalive = Keepalive::new(TIMES, Instant::now());
+        assert!(!overdue(&mut keepalive, 5_000, false));
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(crate) mod batch_io;
 mod close_deadline;
 pub(crate) mod connection;
 pub(super) mod echo;
-pub(super) mod flood;
+pub(crate) mod flood;
 pub(crate) mod handler;
 pub(super) mod keepalive;
 pub(super) mod open_connections;

@@ -73,6 +73,12 @@ impl Inbox {
         true
     }
 
+    /// How many messages wait.
+    pub fn waiting_count(&self) -> usize {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        usize::from(queue.first.is_some()) + queue.others.len()
+    }
+
     /// Moves all messages to the end of `messages`.
     pub fn take(&self, messages: &mut Vec<InboxMessage>) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

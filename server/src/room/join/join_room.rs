@@ -3,15 +3,15 @@
 //! In: a validated `Hello` and its link. Out: `Welcome` on the link, or the reason for the refusal.
 
 use super::join_request::{JoinError, JoinRequest, Joined};
+use super::player_name::{self, NameSource};
 use crate::close::{Close, CloseCode};
 use crate::metrics::ResumeOutcome;
 use crate::room::inbox::Inbox;
 use crate::room::link::Link;
 use crate::room::session::{Session, resume_token};
-use crate::room::{Room, display_text, messages};
+use crate::room::{Room, messages};
 use std::sync::Arc;
 use tickwire_game::Identity;
-use tickwire_proto::MAX_NAME_CHARACTERS;
 use tickwire_proto::v1::{self, server_message::Body};
 use tickwire_sync::encode::Encoding;
 use tickwire_sync::input_buffer::MAX_INPUT_LEAD_TICKS;
@@ -21,7 +21,7 @@ impl<L: Link> Room<L> {
     /// Lets a player in, and sends `Welcome` on its link.
     ///
     /// # Errors
-    /// If the room is full or the game refuses the player; nothing was sent.
+    /// If the player is banned, the room is full or the game refuses the player; nothing was sent.
     pub fn join(
         &mut self,
         request: &JoinRequest,
@@ -29,6 +29,11 @@ impl<L: Link> Room<L> {
         inbox: Arc<Inbox>,
         now: Micros,
     ) -> Result<Joined, JoinError> {
+        // Looked up before `Hello` was passed on, too; but a ban may have come since, and may have ended the sessions before this one.
+        let moderation = &self.settings.moderation;
+        if let Some(banned) = moderation.ban_of(request.subject.as_deref(), request.peer) {
+            return Err(JoinError::Banned(banned));
+        }
         let resumed = self.find_resumable(request);
         let taken_over = resumed
             .is_none()
@@ -46,6 +51,7 @@ impl<L: Link> Room<L> {
         }
         session.ticket_ends = request.ticket_ends;
         session.address = request.address;
+        session.peer = request.peer;
         let joined = Joined {
             player: session.player,
             // A client with a token that is no longer good must forget the session of that token.
@@ -53,6 +59,8 @@ impl<L: Link> Room<L> {
         };
         let goes_on = resumed.is_some() || taken_over.is_some();
         let old = session.attach(Arc::clone(&link), inbox, request.encoding, now);
+        session.view.take_parts(request.takes_cell_parts);
+        session.map_transfer = self.welcome_parts.map.transfer_to(&request.map);
         session.codebooks_version = self.codebooks.version;
         // The new connection can come before the old one is known to be lost. The game sees both, in order.
         let is_replaced = old.is_some();
@@ -83,6 +91,12 @@ impl<L: Link> Room<L> {
     #[must_use]
     pub fn is_resumable(&self, request: &JoinRequest) -> bool {
         self.resumable_index(request).is_some()
+    }
+
+    /// Whether the request goes on with a session that there is: by its token, or as the ticket's subject. It needs no seat.
+    #[must_use]
+    pub fn has_session_of(&self, request: &JoinRequest) -> bool {
+        self.is_resumable(request) || self.find_subject(request).is_some()
     }
 
     /// The index of the session that the request's token opens.
@@ -124,17 +138,25 @@ impl<L: Link> Room<L> {
     }
 
     fn open_session(&mut self, request: &JoinRequest, now: Micros) -> Result<usize, JoinError> {
-        if self.sessions.len() >= self.settings.max_players && !self.make_place(request.address) {
+        let is_full =
+            self.sessions.len().saturating_add(self.reserved_seats) >= self.settings.max_players;
+        if is_full && !self.make_place(request.address, now) {
             return Err(JoinError::Full);
         }
         let player = PlayerId(self.newest_session + 1);
-        let name = clean_name(&request.name, player);
+        let name = self.take_name(request, player);
         let identity = Identity {
             name,
             subject: request.subject.clone(),
             is_spectator: request.is_spectator,
         };
-        let entity = self.game.join(player, &identity)?;
+        let entity = match self.game.join(player, &identity) {
+            Ok(entity) => entity,
+            Err(refusal) => {
+                self.names.give_back(&identity.name, player);
+                return Err(refusal.into());
+            }
+        };
         self.newest_session = player.0;
         let token = self.resume_tokens.issue(player);
         let mut session = Session::new(player, identity, token, self.tick, &self.settings, now);
@@ -143,9 +165,32 @@ impl<L: Link> Room<L> {
         Ok(self.sessions.len() - 1)
     }
 
+    /// The name of a new player. A name that a service vouches for is taken from a player who gave it to themselves.
+    fn take_name(&mut self, request: &JoinRequest, player: PlayerId) -> String {
+        let source = match request.is_name_vouched {
+            true => NameSource::Service,
+            false => NameSource::Player,
+        };
+        if source == NameSource::Service {
+            for displaced in self.names.displace(&request.name) {
+                let Some(index) = self.session_index(displaced) else {
+                    continue;
+                };
+                let session = &mut self.sessions[index];
+                session.name = player_name::marked(&session.name, displaced);
+                session.notice(&format!(
+                    "your name belongs to another player, who has come; you are now {}",
+                    session.name
+                ));
+                self.game.rename(displaced, &session.name);
+            }
+        }
+        self.names.take(&request.name, source, player)
+    }
+
     fn welcome(&self, index: usize, resumed: bool, now: Micros) -> Vec<u8> {
         let session = &self.sessions[index];
-        messages::encode(Body::Welcome(v1::Welcome {
+        let mut welcome = v1::Welcome {
             session: session.player.0,
             resume_token: session.token.to_vec(),
             resumed,
@@ -158,7 +203,6 @@ impl<L: Link> Room<L> {
             tick_zero_us: self.tick_clock.tick_zero_us,
             schema: Some(self.welcome_parts.schema.clone()),
             game: self.game.name().to_owned(),
-            map: self.welcome_parts.map.clone(),
             rules_hash: self.game.rules_hash(),
             encoding: session.encoding.to_proto().into(),
             limits: Some(v1::Limits {
@@ -180,18 +224,9 @@ impl<L: Link> Room<L> {
                 .unwrap_or_default(),
             codebooks: (session.encoding == Encoding::Packed)
                 .then(|| self.block_cache.codebooks().to_proto()),
-        }))
-    }
-}
-
-/// The name that other players see.
-fn clean_name(name: &str, player: PlayerId) -> String {
-    let visible = display_text::cleaned(name, usize::MAX);
-    let short: String = visible.trim().chars().take(MAX_NAME_CHARACTERS).collect();
-    let name = short.trim_end().to_owned();
-    if display_text::is_blank(&name) {
-        format!("Player {player}")
-    } else {
-        name
+            ..v1::Welcome::default()
+        };
+        (self.welcome_parts.map).write_to(&mut welcome, session.map_transfer);
+        messages::encode(Body::Welcome(welcome))
     }
 }

@@ -2,3 +2,4 @@
 
 pub(super) mod join_request;
 mod join_room;
+pub(super) mod player_name;

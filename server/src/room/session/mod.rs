@@ -4,6 +4,7 @@
 //! know of its receiver. The session holds everything of one player that is not the game's: link, view, input buffer, congestion
 //! window, and the reliable messages that may have to be sent again.
 
+pub(super) mod footprint;
 pub(super) mod inputs;
 pub(super) mod reliable_messages;
 pub(super) mod resume_token;
@@ -12,6 +13,7 @@ mod resync;
 use super::chat::ChatLimits;
 use super::inbox::{Inbox, InboxMessage, ReceivedInput};
 use super::link::Link;
+use super::map_transfer::{MapTransfer, RoomMap};
 use super::messages;
 use super::settings::RoomSettings;
 use reliable_messages::{MessageBody, ReliableMessages};
@@ -47,6 +49,10 @@ pub struct Session<L> {
     pub(super) subject: Option<String>,
     /// The address that the session counts under; `None`: it counts under none.
     pub(super) address: Option<IpAddr>,
+    /// The address that the player comes from, for bans and mutes.
+    pub(super) peer: Option<IpAddr>,
+    /// The mute that was pronounced on this session.
+    pub(super) mute: Option<u64>,
     /// When the player's ticket ends the session.
     pub(super) ticket_ends: Option<Micros>,
     pub(super) token: ResumeToken,
@@ -69,6 +75,8 @@ pub struct Session<L> {
     max_rewind_ticks: f64,
     pending_header: PendingHeader,
     pub(super) reliable: ReliableMessages,
+    /// The map on its way to the client; nothing else goes before it but heartbeats.
+    pub(super) map_transfer: Option<MapTransfer>,
     /// The newest numbered command that the game has got.
     pub(super) newest_command: u32,
 }
@@ -114,6 +122,8 @@ impl<L: Link> Session<L> {
             is_spectator: identity.is_spectator,
             subject: identity.subject,
             address: None,
+            peer: None,
+            mute: None,
             ticket_ends: None,
             token,
             presence: Presence::Away {
@@ -133,6 +143,7 @@ impl<L: Link> Session<L> {
             max_rewind_ticks: settings.max_rewind.as_secs_f64() * f64::from(tick_rate),
             pending_header: PendingHeader::default(),
             reliable: ReliableMessages::default(),
+            map_transfer: None,
             newest_command: 0,
         }
     }
@@ -187,6 +198,12 @@ impl<L: Link> Session<L> {
         self.link().is_some()
     }
 
+    /// The cells that the player sees, with what the client has of each.
+    #[must_use]
+    pub fn view(&self) -> &ClientView {
+        &self.view
+    }
+
     /// The link's steady round trip, as it was a few ticks ago.
     #[must_use]
     pub fn round_trip(&self) -> Option<Micros> {
@@ -227,6 +244,8 @@ impl<L: Link> Session<L> {
         self.view.request_full_snapshot();
         self.resync.cancel();
         self.window.reset(now);
+        // Those of the old connection are for ticks that the new one, over a quicker path, has inputs of its own for.
+        self.inputs.clear();
         self.encoding = encoding;
         self.pending_header.min_margin = None;
         self.pending_header.newest_ack = Tick(0);
@@ -237,6 +256,23 @@ impl<L: Link> Session<L> {
             Presence::Away { .. } => None,
             Presence::Over { link } => link,
         }
+    }
+
+    /// Sends what the link takes of the map, if that is still on its way. Returns whether snapshots have to wait for it.
+    pub(super) fn awaits_map(&mut self, map: &RoomMap, now: Micros) -> bool {
+        let Presence::Connected { link, .. } = &self.presence else {
+            return false;
+        };
+        let Some(transfer) = &mut self.map_transfer else {
+            return false;
+        };
+        if !transfer.go_on(map, link, now, !self.window.is_silent(now)) {
+            return true;
+        }
+        self.map_transfer = None;
+        // Nothing is known of the path yet, and the client was silent for good reason.
+        self.window.reset(now);
+        false
     }
 
     /// Whether the game has not got the command of this number yet; from now on it has.
@@ -291,12 +327,9 @@ impl<L: Link> Session<L> {
         matches!(self.presence, Presence::Away { .. })
     }
 
-    /// The connection has ended: the session waits for its player.
-    pub(super) fn detach(&mut self, now: Micros) {
-        self.presence = Presence::Away {
-            since: now,
-            grace: None,
-        };
+    /// The connection has ended: the session waits for its player, with a `grace` no longer than that.
+    pub(super) fn detach(&mut self, grace: Option<Duration>, now: Micros) {
+        self.presence = Presence::Away { since: now, grace };
         self.inputs.clear();
     }
 
@@ -304,11 +337,7 @@ impl<L: Link> Session<L> {
     /// which is still to be closed.
     pub(super) fn leave_for(&mut self, grace: Duration, now: Micros) -> Option<Arc<L>> {
         let link = self.link().cloned();
-        self.presence = Presence::Away {
-            since: now,
-            grace: Some(grace),
-        };
-        self.inputs.clear();
+        self.detach(Some(grace), now);
         link
     }
 

@@ -179,8 +179,12 @@ impl ReliableMessages {
         }
     }
 
+    /// How many messages are kept.
+    pub fn kept_count(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The memory that the kept messages take, without what is shared.
-    #[cfg(test)]
     pub fn kept_bytes(&self) -> usize {
         let entries = self.kept.capacity() * size_of::<Kept>();
         let private = self.kept.iter().map(|kept| kept.body.cost - ENTRY_BYTES);

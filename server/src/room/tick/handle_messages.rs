@@ -3,13 +3,18 @@
 //! In: the session's inbox. Out: inputs in the session's input buffer, commands to the game, lines of chat, requests for a full
 //! snapshot, and sessions that are over or without a connection.
 
-use crate::close::{Close, CloseCode};
+use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::log_limit;
 use crate::metrics::InputOutcome;
 use crate::room::Room;
 use crate::room::inbox::InboxMessage;
 use crate::room::link::Link;
+use std::time::Duration;
 use tickwire_sync::Micros;
 use tickwire_sync::input_buffer::InsertOutcome;
+
+/// How long a session waits for a page that is gone without a word: as long as the SDK's pages ask for, as it may be reloaded.
+const PAGE_GRACE: Duration = Duration::from_secs(10);
 
 impl<L: Link> Room<L> {
     /// Handles the messages of the session at `index`, in the order of their arrival.
@@ -57,28 +62,33 @@ impl<L: Link> Room<L> {
             }
             InboxMessage::Leave { grace } if grace.is_zero() => {
                 session.end();
-                tracing::info!(room = self.name, session = session.player.0, "left");
+                if log_limit::admits("left", now) {
+                    tracing::info!(room = self.name, session = session.player.0, "left");
+                }
             }
             InboxMessage::Leave { grace } => {
                 let (player, link) = (session.player, session.leave_for(*grace, now));
-                tracing::info!(
-                    room = self.name,
-                    session = player.0,
-                    ?grace,
-                    "left for a while"
-                );
+                if log_limit::admits("left", now) {
+                    let (room, session) = (&*self.name, player.0);
+                    tracing::info!(room, session, ?grace, "left for a while");
+                }
                 if let Some(link) = link {
                     link.close(&Close::new(CloseCode::Normal, "you left for a while"));
                 }
                 self.game.away(player);
-                self.limit_waiting(index);
+                self.limit_waiting(index, now);
             }
             InboxMessage::ConnectionClosed(why) => {
-                session.detach(now);
+                session.detach(
+                    (*why == DisconnectReason::PageClosed).then_some(PAGE_GRACE),
+                    now,
+                );
                 let (player, why) = (session.player, why.as_str());
-                tracing::info!(room = self.name, session = player.0, why, "away");
+                if log_limit::admits("away", now) {
+                    tracing::info!(room = self.name, session = player.0, why, "away");
+                }
                 self.game.away(player);
-                self.limit_waiting(index);
+                self.limit_waiting(index, now);
             }
         }
     }

@@ -141,6 +141,12 @@ impl<L: Link> Room<L> {
         }
         self.stats.players += 1;
         let with_heartbeat = session.is_heartbeat_due(self.tick, self.settings.tick_rate);
+        if session.awaits_map(&self.welcome_parts.map, now) {
+            if with_heartbeat {
+                session.send(heartbeat);
+            }
+            return;
+        }
         let first_message = reliable.len();
         if self.has_waiting_messages {
             build_messages(session, reliable, bytes);
@@ -168,13 +174,14 @@ impl<L: Link> Room<L> {
         }
         let header = session.header();
         match session.window.byte_budget() {
-            None => prioritizer.defer_nothing(),
+            None => prioritizer.defer_nothing(&mut session.view, &self.schema.grid),
             Some(bytes) => prioritizer.select(
-                &session.view,
+                &mut session.view,
                 &self.history,
                 &mut self.block_cache,
                 session.encoding,
                 area.focus,
+                header.owner,
                 bytes,
             ),
         }

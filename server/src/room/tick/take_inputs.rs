@@ -4,13 +4,14 @@
 //! buffer is at the tick, and sessions that are over have ended.
 
 use crate::close::{Close, CloseCode};
+use crate::log_limit;
 use crate::metrics::InputOutcome;
 use crate::room::Room;
 use crate::room::link::Link;
 use crate::room::session::Session;
 use tickwire_prefetch as prefetch;
-use tickwire_sync::Micros;
 use tickwire_sync::input_buffer::TickInput;
+use tickwire_sync::{Micros, PlayerId};
 
 impl<L: Link> Room<L> {
     /// Handles what has arrived since the last tick, advances the input buffers to the tick, and ends sessions that are over.
@@ -28,11 +29,10 @@ impl<L: Link> Room<L> {
             session.grant_resync(now);
             session.follow_link(self.tick, self.settings.tick_rate);
             if session.ticket_has_ended(self.tick, now) {
-                end_with_ticket(session, &self.name);
+                end_with_ticket(session, &self.name, now);
             }
             if session.expire(now, self.settings.resume_window) {
-                let session = session.player.0;
-                tracing::info!(room = self.name, session, "did not come back in time");
+                log_expired(&self.name, session.player, now);
             }
             any_is_over |= session.is_over();
             session.inputs.advance(self.tick);
@@ -51,10 +51,9 @@ impl<L: Link> Room<L> {
     pub fn expire_absent(&mut self, now: Micros) -> bool {
         for session in &mut self.sessions {
             if session.expire(now, self.settings.resume_window) {
-                let session = session.player.0;
-                tracing::info!(room = self.name, session, "did not come back in time");
+                log_expired(&self.name, session.player, now);
             } else if session.ticket_ends.is_some_and(|ends| now >= ends) {
-                end_with_ticket(session, &self.name);
+                end_with_ticket(session, &self.name, now);
             }
         }
         let any_is_over = self.sessions.iter().any(Session::is_over);
@@ -65,9 +64,17 @@ impl<L: Link> Room<L> {
     }
 }
 
+fn log_expired(room: &str, player: PlayerId, now: Micros) {
+    if log_limit::admits("expired", now) {
+        tracing::info!(room, session = player.0, "did not come back in time");
+    }
+}
+
 /// Ends a session whose ticket has ended.
-fn end_with_ticket<L: Link>(session: &mut Session<L>, room: &str) {
-    tracing::info!(room, session = session.player.0, "the ticket has expired");
+fn end_with_ticket<L: Link>(session: &mut Session<L>, room: &str, now: Micros) {
+    if log_limit::admits("ticket_expired", now) {
+        tracing::info!(room, session = session.player.0, "the ticket has expired");
+    }
     session.send_waiting_now();
     if let Some(link) = session.link() {
         link.close(&Close::new(CloseCode::Policy, "ticket expired"));

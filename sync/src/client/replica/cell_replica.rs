@@ -1,7 +1,6 @@
 //! One cell of the replica: its rows, and the ticks at which it was received.
 
-use super::error::ReplicaError;
-use super::row::{Row, row_key};
+use super::row::Row;
 use crate::interest::SentTicks;
 use crate::world::{RowKey, Tick};
 
@@ -19,15 +18,16 @@ pub(super) struct CellReplica {
 }
 
 impl CellReplica {
+    /// A cell with the ticks of this one, and none of its rows.
+    pub fn without_rows(&self) -> Self {
+        Self {
+            rows: Vec::new(),
+            ..*self
+        }
+    }
+
     /// The index of a row, or where it would be inserted.
     pub fn position(&self, key: RowKey) -> Result<usize, usize> {
         self.rows.binary_search_by_key(&key, |row| row.id.key())
-    }
-
-    /// The index of a row that a block names by its wire numbers.
-    pub fn find(&self, kind: u32, slot: u32) -> Result<usize, ReplicaError> {
-        let key = row_key(kind, slot)?;
-        self.position(key)
-            .map_err(|_| ReplicaError::Row(kind, slot))
     }
 }

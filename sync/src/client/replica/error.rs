@@ -24,6 +24,12 @@ pub enum ReplicaError {
     /// A packed block that cannot be read.
     #[error("the packed block of cell {0} is malformed")]
     Packed(u32),
+    /// Blocks of the plain encoding, which this client does not read.
+    #[cfg(not(feature = "plain"))]
+    #[error(
+        "the snapshot is in the plain encoding: build the client with the feature `plain`, or ask for the packed one"
+    )]
+    Plain,
     /// Bytes after the last packed block.
     #[error("there are bytes after the last packed block")]
     Trailing,

@@ -5,12 +5,15 @@
 //! replica then waits for a full snapshot.
 
 mod block_sink;
+mod cell_parts;
 mod cell_replica;
 mod error;
 mod packed_blocks;
+#[cfg(feature = "plain")]
 mod plain_blocks;
 mod row;
 mod seen_events;
+mod sorted_map;
 mod sorted_rows;
 mod visibility;
 
@@ -23,7 +26,7 @@ use crate::world::{CellId, EntityId, RowKey, Schema, Tick, hash};
 use block_sink::BlockSink;
 use cell_replica::CellReplica;
 use seen_events::SeenEvents;
-use std::collections::BTreeMap;
+use sorted_map::SortedMap;
 use std::sync::Arc;
 use tickwire_proto::v1;
 use visibility::Visibility;
@@ -111,7 +114,10 @@ pub struct Replica {
     codebooks: Arc<Codebooks>,
     tick: Tick,
     awaits_full_snapshot: bool,
-    cells: BTreeMap<CellId, CellReplica>,
+    /// By number; a parted cell has an entry for each part that the client has.
+    cells: SortedMap<CellId, CellReplica>,
+    /// The cells that come in parts, and in how many, as a power of two.
+    parts: SortedMap<CellId, u8>,
     visibility: Visibility,
     events: Vec<ReceivedEvent>,
     seen_events: SeenEvents,
@@ -127,7 +133,8 @@ impl Replica {
             schema,
             tick: Tick(0),
             awaits_full_snapshot: true,
-            cells: BTreeMap::new(),
+            cells: SortedMap::default(),
+            parts: SortedMap::default(),
             visibility: Visibility::default(),
             events: Vec::new(),
             seen_events: SeenEvents::default(),
@@ -181,23 +188,23 @@ impl Replica {
         &self.schema
     }
 
-    /// The cells of the view and the tick that each is at, ascending.
+    /// The cells of the view and the tick that each is at, ascending, and of a parted cell each part.
     pub fn cells(&self) -> impl Iterator<Item = (CellId, Tick)> {
-        self.cells.iter().map(|(id, cell)| (*id, cell.tick))
+        self.cells.iter().map(|(id, cell)| (id, cell.tick))
     }
 
     /// The ticks at which a cell was received.
     #[must_use]
     pub fn received_ticks(&self, cell: CellId) -> SentTicks {
         self.cells
-            .get(&cell)
+            .get(cell)
             .map_or_else(SentTicks::default, |cell| cell.received)
     }
 
     /// The rows of a cell as the server's frame had them at the cell's tick, sorted by kind and slot.
     #[must_use]
     pub fn rows(&self, cell: CellId) -> &[Row] {
-        self.cells.get(&cell).map_or(&[], |cell| &cell.rows)
+        self.cells.get(cell).map_or(&[], |cell| &cell.rows)
     }
 
     /// How many rows snapshots have set so far.
@@ -219,7 +226,7 @@ impl Replica {
                 .rows
                 .iter()
                 .fold(0_u64, |sum, row| sum.wrapping_add(row.hash()));
-            sum.wrapping_add(hash::cell_hash_in_view(*id, rows))
+            sum.wrapping_add(hash::cell_hash_in_view(id, rows))
         })
     }
 
@@ -259,21 +266,23 @@ impl Replica {
             );
             lost.extend(self.visibility.in_transit());
             self.cells.clear();
+            self.parts.clear();
             self.visibility.clear();
         } else if tick <= self.tick {
             return Err(ReplicaError::Tick(tick));
         }
         self.tick = tick;
         for cell in &snapshot.dropped_cells {
-            let dropped = self
-                .cells
-                .remove(&CellId(*cell))
-                .ok_or(ReplicaError::Cell(*cell))?;
-            lost.extend(dropped.rows.iter().map(|row| row.id));
+            let dropped = self.forget_cell(CellId(*cell))?;
+            lost.extend(dropped.iter().flat_map(|cell| &cell.rows).map(|row| row.id));
+        }
+        for parts in &snapshot.cell_parts {
+            self.set_parts(CellId(parts >> 3), (parts & 7) as u8)?;
         }
         for cell in &snapshot.added_cells {
-            let is_in_grid = (*cell as usize) < self.schema.grid.cell_count();
-            if !is_in_grid
+            let (whole, part) = self.schema.grid.whole_cell(CellId(*cell));
+            let count_log2 = self.parts.get(whole).copied().unwrap_or(0);
+            if part >> count_log2 != 0
                 || self
                     .cells
                     .insert(CellId(*cell), CellReplica::default())
@@ -282,7 +291,8 @@ impl Replica {
                 return Err(ReplicaError::Cell(*cell));
             }
         }
-        let is_deferred = |cell: u32| snapshot.deferred_cells.binary_search(&cell).is_ok();
+        let deferred = self.deferred_cells(snapshot)?;
+        let is_deferred = |cell: u32| deferred.binary_search(&cell).is_ok();
         let mut sink = SnapshotSink {
             observer,
             left: Vec::new(),
@@ -307,6 +317,11 @@ impl Replica {
             cell.tick = tick;
             cell.received.record(tick);
         }
+        let left = left.into_iter().map(|(row, to)| {
+            let to = to.map(|cell| self.id_of_row(cell, row.id.key()));
+            (row, to)
+        });
+        let left = left.collect();
         lost.extend(self.visibility.settle(&self.cells, tick, left));
         for id in lost {
             if self.find(id.key()).is_none_or(|row| row.id != id) {
@@ -323,10 +338,15 @@ impl Replica {
         is_deferred: impl Fn(u32) -> bool,
         sink: &mut impl BlockSink,
     ) -> Result<(), ReplicaError> {
+        #[cfg(not(feature = "plain"))]
+        if !snapshot.blocks.is_empty() {
+            return Err(ReplicaError::Plain);
+        }
+        #[cfg(feature = "plain")]
         for block in &snapshot.blocks {
             let cell = self
                 .cells
-                .get_mut(&CellId(block.cell))
+                .get_mut(CellId(block.cell))
                 .filter(|_| !is_deferred(block.cell));
             let cell = cell.ok_or(ReplicaError::Cell(block.cell))?;
             plain_blocks::apply_block(&self.schema, cell, block, tick, sink)?;

@@ -17,12 +17,12 @@ use std::sync::Arc;
 pub(super) fn apply_all<'a>(
     schema: &Schema,
     codebooks: &Codebooks,
-    cells: impl Iterator<Item = (&'a CellId, &'a mut CellReplica)>,
+    cells: impl Iterator<Item = (CellId, &'a mut CellReplica)>,
     packed: &[u8],
     tick: Tick,
     sink: &mut impl BlockSink,
 ) -> Result<(), ReplicaError> {
-    let cells: Vec<(&CellId, &mut CellReplica)> = cells.collect();
+    let cells: Vec<(CellId, &mut CellReplica)> = cells.collect();
     let (present, mut blocks) = packed
         .split_at_checked(cells.len().div_ceil(8))
         .ok_or(ReplicaError::Trailing)?;

@@ -1,12 +1,10 @@
 //! One row of a replica: its lanes and texts, and the motion that the packed encoding predicts it by.
 //!
-//! In: what blocks say of the row. Out: the integers of the server's frame. What does not fit the schema is an error.
+//! In: what blocks say of the row. Out: the integers of the server's frame.
 
-use super::error::ReplicaError;
-use crate::world::{EntityId, Kind, KindId, Lane, RowKey, Schema, Tick, hash};
+use crate::world::{EntityId, Lane, Tick, hash};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use tickwire_proto::v1;
 
 /// The values of a row's lanes. Up to six are stored in the row itself: a swarm of bots holds the rows of hundreds of views,
 /// and every pointer would be a cache miss.
@@ -35,14 +33,6 @@ struct Motion {
     entered: Tick,
     /// Whether the change being read is predicted from `before`.
     is_predicted: bool,
-}
-
-/// The key of a row that a plain block names.
-pub(super) fn row_key(kind: u32, slot: u32) -> Result<RowKey, ReplicaError> {
-    match u8::try_from(kind) {
-        Ok(kind) if slot < EntityId::MAX_SLOTS => Ok(RowKey::new(KindId(kind), slot)),
-        _ => Err(ReplicaError::Shape(kind, slot)),
-    }
 }
 
 impl Row {
@@ -111,60 +101,5 @@ impl Row {
             self.lanes.iter().copied(),
             self.texts.iter().map(|text| &**text),
         )
-    }
-
-    /// The row that a plain block carries.
-    pub(super) fn from_proto(
-        schema: &Schema,
-        row: &v1::Row,
-        tick: Tick,
-    ) -> Result<Self, ReplicaError> {
-        let shape = ReplicaError::Shape(row.kind, row.slot);
-        let key = row_key(row.kind, row.slot)?;
-        let kind = schema.kind(key.kind()).ok_or(shape)?;
-        if row.lanes.len() != kind.lanes.len() || row.texts.len() != kind.texts.len() {
-            return Err(shape);
-        }
-        let id = EntityId {
-            kind: key.kind(),
-            slot: row.slot,
-            generation: row.generation,
-        };
-        let lanes = row
-            .lanes
-            .iter()
-            .zip(&kind.lanes)
-            .map(|(value, lane)| lane.normalise(*value))
-            .collect();
-        let texts = row
-            .texts
-            .iter()
-            .map(|text| Arc::from(text.as_str()))
-            .collect();
-        Ok(Self::new(id, lanes, texts, tick))
-    }
-
-    /// Applies a change of a plain block.
-    pub(super) fn apply_change(
-        &mut self,
-        kind: &Kind,
-        change: &v1::Change,
-    ) -> Result<(), ReplicaError> {
-        let shape = ReplicaError::Shape(change.kind, change.slot);
-        let mut mask = change.lane_mask;
-        if mask.count_ones() as usize != change.deltas.len() {
-            return Err(shape);
-        }
-        for delta in &change.deltas {
-            let index = mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            let lane = kind.lanes.get(index).ok_or(shape)?;
-            let value = self.lanes.get_mut(index).ok_or(shape)?;
-            *value = lane.add(*value, *delta);
-        }
-        for text in &change.texts {
-            *self.texts.get_mut(text.text as usize).ok_or(shape)? = Arc::from(text.value.as_str());
-        }
-        Ok(())
     }
 }

@@ -6,19 +6,19 @@
 
 use super::cell_replica::CellReplica;
 use super::row::Row;
+use super::sorted_map::SortedMap;
 use crate::interest::SentTicks;
 use crate::world::{CellId, EntityId, RowKey, Tick};
-use std::collections::BTreeMap;
 
-type Cells = BTreeMap<CellId, CellReplica>;
+type Cells = SortedMap<CellId, CellReplica>;
 
 /// What is known of entities beyond the rows of the cells.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Visibility {
     /// Rows that left towards a cell of the view which has not caught up yet. They stay visible until it does.
-    in_transit: BTreeMap<EntityId, InTransit>,
+    in_transit: SortedMap<EntityId, InTransit>,
     /// Entities that are gone, and since when. They hide rows in cells that stand at an older tick.
-    gone: BTreeMap<EntityId, Tick>,
+    gone: SortedMap<EntityId, Tick>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Visibility {
 
     /// The entities that are on their way between two cells.
     pub fn in_transit(&self) -> impl Iterator<Item = EntityId> {
-        self.in_transit.keys().copied()
+        self.in_transit.keys()
     }
 
     /// Every visible entity: its row, the row's tick, and the ticks at which its cell was received. `now` is the newest tick.
@@ -55,7 +55,7 @@ impl Visibility {
             return rows;
         }
         let in_transit = self.in_transit.values().filter_map(|transit| {
-            Some((&transit.row, transit.tick, cells.get(&transit.to)?.received))
+            Some((&transit.row, transit.tick, cells.get(transit.to)?.received))
         });
         rows.extend(in_transit);
         rows.retain(|(row, tick, _)| !self.is_gone(row.id, *tick));
@@ -81,7 +81,7 @@ impl Visibility {
         };
         let in_transit = self
             .in_transit
-            .range(first..)
+            .from(first)
             .take_while(|(id, _)| id.key() == key)
             .map(|(_, transit)| (&transit.row, transit.tick));
         in_cells
@@ -100,7 +100,7 @@ impl Visibility {
     ) -> Vec<EntityId> {
         // Nearly all rows that leave towards a cell of the view are there already.
         let has_arrived = |to: Option<CellId>, id: EntityId| {
-            let cell = to.and_then(|to| cells.get(&to));
+            let cell = to.and_then(|to| cells.get(to));
             cell.is_some_and(|cell| {
                 cell.position(id.key())
                     .is_ok_and(|position| cell.rows[position].id == id)
@@ -112,12 +112,15 @@ impl Visibility {
             .map(|(row, _)| row.id)
             .collect();
         // Once the cell has caught up, or has left the view, an entity that is not in it is nowhere.
-        let settled = self.in_transit.extract_if(.., |_, transit| {
-            cells
-                .get(&transit.to)
-                .is_none_or(|cell| cell.tick >= transit.tick)
+        self.in_transit.retain(|id, transit| {
+            let is_settled = cells
+                .get(transit.to)
+                .is_none_or(|cell| cell.tick >= transit.tick);
+            if is_settled {
+                lost.push(id);
+            }
+            !is_settled
         });
-        lost.extend(settled.map(|(id, _)| id));
         if are_all_at(cells, now) {
             self.gone.clear();
             return lost;
@@ -125,10 +128,10 @@ impl Visibility {
         for (row, to) in left {
             match to {
                 None => {
-                    self.in_transit.remove(&row.id);
+                    self.in_transit.remove(row.id);
                     self.gone.insert(row.id, now);
                 }
-                Some(to) if cells.get(&to).is_some_and(|cell| cell.tick < now) => {
+                Some(to) if cells.get(to).is_some_and(|cell| cell.tick < now) => {
                     let transit = InTransit { row, tick: now, to };
                     self.in_transit.insert(transit.row.id, transit);
                 }
@@ -143,7 +146,7 @@ impl Visibility {
 
     /// Whether an entity is known to be gone since after `tick`.
     fn is_gone(&self, id: EntityId, tick: Tick) -> bool {
-        self.gone.get(&id).is_some_and(|gone| *gone > tick)
+        self.gone.get(id).is_some_and(|gone| *gone > tick)
     }
 }
 

@@ -7,7 +7,7 @@ use super::codebooks::{Codebooks, SymbolCounts};
 use crate::encode::cell_delta::CellDelta;
 use crate::encode::zigzag;
 use crate::frame::{Frame, History, MAX_EVENT_AGE_TICKS};
-use crate::world::{CellId, Lane, RowKey};
+use crate::world::{CellId, CellPart, Lane, RowKey};
 use std::sync::Arc;
 
 /// What the encoder needs beside the block: the codebooks in use, the counts to tune them by, and reused memory.
@@ -34,13 +34,18 @@ impl Packer {
     }
 }
 
-/// Appends the block of `cell` from the baseline (`None`: a keyframe) to the newest frame. `previous` is the frame before the
-/// baseline, where it predicts.
+/// Appends the block of `part` of `cell` from the baseline (`None`: a keyframe) to the newest frame. `previous` is the frame
+/// before the baseline, where it predicts.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the frames that a block lies between, and where it goes; a struct would only hide them"
+)]
 pub(crate) fn encode_block(
     history: &History,
     baseline: Option<&Frame>,
     previous: Option<&Frame>,
     cell: CellId,
+    part: CellPart,
     delta: &CellDelta,
     packer: &mut Packer,
     out: &mut Vec<u8>,
@@ -52,7 +57,7 @@ pub(crate) fn encode_block(
         history,
         baseline,
         now,
-        cell,
+        (cell, part),
         delta,
         &packer.staying,
         &mut out,
@@ -77,9 +82,8 @@ fn collect_staying(
     staying: &mut Vec<RowKey>,
 ) {
     staying.clear();
-    let Some(baseline) = baseline else { return };
     let mut left = delta.left.iter().map(|(key, _)| *key).peekable();
-    for key in baseline.members(cell) {
+    for key in delta.baseline_members(baseline, cell) {
         if left.peek() == Some(key) {
             left.next();
         } else {
@@ -93,7 +97,7 @@ fn write_structure(
     history: &History,
     baseline: Option<&Frame>,
     now: &Frame,
-    cell: CellId,
+    (cell, part): (CellId, CellPart),
     delta: &CellDelta,
     staying: &[RowKey],
     out: &mut BitWriter<'_>,
@@ -105,7 +109,9 @@ fn write_structure(
             .any(|key| baseline.texts(*key).ne(now.texts(*key)))
     });
     let events = || {
+        // Those of a parted cell go with its first part.
         let frames = baseline
+            .filter(|_| part.index() == 0)
             .into_iter()
             .flat_map(|baseline| history.after(baseline.tick));
         frames
@@ -128,8 +134,8 @@ fn write_structure(
         return;
     }
     out.flag(baseline.is_none());
-    if let Some(baseline) = baseline {
-        write_left(baseline.members(cell), delta, out);
+    if baseline.is_some() {
+        write_left(delta.baseline_members(baseline, cell), delta, out);
     }
     write_entered(history, now, delta, out);
     if let Some(baseline) = baseline {

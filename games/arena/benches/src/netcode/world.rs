@@ -88,6 +88,7 @@ impl<'a> World<'a> {
         });
         let rocks = Rocks::from_bytes(&game.map()).unwrap_or_default();
         let settings = RoomSettings {
+            moderation: Arc::default(),
             rules_module: None,
             tick_rate: TICK_RATE,
             max_players: cell.bots as usize,
@@ -324,13 +325,11 @@ impl<'a> World<'a> {
             client_message::Body::Hello(hello) => {
                 let hello = JoinRequest {
                     name: hello.name.clone(),
-                    subject: None,
-                    ticket_ends: None,
-                    address: None,
                     resume_token: hello.resume_token.clone(),
                     last_message: hello.last_message,
+                    takes_cell_parts: hello.cell_parts,
                     encoding: Encoding::Packed,
-                    is_spectator: false,
+                    ..JoinRequest::default()
                 };
                 let (link, inbox) = (Arc::clone(&it.link), Arc::clone(&it.inbox));
                 // The room has a place for every bot, and the arena refuses none.

@@ -23,15 +23,25 @@ export class JoinForm {
     this.#spectate.checked = query.get("spectate") === "1";
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#form.hidden = true;
+      this.hide();
       join(this.request);
     });
+  }
+
+  /** Joins this room, as if it were chosen in the form. */
+  submit(room: string): void {
+    this.#room.value = room;
+    this.#form.requestSubmit();
   }
 
   get request(): JoinRequest {
     const name = this.#name.value.trim();
     remember(STORAGE_KEY, name);
     return { name, room: this.#room.value.trim(), spectate: this.#spectate.checked };
+  }
+
+  hide(): void {
+    this.#form.hidden = true;
   }
 
   show(): void {

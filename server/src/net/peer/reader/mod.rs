@@ -240,9 +240,14 @@ impl<H: Handler> Reader<H> {
             };
             let Some(event) = event else { continue };
             if let FrameEvent::Close(payload) = event {
+                let why = match payload.first_chunk() {
+                    Some(code) if u16::from_be_bytes(*code) == CloseCode::GoingAway.number() => {
+                        DisconnectReason::PageClosed
+                    }
+                    _ => DisconnectReason::Left,
+                };
                 // The echo of the peer's close; without effect if we sent a close first.
-                self.connection
-                    .send_close(&[payload], DisconnectReason::Left);
+                self.connection.send_close(&[payload], why);
                 self.finish(Instant::now());
                 if self.connection.pending_bytes() == 0 {
                     // Both close frames are out, so no unread byte can follow; see `AwaitEnd`.
@@ -300,7 +305,6 @@ impl<H: Handler> Reader<H> {
                     let errors = &self.metrics.protocol_errors;
                     errors.get(ProtocolErrorKind::Flood).inc();
                     self.permit.record_flood(clock::now());
-                    tracing::info!(peer = %self.connection.peer_addr(), "closed for a flood of messages");
                     self.connection.close(&Close::new(
                         CloseCode::Policy,
                         "too many messages; send at most one a tick",

@@ -75,6 +75,9 @@ impl<H: Handler> Reader<H> {
                     .sent_bytes
                     .inc_by(self.connection.take_sent_bytes());
             }
+            KeepaliveAction::TimedOut
+                if (self.connection.progress())
+                    .is_some_and(|progress| self.keepalive.has_progress(now, progress)) => {}
             KeepaliveAction::TimedOut => self.connection.close(&Close::new(
                 CloseCode::HeartbeatTimeout,
                 "no pong came in time; reconnect and resume",

@@ -76,6 +76,8 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
     }
     bench.net.set_congestion_control("cubic");
     bench.compare()?;
+    bench.crowd()?;
+    bench.map()?;
     for round_trip in [10, 80] {
         bench.change(round_trip)?;
     }

@@ -9,6 +9,7 @@ mod compare;
 mod net;
 mod probe;
 mod record;
+mod thin;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         // Inside a namespace, started by the cases.
         ["probe", rest @ ..] => probe::run(rest),
         ["server", rest @ ..] => compare::serve(rest),
+        ["map-server", rest @ ..] => thin::serve(rest),
         ["get", addr, path] => net::get(addr, path).map(|body| println!("{body}")),
         _ => cases::run(&words),
     };

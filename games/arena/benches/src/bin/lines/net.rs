@@ -205,8 +205,20 @@ pub struct Server {
 
 impl Server {
     pub fn start(net: &Net, npcs: u32) -> anyhow::Result<Self> {
+        Self::start_at(net, PORT, npcs)
+    }
+
+    /// Starts the server on a port of its own.
+    pub fn start_at(net: &Net, port: u16, npcs: u32) -> anyhow::Result<Self> {
         let program = beside("tickwire-server")?;
-        Self::ready(Net::within(&net.server(), &program), PORT, npcs)
+        Self::ready(Net::within(&net.server(), &program), port, npcs)
+    }
+
+    /// Starts the server role of this binary whose rooms have a large map.
+    pub fn start_with_map(net: &Net, port: u16) -> anyhow::Result<Self> {
+        let mut command = Net::within(&net.server(), &beside("lines")?);
+        command.arg("map-server");
+        Self::ready(command, port, 0)
     }
 
     /// Starts the server role of this binary on a port of its own, with a window or with none.

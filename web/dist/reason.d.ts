@@ -1,0 +1,1 @@
+export declare function reasonOf(error: unknown): string;
