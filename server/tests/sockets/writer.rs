@@ -188,16 +188,17 @@ async fn a_peer_that_vanishes_is_lost_and_a_close_is_left() {
     let (client, _connection) = server.join().await;
     drop(client);
     assert_eq!(server.closed().await, DisconnectReason::Lost);
-    let (mut client, _connection) = server.join().await;
-    client.send(&frame(0x88, &1001u16.to_be_bytes())).await;
-    assert_eq!(client.next().await.unwrap().payload, 1001u16.to_be_bytes());
-    assert_eq!(server.closed().await, DisconnectReason::Left);
-    assert_eq!(
-        server.metric(r#"tickwire_disconnects_total{reason="left"}"#),
-        "1"
-    );
-    assert_eq!(
-        server.metric(r#"tickwire_disconnects_total{reason="lost"}"#),
-        "1"
-    );
+    for (code, reason) in [
+        (1000u16, DisconnectReason::Left),
+        (1001, DisconnectReason::PageClosed),
+    ] {
+        let (mut client, _connection) = server.join().await;
+        client.send(&frame(0x88, &code.to_be_bytes())).await;
+        assert_eq!(client.next().await.unwrap().payload, code.to_be_bytes());
+        assert_eq!(server.closed().await, reason);
+    }
+    for reason in ["left", "page_closed", "lost"] {
+        let name = format!(r#"tickwire_disconnects_total{{reason="{reason}"}}"#);
+        assert_eq!(server.metric(&name), "1", "{reason}");
+    }
 }
