@@ -97,7 +97,7 @@ pub fn start_with_page(
     let metrics = Arc::new(Metrics::new()?);
     let config = Arc::new(config);
     let lobby = Lobby::start(Arc::clone(&config), Arc::clone(&metrics), new_game)?;
-    let site = Site::new(lobby.game_name(), page, config.page.clone());
+    let site = Site::new(lobby.game_name(), page, &config);
     Ok(serve::start(config, lobby, site, metrics)?)
 }
 
@@ -115,8 +115,8 @@ pub mod internals {
     pub use crate::net::peer::rtt::{RttEstimate, RttEstimator};
     pub use crate::net::peer::send::{SendOutcome, SendRequest};
     pub use crate::net::room_service::{
-        ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, RoomListPage, RoomListQuery,
-        RoomService, RoomState,
+        ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, PublicState, RoomListPage,
+        RoomListQuery, RoomService, RoomState,
     };
     pub use crate::net::rules_module::RulesModule;
     pub use crate::ops::{Health, RoomOperations};

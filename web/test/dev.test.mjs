@@ -74,11 +74,12 @@ test("a new game is played, and a change of its rules is live", LONG, async (t) 
   await page.keyboard.up("ArrowRight");
   t.diagnostic(`${((performance.now() - changed) / 1000).toFixed(1)} s from a change to a player who moves by it`);
 
-  // A change of the page needs no build, only a reload.
+  // A change of the page needs no build: the page that is open reloads by itself, and its player is the same one.
+  const left = await page.evaluate(() => window.room.me.x);
   edit("page/page.js", (text) => text.replace("WASD or arrows walk", "Go!"));
-  await says(/page\/page\.js changed: reload the page\n/);
-  await page.reload();
+  await says(/page\/page\.js changed: open pages reload\n/);
   await page.waitForFunction(() => document.querySelector("#line").textContent === "Go!");
+  await page.waitForFunction((left) => Math.abs(window.room?.me?.x - left) < 100, left);
 
   dev.child.kill("SIGINT");
   assert.deepEqual(await dev.ended, { code: 0, signal: null });

@@ -99,7 +99,7 @@ async fn wait_for_code(mut sources: Sources, server: &mut Option<Server>, stop: 
                     say(&format!("{} changed", file.display()));
                     return true;
                 }
-                Change::Page(file) => say(&format!("{} changed: reload the page", file.display())),
+                Change::Page(file) => say(&format!("{} changed: open pages reload", file.display())),
             },
             how = Server::end_of(server) => {
                 *server = None;

@@ -31,6 +31,7 @@ impl Server {
         // As variables, these give way to flags of the same name.
         let defaults = [
             ("TICKWIRE_PAGE", PAGE, options.folder.join(PAGE).is_dir()),
+            ("TICKWIRE_PAGE_RELOAD", "true", true),
             // Whoever waits for a change should not wait for a drain.
             ("TICKWIRE_DRAIN_TIMEOUT", "1s", true),
         ];

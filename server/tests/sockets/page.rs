@@ -184,6 +184,36 @@ async fn the_folder_of_page_is_read_with_each_request() {
 }
 
 #[tokio::test]
+async fn open_pages_learn_that_the_folder_changed() {
+    let folder = TestFolder::new("reload");
+    folder.write("index.html", "one");
+    folder.write("page.js", "1");
+    let page = folder.0.to_str().expect("the path is text");
+    let server = TestServer::start(&["--page", page, "--page-reload"]);
+    let (_, body) = get(&server, "/").await;
+    assert!(body.starts_with("one<script"), "{body}");
+    assert_eq!(get(&server, "/page.js").await.1, "1");
+    let (head, script) = get(&server, "/sdk/reload.js").await;
+    assert!(head.contains("content-type: text/javascript"), "{head}");
+    assert!(script.contains("location.reload()"), "{script}");
+
+    let before = get(&server, "/sdk/page-version").await.1;
+    folder.write(".page.js.swp", "hidden");
+    assert_eq!(get(&server, "/sdk/page-version").await.1, before);
+    folder.write("page.js", "12");
+    let after = get(&server, "/sdk/page-version").await.1;
+    assert_ne!(after, before);
+    folder.write("art/ship.svg", "<svg/>");
+    assert_ne!(get(&server, "/sdk/page-version").await.1, after);
+
+    // Without the flag, pages are what the files are.
+    let server = TestServer::start(&["--page", page]);
+    assert_eq!(get(&server, "/").await.1, "one");
+    let (head, _) = get(&server, "/sdk/page-version").await;
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+}
+
+#[tokio::test]
 async fn no_path_leads_out_of_the_page_folder() {
     let folder = TestFolder::new("inside");
     folder.write("secret.txt", "secret");

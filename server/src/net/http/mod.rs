@@ -3,12 +3,14 @@
 
 pub(super) mod cross_origin;
 mod game_port;
+mod live_reload;
 mod match_body;
 mod match_port;
 mod no_page;
 mod page_folder;
 mod percent;
 mod room_list;
+mod room_state;
 mod site;
 mod upgrade;
 

@@ -3,8 +3,10 @@
 //! In: a URL's path. Out: the file's bytes as they are now, read on a thread that no tick waits for. Never reads a file outside of
 //! the folder, however the path or a link in the folder names it, and no hidden one.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 /// Larger files are not served: a file is read whole.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -32,6 +34,40 @@ impl PageFolder {
             .unwrap_or_else(|error| Err(io::Error::other(error)));
         read.inspect_err(|error| tracing::debug!("--page: {path}: {error}"))
             .ok()
+    }
+
+    /// A number that is another one after each change of a file: of its name, its time or its length. Hidden files don't count, nor
+    /// does what cannot be read.
+    pub async fn version(&self) -> u64 {
+        let root = self.root.clone();
+        let version = tokio::task::spawn_blocking(move || {
+            let mut files = Vec::new();
+            collect(&root, 0, &mut files);
+            files.sort();
+            // The hasher has fixed keys: a server that was restarted gives the same number.
+            let mut hasher = DefaultHasher::new();
+            files.hash(&mut hasher);
+            hasher.finish()
+        });
+        version.await.unwrap_or_default()
+    }
+}
+
+/// How deep folders within the page's folder are looked at. A link may lead back up.
+const MAX_DEPTH: usize = 8;
+
+/// Adds the files of a folder, each with its time and length.
+fn collect(folder: &Path, depth: usize, files: &mut Vec<(PathBuf, Option<SystemTime>, u64)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
+        match std::fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() && depth < MAX_DEPTH => collect(&path, depth + 1, files),
+            Ok(meta) if meta.is_file() => files.push((path, meta.modified().ok(), meta.len())),
+            _ => {}
+        }
     }
 }
 

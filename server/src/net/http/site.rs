@@ -9,11 +9,12 @@ use hyper::header::{
 };
 use hyper::{Request, StatusCode};
 use std::hash::{DefaultHasher, Hasher};
-use std::path::PathBuf;
 
+use super::live_reload;
 use super::no_page;
 use super::page_folder::PageFolder;
 use super::percent::percent_decoded;
+use crate::config::Config;
 use crate::http_answers::{self, Answer};
 use crate::net::asset::Asset;
 use crate::page_file::{PageFile, media_type};
@@ -42,12 +43,15 @@ pub struct Site {
     embedded: Vec<(&'static str, Asset)>,
     /// The folder of `--page`, instead of the embedded page.
     folder: Option<PageFolder>,
+    /// Whether pages of the folder reload when it changes.
+    is_reloading: bool,
 }
 
 impl Site {
-    /// The site of a game: its page from a folder, else from the embedded files, else one that says how to make one.
+    /// The site of a game: its page from the folder of `--page`, else from the embedded files, else one that says how to make one.
     #[must_use]
-    pub fn new(game: &str, page: &'static [PageFile], folder: Option<PathBuf>) -> Self {
+    pub fn new(game: &str, page: &'static [PageFile], config: &Config) -> Self {
+        let folder = config.page.clone();
         let sdk = tickwire_sdk::FILES.iter().map(|(path, bytes)| {
             let asset = asset(media_type(path), *bytes);
             (*path, asset)
@@ -58,9 +62,15 @@ impl Site {
         if folder.is_none() && !embedded.iter().any(|(path, _)| *path == "/") {
             embedded.push(("/", asset(media_type("/"), no_page::html(game))));
         }
+        let is_reloading = config.page_reload && folder.is_some();
+        if is_reloading {
+            let script = asset(media_type(live_reload::SCRIPT_PATH), live_reload::SCRIPT);
+            embedded.push((live_reload::SCRIPT_PATH, script));
+        }
         Self {
             embedded,
             folder: folder.map(PageFolder::new),
+            is_reloading,
         }
     }
 
@@ -82,10 +92,22 @@ impl Site {
             return Ok(http_answers::not_found());
         };
         http_answers::check_method(request.method(), "GET, HEAD")?;
-        let Some(bytes) = folder.read(path).await else {
-            return Ok(http_answers::not_found());
+        let (media_type, bytes) = if self.is_reloading && path == live_reload::VERSION_PATH {
+            (
+                "text/plain",
+                folder.version().await.to_string().into_bytes(),
+            )
+        } else {
+            let Some(mut bytes) = folder.read(path).await else {
+                return Ok(http_answers::not_found());
+            };
+            let media_type = media_type(path);
+            if self.is_reloading && media_type.starts_with("text/html") {
+                bytes.extend_from_slice(live_reload::ELEMENT);
+            }
+            (media_type, bytes)
         };
-        let mut answer = http_answers::answer(StatusCode::OK, media_type(path), bytes);
+        let mut answer = http_answers::answer(StatusCode::OK, media_type, bytes);
         for (name, value) in HEADERS {
             (answer.headers_mut()).insert(name, HeaderValue::from_static(value));
         }
