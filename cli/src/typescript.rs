@@ -156,7 +156,10 @@ fn input_leaves(fields: &[InputField]) -> Vec<Leaf> {
             _ => 1.0,
         };
         let (min, max) = (f64::from(field.min) / steps, f64::from(field.max) / steps);
-        let is_number = matches!(field.value, ValueType::Integer | ValueType::Fixed { .. });
+        let is_number = matches!(
+            field.value,
+            ValueType::Integer | ValueType::Unsigned | ValueType::Fixed { .. }
+        );
         let range = if is_number {
             format!("{min} to {max}.")
         } else {
@@ -227,7 +230,7 @@ fn leaves_of(name: &str, unit: &str, value: &ValueType, range: &str) -> Vec<Leaf
             let unit = unit.split_once(' ').map_or("", |(_, unit)| unit);
             vec![leaf(path, "number", "number", &in_unit(&plural(unit)))]
         }
-        ValueType::Integer | ValueType::Teleports => {
+        ValueType::Integer | ValueType::Unsigned | ValueType::Teleports => {
             vec![leaf(path, "number", "number", &in_unit(unit))]
         }
     }

@@ -46,7 +46,7 @@ fn schema() -> Schema {
             ),
             lane("prey.generation", "", ValueType::EntityGeneration),
             lane("bars.0", "points", ValueType::Integer),
-            lane("bars.1", "points", ValueType::Integer),
+            lane("bars.1", "points", ValueType::Unsigned),
             lane("jumps", "", ValueType::Teleports),
         ],
         private_lanes: vec![lane("breath", "ticks", ValueType::Integer)],

@@ -9,7 +9,8 @@ export declare const enum Meaning {
     Player = 6,
     EntitySlot = 7,
     EntityGeneration = 8,
-    Teleports = 9
+    Teleports = 9,
+    Unsigned = 10
 }
 /** How a field of a payload is encoded. */
 export declare const enum Encoding {

@@ -19,7 +19,7 @@ async function sdkModule(file) {
   return import(pathToFileURL(bundle));
 }
 
-const [{ InputCodec }, { PayloadCodecs }, { entityId }, { differenceOf, shapeOf }] = await Promise.all(["inputs.ts", "payloads.ts", "values.ts", "protocol.ts"].map(sdkModule));
+const [{ InputCodec }, { PayloadCodecs }, { entityId, leavesOf }, { differenceOf, shapeOf }] = await Promise.all(["inputs.ts", "payloads.ts", "values.ts", "protocol.ts"].map(sdkModule));
 const vectors = JSON.parse(readFileSync(new URL("../../docs/protocol-vectors.json", import.meta.url), "utf8"));
 const { schema } = vectors;
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16));
@@ -93,6 +93,18 @@ test("fixed words are read and written", () => {
   assert.equal(hex(payload), "feffffffffffff7f06");
   assert.deepEqual(codecs.named("beam").read(payload), beam);
   assert.equal(codecs.named("beam").read(payload.subarray(0, 7)), undefined);
+});
+
+test("unsigned numbers have no sign, in rows and in payloads", () => {
+  const unsigned = { name: "points", value: { meaning: 10, steps: 0, names: [] } };
+  const [leaf] = leavesOf([unsigned], []);
+  for (const words of [Int32Array.of(-1), Float64Array.of(-1)]) assert.equal(leaf.read(words), 2 ** 32 - 1);
+  assert.equal(leaf.read(Int32Array.of(7)), 7);
+  const codec = new PayloadCodecs([{ name: "won", fields: [{ ...unsigned, encoding: 0 }, { ...unsigned, name: "fixed", encoding: 3 }], described: true }], [], "event").named("won");
+  for (const points of [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
+    assert.deepEqual(codec.read(codec.write({ points, fixed: points }, [])), { points, fixed: points });
+  }
+  assert.throws(() => codec.write({ points: -1, fixed: 0 }, []), /points is -1; possible are 0 to 4294967295/);
 });
 
 for (const [name, fields, sentence] of [

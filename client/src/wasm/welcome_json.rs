@@ -192,6 +192,7 @@ impl Json {
             ValueType::EntitySlot { kind } => (7, 0, std::slice::from_ref(kind)),
             ValueType::EntityGeneration => (8, 0, &[]),
             ValueType::Teleports => (9, 0, &[]),
+            ValueType::Unsigned => (10, 0, &[]),
         };
         self.name("value");
         self.object(|json| {

@@ -48,12 +48,15 @@ macro_rules! small_integers {
 
 small_integers!(i8, u8, i16, u16, i32);
 
-/// All 32 bits are used: a value above `i32::MAX` travels as the negative number with the same bits.
+/// All 32 bits are used: a value above `i32::MAX` travels as the negative number with the same bits, and the schema says so.
 impl LaneValue for u32 {
     const LANES: usize = 1;
 
     fn declare(name: &str, lanes: &mut Vec<Lane>) {
-        lanes.push(Lane::discrete(name, ""));
+        lanes.push(Lane {
+            value: ValueType::Unsigned,
+            ..Lane::discrete(name, "")
+        });
     }
 
     #[inline]

@@ -192,6 +192,7 @@ impl ValueType {
             Self::EntitySlot { kind } => (Meaning::EntitySlot, 0, vec![kind.clone()]),
             Self::EntityGeneration => (Meaning::EntityGeneration, 0, Vec::new()),
             Self::Teleports => (Meaning::Teleports, 0, Vec::new()),
+            Self::Unsigned => (Meaning::Unsigned, 0, Vec::new()),
         };
         Some(v1::ValueType {
             meaning: meaning.into(),
@@ -221,6 +222,7 @@ impl ValueType {
             },
             Meaning::EntityGeneration => Self::EntityGeneration,
             Meaning::Teleports => Self::Teleports,
+            Meaning::Unsigned => Self::Unsigned,
         }
     }
 }

@@ -36,4 +36,6 @@ pub enum ValueType {
     EntityGeneration,
     /// A count of teleports: nothing is blended between two rows that differ in it.
     Teleports,
+    /// A number from 0 to `u32::MAX`: the 32 bits without a sign.
+    Unsigned,
 }

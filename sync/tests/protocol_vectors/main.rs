@@ -169,7 +169,7 @@ fn interpolation() -> Vec<Value> {
 /// Ghosts that walked, and ghosts that were teleported.
 fn row_interpolation(schema: &Schema) -> Vec<Value> {
     let kind = &schema.kinds[usize::from(GHOST)];
-    let row = |x, jumps, heading| [x, 0, jumps, heading, 0, 0, 0, 0, 0, 0];
+    let row = |x, jumps, heading| [x, 0, jumps, heading, 0, 0, 0, 0, 0, 0, 0];
     let rows = [
         (row(160, 3, 1020), row(320, 3, 4), 128),
         (row(160, 3, 1020), row(320, 4, 4), 128),

@@ -103,6 +103,7 @@ pub fn schema() -> Arc<Schema> {
             },
         ),
         typed("prey.generation", ValueType::EntityGeneration),
+        typed("age", ValueType::Unsigned),
     ];
     let ghost = Kind {
         name: "ghost".into(),

@@ -146,7 +146,10 @@ fn every_field_type_has_its_lanes() {
         Lane::discrete("small", ""),
         Lane::discrete("medium", ""),
         Lane::discrete("large", ""),
-        Lane::discrete("whole", "points"),
+        Lane {
+            unit: "points".into(),
+            ..typed("whole", ValueType::Unsigned)
+        },
         typed(
             "gait",
             ValueType::Choice(names(&["walk", "run", "fly_high"])),

@@ -131,7 +131,7 @@ function memberOf(given: unknown, path: readonly string[]): unknown {
 }
 
 function putVarint(value: number, bytes: number[]): void {
-  for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
+  for (; value >= 128; value >>>= 7) bytes.push((value & 127) | 128);
   bytes.push(value);
 }
 
@@ -167,7 +167,7 @@ class Bytes {
   }
 
   fixed(): number | undefined {
-    const [a, b, c, d] = [...this.#bytes.subarray(this.at, this.at + 4)];
+    const [a, b, c, d] = this.#bytes.subarray(this.at, this.at + 4);
     this.at += 4;
     return d === undefined ? this.#failed() : (a as number) | ((b as number) << 8) | ((c as number) << 16) | (d << 24);
   }

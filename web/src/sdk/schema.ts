@@ -14,6 +14,7 @@ export const enum Meaning {
   EntitySlot,
   EntityGeneration,
   Teleports,
+  Unsigned,
 }
 
 /** How a field of a payload is encoded. */

@@ -33,7 +33,6 @@ export interface Integer {
 
 const TURN = 2 * Math.PI;
 const MIN = -(2 ** 31);
-const MAX = 2 ** 31 - 1;
 const PLAIN: ValueType = { meaning: Meaning.Integer, steps: 0, names: [] };
 
 /** A name of the schema as JavaScript spells it: `you_are_it` is `youAreIt`. */
@@ -52,9 +51,11 @@ export function leavesOf(integers: readonly Integer[], kinds: readonly Kind[], f
 }
 
 function leavesOfOne(integer: Integer, kinds: readonly Kind[], at: number): Leaf[] {
-  const { name, value = PLAIN, min = MIN, max = MAX } = integer;
-  const path = pathOf(name);
+  const { name, value = PLAIN } = integer;
   const { meaning, steps, names } = value;
+  // Only the fields of inputs have bounds of their own.
+  const { min = meaning === Meaning.Unsigned ? 0 : MIN, max = min + 2 ** 32 - 1 } = integer;
+  const path = pathOf(name);
   const number = (scale: number, of: string): Leaf => ({
     path,
     type: "number",
@@ -103,6 +104,8 @@ function leavesOfOne(integer: Integer, kinds: readonly Kind[], at: number): Leaf
         },
       ];
     }
+    case Meaning.Unsigned:
+      return [{ ...number(1, ""), read: (words) => (words[at] as number) >>> 0 }];
     case Meaning.Player:
       return [{ ...number(1, ""), type: "player" }];
     case Meaning.EntityGeneration:

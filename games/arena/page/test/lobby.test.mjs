@@ -1,7 +1,7 @@
 // The lobby of the page at `/`.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, playing, startServer, test, until } from "../../../../web/test/harness.mjs";
+import { launchBrowser, openPage, playing, startServer, testInBoth, until } from "../../../../web/test/harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 const ARGS = ["--room-list", "on", "--npcs", "0", "--max-players", "2"];
@@ -12,7 +12,7 @@ const roomsOf = async (server) => (await fetch(`${server.ops}/rooms`)).json();
 /** Waits until one room has so many players. */
 const together = (t, server, players) => until(t, async () => (await roomsOf(server)).some((room) => room.players === players));
 
-test("players meet in a room from the lobby", MINUTE, async (t) => {
+testInBoth("players meet in a room from the lobby", MINUTE, async (t) => {
   const server = await startServer(t, { args: ARGS });
   const context = await launchBrowser(t);
   const ann = await openPage(context, `${server.page}?name=Ann`);
@@ -21,9 +21,12 @@ test("players meet in a room from the lobby", MINUTE, async (t) => {
   const room = new URL(ann.page.url()).searchParams.get("room");
 
   const bob = await openPage(context, `${server.page}?name=Bob`);
-  const entry = bob.page.locator("#lobby .rooms button", { hasText: room });
-  await entry.filter({ hasText: "Ann leads with 0" }).waitFor();
-  await entry.filter({ hasText: "1 of 2" }).click();
+  await bob.page.waitForFunction((room) => {
+    const entries = [...document.querySelectorAll("#lobby .rooms button")];
+    const entry = entries.find(({ textContent }) => [room, "Ann leads with 0", "1 of 2"].every((text) => textContent.includes(text)));
+    entry?.click();
+    return entry !== undefined;
+  }, room);
   await playing(bob.page);
   await together(t, server, 2);
 
@@ -33,7 +36,7 @@ test("players meet in a room from the lobby", MINUTE, async (t) => {
   assert.deepEqual([...ann.problems, ...bob.problems, ...cleo.problems], []);
 });
 
-test("a private room is entered by its invitation alone", MINUTE, async (t) => {
+testInBoth("a private room is entered by its invitation alone", MINUTE, async (t) => {
   const server = await startServer(t, { args: ARGS });
   const context = await launchBrowser(t);
   const ann = await openPage(context, `${server.page}?name=Ann`);
@@ -63,7 +66,7 @@ test("a private room is entered by its invitation alone", MINUTE, async (t) => {
   assert.deepEqual([...ann.problems, ...list.problems], []);
 });
 
-test("without a list of rooms there is no lobby", MINUTE, async (t) => {
+testInBoth("without a list of rooms there is no lobby", MINUTE, async (t) => {
   const server = await startServer(t);
   const { page, problems } = await openPage(await launchBrowser(t), server.page);
   await page.waitForFunction(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("/rooms")));
