@@ -54,6 +54,9 @@ class Context {
   }
 }
 
+/** Playwright's "text=..." as puppeteer spells it. */
+const withText = (selector) => selector.replace(/^text=(.*)$/, "::-p-text($1)");
+
 /** As much of playwright's Page as the tests use. */
 class Page {
   #page;
@@ -74,6 +77,10 @@ class Page {
     } else if (name === "pageerror") this.#page.on("pageerror", listener);
   }
 
+  url() {
+    return this.#page.url();
+  }
+
   goto(url) {
     return this.#page.goto(url);
   }
@@ -91,7 +98,7 @@ class Page {
   }
 
   waitForSelector(selector) {
-    return this.#page.waitForSelector(selector);
+    return this.#page.waitForSelector(withText(selector));
   }
 
   bringToFront() {
@@ -99,7 +106,11 @@ class Page {
   }
 
   click(selector) {
-    return this.#page.click(selector);
+    return this.#page.click(withText(selector));
+  }
+
+  isVisible(selector) {
+    return this.#page.$eval(selector, (element) => element.checkVisibility());
   }
 
   async fill(selector, text) {

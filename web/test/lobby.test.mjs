@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "../dist/index.js";
 import { match, rooms } from "../dist/lobby.js";
-import { launchBrowser, openPage, startSite, startTag, test } from "./harness.mjs";
+import { launchBrowser, openPage, startSite, startTag, test, testInBoth } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 const LISTED = { args: ["--room-list", "on"] };
@@ -57,7 +57,7 @@ test("a refusal has the server's sentence and status", MINUTE, async (t) => {
   await assert.rejects(match({ url: "ws://127.0.0.1:9/ws" }), /127\.0\.0\.1:9 cannot be reached/);
 });
 
-test("a page of an allowed origin finds a match", MINUTE, async (t) => {
+testInBoth("a page of an allowed origin finds a match", MINUTE, async (t) => {
   const context = await launchBrowser(t);
   const site = await startSite(
     t,

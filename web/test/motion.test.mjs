@@ -1,7 +1,7 @@
 // Even motion: at any rate of the display, the own entity moves in each frame as far as its speed says.
 
 import assert from "node:assert/strict";
-import { launchBrowser, openPage, startSite, startTag, test } from "./harness.mjs";
+import { launchBrowser, openPage, startSite, startTag, testInBoth } from "./harness.mjs";
 
 const SCRIPT = `
   import { join } from "./index.js";
@@ -32,7 +32,7 @@ async function untimely({ ops }) {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-test("own motion is even at 48 to 240 Hz", { timeout: 90_000 }, async (t) => {
+testInBoth("own motion is even at 48 to 240 Hz", { timeout: 90_000 }, async (t) => {
   const site = await startSite(t, SCRIPT);
   const server = await startTag(t, { args: ["--allowed-origin", site] });
   const { page, problems } = await openPage(await launchBrowser(t), site);

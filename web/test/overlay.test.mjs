@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { launchBrowser, openPage, startExample, startPush, startSite, startTag, test } from "./harness.mjs";
+import { launchBrowser, openPage, startExample, startPush, startSite, startTag, test, testInBoth } from "./harness.mjs";
 
 const MINUTE = { timeout: 60_000 };
 /** The name of its element. */
@@ -126,6 +126,22 @@ test("a slower line is below everything that a page sees", MINUTE, async (t) => 
   await page.waitForFunction(() => window.Ada.stats.rttMs < 150);
   const stats = await page.evaluate(() => window.Ada.stats);
   assert.deepEqual([stats.phase, stats.viewMismatches, stats.protocolErrors], ["playing", 0, 0]);
+  assert.deepEqual(problems, []);
+});
+
+testInBoth("any browser opens the overlay and slows the line down", MINUTE, async (t) => {
+  const { page, problems } = await tagWithOverlay(t, undefined);
+  await page.keyboard.press("F8");
+  await page.waitForFunction((name) => document.querySelector(name).shadowRoot.querySelector(".panel").checkVisibility(), ELEMENT);
+  await page.evaluate((name) => {
+    const slider = document.querySelector(name).shadowRoot.querySelector('input[name="+ latency"]');
+    slider.value = "100";
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+  }, ELEMENT);
+  await page.waitForFunction((name) => {
+    const shown = document.querySelector(name).shadowRoot.querySelector('output[data-of="round trip"]');
+    return window.Ann.stats.rttMs >= 200 && Number.parseInt(shown.textContent) >= 200;
+  }, ELEMENT);
   assert.deepEqual(problems, []);
 });
 
