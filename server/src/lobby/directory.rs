@@ -13,7 +13,7 @@ use crate::join_hook::{self, JoinHook};
 use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::net::io::polled_connection::PolledConnection;
-use crate::net::room_service::RoomState;
+use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
 use crate::room::{JoinError, Room, RoomSettings};
 use crate::worker::{Command, Newcomer, RoomEntry, WorkerHandle};
@@ -21,16 +21,20 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire_game::{Game, GameSettings};
 use tickwire_proto::GameSchema;
 use tickwire_sync::bench_policies::ViewPolicy;
 use tickwire_sync::world::SchemaError;
-use tickwire_sync::{Micros, TickClock};
+use tickwire_sync::{Micros, Tick, TickClock};
 use tokio::sync::oneshot;
 
 /// Joins that an address may make at once, in seconds of `--join-rate`.
 const JOIN_BURST: f64 = 4.0;
+
+/// How often a request that waits for a newer tick looks for it.
+const STATE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Makes the game of a new room. Called once at the start too, to check the game's schema and to
 /// try its rules module.
@@ -134,8 +138,23 @@ impl RoomDirectory {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The public state of a room.
-    pub async fn state(&self, room: &str) -> RoomState {
+    /// The public state of a room, at a newer tick than `after`.
+    pub async fn state(&self, room: &str, after: Option<Tick>) -> RoomState {
+        let deadline = Instant::now() + MAX_STATE_WAIT;
+        loop {
+            match self.newest_state(room).await {
+                RoomState::Now(state) if after.is_some_and(|after| state.tick <= after) => {}
+                answer => return answer,
+            }
+            // A room without a connection makes no ticks.
+            if Instant::now() >= deadline {
+                return RoomState::Unchanged;
+            }
+            tokio::time::sleep(STATE_POLL_INTERVAL).await;
+        }
+    }
+
+    async fn newest_state(&self, room: &str) -> RoomState {
         // A private room is nobody's to look at.
         let is_shown = |handle: &&RoomHandle| handle.is_open && !handle.profile.is_private();
         let Some(handle) = self.rooms().by_name.get(room).filter(is_shown).cloned() else {

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tickwire_sync::Tick;
 
 pub use directory::{LobbyError, NewGame, schema_of};
 
@@ -82,8 +83,8 @@ impl RoomService for Lobby {
         workers.any(|worker| !worker.late_for().is_zero())
     }
 
-    async fn room_state(&self, room: &str) -> RoomState {
-        self.directory.state(room).await
+    async fn room_state(&self, room: &str, after: Option<Tick>) -> RoomState {
+        self.directory.state(room, after).await
     }
 
     fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {

@@ -5,24 +5,42 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tickwire_game::Tags;
+use tickwire_sync::Tick;
 
 use super::peer::connection::Connection;
 use super::peer::handler::Handler;
 use super::rules_module::RulesModule;
 
+/// How long a request waits for a newer tick of a room.
+pub const MAX_STATE_WAIT: Duration = Duration::from_secs(25);
+
 /// What a request for a room's state gets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RoomState {
-    /// The state as JSON.
-    Json(Bytes),
+    /// The state.
+    Now(PublicState),
+    /// The tick is not newer than the one that the request has.
+    Unchanged,
     /// There is no such room.
     Missing,
     /// The worker has no time.
     Busy,
+}
+
+/// A room's public state at a tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublicState {
+    /// The state as JSON, shared by all who ask.
+    pub json: Bytes,
+    /// The tick.
+    pub tick: Tick,
+    /// A number that no other state has, of any room and of any process that ran here before.
+    pub version: u64,
 }
 
 /// Which part of the list of public rooms is wanted.
@@ -149,8 +167,10 @@ pub trait RoomService: Send + Sync + 'static {
     /// Whether ticks are late now, so that handshakes must take less time. Must be cheap.
     fn are_ticks_late(&self) -> bool;
 
-    /// The state of a room, for `/rooms/NAME/state`.
-    fn room_state(&self, room: &str) -> impl Future<Output = RoomState> + Send;
+    /// The state of a room, for `/rooms/NAME/state`. With `after`, waits for a newer tick than that one, but not for longer than
+    /// [`MAX_STATE_WAIT`].
+    fn room_state(&self, room: &str, after: Option<Tick>)
+    -> impl Future<Output = RoomState> + Send;
 
     /// A page of the list of public rooms, for `GET /rooms`.
     fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage;

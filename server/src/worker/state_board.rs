@@ -3,22 +3,28 @@
 //! In: the copy that the room's worker makes. Out: the same bytes to everybody who asks, without the worker's help while they are
 //! fresh. However many ask, the worker is asked once.
 
-use crate::net::room_service::RoomState;
+use crate::net::room_service::{PublicState, RoomState};
 use bytes::Bytes;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use tickwire_sync::Micros;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tickwire_sync::{Micros, Tick};
 use tokio::sync::Notify;
 
 /// How long a request waits for a worker that has no time to make a copy.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
+/// The next state's version. Begins at the time of day, so that no process has a version of the one before.
+static NEXT_VERSION: LazyLock<AtomicU64> = LazyLock::new(|| {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    AtomicU64::new(since_epoch.unwrap_or_default().as_nanos() as u64)
+});
+
 /// A room's state, as everybody gets it.
 #[derive(Clone, Debug)]
 struct StateCopy {
-    /// JSON; `None`: the room has ended.
-    json: Option<Bytes>,
+    /// `None`: the room has ended.
+    state: Option<PublicState>,
     /// The room changes only after this.
     fresh_until: Micros,
 }
@@ -54,9 +60,14 @@ impl StateBoard {
         latest.clone()
     }
 
-    /// The worker has made a copy; `None`: the room has ended.
-    pub fn publish(&self, json: Option<Bytes>, fresh_until: Micros) {
-        let copy = StateCopy { json, fresh_until };
+    /// The worker has made a copy, as JSON; `None`: the room has ended.
+    pub fn publish(&self, copy: Option<(Bytes, Tick)>, fresh_until: Micros) {
+        let state = copy.map(|(json, tick)| PublicState {
+            json,
+            tick,
+            version: NEXT_VERSION.fetch_add(1, Ordering::Relaxed),
+        });
+        let copy = StateCopy { state, fresh_until };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
         self.is_wanted.store(false, Ordering::Release);
         self.changed.notify_waiters();
@@ -66,7 +77,7 @@ impl StateBoard {
     pub fn expire(&self) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests that have waited for this copy may still be on their way to it.
-        if let Some(copy) = latest.as_mut().filter(|copy| copy.json.is_some()) {
+        if let Some(copy) = latest.as_mut().filter(|copy| copy.state.is_some()) {
             copy.fresh_until = Micros(0);
         }
     }
@@ -74,7 +85,7 @@ impl StateBoard {
 
 impl StateCopy {
     fn answer(self) -> RoomState {
-        self.json.map_or(RoomState::Missing, RoomState::Json)
+        self.state.map_or(RoomState::Missing, RoomState::Now)
     }
 }
 
@@ -99,6 +110,25 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
 
+    fn copy(json: &'static str) -> Option<(Bytes, Tick)> {
+        Some((Bytes::from_static(json.as_bytes()), Tick(7)))
+    }
+
+    fn state_of(answer: &RoomState) -> &PublicState {
+        match answer {
+            RoomState::Now(state) => state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn json_of(answer: &RoomState) -> &[u8] {
+        &state_of(answer).json
+    }
+
+    fn version_of(answer: &RoomState) -> u64 {
+        state_of(answer).version
+    }
+
     #[tokio::test]
     async fn a_thousand_requests_ask_the_worker_once() {
         let (board, asked) = (StateBoard::default(), AtomicUsize::new(0));
@@ -106,11 +136,11 @@ mod tests {
             asked.fetch_add(1, Ordering::Relaxed);
         };
         let requests = (0..1_000).map(|_| board.read(Micros(5), ask));
-        let worker = async { board.publish(Some(Bytes::from_static(b"{}")), Micros(10)) };
+        let worker = async { board.publish(copy("{}"), Micros(10)) };
         let (answers, ()) = tokio::join!(futures_util::future::join_all(requests), worker);
-        let json = RoomState::Json(Bytes::from_static(b"{}"));
-        assert!(answers.iter().all(|answer| *answer == json));
-        assert_eq!(board.read(Micros(9), ask).await, json);
+        assert_eq!(json_of(&answers[0]), b"{}");
+        assert!(answers.iter().all(|answer| *answer == answers[0]));
+        assert_eq!(board.read(Micros(9), ask).await, answers[0]);
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
@@ -121,15 +151,16 @@ mod tests {
             asked.fetch_add(1, Ordering::Relaxed);
         };
         let worker = async {
-            board.publish(Some(Bytes::from_static(b"{}")), Micros(10));
+            board.publish(copy("{}"), Micros(10));
             board.expire();
         };
-        let (answer, ()) = tokio::join!(board.read(Micros(5), ask), worker);
-        assert_eq!(answer, RoomState::Json(Bytes::from_static(b"{}")));
+        let (first, ()) = tokio::join!(board.read(Micros(5), ask), worker);
+        assert_eq!(json_of(&first), b"{}");
         // The next request gets a new copy.
-        let worker = async { board.publish(Some(Bytes::from_static(b"[]")), Micros(10)) };
+        let worker = async { board.publish(copy("[]"), Micros(10)) };
         let (answer, ()) = tokio::join!(board.read(Micros(5), ask), worker);
-        assert_eq!(answer, RoomState::Json(Bytes::from_static(b"[]")));
+        assert_eq!(json_of(&answer), b"[]");
+        assert_ne!(version_of(&answer), version_of(&first));
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 

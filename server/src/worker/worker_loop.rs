@@ -272,6 +272,7 @@ impl WorkerLoop {
             entry.state.publish(None, Micros(u64::MAX));
             return Micros(0);
         };
+        let tick = runner.room.tick_now();
         let made = catch_unwind(AssertUnwindSafe(|| runner.state_json()));
         let ended = now();
         self.state_budget.spend(began, ended);
@@ -279,7 +280,7 @@ impl WorkerLoop {
         match made {
             Ok(json) => {
                 let fresh_until = runner.next_due().max(began.plus(Micros(tick_us)));
-                runner.entry.state.publish(Some(json), fresh_until);
+                runner.entry.state.publish(Some((json, tick)), fresh_until);
             }
             Err(_) => {
                 runner.fail(&self.metrics);

@@ -118,6 +118,62 @@ async fn the_state_of_a_room_is_json() {
 }
 
 #[tokio::test]
+async fn who_has_the_state_already_gets_304() {
+    let server = TestServer::start(&[]);
+    let get =
+        async |path: &str, headers: &str| http_with(server.addr, "GET", path, headers, "").await;
+    let (head, body) = get("/rooms/lobby/state?after=6", "Connection: close\r\n").await;
+    assert!(
+        head.starts_with("HTTP/1.1 200") && !body.is_empty(),
+        "{head}"
+    );
+    assert!(head.contains("etag: \"abc\""), "{head}");
+    for (path, headers) in [
+        (
+            "/rooms/lobby/state",
+            "Connection: close\r\nIf-None-Match: \"abc\"\r\n",
+        ),
+        (
+            "/rooms/lobby/state",
+            "Connection: close\r\nIf-None-Match: \"x\", W/\"abc\"\r\n",
+        ),
+        ("/rooms/lobby/state?after=7", "Connection: close\r\n"),
+    ] {
+        let (head, body) = get(path, headers).await;
+        assert!(
+            head.starts_with("HTTP/1.1 304") && body.is_empty(),
+            "{path} {headers}: {head}"
+        );
+    }
+    let (head, body) = get("/rooms/lobby/state?after=soon", "Connection: close\r\n").await;
+    assert!(
+        head.starts_with("HTTP/1.1 400") && body.contains("after"),
+        "{head} {body}"
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_asks_for_states_too_often_gets_429() {
+    let server = TestServer::start(&["--fair-share", "strict", "--max-connections-per-ip", "0"]);
+    let mut statuses = Vec::new();
+    for _ in 0..500 {
+        let (head, _) = http(server.addr, "HEAD", "/rooms/lobby/state", "").await;
+        statuses.push(head[9..12].to_owned());
+        if statuses.last().is_some_and(|status| status == "429") {
+            break;
+        }
+    }
+    // How many of a burst come within a second depends on the machine; a patient client is not limited.
+    assert_eq!(statuses[0], "200");
+    assert!(
+        statuses
+            .iter()
+            .all(|status| matches!(&**status, "200" | "429")),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_foreign_page_gets_403_before_the_upgrade() {
     let server = TestServer::start(&["--allowed-origin", "https://portal.example"]);
     let handshake = format!("{UPGRADE}{VERSION}{KEY}");

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
     self, ActedOn, Close, CloseCode, Connection, DisconnectReason, Handler, Health, ListedRoom,
-    MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, RoomListPage, RoomListQuery,
-    RoomOperations, RoomService, RoomState, RulesModule, Server, SessionAction, SessionIdentity,
-    Site, Whom,
+    MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, PublicState, RoomListPage,
+    RoomListQuery, RoomOperations, RoomService, RoomState, RulesModule, Server, SessionAction,
+    SessionIdentity, Site, Whom,
 };
 use tickwire_server::{PageFile, Shutdown};
+use tickwire_sync::Tick;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -129,11 +130,15 @@ impl RoomService for TestRooms {
         }
     }
 
-    async fn room_state(&self, room: &str) -> RoomState {
-        if room == "lobby" {
-            RoomState::Json(r#"{"room":"lobby","tick":7}"#.into())
-        } else {
-            RoomState::Missing
+    async fn room_state(&self, room: &str, after: Option<Tick>) -> RoomState {
+        match after {
+            _ if room != "lobby" => RoomState::Missing,
+            Some(after) if after >= Tick(7) => RoomState::Unchanged,
+            _ => RoomState::Now(PublicState {
+                json: r#"{"room":"lobby","tick":7}"#.into(),
+                tick: Tick(7),
+                version: 0xABC,
+            }),
         }
     }
 }
@@ -221,7 +226,7 @@ impl TestServer {
             late: late.clone(),
             rules: RulesModule::new(RULES),
         };
-        let site = Site::new("test <game>", page, config.page.clone());
+        let site = Site::new("test <game>", page, &config);
         let server = internals::start(
             Arc::new(config),
             Arc::new(rooms),

@@ -20,6 +20,7 @@ use super::cross_origin;
 use super::match_port::MatchPort;
 use super::percent::percent_decoded;
 use super::room_list;
+use super::room_state;
 use super::site::Site;
 use super::upgrade::{self, Upgraded};
 use crate::clock::now;
@@ -41,7 +42,7 @@ use crate::net::peer::handler::Handler;
 use crate::net::peer::keepalive::KeepaliveTimes;
 use crate::net::peer::open_connections::OpenConnections;
 use crate::net::peer::reader::{ReadPolicy, Reader, ReaderSettings};
-use crate::net::room_service::{RoomService, RoomState};
+use crate::net::room_service::RoomService;
 use crate::net::rules_module;
 use crate::net::websocket::frame::FrameLimits;
 use crate::origin;
@@ -70,6 +71,8 @@ pub struct GamePort<R> {
     pub(in crate::net) handshakes: Arc<Handshakes>,
     /// How often an address may ask for rooms and matches.
     lobby_rate: RateByAddress,
+    /// How often an address may ask for the states of rooms.
+    state_rate: RateByAddress,
     /// Permits for connections that are being refused because a limit is reached.
     pub(crate) refusals: Semaphore,
     /// An untrusted proxy is named in the log once: anybody can pass for one.
@@ -115,6 +118,7 @@ impl<R: RoomService> GamePort<R> {
                 f64::from(config.join_rate),
                 f64::from(config.join_rate) * LOBBY_BURST,
             ),
+            state_rate: room_state::rate(),
             refusals: Semaphore::new(budget.refusals),
             has_warned_of_proxy: AtomicBool::new(false),
             open: OpenConnections::new(metrics.connections.clone()),
@@ -179,10 +183,14 @@ impl<R: RoomService> GamePort<R> {
                 Ok(self.room_list_answer(&request, caller.peer.ip()))
             }
             _ => match room_of_state_path(path).filter(|_| self.config.room_state) {
-                Some(room) => match http_answers::check_method(request.method(), "GET, HEAD") {
-                    Ok(()) => Ok(self.room_state(room).await),
-                    Err(answer) => Err(answer),
-                },
+                Some(room) => {
+                    let address = self.config.fair_share.counted(caller.peer.ip());
+                    let (rooms, rate) = (&*self.rooms, &self.state_rate);
+                    let mut answer = room_state::answer(&request, room, rooms, rate, address).await;
+                    let origins = &self.config.allowed_origins;
+                    cross_origin::allow(&mut answer, request.headers(), origins);
+                    Ok(answer)
+                }
                 None if path.starts_with("/rules/") => {
                     let module = self.rooms.rules_module();
                     rules_module::serve(&request, module, &self.config.allowed_origins)
@@ -235,18 +243,6 @@ impl<R: RoomService> GamePort<R> {
         }
     }
 
-    async fn room_state(&self, room: &str) -> Answer {
-        match self.rooms.room_state(room).await {
-            RoomState::Json(state) => {
-                http_answers::answer(StatusCode::OK, "application/json", state)
-            }
-            RoomState::Missing => {
-                http_answers::text(StatusCode::NOT_FOUND, "there is no such room")
-            }
-            RoomState::Busy => unavailable(),
-        }
-    }
-
     fn websocket(
         self: &Arc<Self>,
         request: &mut Request<Incoming>,
@@ -270,6 +266,8 @@ impl<R: RoomService> GamePort<R> {
                 reads_per_poll: 1,
                 frames_per_poll: MAX_FRAMES_PER_POLL,
                 pongs_once: true,
+                uses_kernel_rtt: !caller.is_behind_proxy
+                    && (self.config).believes_kernel_rtt(caller.peer.ip()),
             },
             ..self.echo_settings()
         };
@@ -320,6 +318,7 @@ impl<R: RoomService> GamePort<R> {
                 // A conformance suite wants an answer to each ping.
                 frames_per_poll: usize::MAX,
                 pongs_once: false,
+                uses_kernel_rtt: false,
             },
         }
     }
@@ -426,7 +425,7 @@ pub(in crate::net) fn refusal(limit: LimitReached) -> Answer {
 }
 
 /// 503: the server is full or drains.
-fn unavailable() -> Answer {
+pub(super) fn unavailable() -> Answer {
     let sentence = "the server takes no more connections now; try again later";
     let mut answer = http_answers::text(StatusCode::SERVICE_UNAVAILABLE, sentence);
     answer
