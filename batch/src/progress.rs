@@ -2,6 +2,7 @@
 
 use crate::Socket;
 use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
 /// How far the bytes of a TCP connection have got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -10,12 +11,18 @@ pub struct TcpProgress {
     pub acked_bytes: u64,
     /// Whether bytes that the kernel has taken are not acknowledged yet.
     pub has_unacked: bool,
+    /// The round trip that the kernel measures by acknowledgements, smoothed, and its mean deviation on top. No program of the peer
+    /// has a part in it.
+    pub round_trip: Duration,
 }
 
 /// Bytes of `struct tcp_info` that are read here; older kernels fill fewer.
 const INFO_BYTES: usize = 148;
-/// Where in it the fields are: `tcpi_unacked` (segments), `tcpi_bytes_acked`, `tcpi_notsent_bytes`.
+/// Where in it the fields are: `tcpi_unacked` (segments), `tcpi_rtt` and `tcpi_rttvar` (microseconds), `tcpi_bytes_acked`,
+/// `tcpi_notsent_bytes`.
 const UNACKED_AT: usize = 24;
+const RTT_AT: usize = 68;
+const RTTVAR_AT: usize = 72;
 const BYTES_ACKED_AT: usize = 120;
 const NOTSENT_AT: usize = 144;
 
@@ -44,6 +51,7 @@ pub fn tcp_progress(socket: Socket<'_>) -> Option<TcpProgress> {
     Some(TcpProgress {
         acked_bytes: u64::from_ne_bytes(acked),
         has_unacked: word(UNACKED_AT) > 0 || word(NOTSENT_AT) > 0,
+        round_trip: Duration::from_micros(u64::from(word(RTT_AT)) + u64::from(word(RTTVAR_AT))),
     })
 }
 
@@ -72,6 +80,7 @@ mod tests {
             std::thread::yield_now();
         };
         assert_eq!(after.acked_bytes - before.acked_bytes, 1000);
+        assert!(after.round_trip > Duration::ZERO);
         // What the peer does not read fills its window, and is not acknowledged.
         sender.set_nonblocking(true).unwrap();
         while sender.write(&[7; 65536]).is_ok() {}

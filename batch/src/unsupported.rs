@@ -42,6 +42,8 @@ pub struct TcpProgress {
     pub acked_bytes: u64,
     /// Whether bytes that the kernel has taken are not acknowledged yet.
     pub has_unacked: bool,
+    /// The round trip that the kernel measures by acknowledgements, smoothed, and its mean deviation on top.
+    pub round_trip: std::time::Duration,
 }
 
 /// How far the bytes of a TCP connection have got: here nobody knows.

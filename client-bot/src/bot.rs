@@ -60,6 +60,7 @@ impl Bot {
         let max_read_rate = (behaviour == BehaviourName::SlowReader).then_some(SLOW_READ_RATE);
         let emulation = Emulation {
             path: options.path(),
+            hold_incoming: options.hold_incoming,
             max_read_rate,
             seed,
         };

@@ -62,6 +62,9 @@ pub struct Options {
     /// Cheat: claim in every input a view that is older than the true one by this time
     #[arg(long, env = "TICKWIRE_FORGE_VIEW", default_value = "0ms", value_parser = humantime::parse_duration)]
     pub forge_view: Duration,
+    /// Cheat: take in whatever comes, pings included, this much later than it arrives, and send at once, to pretend a slow line
+    #[arg(long, env = "TICKWIRE_HOLD_INCOMING", default_value = "0ms", value_parser = humantime::parse_duration)]
+    pub hold_incoming: Duration,
     /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates; in a game that the bots do not know, all that play send random inputs, as with random
     #[arg(long, env = "TICKWIRE_BEHAVIOUR", value_enum, default_value_t = BehaviourName::Mixed)]
     pub behaviour: BehaviourName,

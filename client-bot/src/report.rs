@@ -177,6 +177,8 @@ pub struct Report {
     pub stall: f64,
     /// By how much the claimed view ticks were older than the true ones.
     pub forge_view_ms: f64,
+    /// How much later than it arrived the bots took in what came.
+    pub hold_incoming_ms: f64,
     /// Seed of everything random.
     pub seed: u64,
     /// Bots that keep reading but got no snapshot within a second of joining, or none within five seconds of their first one.
@@ -264,6 +266,7 @@ impl Report {
             jitter_ms: options.jitter.as_secs_f64() * 1e3,
             stall: options.stall,
             forge_view_ms: options.forge_view.as_secs_f64() * 1e3,
+            hold_incoming_ms: options.hold_incoming.as_secs_f64() * 1e3,
             seed: options.seed,
             encoding: format!("{:?}", options.encoding).to_lowercase(),
             offline: bots.iter().filter(|bot| bot.is_offline).count() as u64,

@@ -9,7 +9,7 @@ mod validate;
 
 use std::any::TypeId;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tickwire_sync::bench_policies::WindowPolicy;
 pub use error::ConfigError;
 use options::Switch;
 use options::{HumanDuration, Options};
-pub use options::{IoUring, LogFormat};
+pub use options::{IoUring, KernelRtt, LogFormat};
 
 pub use crate::fair_share::FairShare;
 pub use crate::join_hook::{JoinHookFails, JoinHookUrl};
@@ -111,12 +111,16 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether workers read and send by io_uring.
     pub io_uring: IoUring,
+    /// Whether the kernel's round trip bounds what pongs say.
+    pub kernel_rtt: KernelRtt,
     /// Whether the first panic ends the process, for development.
     pub stop_on_panic: bool,
     /// Whether the program prints the game's schema and ends.
     pub print_schema: bool,
     /// The folder of the page at `/`, without links, for development; `None`: the embedded page.
     pub page: Option<PathBuf>,
+    /// Whether open pages reload when a file of [`Self::page`] changes, for development.
+    pub page_reload: bool,
     /// Whether the game port has `/echo`.
     pub ws_echo: bool,
     /// Whether the congestion window defers snapshots. No flag changes the default; benches do.
@@ -124,6 +128,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether the kernel's round trip of a peer's TCP connection bounds what its pongs say.
+    #[must_use]
+    pub fn believes_kernel_rtt(&self, peer: IpAddr) -> bool {
+        match self.kernel_rtt {
+            KernelRtt::Auto => {
+                self.fair_share == FairShare::Strict || !peer.to_canonical().is_loopback()
+            }
+            KernelRtt::On => true,
+            KernelRtt::Off => false,
+        }
+    }
+
     /// Reads the arguments (the program's name first), the environment, and the file that they name.
     ///
     /// # Errors
@@ -222,9 +238,11 @@ impl TryFrom<Options> for Config {
             drain_timeout: duration("drain-timeout", options.drain_timeout, 8)?,
             log_format: options.log_format.unwrap_or_default(),
             io_uring: options.io_uring.unwrap_or_default(),
+            kernel_rtt: options.kernel_rtt.unwrap_or_default(),
             stop_on_panic: options.stop_on_panic.unwrap_or(false),
             print_schema: options.print_schema.unwrap_or(false),
             page: options.page.map(page_folder).transpose()?,
+            page_reload: options.page_reload.unwrap_or(false),
             ws_echo: options.ws_echo.unwrap_or(false),
             window_policy: WindowPolicy::default(),
         };

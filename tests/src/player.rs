@@ -44,6 +44,7 @@ impl Player {
             path: PathSettings::default(),
             max_read_rate: Some(bytes_per_second),
             seed: 1,
+            ..Emulation::default()
         };
         let target = Arc::new(Target::new(url, false).unwrap());
         Self {

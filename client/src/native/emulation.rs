@@ -24,6 +24,8 @@ const SLOW_RECEIVE_BUFFER_BYTES: u32 = 4 * 1024;
 pub struct Emulation {
     /// The path, each way.
     pub path: PathSettings,
+    /// For how long what has come over the path is held back. A cheat: the server's kernel sees a faster line than its pings do.
+    pub hold_incoming: Duration,
     /// Largest number of bytes read per second; `None`: no limit.
     pub max_read_rate: Option<u32>,
     /// Seed of the path's randomness.
@@ -33,7 +35,9 @@ pub struct Emulation {
 impl Emulation {
     /// Whether there is anything to emulate.
     fn is_needed(&self) -> bool {
-        self.path != PathSettings::default() || self.max_read_rate.is_some()
+        self.path != PathSettings::default()
+            || !self.hold_incoming.is_zero()
+            || self.max_read_rate.is_some()
     }
 }
 
@@ -103,10 +107,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Emulated<S> {
             .seed
             .wrapping_mul(1 << 20)
             .wrapping_add(connection * 2);
+        let incoming = PathSettings {
+            latency: emulation.path.latency + emulation.hold_incoming,
+            ..emulation.path
+        };
         Self {
             inner,
             start: Instant::now(),
-            incoming_path: EmulatedPath::new(emulation.path, seed, Micros(0)),
+            incoming_path: EmulatedPath::new(incoming, seed, Micros(0)),
             outgoing_path: EmulatedPath::new(emulation.path, seed + 1, Micros(0)),
             incoming: VecDeque::new(),
             outgoing: VecDeque::new(),

@@ -59,6 +59,19 @@ pub enum IoUring {
     Off,
 }
 
+/// Whether the kernel's round trip of a TCP connection bounds what its pongs say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelRtt {
+    /// Not for loopback, where proxies and emulated lines are, unless the fair share is strict.
+    #[default]
+    Auto,
+    /// For every client that comes through no trusted proxy.
+    On,
+    /// For nobody.
+    Off,
+}
+
 /// Something that is on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -237,6 +250,9 @@ options! {
     /// Whether workers read and send by io_uring: auto where the kernel permits it, or off [default: auto]
     #[arg(value_enum)]
     io_uring: IoUring, "TICKWIRE_IO_URING";
+    /// Whether a client's pongs may pretend no longer round trip than the kernel's, so that nobody gains rewind by holding them: auto leaves out loopback unless --fair-share strict [default: auto]
+    #[arg(value_enum)]
+    kernel_rtt: KernelRtt, "TICKWIRE_KERNEL_RTT";
     /// For development: the first panic of a game ends the process with exit code 1, after its report
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     stop_on_panic: bool, "TICKWIRE_STOP_ON_PANIC";
@@ -246,6 +262,9 @@ options! {
     /// Folder of the page at /, for development: its files are read with each request [default: the embedded page]
     #[arg(value_name = "DIR")]
     page: PathBuf, "TICKWIRE_PAGE";
+    /// For development, with --page: pages that are open reload when a file of the folder changes
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    page_reload: bool, "TICKWIRE_PAGE_RELOAD";
     /// Adds /echo, for RFC 6455 conformance suites
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     ws_echo: bool, "TICKWIRE_WS_ECHO";

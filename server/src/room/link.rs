@@ -17,7 +17,8 @@ pub trait Link: Sized + Send + Sync + 'static {
     /// Ends the connection.
     fn close(&self, close: &Close);
 
-    /// The steady round trip by WebSocket ping, without what queued behind stalls; `None` before the first pong.
+    /// The steady round trip by WebSocket ping, without what queued behind stalls, and no longer than the kernel makes plausible;
+    /// `None` before the first pong.
     fn round_trip(&self) -> Option<Micros>;
 
     /// Bytes that wait in our memory because the kernel does not take them.
@@ -39,7 +40,8 @@ impl Link for Connection {
     }
 
     fn round_trip(&self) -> Option<Micros> {
-        self.rtt().map(|rtt| Micros(rtt.steady.as_micros() as u64))
+        self.rtt()
+            .map(|rtt| Micros(rtt.plausible.as_micros() as u64))
     }
 
     fn pending_bytes(&self) -> usize {

@@ -108,9 +108,13 @@ impl LagCompensator {
         }
     }
 
-    /// Forgets the line: the client is on a new connection.
+    /// Forgets the line: the client is on a new connection. What it has left of its stall credit stays: a new connection is had for the
+    /// asking.
     pub fn reset(&mut self) {
-        *self = Self::with_tick_us(self.tick_us, self.policy);
+        *self = Self {
+            stall_credit: self.stall_credit,
+            ..Self::with_tick_us(self.tick_us, self.policy)
+        };
     }
 
     /// Resolves an input's claim. `round_trip` is the ping's, without queueing; `None` counts as 0. `max_rewind` is in ticks.
@@ -397,6 +401,19 @@ mod tests {
             "{}",
             line.compensator.stall_credit
         );
+    }
+
+    #[test]
+    fn a_new_connection_brings_no_new_stall_credit() {
+        let mut line = Line::new(2.4, 0.0);
+        line.settle();
+        for tick in 1_600..1_660_u32 {
+            line.input(f64::from(tick) + 0.3, 12.0, Some(Tick(tick - 15)));
+        }
+        let left = line.compensator.stall_credit;
+        assert!(left < 1.0, "{left}");
+        line.compensator.reset();
+        assert_eq!(line.compensator.stall_credit, left);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-use tickwire_arena_benches::netcode::{Cell, FORGED_TICKS, Forgery, LINES, Line, Outcome, World};
+use tickwire_arena_benches::netcode::{
+    Cell, FORGED_TICKS, Forgery, HELD_TICKS, LINES, Line, Outcome, World,
+};
 use tickwire_sync::Micros;
 use tickwire_sync::bench_policies::ViewPolicy;
 
@@ -113,4 +115,34 @@ fn a_forger_hits_nobody_long_in_cover() {
     );
     assert!(longest(&ours) <= 4.0, "{:?}", ours.cover);
     assert!(longest(&trust) > longest(&ours), "{:?}", trust.cover);
+}
+
+#[test]
+fn held_pongs_and_snapshots_gain_no_rewind() {
+    let held = |policy| {
+        run(&Cell {
+            policy,
+            forgery: Forgery::HeldLine(HELD_TICKS),
+            length: Micros::from_millis(40_000),
+            ..cell(LINES[0], 4)
+        })
+    };
+    let (ours, trust) = (held(ViewPolicy::Clamped), held(ViewPolicy::TrustClaim));
+    assert!(trust.forgers.hits_on_screen > 50, "{:?}", trust.forgers);
+    assert!(
+        trust.forgers.honoured_percent() > 90.0,
+        "{:?}",
+        trust.forgers
+    );
+    assert!(ours.forgers.hits_on_screen > 50, "{:?}", ours.forgers);
+    assert!(
+        ours.clamped > ours.forgers.shots / 2,
+        "{} clamped",
+        ours.clamped
+    );
+    assert!(
+        ours.forgers.honoured_percent() <= 50.0,
+        "{:?}",
+        ours.forgers
+    );
 }

@@ -34,6 +34,9 @@ pub(in crate::net) const NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
 /// Longest reason in a close frame, beside the code (RFC 6455, section 5.5).
 const MAX_REASON_BYTES: usize = 123;
 
+/// Pongs that come so much later than plausible are worth a line in the log.
+const NOTABLE_HOLD: Duration = Duration::from_millis(50);
+
 /// A connection's number, unique while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
@@ -300,10 +303,23 @@ impl Connection {
         self.with_outbox(|outbox, socket| outbox.flush(socket));
     }
 
-    /// Records a round trip that a pong has completed at `now`.
-    pub(super) fn record_pong(&self, now: Instant, rtt: Duration) {
+    /// Records a round trip that a pong has completed at `now`. `kernel`: what the kernel measures of the path to the client, if it
+    /// ends there.
+    pub(super) fn record_pong(&self, now: Instant, rtt: Duration, kernel: Option<Duration>) {
         let mut estimator = self.rtt.lock().unwrap_or_else(PoisonError::into_inner);
-        estimator.sample(now, rtt);
+        let estimate = estimator.sample(now, rtt, kernel);
+        drop(estimator);
+        if estimate.steady > estimate.plausible + NOTABLE_HOLD
+            && let Some(left_out) =
+                log_limit::admits_from("late pongs", self.peer.ip(), clock::now())
+        {
+            tracing::warn!(
+                peer = %self.peer, left_out, pongs = ?estimate.steady, tcp = ?estimate.plausible,
+                "answers pings much later than its system acknowledges bytes: its shots are judged by the shorter time. A client that \
+                 holds back its pongs does so; so does a proxy between, which --trusted-proxy names, and an emulated line, for which \
+                 there is --kernel-rtt off"
+            );
+        }
         self.last_pong_us
             .fetch_max(self.us_since_opened(now), Ordering::Relaxed);
     }

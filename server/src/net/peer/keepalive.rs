@@ -226,6 +226,7 @@ mod tests {
         let progress = TcpProgress {
             acked_bytes,
             has_unacked,
+            ..TcpProgress::default()
         };
         keepalive.has_progress(now, progress)
     }

@@ -1,9 +1,12 @@
 //! The round-trip time of one connection, estimated from samples. Pure: the time comes in as an argument.
 //!
-//! Four estimates come from the same samples: the latest; the smoothed one with its variation (RFC 6298, section 2, alpha 1/8,
-//! beta 1/4); the minimum of the last ten seconds, which is the path without queues; and the steady one, which smooths the
-//! minimum of the latest three samples. A pong that queued behind a stall does not show in the steady estimate; a path that has
-//! become slower does after three samples.
+//! Five estimates come from the same samples: the latest; the smoothed one with its variation (RFC 6298, section 2, alpha 1/8,
+//! beta 1/4); the minimum of the last ten seconds, which is the path without queues; the steady one, which smooths the
+//! minimum of the latest three samples; and the plausible one. A pong that queued behind a stall does not show in the steady
+//! estimate; a path that has become slower does after three samples.
+//!
+//! A pong is the client's word: it may be held back, to pretend a slow line. Acknowledgements of TCP are the word of the client's
+//! kernel. The plausible estimate is the steady one, but at most what the kernels' acknowledgements explain and [`PROGRAM_SLACK`].
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -26,10 +29,14 @@ pub struct RttEstimate {
     pub min: Duration,
     /// The minimum of the latest three samples, smoothed by halves.
     pub steady: Duration,
+    /// The steady one, as far as the kernel's own measurements make it plausible.
+    pub plausible: Duration,
 }
 
 /// Samples whose minimum the steady estimate takes.
 const STEADY_SAMPLES: usize = 3;
+/// How much later than its kernel an honest client answers: one that looks at its socket once a frame, at 40 frames a second.
+pub const PROGRAM_SLACK: Duration = Duration::from_millis(25);
 
 /// Makes an [`RttEstimate`] from samples.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +45,8 @@ pub struct RttEstimator {
     /// The samples of the window that are less than all later ones, the oldest (and smallest) first.
     minima: VecDeque<(Instant, Duration)>,
     latest: VecDeque<Duration>,
+    /// What the kernel measured at the latest samples.
+    by_kernel: VecDeque<Duration>,
 }
 
 impl RttEstimator {
@@ -47,8 +56,9 @@ impl RttEstimator {
         self.estimate
     }
 
-    /// Adds a sample that was measured at `now`.
-    pub fn sample(&mut self, now: Instant, rtt: Duration) -> RttEstimate {
+    /// Adds a sample that was measured at `now`. `kernel`: what the kernel measures of the connection; `None` where it says nothing, or
+    /// nothing of the client, as behind a proxy.
+    pub fn sample(&mut self, now: Instant, rtt: Duration, kernel: Option<Duration>) -> RttEstimate {
         let min = self.minimum(now, rtt);
         let (smoothed, variation) = match self.estimate {
             None => (rtt, rtt / 2),
@@ -57,14 +67,17 @@ impl RttEstimator {
                 (old.variation * 3 + old.smoothed.abs_diff(rtt)) / 4,
             ),
         };
-        if self.latest.len() == STEADY_SAMPLES {
-            self.latest.pop_front();
-        }
-        self.latest.push_back(rtt);
+        push_latest(&mut self.latest, rtt);
         let least = self.latest.iter().copied().fold(rtt, Duration::min);
         let steady = self.estimate.map_or(least, |old| (old.steady + least) / 2);
+        if let Some(kernel) = kernel {
+            push_latest(&mut self.by_kernel, kernel);
+        }
+        let longest = self.by_kernel.iter().copied().max();
+        let plausible = longest.map_or(steady, |kernel| steady.min(kernel + PROGRAM_SLACK));
         let estimate = RttEstimate {
             steady,
+            plausible,
             latest: rtt,
             smoothed,
             variation,
@@ -87,6 +100,14 @@ impl RttEstimator {
     }
 }
 
+/// Adds to the latest samples, of which only [`STEADY_SAMPLES`] are kept.
+fn push_latest(samples: &mut VecDeque<Duration>, sample: Duration) {
+    if samples.len() == STEADY_SAMPLES {
+        samples.pop_front();
+    }
+    samples.push_back(sample);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_first_sample_is_the_estimate() {
-        let estimate = RttEstimator::default().sample(Instant::now(), ms(80));
+        let estimate = RttEstimator::default().sample(Instant::now(), ms(80), None);
         assert_eq!(estimate.latest, ms(80));
         assert_eq!(estimate.smoothed, ms(80));
         assert_eq!(estimate.variation, ms(40));
@@ -108,8 +129,8 @@ mod tests {
     fn smoothing_follows_rfc_6298() {
         let mut rtt = RttEstimator::default();
         let start = Instant::now();
-        rtt.sample(start, ms(80));
-        let estimate = rtt.sample(start + ms(1000), ms(160));
+        rtt.sample(start, ms(80), None);
+        let estimate = rtt.sample(start + ms(1000), ms(160), None);
         assert_eq!(estimate.smoothed, ms(90)); // 7/8 * 80 + 1/8 * 160
         assert_eq!(estimate.variation, ms(50)); // 3/4 * 40 + 1/4 * |80 - 160|
     }
@@ -118,17 +139,18 @@ mod tests {
     fn the_minimum_ignores_queues_and_forgets_old_paths() {
         let mut rtt = RttEstimator::default();
         let start = Instant::now();
-        assert_eq!(rtt.sample(start, ms(30)).min, ms(30));
+        assert_eq!(rtt.sample(start, ms(30), None).min, ms(30));
         let mut last = ms(0);
         for second in 1..=30 {
             let now = start + ms(1000 * second);
-            last = rtt.sample(now, ms(100 + second % 3)).min;
+            last = rtt.sample(now, ms(100 + second % 3), None).min;
             if second <= 10 {
                 assert_eq!(last, ms(30), "at second {second}");
             }
         }
         assert!(last >= ms(100) && last <= ms(102), "{last:?}");
-        assert_eq!(rtt.sample(start + ms(31_000), ms(20)).min, ms(20));
+        let later = rtt.sample(start + ms(31_000), ms(20), None);
+        assert_eq!(later.min, ms(20));
     }
 
     #[test]
@@ -137,13 +159,13 @@ mod tests {
         let start = Instant::now();
         for second in 0..60u64 {
             let queued = if second % 3 == 2 { 200 } else { 0 };
-            let estimate = rtt.sample(start + ms(1000 * second), ms(80 + queued));
+            let estimate = rtt.sample(start + ms(1000 * second), ms(80 + queued), None);
             assert_eq!(estimate.steady, ms(80), "at second {second}");
         }
         for second in 60..70u64 {
-            rtt.sample(start + ms(1000 * second), ms(160));
+            rtt.sample(start + ms(1000 * second), ms(160), None);
         }
-        let steady = rtt.sample(start + ms(70_000), ms(160)).steady;
+        let steady = rtt.sample(start + ms(70_000), ms(160), None).steady;
         assert!(steady > ms(155), "{steady:?}");
     }
 
@@ -152,12 +174,44 @@ mod tests {
         let mut rtt = RttEstimator::default();
         let start = Instant::now();
         for second in 0..60u64 {
-            let min = rtt.sample(start + ms(1000 * second), ms(10 + second)).min;
+            let min = rtt
+                .sample(start + ms(1000 * second), ms(10 + second), None)
+                .min;
             assert_eq!(
                 min,
                 ms(10 + second.saturating_sub(10)),
                 "at second {second}"
             );
         }
+    }
+
+    #[test]
+    fn held_pongs_pretend_no_slower_line_than_the_kernels() {
+        let mut rtt = RttEstimator::default();
+        let start = Instant::now();
+        let mut sample = |second: u64, held: u64, kernel: u64| {
+            let pong = ms(kernel + held);
+            rtt.sample(start + ms(1000 * second), pong, Some(ms(kernel)))
+        };
+        for second in 0..10 {
+            let estimate = sample(second, 200, 2);
+            assert!(estimate.steady > ms(200), "{estimate:?}");
+            assert_eq!(estimate.plausible, ms(2) + PROGRAM_SLACK);
+        }
+        // A client that answers once a frame is believed, also on a path that becomes slower.
+        for second in 10..30 {
+            let estimate = sample(second, 16, if second < 20 { 40 } else { 90 });
+            let is_settled = second >= 18;
+            assert!(
+                !is_settled || estimate.plausible == estimate.steady,
+                "{second}: {estimate:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_the_kernel_says_nothing_pongs_are_believed() {
+        let estimate = RttEstimator::default().sample(Instant::now(), ms(200), None);
+        assert_eq!(estimate.plausible, ms(200));
     }
 }

@@ -119,7 +119,7 @@ impl SimLink {
         let at = self.start + Duration::from_micros(now.0);
         self.lock()
             .rtt
-            .sample(at, Duration::from_micros(now.since(sent).0));
+            .sample(at, Duration::from_micros(now.since(sent).0), None);
     }
 
     /// Why the handler of this connection is told that it ended.

@@ -36,10 +36,15 @@ pub enum Forgery {
     Claims(u32),
     /// Fires when a shot would have hit up to this many ticks ago, and claims that view: what a real cheat would do.
     Hindsight(u32),
+    /// Takes in snapshots and pings this many ticks later than its system does, sends its inputs at once, and shoots at what that old
+    /// screen shows (`tickwire-bot --hold-incoming`).
+    HeldLine(u32),
 }
 
 /// A claim that is 250 ms older than the truth, in ticks.
 pub const FORGED_TICKS: u32 = 15;
+/// A line that is held back by 200 ms, in ticks.
+pub const HELD_TICKS: u32 = 12;
 
 impl Cell {
     /// Whether a bot cheats. Every other one does, and is compared with the same bot of an honest run.

@@ -34,12 +34,14 @@ impl SimLink {
         std::mem::take(&mut self.lock().sent)
     }
 
-    /// A WebSocket ping that was sent at `sent` is answered.
-    pub fn pong(&self, sent: Micros, now: Micros) {
+    /// A WebSocket ping that was sent at `sent` is answered. `held`: for how long the client kept it; its kernel acknowledged it at
+    /// once.
+    pub fn pong(&self, sent: Micros, held: Micros, now: Micros) {
         let at = self.start + Duration::from_micros(now.0);
         let mut state = self.lock();
         let sample = Duration::from_micros(now.since(sent).0);
-        state.rtt.sample(at, sample);
+        let kernel = sample.saturating_sub(Duration::from_micros(held.0));
+        state.rtt.sample(at, sample, Some(kernel));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -64,7 +66,7 @@ impl Link for SimLink {
 
     fn round_trip(&self) -> Option<Micros> {
         let estimate = self.lock().rtt.estimate()?;
-        Some(Micros(estimate.steady.as_micros() as u64))
+        Some(Micros(estimate.plausible.as_micros() as u64))
     }
 
     fn pending_bytes(&self) -> usize {

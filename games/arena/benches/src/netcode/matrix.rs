@@ -1,6 +1,6 @@
 //! Runs the cells of the matrix on several threads. Each cell is a world of its own, so the order does not matter.
 
-use super::cell::{Cell, FORGED_TICKS, Forgery, LINES, POLICIES};
+use super::cell::{Cell, FORGED_TICKS, Forgery, HELD_TICKS, LINES, POLICIES};
 use super::outcome::Outcome;
 use super::world::World;
 use std::sync::Mutex;
@@ -53,6 +53,7 @@ pub fn cells(settings: Settings) -> Vec<Cell> {
                 [
                     Forgery::Claims(FORGED_TICKS),
                     Forgery::Hindsight(FORGED_TICKS),
+                    Forgery::HeldLine(HELD_TICKS),
                 ]
                 .map(|forgery| (line, policy, forgery))
             })

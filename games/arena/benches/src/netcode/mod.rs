@@ -13,7 +13,7 @@ mod plot;
 mod report;
 mod world;
 
-pub use cell::{Cell, FORGED_TICKS, Forgery, LINES, POLICIES, policy_name};
+pub use cell::{Cell, FORGED_TICKS, Forgery, HELD_TICKS, LINES, POLICIES, policy_name};
 pub use line::{Line, Stalls};
 pub use matrix::{Done, Settings, cells, run};
 pub use outcome::{Outcome, Shot, Tally};

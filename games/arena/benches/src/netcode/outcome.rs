@@ -76,6 +76,8 @@ pub struct Outcome {
     pub all: Tally,
     /// Shots outside of stalls.
     pub calm: Tally,
+    /// Shots of the bots that cheat, or would in a cell with a cheat.
+    pub forgers: Tally,
     /// Shots whose claim was within the longest rewind.
     pub within: Tally,
     /// Shots whose claim was beyond the longest rewind.
@@ -180,6 +182,9 @@ impl Outcome {
     pub(super) fn shot(&mut self, bot: usize, shot: &Shot, history: &History, rocks: &Rocks) {
         let record = &shot.record;
         self.all.add(record.verdict);
+        if bot.is_multiple_of(2) {
+            self.forgers.add(record.verdict);
+        }
         if !shot.in_stall {
             self.calm.add(record.verdict);
         }
@@ -203,6 +208,7 @@ impl Outcome {
         for (mine, other) in [
             (&mut self.all, other.all),
             (&mut self.calm, other.calm),
+            (&mut self.forgers, other.forgers),
             (&mut self.within, other.within),
             (&mut self.beyond, other.beyond),
         ] {

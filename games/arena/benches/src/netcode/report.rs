@@ -136,17 +136,17 @@ fn forgers(text: &mut String, done: &[Done]) -> std::fmt::Result {
     )?;
     writeln!(
         text,
-        "| line, each way | cheat | fair hits | ours: hits (gain %) | trust the claim: hits (gain %) |"
+        "| line, each way | cheat | fair hits | ours: hits (gain %) | of those on its screen % | trust the claim: hits (gain %) | of those on its screen % |"
     )?;
-    writeln!(text, "|---|---|---|---|---|")?;
+    writeln!(text, "|---|---|---|---|---|---|---|")?;
     for line in LINES {
         let of = |policy, forgery| {
             let mut found = done.iter().filter(|(cell, _)| {
                 cell.line == line && cell.policy == policy && cell.forgery == forgery
             });
-            found.next().map(|(_, outcome)| outcome.forgers_hits())
+            found.next().map(|(_, outcome)| outcome)
         };
-        let Some(fair) = of(ViewPolicy::Clamped, Forgery::None) else {
+        let Some(fair) = of(ViewPolicy::Clamped, Forgery::None).map(Outcome::forgers_hits) else {
             continue;
         };
         let forgeries = done
@@ -156,9 +156,11 @@ fn forgers(text: &mut String, done: &[Done]) -> std::fmt::Result {
             .filter(|forgery| *forgery != Forgery::None);
         for forgery in forgeries {
             let gain = |policy| {
-                of(policy, forgery).map_or_else(String::new, |hits| {
+                of(policy, forgery).map_or_else(String::new, |outcome| {
+                    let hits = outcome.forgers_hits();
                     let percent = (hits as f64 / fair.max(1) as f64 - 1.0) * 100.0;
-                    format!("{hits} ({percent:+.1})")
+                    let honoured = outcome.forgers.honoured_percent();
+                    format!("{hits} ({percent:+.1}) | {honoured:.1}")
                 })
             };
             writeln!(
@@ -179,5 +181,6 @@ fn forgery_name(forgery: Forgery) -> &'static str {
         Forgery::None => "none",
         Forgery::Claims(_) => "claims older",
         Forgery::Hindsight(_) => "hindsight",
+        Forgery::HeldLine(_) => "held line",
     }
 }

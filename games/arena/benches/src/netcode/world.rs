@@ -51,6 +51,8 @@ struct Bot {
     open: Option<LinkId>,
     down: Way,
     up: Way,
+    /// For how long it keeps what has arrived before it takes it in.
+    held: Micros,
     /// The bot's clock minus the simulator's.
     clock_offset: Micros,
     wakes: u64,
@@ -198,7 +200,7 @@ impl<'a> World<'a> {
             Event::ToServer { bot, message } => self.serve(bot, &message, is_counting),
             Event::Ping { bot } => {
                 let sent = self.now;
-                let arrival = self.bots[bot].down.arrival(sent);
+                let arrival = self.bots[bot].taken_in(sent);
                 self.plan(arrival, Event::PingAtClient { bot, sent });
                 self.plan(sent.plus(PING_INTERVAL), Event::Ping { bot });
             }
@@ -206,7 +208,10 @@ impl<'a> World<'a> {
                 let arrival = self.bots[bot].up.arrival(self.now);
                 self.plan(arrival, Event::Pong { bot, sent });
             }
-            Event::Pong { bot, sent } => self.bots[bot].link.pong(sent, self.now),
+            Event::Pong { bot, sent } => {
+                let bot = &self.bots[bot];
+                bot.link.pong(sent, bot.held, self.now);
+            }
             Event::Wake { bot, number } if self.bots[bot].wakes == number => {
                 self.step(bot, is_counting);
             }
@@ -376,7 +381,7 @@ impl<'a> World<'a> {
     /// Puts what the server has for a bot on its line.
     fn send_down(&mut self, bot: usize) {
         for message in self.bots[bot].link.take() {
-            let arrival = self.bots[bot].down.arrival(self.now);
+            let arrival = self.bots[bot].taken_in(self.now);
             self.plan(arrival, Event::ToClient { bot, message });
         }
     }
@@ -414,10 +419,21 @@ impl Bot {
             open: None,
             down: Way::new(cell.line, random.u64(..)),
             up: Way::new(cell.line, random.u64(..)),
+            held: match cell.forgery {
+                Forgery::HeldLine(ticks) if forges => {
+                    Micros(u64::from(ticks) * 1_000_000 / u64::from(TICK_RATE))
+                }
+                _ => Micros(0),
+            },
             clock_offset,
             wakes: 0,
             made: VecDeque::new(),
         }
+    }
+
+    /// When the bot takes in what the server sends at `now`.
+    fn taken_in(&mut self, now: Micros) -> Micros {
+        self.down.arrival(now).plus(self.held)
     }
 
     /// The bot's clock.

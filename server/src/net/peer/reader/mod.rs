@@ -60,6 +60,8 @@ pub(in crate::net) struct ReadPolicy {
     pub frames_per_poll: usize,
     /// The pings of one poll get one pong, for the newest (RFC 6455, section 5.5.3).
     pub pongs_once: bool,
+    /// Whether the TCP connection ends at the client, so that its kernel's round trip bounds that of the pongs.
+    pub uses_kernel_rtt: bool,
 }
 
 /// How far the connection is from its end.
@@ -287,7 +289,10 @@ impl<H: Handler> Reader<H> {
                 }
                 FrameEvent::Pong(payload) => {
                     if let Some(rtt) = self.keepalive.pong(arrived, payload) {
-                        connection.record_pong(arrived, rtt);
+                        let kernel = (self.policy.uses_kernel_rtt)
+                            .then(|| connection.progress())
+                            .flatten();
+                        connection.record_pong(arrived, rtt, kernel.map(|path| path.round_trip));
                         self.metrics.rtt.observe(rtt.as_secs_f64());
                     }
                     Ok(())

@@ -51,6 +51,7 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
                 path,
                 max_read_rate: None,
                 seed: 1,
+                ..Emulation::default()
             };
             Probe::new(
                 options,
