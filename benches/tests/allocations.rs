@@ -140,6 +140,8 @@ fn serve() {
         "127.0.0.1:0",
         "--ops-listen",
         "127.0.0.1:0",
+        "--world-seed",
+        "0",
     ];
     let config = Config::load(arguments).expect("these flags are right");
     let runtime = tokio::runtime::Builder::new_multi_thread()

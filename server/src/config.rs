@@ -115,6 +115,8 @@ pub struct Config {
     pub kernel_rtt: KernelRtt,
     /// Whether the first panic ends the process, for development.
     pub stop_on_panic: bool,
+    /// What the seeds of rooms come from; `None`: a secret of the process.
+    pub world_seed: Option<u64>,
     /// Whether the program prints the game's schema and ends.
     pub print_schema: bool,
     /// The folder of the page at `/`, without links, for development; `None`: the embedded page.
@@ -240,6 +242,7 @@ impl TryFrom<Options> for Config {
             io_uring: options.io_uring.unwrap_or_default(),
             kernel_rtt: options.kernel_rtt.unwrap_or_default(),
             stop_on_panic: options.stop_on_panic.unwrap_or(false),
+            world_seed: options.world_seed,
             print_schema: options.print_schema.unwrap_or(false),
             page: options.page.map(page_folder).transpose()?,
             page_reload: options.page_reload.unwrap_or(false),

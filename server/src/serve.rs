@@ -88,6 +88,9 @@ pub fn start<R: RoomService + RoomOperations>(
 ) -> Result<Server<R>, StartError> {
     let tls = config.tls.clone().map(Tls::load).transpose()?;
     let acceptor = tls.as_ref().map(Tls::acceptor).transpose()?;
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).follow_files());
+    }
     let (game, game_addr) = listen("listen", config.listen)?;
     let (ops, ops_addr) = listen("ops-listen", config.ops_listen)?;
     let drain_request = Shutdown::new();

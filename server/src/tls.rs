@@ -1,10 +1,11 @@
 //! The game port's certificate: from PEM files, or made in memory for development.
 //!
 //! rustls asks for the certificate at every handshake, so a reload only swaps the value that it gets, and open connections go
-//! on. A reload that fails changes nothing.
+//! on. A reload that fails changes nothing. Reloads come by SIGHUP, and when the files have changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -57,6 +58,9 @@ pub enum TlsError {
     SelfSigned(#[from] rcgen::Error),
 }
 
+/// How often the certificate's files are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The certificate in use, and where a reload gets the next one.
 #[derive(Debug)]
 pub struct Tls {
@@ -99,6 +103,33 @@ impl Tls {
         Ok(())
     }
 
+    /// Loads the files again when they have changed, and then stayed the same for one look: two files are not replaced at one moment.
+    /// Never ends, where there are files.
+    pub(crate) async fn follow_files(self: Arc<Self>) {
+        let TlsSource::Files { cert, key } = &self.source else {
+            return;
+        };
+        let mut loaded = [stamp(cert).await, stamp(key).await];
+        let mut last = loaded;
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            let current = [stamp(cert).await, stamp(key).await];
+            let has_settled = current == last;
+            last = current;
+            if current == loaded || !has_settled {
+                continue;
+            }
+            // What cannot be used is said once.
+            loaded = current;
+            match self.reload() {
+                Ok(()) => tracing::info!("the certificate's files changed: it was reloaded"),
+                Err(error) => {
+                    tracing::error!("the certificate's files changed; the old one stays: {error}");
+                }
+            }
+        }
+    }
+
     /// The chain in use, for a client that is to trust it.
     #[must_use]
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
@@ -114,6 +145,12 @@ impl ResolvesServerCert for Tls {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current())
     }
+}
+
+/// When a file was written, and its length; `None` while there is none.
+async fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
+    let meta = tokio::fs::metadata(file).await.ok()?;
+    Some((meta.modified().ok()?, meta.len()))
 }
 
 fn provider() -> Arc<CryptoProvider> {

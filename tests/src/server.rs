@@ -29,7 +29,8 @@ impl TestServer {
         flags: &[&str],
         game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
     ) -> Self {
-        let mut arguments = vec!["test", "--ops-listen", "127.0.0.1:0"];
+        // The same worlds in each run.
+        let mut arguments = vec!["test", "--ops-listen", "127.0.0.1:0", "--world-seed", "0"];
         arguments.extend(flags);
         if !flags.contains(&"--listen") {
             arguments.extend(["--listen", "127.0.0.1:0"]);

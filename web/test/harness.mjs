@@ -101,7 +101,7 @@ export async function printed(name, { child, ended, output }, pattern) {
 
 /** Starts a server, on free ports unless `listen` is given. `args`: more flags. `program`: a server of another game. */
 export async function startServer(t, { listen = "127.0.0.1:0", args = [], program = SERVER } = {}) {
-  const server = start(t, "server", program, ["--listen", listen, "--ops-listen", "127.0.0.1:0", ...args]);
+  const server = start(t, "server", program, ["--listen", listen, "--ops-listen", "127.0.0.1:0", "--world-seed", "0", ...args]);
   const [, socket, ops] = await printed("tickwire-server", server, /^tickwire ready (wss?:\/\/\S+) ops (https?:\/\/\S+)$/m);
   const page = socket.replace(/^ws/, "http").replace(/\/ws$/, "/");
   return { socket, ops, page, secure: socket.startsWith("wss"), pid: server.child.pid };

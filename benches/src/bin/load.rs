@@ -132,6 +132,8 @@ fn serve(server: &Server) -> anyhow::Result<()> {
         "127.0.0.1:0",
         "--ops-listen",
         "127.0.0.1:0",
+        "--world-seed",
+        "0",
     ];
     arguments.extend([
         "--max-rooms",

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../../.."
 seconds=${1:-20}
 bin=${CARGO_TARGET_DIR:-target}/release
 scratch=$(mktemp -d)
-"$bin/tickwire-server" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --npcs 0 >"$scratch/ready" 2>"$scratch/log" &
+"$bin/tickwire-server" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --npcs 0 --world-seed 0 >"$scratch/ready" 2>"$scratch/log" &
 server=$!
 trap 'kill $server; rm -r "$scratch"' EXIT
 until grep -q ready "$scratch/ready"; do

@@ -256,6 +256,9 @@ options! {
     /// For development: the first panic of a game ends the process with exit code 1, after its report
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     stop_on_panic: bool, "TICKWIRE_STOP_ON_PANIC";
+    /// For tests: rooms of one name have the same world on each start, made from this number [default: a secret one]
+    #[arg(value_name = "NUMBER")]
+    world_seed: u64, "TICKWIRE_WORLD_SEED";
     /// Prints the game's schema as JSON, for tickwire types --schema, and exits
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     print_schema: bool, "TICKWIRE_PRINT_SCHEMA";

@@ -5,6 +5,7 @@
 use super::pending_join::HookCaller;
 use super::room_handle::{RoomHandle, RoomProfile, is_private_name};
 use super::tried_module::tried_module;
+use super::world_seeds::WorldSeeds;
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
@@ -62,6 +63,7 @@ pub(super) struct RoomDirectory {
     pub workers: Vec<WorkerHandle>,
     rooms: Mutex<Rooms>,
     join_rate: Arc<RateByAddress>,
+    seeds: WorldSeeds,
     /// Asked before each join.
     pub join_hook: Option<HookCaller>,
 }
@@ -102,7 +104,8 @@ impl RoomDirectory {
         metrics: Arc<Metrics>,
         new_game: NewGame,
     ) -> Result<Self, LobbyError> {
-        let game = new_game(&game_settings(&config, ""));
+        let seeds = WorldSeeds::new(config.world_seed);
+        let game = new_game(&game_settings(&config, &seeds, ""));
         let game_name = game.name();
         (game.schema().validate()).map_err(|error| LobbyError::Schema(game_name, error))?;
         let rules_module = tried_module(&*game);
@@ -130,6 +133,7 @@ impl RoomDirectory {
             workers,
             rooms: Mutex::default(),
             join_rate,
+            seeds,
             join_hook,
         })
     }
@@ -392,7 +396,7 @@ impl RoomDirectory {
         let game_settings = GameSettings {
             tags: profile.tags.clone(),
             max_players: max_players as u32,
-            ..game_settings(&self.config, name)
+            ..game_settings(&self.config, &self.seeds, name)
         };
         let (new_game, tick_clock) = (Arc::clone(&self.new_game), *tick_clock);
         let make = move || {
@@ -477,7 +481,11 @@ fn new_tick_clock(number: u64, tick_rate: u32, now: Micros) -> TickClock {
 /// # Errors
 /// If the schema is invalid.
 pub fn schema_of(config: &Config, new_game: &NewGame) -> Result<GameSchema, LobbyError> {
-    let game = new_game(&game_settings(config, ""));
+    let game = new_game(&game_settings(
+        config,
+        &WorldSeeds::new(config.world_seed),
+        "",
+    ));
     let schema = game.schema();
     (schema.validate()).map_err(|error| LobbyError::Schema(game.name(), error))?;
     Ok(GameSchema {
@@ -486,19 +494,14 @@ pub fn schema_of(config: &Config, new_game: &NewGame) -> Result<GameSchema, Lobb
     })
 }
 
-fn game_settings(config: &Config, room: &str) -> GameSettings {
+fn game_settings(config: &Config, seeds: &WorldSeeds, room: &str) -> GameSettings {
     GameSettings {
         room: room.to_owned(),
-        seed: seed_of(room),
+        seed: seeds.of(room),
         tick_rate: config.tick_rate,
         npcs: config.npcs,
         ..GameSettings::default()
     }
-}
-
-/// The seed of a room's world: the same name always gives the same world (FNV-1a).
-fn seed_of(name: &str) -> u64 {
-    tickwire_game::hash_of_sources(&[name.as_bytes()])
 }
 
 #[cfg(test)]

@@ -54,6 +54,10 @@ async fn a_games_page_comes_with_its_security_headers() {
         "x-content-type-options: nosniff",
         "wasm-unsafe-eval",
         "frame-ancestors 'none'",
+        "connect-src 'self';",
+        "cross-origin-opener-policy: same-origin",
+        "cross-origin-resource-policy: same-origin",
+        "referrer-policy: no-referrer",
         "etag: ",
     ] {
         assert!(head.contains(header), "{header}: {head}");

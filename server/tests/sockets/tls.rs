@@ -1,9 +1,11 @@
 //! `wss`: the promises of the game port under TLS.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tickwire_server::internals::{Close, CloseCode, DisconnectReason, SendOutcome};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -100,33 +102,98 @@ async fn violations_are_refused_over_tls_too() {
 }
 
 #[tokio::test]
-async fn a_reload_keeps_players_connected() {
-    let dir = std::env::temp_dir().join(format!("tickwire-reload-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
-    let renew = || {
+async fn new_certificate_files_are_loaded_without_a_signal() {
+    let files = CertificateFiles::new("renewed");
+    let server = TestServer::start(&files.flags());
+    let old = presented(&connect(&server).await);
+    // Half a renewal, and then the other half.
+    std::fs::write(&files.paths[0], "not a certificate").unwrap();
+    files.renew();
+    within(async {
+        loop {
+            let chain = server.server.tls().unwrap().chain();
+            if chain[0] != old {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_ne!(presented(&connect(&server).await), old);
+}
+
+#[tokio::test]
+async fn a_page_with_a_certificate_asks_for_tls_alone() {
+    let files = CertificateFiles::new("strict");
+    let head = page_head(&TestServer::start(&files.flags())).await;
+    assert!(
+        head.contains("strict-transport-security: max-age=604800\r\n"),
+        "{head}"
+    );
+
+    // A development certificate asks for nothing in future.
+    let head = page_head(&TestServer::start(&["--tls-self-signed"])).await;
+    assert!(!head.contains("strict-transport-security"), "{head}");
+}
+
+/// A certificate and its key in a folder that goes with the test.
+struct CertificateFiles {
+    folder: PathBuf,
+    paths: [String; 2],
+}
+
+impl CertificateFiles {
+    fn new(test: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("tickwire-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let paths = ["cert.pem", "key.pem"].map(|file| folder.join(file).display().to_string());
+        let files = Self { folder, paths };
+        files.renew();
+        files
+    }
+
+    fn flags(&self) -> [&str; 4] {
+        let [cert, key] = &self.paths;
+        ["--tls-cert", cert, "--tls-key", key]
+    }
+
+    fn renew(&self) {
         let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        std::fs::write(&cert, generated.cert.pem()).unwrap();
-        std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
-    };
-    renew();
-    let paths = [cert.to_str().unwrap(), key.to_str().unwrap()];
-    let flags = ["--ws-echo", "--tls-cert", paths[0], "--tls-key", paths[1]];
-    let server = TestServer::start(&flags);
-    let presented = |stream: &TlsStream<TcpStream>| {
-        let chain = stream.get_ref().1.peer_certificates();
-        chain.unwrap()[0].clone().into_owned()
-    };
+        std::fs::write(&self.paths[0], generated.cert.pem()).unwrap();
+        std::fs::write(&self.paths[1], generated.signing_key.serialize_pem()).unwrap();
+    }
+}
+
+impl Drop for CertificateFiles {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn presented(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
+    let chain = stream.get_ref().1.peer_certificates();
+    chain.unwrap()[0].clone().into_owned()
+}
+
+/// The head of the page's answer.
+async fn page_head(server: &TestServer) -> String {
+    let request = request("GET", "/", "Connection: close\r\n");
+    let client = Client::asked(connect(server).await, request.as_bytes()).await;
+    client.response.to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn a_reload_keeps_players_connected() {
+    let files = CertificateFiles::new("reload");
+    let server = TestServer::start(&[&files.flags(), &["--ws-echo"][..]].concat());
     let stream = connect(&server).await;
     let old = presented(&stream);
     let mut player = Client::over(stream, "/echo", "").await;
-    renew();
+    files.renew();
     server.server.tls().unwrap().reload().unwrap();
-    let stream = connect(&server).await;
-    assert_ne!(presented(&stream), old);
+    assert_ne!(presented(&connect(&server).await), old);
     player.send(&frame(0x82, b"still here")).await;
     assert_eq!(player.next().await.unwrap().payload, b"still here");
-    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 #[tokio::test]

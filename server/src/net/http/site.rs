@@ -6,6 +6,7 @@
 use hyper::body::Incoming;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, StatusCode};
 use std::hash::{DefaultHasher, Hasher};
@@ -18,15 +19,16 @@ use crate::config::Config;
 use crate::http_answers::{self, Answer};
 use crate::net::asset::Asset;
 use crate::page_file::{PageFile, media_type};
+use crate::tls::TlsSource;
 
-/// The page may load its own files, run WebAssembly, and open WebSockets.
+/// The page may load its own files, run WebAssembly, and open WebSockets to the server that it comes from.
 const SECURITY_POLICY: &str = "default-src 'self'; \
-    script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss:; \
+    script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What every answer of the site says.
-const HEADERS: [(HeaderName, &str); 4] = [
+const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-cache"),
     (CONTENT_SECURITY_POLICY, SECURITY_POLICY),
     (REFERRER_POLICY, "no-referrer"),
@@ -34,7 +36,15 @@ const HEADERS: [(HeaderName, &str); 4] = [
         HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
     ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
+
+/// What the answers of a site with a certificate of its own say too: browsers ask for it by TLS alone, for a week. Not for subdomains,
+/// and not for a development certificate, which no browser trusts.
+const TLS_ONLY: (HeaderName, &str) = (STRICT_TRANSPORT_SECURITY, "max-age=604800");
 
 /// The page and the SDK.
 #[derive(Debug)]
@@ -45,6 +55,7 @@ pub struct Site {
     folder: Option<PageFolder>,
     /// Whether pages of the folder reload when it changes.
     is_reloading: bool,
+    headers: Vec<(HeaderName, &'static str)>,
 }
 
 impl Site {
@@ -67,10 +78,15 @@ impl Site {
             let script = asset(media_type(live_reload::SCRIPT_PATH), live_reload::SCRIPT);
             embedded.push((live_reload::SCRIPT_PATH, script));
         }
+        let mut headers = HEADERS.to_vec();
+        if matches!(config.tls, Some(TlsSource::Files { .. })) {
+            headers.push(TLS_ONLY);
+        }
         Self {
             embedded,
             folder: folder.map(PageFolder::new),
             is_reloading,
+            headers,
         }
     }
 
@@ -86,7 +102,7 @@ impl Site {
         };
         if let Some((_, asset)) = self.embedded.iter().find(|(of, _)| *of == path) {
             http_answers::check_method(request.method(), "GET, HEAD")?;
-            return Ok(asset.answer(request.headers(), &HEADERS));
+            return Ok(asset.answer(request.headers(), &self.headers));
         }
         let Some(folder) = &self.folder else {
             return Ok(http_answers::not_found());
@@ -108,7 +124,7 @@ impl Site {
             (media_type, bytes)
         };
         let mut answer = http_answers::answer(StatusCode::OK, media_type, bytes);
-        for (name, value) in HEADERS {
+        for (name, value) in &self.headers {
             (answer.headers_mut()).insert(name, HeaderValue::from_static(value));
         }
         Ok(answer)
