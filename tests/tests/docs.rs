@@ -1,4 +1,4 @@
-//! Keeps the Markdown files of the repository true to its tree: relative links, and paths in backticks.
+//! Keeps the Markdown files of the repository true to its tree: relative links, paths in backticks, and names of tests.
 
 #![allow(
     clippy::unwrap_used,
@@ -51,8 +51,9 @@ impl Repository {
         texts
     }
 
-    /// Whether a word in backticks names a path of the repository that does not exist.
+    /// Whether a word in backticks names a path of the repository that does not exist. What follows `::` is a name in the file.
     fn is_dead(&self, word: &str) -> bool {
+        let word = word.split_once("::").map_or(word, |(path, _)| path);
         let path = Path::new(word);
         let Some(Component::Normal(first)) = path.components().next() else {
             return false;
@@ -87,10 +88,14 @@ fn links(prose: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split(')').next())
 }
 
+/// What stands in backticks.
+fn code_spans(prose: &str) -> impl Iterator<Item = &str> {
+    prose.split('`').skip(1).step_by(2)
+}
+
 /// The first word of each span in backticks, with `a/{b,c}` as `a/b` and `a/c`.
 fn code_words(prose: &str) -> Vec<String> {
-    let spans = prose.split('`').skip(1).step_by(2);
-    let words = spans.filter_map(|span| span.split_whitespace().next());
+    let words = code_spans(prose).filter_map(|span| span.split_whitespace().next());
     words.flat_map(expand_braces).collect()
 }
 
@@ -267,5 +272,87 @@ fn no_example_is_left_uncompiled() {
                 page.display()
             );
         }
+    }
+}
+
+/// The tests that a Markdown text names as `path::name`, by their path and name.
+fn named_tests(prose: &str) -> impl Iterator<Item = (&str, &str)> {
+    let names = code_spans(prose).filter_map(|span| span.split_once("::"));
+    names.filter(|(path, _)| path.ends_with(".rs") || path.ends_with(".mjs"))
+}
+
+/// Whether a test file has a test of this name: a function under `#[test]`, or the title of a test for Node.
+fn has_test(path: &str, code: &str, name: &str) -> bool {
+    if path.ends_with(".mjs") {
+        return ['"', '`']
+            .iter()
+            .any(|quote| code.contains(&format!("{quote}{name}{quote}")));
+    }
+    let is_named = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        let rest = line
+            .strip_prefix("fn ")
+            .and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with('('))
+    };
+    let lines: Vec<&str> = code.lines().collect();
+    let mut named = (0..lines.len()).filter(|at| is_named(lines[*at]));
+    named.any(|at| {
+        let attributes = lines[..at].iter().rev().map(|line| line.trim_start());
+        let mut attributes = attributes.take_while(|line| line.starts_with("#["));
+        attributes.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+    })
+}
+
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let repository = Repository::read();
+    let (mut count, mut unknown) = (0, Vec::new());
+    for (page, text) in repository.markdown() {
+        for (path, name) in named_tests(&prose(&text)) {
+            count += 1;
+            let code = std::fs::read_to_string(repository.root.join(path)).unwrap_or_default();
+            if !has_test(path, &code, name) {
+                unknown.push(format!("{}: {path}::{name}", page.display()));
+            }
+        }
+    }
+    assert!(count > 100, "the names of tests were not found");
+    assert!(unknown.is_empty(), "unknown tests:\n{}", unknown.join("\n"));
+}
+
+#[test]
+fn a_wrong_name_of_a_test_is_found() {
+    let code = "#[test]\nfn holds() {}\n\nfn helper() {}\n\n#[tokio::test(flavor = \"multi_thread\")]\nasync fn waits() {}";
+    let known =
+        ["holds", "waits", "hold", "helper", "gone"].map(|name| has_test("a.rs", code, name));
+    assert_eq!(known, [true, true, false, false, false]);
+    let script = "test(\"a page plays\", async () => {});\ntest(`it is ${name}`, body);";
+    let known =
+        ["a page plays", "it is ${name}", "a page"].map(|name| has_test("a.mjs", script, name));
+    assert_eq!(known, [true, true, false]);
+}
+
+#[test]
+fn every_promise_of_reliability_has_its_test() {
+    let root = Repository::read().root;
+    let page = std::fs::read_to_string(root.join("docs/RELIABILITY.md")).unwrap();
+    for (heading, least) in [("Bad inputs", 70), ("Faults", 25)] {
+        let section = page
+            .split("\n## ")
+            .find(|part| part.starts_with(heading))
+            .unwrap();
+        // The first two lines of a table are its head.
+        let tables = section.split("\n### ").skip(1);
+        let rows: Vec<&str> = tables
+            .flat_map(|table| table.lines().filter(|line| line.starts_with('|')).skip(2))
+            .collect();
+        let without: Vec<_> = rows
+            .iter()
+            .filter(|row| named_tests(row).next().is_none())
+            .collect();
+        assert!(without.is_empty(), "promises without a test: {without:#?}");
+        assert!(rows.len() >= least, "{} rows under {heading}", rows.len());
     }
 }
