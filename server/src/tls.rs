@@ -106,14 +106,21 @@ impl Tls {
     /// Loads the files again when they have changed, and then stayed the same for one look: two files are not replaced at one moment.
     /// Never ends, where there are files.
     pub(crate) async fn follow_files(self: Arc<Self>) {
-        let TlsSource::Files { cert, key } = &self.source else {
+        let TlsSource::Files { cert, key } = self.source.clone() else {
             return;
         };
-        let mut loaded = [stamp(cert).await, stamp(key).await];
+        let files = Arc::new([cert, key]);
+        let look = async || {
+            let files = Arc::clone(&files);
+            let stamps = move || files.each_ref().map(|file| stamp(file));
+            // A file system may be slow.
+            (tokio::task::spawn_blocking(stamps).await).unwrap_or_default()
+        };
+        let mut loaded = look().await;
         let mut last = loaded;
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
-            let current = [stamp(cert).await, stamp(key).await];
+            let current = look().await;
             let has_settled = current == last;
             last = current;
             if current == loaded || !has_settled {
@@ -148,8 +155,8 @@ impl ResolvesServerCert for Tls {
 }
 
 /// When a file was written, and its length; `None` while there is none.
-async fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
-    let meta = tokio::fs::metadata(file).await.ok()?;
+fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
+    let meta = std::fs::metadata(file).ok()?;
     Some((meta.modified().ok()?, meta.len()))
 }
 

@@ -263,8 +263,9 @@ impl Client {
         self.clocks.advance_view(now);
         self.drop_failed_rules(now);
         let newest = self.clocks.input.as_mut()?.advance(now);
-        if newest < self.inputs.next_tick {
-            // The clock moves back only by a jump. Ticks that already have an input do not get another one.
+        if newest < self.inputs.next_tick || self.inputs.next_tick == Tick(u32::MAX) {
+            // The clock moves back only by a jump. Ticks that already have an input do not get another one. After the last tick that
+            // there is none comes, whatever a server says of its clock.
             return None;
         }
         if newest.since(self.inputs.next_tick) >= MAX_INPUT_BURST {

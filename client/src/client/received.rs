@@ -9,11 +9,17 @@ use super::map_download::WaitingWelcome;
 use super::{Client, Commands, Phase, Session, SessionEvent};
 use crate::prediction::{PredictedState, Surroundings};
 use prost::Message as _;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tickwire_proto::CloseCode;
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_sync::client::{ApplyOutcome, Replica};
 use tickwire_sync::{EntityId, Micros, Schema, Tick, TickClock};
+
+/// Ticks per second that a room may have.
+const TICK_RATES: RangeInclusive<u32> = 1..=240;
+/// The largest map: a server that names a larger one would have the client keep it.
+const MAX_MAP_BYTES: u32 = 64 << 20;
 
 impl Client {
     /// Takes a message that arrived on a socket.
@@ -60,6 +66,12 @@ impl Client {
     /// Takes a `Welcome`, whose map may come in parts after it.
     fn take_welcome(&mut self, id: LinkId, welcome: v1::Welcome, now: Micros) {
         if !(self.links.get_mut(id)).is_some_and(|link| link.is_joining()) {
+            return;
+        }
+        if !TICK_RATES.contains(&welcome.tick_rate) || welcome.map_bytes > MAX_MAP_BYTES {
+            self.counters.protocol_errors += 1;
+            let reason = "the server's tick rate or map cannot be used by this client";
+            self.finish(CloseCode::Unsupported, reason);
             return;
         }
         match &mut self.session {

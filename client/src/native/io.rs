@@ -28,6 +28,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 /// Snapshots are small, and the library zeroes a whole buffer before each read.
 const READ_BUFFER_BYTES: usize = 2 * 1024;
 
+/// The largest message that a client takes. Large maps and crowded cells come in parts, so a real one has some hundred KB.
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
+
 /// The rules that were loaded last from a target. Bots in one room want the same ones, and share them.
 pub(super) type RulesCache = Mutex<Option<(WantedRules, WasmRules)>>;
 
@@ -192,11 +195,10 @@ pub(super) async fn handshake(target: &Target, io: Io) -> Result<WebSocketStream
         "sec-websocket-protocol",
         HeaderValue::from_static(tickwire_proto::SUBPROTOCOL),
     );
-    // The size of the server's messages has no upper bound.
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
-        .max_message_size(None)
-        .max_frame_size(None);
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let (stream, _) =
         tokio_tungstenite::client_async_with_config(request, io, Some(config)).await?;
     Ok(stream)

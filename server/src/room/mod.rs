@@ -75,6 +75,8 @@ pub struct Room<L> {
     has_waiting_messages: bool,
     /// Seats that newcomers may not take, because they are reserved.
     reserved_seats: usize,
+    /// When the room last looked at its sessions.
+    last_look: Option<Micros>,
 }
 
 /// What a game gives out in a step, beside its world. Emptied in every tick.
@@ -122,6 +124,7 @@ impl<L: Link> Room<L> {
             inbox_messages: Vec::new(),
             has_waiting_messages: false,
             reserved_seats: 0,
+            last_look: None,
             settings,
             schema,
             tick_clock,

@@ -469,6 +469,25 @@ fn a_page_that_is_gone_without_a_word_is_waited_for_briefly() {
     assert_eq!([9, 11, 59, 62].map(&mut waiting_after), [2, 1, 1, 0]);
 }
 
+/// A machine that slept for an hour, with players on their way back.
+#[test]
+fn a_pause_of_the_process_ends_no_absent_session() {
+    let mut room = room(0, WindowPolicy::Open);
+    let (_, inbox) = join(&mut room, Encoding::Packed);
+    inbox.put(InboxMessage::ConnectionClosed(DisconnectReason::Lost));
+    tick(&mut room, Tick(1));
+    let rate = room.tick_clock().tick_rate;
+    let hour = 3600 * rate;
+    for number in hour..hour + 55 * rate {
+        tick(&mut room, Tick(number));
+    }
+    assert_eq!(room.sessions().len(), 1);
+    for number in hour + 55 * rate..hour + 62 * rate {
+        tick(&mut room, Tick(number));
+    }
+    assert_eq!(room.sessions().len(), 0);
+}
+
 /// A request with a ticket of this subject.
 fn with_ticket(subject: &str, ends_ms: u64) -> JoinRequest {
     JoinRequest {

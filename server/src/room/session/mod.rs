@@ -311,6 +311,13 @@ impl<L: Link> Session<L> {
         expires
     }
 
+    /// If the player is away: the session waits so much longer.
+    pub(super) fn wait_longer(&mut self, pause: Micros) {
+        if let Presence::Away { since, .. } = &mut self.presence {
+            *since = since.plus(pause);
+        }
+    }
+
     /// Makes the session end in this tick.
     pub(super) fn end(&mut self) {
         let link = self.link().cloned();

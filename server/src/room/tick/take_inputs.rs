@@ -13,9 +13,13 @@ use tickwire_prefetch as prefetch;
 use tickwire_sync::input_buffer::TickInput;
 use tickwire_sync::{Micros, PlayerId};
 
+/// A room is looked at twice a second at least. A longer time between two looks shows that the process stood still.
+const PROCESS_PAUSE: Micros = Micros::from_millis(2_000);
+
 impl<L: Link> Room<L> {
     /// Handles what has arrived since the last tick, advances the input buffers to the tick, and ends sessions that are over.
     pub(in crate::room) fn take_inputs(&mut self, now: Micros) {
+        self.forgive_pause(now);
         let mut any_is_over = false;
         for index in 0..self.sessions.len() {
             prefetch::ahead(
@@ -49,6 +53,7 @@ impl<L: Link> Room<L> {
 
     /// Ends the sessions whose time is over, in a room that makes no ticks because nobody is connected. Returns whether any ended.
     pub fn expire_absent(&mut self, now: Micros) -> bool {
+        self.forgive_pause(now);
         for session in &mut self.sessions {
             if session.expire(now, self.settings.resume_window) {
                 log_expired(&self.name, session.player, now);
@@ -61,6 +66,20 @@ impl<L: Link> Room<L> {
             self.end_sessions();
         }
         any_is_over
+    }
+}
+
+impl<L: Link> Room<L> {
+    /// A pause of the whole process, as when the machine sleeps, is no time in which a player could have come back: it does not count
+    /// for those who are away.
+    fn forgive_pause(&mut self, now: Micros) {
+        let gap = self.last_look.map_or(Micros(0), |last| now.since(last));
+        self.last_look = Some(now);
+        if gap > PROCESS_PAUSE {
+            for session in &mut self.sessions {
+                session.wait_longer(gap);
+            }
+        }
     }
 }
 

@@ -231,7 +231,7 @@ fn read_columns(
         if bits.flag()? {
             let mut from = 0;
             for _ in 0..bits.count(5)? {
-                let position = bits.number()? as usize + from;
+                let position = (bits.number()? as usize).saturating_add(from);
                 rows.get_mut(position)?.begin_change(previous, tick);
                 from = position + 1;
             }
