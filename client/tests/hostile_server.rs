@@ -165,7 +165,11 @@ fn turn(client: &mut Client, link: &mut Option<LinkId>, now: Micros) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_server_makes_a_client_panic_or_hang(

@@ -11,6 +11,10 @@ const MAX_STEP_US: i64 = 1_200_000;
 /// A clock that goes back by less needs no answer from the server.
 const MAX_UNDOUBTED_STEP_BACK_US: i64 = 20_000;
 
+/// The session's time is no further from the shell's clock than this, a century: whatever a server says, sums and products of times
+/// stay numbers.
+const MAX_SHIFT_US: i64 = 100 * 366 * 86_400 * 1_000_000;
+
 /// The session's time for readings of the shell's clock.
 #[derive(Debug)]
 pub(super) struct SteadyClock {
@@ -52,7 +56,7 @@ impl SteadyClock {
         // A second leap before the answer to the first is time that passes: else a link would never be found dead.
         let is_leap_ahead = step_us > MAX_STEP_US && is_linked && self.doubted_since.is_none();
         if step_us < 0 || is_leap_ahead {
-            self.shift_us = self.shift_us.saturating_sub(step_us);
+            self.correct(step_us.saturating_neg());
         }
         if is_linked && (step_us < -MAX_UNDOUBTED_STEP_BACK_US || is_leap_ahead) {
             self.doubted_since = Some(before);
@@ -77,7 +81,8 @@ impl SteadyClock {
 
     /// Puts the session's time forward, or back if `by_us` is negative.
     pub fn correct(&mut self, by_us: i64) {
-        self.shift_us = self.shift_us.saturating_add(by_us);
+        let shift_us = self.shift_us.saturating_add(by_us);
+        self.shift_us = shift_us.clamp(-MAX_SHIFT_US, MAX_SHIFT_US);
     }
 }
 

@@ -54,7 +54,7 @@ impl ServerClock {
         let sample = ClockSample::new(pinged, ponged, server_us);
         let apart = sample.offset_us - estimate.offset_us;
         // A sample's offset is wrong by half of its round trip at most.
-        let explained = (sample.round_trip.0 + estimate.round_trip.0) as f64 / 2.0;
+        let explained = (sample.round_trip.0 as f64 + estimate.round_trip.0 as f64) / 2.0;
         (apart.abs() > explained + Self::MAX_DRIFT_US).then_some(apart)
     }
 
