@@ -3,7 +3,7 @@
 //! In: the ships that fire in a tick. Out: beams, damage and kills. A player's shot is tested against what the player's screen showed
 //! ([`Step::rewound_for`]), a computer player's against the present.
 
-use super::Arena;
+use super::{Arena, NOBODY};
 use crate::beam::{Beam, BeamEnd, Target, cast};
 use crate::{ArenaEvent, Ship};
 use tickwire::prelude::*;
@@ -14,6 +14,8 @@ const BEAM_DAMAGE: i16 = 25;
 const RESPAWN_SECONDS: u32 = 2;
 /// The score for a kill.
 const KILL_SCORE: i32 = 10;
+/// A player whose line has been cut for so many seconds is no longer worth points. Whoever cuts it under fire still is.
+const AWAY_SECONDS: u32 = 5;
 
 impl Arena {
     /// Casts the beams of all ships that fire, and applies their damage. A ship that is hit still fires, as both pulled the trigger at
@@ -91,22 +93,27 @@ impl Arena {
             return;
         }
         let victim = self.ships.owner(hit);
+        let mut score = KILL_SCORE;
         if let Some(victim) = victim {
             if let Some(row) = self.players.get_mut(victim) {
                 row.deaths += 1;
             }
             if let Some(pilot) = self.pilots.get_mut(&victim) {
                 pilot.respawn_in = RESPAWN_SECONDS * step.tick_rate();
+                let away_ticks = pilot.away_ticks.unwrap_or(0);
+                if away_ticks >= AWAY_SECONDS * step.tick_rate() {
+                    score = 0;
+                }
             }
         }
         if let Some(row) = self.players.get_mut(killer) {
             row.kills += 1;
-            row.score += KILL_SCORE;
+            row.score += score;
         }
-        let slot = |player| self.players.id(player).map_or(0, Id::slot);
+        let slot = |player| self.players.id(player).map_or(NOBODY, Id::slot);
         step.emit_to_all(&ArenaEvent::Kill {
             killer: slot(killer),
-            victim: victim.map_or(0, slot),
+            victim: victim.map_or(NOBODY, slot),
         });
     }
 
@@ -117,6 +124,15 @@ impl Arena {
             if self.ships.get(id).is_none_or(|ship| ship.health <= 0) {
                 self.ships.remove(id);
                 pilot.ship = None;
+            }
+        }
+        for derelict in &self.derelicts {
+            if self
+                .ships
+                .get(derelict.ship)
+                .is_some_and(|ship| ship.health <= 0)
+            {
+                self.ships.remove(derelict.ship);
             }
         }
     }

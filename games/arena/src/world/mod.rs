@@ -34,6 +34,10 @@ const SPAWN_DISTANCE: f32 = 330.0;
 const SPAWN_TRIES: usize = 16;
 /// Spectators change to another player only once that one leads by this many points.
 const CLEAR_LEAD: i32 = 10;
+/// For how many seconds a damaged ship outlasts its player.
+const DERELICT_SECONDS: u32 = 3;
+/// The slot of a player who is not there.
+const NOBODY: u32 = u32::MAX;
 /// Where those look who have not flown yet.
 const MIDDLE: [f32; 2] = [WORLD_SIDE as f32 / 2.0; 2];
 
@@ -44,6 +48,8 @@ pub struct Arena {
     pellets: Entities<Pellet>,
     players: Players<Player>,
     pilots: BTreeMap<PlayerId, Pilot>,
+    /// Ships that their players left behind.
+    derelicts: Vec<Derelict>,
     /// Where each spectator looks, in units.
     spectators: BTreeMap<PlayerId, [f32; 2]>,
     /// The player whom spectators watch.
@@ -64,8 +70,18 @@ struct Pilot {
     respawn_in: u32,
     /// Where the last ship was, in units.
     last_position: [f32; 2],
+    /// For how many ticks the player's line has been cut.
+    away_ticks: Option<u32>,
     /// The mind of a computer player.
     computer: Option<Computer>,
+}
+
+/// A damaged ship whose player left: it drifts on for [`DERELICT_SECONDS`], and can be shot down. Nobody escapes by leaving.
+#[derive(Debug, Serialize, Deserialize)]
+struct Derelict {
+    ship: Id<Ship>,
+    /// `None` until the next step.
+    ticks_left: Option<u32>,
 }
 
 #[game]
@@ -87,6 +103,7 @@ impl Game for Arena {
             pellets,
             players: Players::new(),
             pilots: BTreeMap::new(),
+            derelicts: Vec::new(),
             spectators: BTreeMap::new(),
             watched: None,
             rocks,
@@ -127,6 +144,7 @@ impl Game for Arena {
             ship: None,
             respawn_in: 0,
             last_position: MIDDLE,
+            away_ticks: None,
             computer,
         };
         self.pilots.insert(player, pilot);
@@ -142,8 +160,32 @@ impl Game for Arena {
     fn leave(&mut self, player: PlayerId) {
         self.spectators.remove(&player);
         let pilot = self.pilots.remove(&player);
-        if let Some(ship) = pilot.and_then(|pilot| pilot.ship) {
-            self.ships.remove(ship);
+        let Some(id) = pilot.and_then(|pilot| pilot.ship) else {
+            return;
+        };
+        match self.ships.get_mut(id) {
+            Some(ship) if ship.health < FULL_HEALTH => {
+                ship.player = NOBODY;
+                self.derelicts.push(Derelict {
+                    ship: id,
+                    ticks_left: None,
+                });
+            }
+            _ => {
+                self.ships.remove(id);
+            }
+        }
+    }
+
+    fn away(&mut self, player: PlayerId) {
+        if let Some(pilot) = self.pilots.get_mut(&player) {
+            pilot.away_ticks = Some(0);
+        }
+    }
+
+    fn resume(&mut self, player: PlayerId) {
+        if let Some(pilot) = self.pilots.get_mut(&player) {
+            pilot.away_ticks = None;
         }
     }
 
@@ -180,6 +222,7 @@ impl Game for Arena {
 
     fn step(&mut self, step: &mut Step<'_, Self>) {
         self.respawn();
+        self.remove_derelicts(step.tick_rate());
         step.advance_owned(&mut self.ships);
         self.nearest.clear();
         self.note_positions();
@@ -266,13 +309,28 @@ impl Arena {
         }
     }
 
-    /// Remembers where each ship is: its player looks there when it is lost.
+    /// Remembers where each ship is: its player looks there when it is lost. Counts for how long players have been away.
     fn note_positions(&mut self) {
         for pilot in self.pilots.values_mut() {
+            pilot.away_ticks = pilot.away_ticks.map(|ticks| ticks.saturating_add(1));
             if let Some(ship) = pilot.ship.and_then(|id| self.ships.get(id)) {
                 pilot.last_position = ship.pos.to_vec2().into();
             }
         }
+    }
+
+    /// Removes the derelicts whose time is over.
+    fn remove_derelicts(&mut self, tick_rate: u32) {
+        let ships = &mut self.ships;
+        self.derelicts.retain_mut(|derelict| {
+            let ticks_left = derelict.ticks_left.unwrap_or(DERELICT_SECONDS * tick_rate);
+            derelict.ticks_left = ticks_left.checked_sub(1);
+            let stays = derelict.ticks_left.is_some() && ships.get(derelict.ship).is_some();
+            if !stays {
+                ships.remove(derelict.ship);
+            }
+            stays
+        });
     }
 
     /// Lets every ship pick up the pellets that it touches.

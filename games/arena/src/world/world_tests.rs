@@ -84,6 +84,88 @@ fn a_ship_that_is_shot_down_comes_back() {
     assert!(room.game().pilots[&ben].ship.is_some_and(|id| id != other));
 }
 
+/// Ann points at Ben, 200 units away, in a corner without rocks.
+fn duel(health: i16) -> (TestRoom<Arena>, [PlayerId; 2], Id<Ship>) {
+    let mut room = room(1, 0);
+    let players = [room.join("Ann"), room.join("Ben")];
+    room.step(1);
+    let game = room.game_mut();
+    let ids = players.map(|player| game.pilots[&player].ship.unwrap());
+    game.rocks = Rocks::default();
+    game.ships[ids[0]].pos = Pos::new(1000.0, 1000.0);
+    game.ships[ids[1]].pos = Pos::new(1200.0, 1000.0);
+    game.ships[ids[1]].health = health;
+    room.step(1);
+    (room, players, ids[1])
+}
+
+fn fire_at_once(room: &mut TestRoom<Arena>, player: PlayerId) {
+    let fire = ArenaInput {
+        fire: true,
+        ..ArenaInput::default()
+    };
+    room.press(player, &fire.pointing(Heading::from_steps(0)));
+    room.step(1);
+}
+
+#[test]
+fn nobody_escapes_death_by_leaving() {
+    let (mut room, [ann, ben], ship) = duel(BEAM_HEALTH);
+    room.leave(ben);
+    room.step(2);
+    assert_eq!(room.game().ships[ship].player, NOBODY);
+    fire_at_once(&mut room, ann);
+    assert!(room.game().ships.get(ship).is_none());
+    assert_eq!(room.game().players[ann].score, 10);
+    let events = room.take_events();
+    assert!(
+        matches!(
+            events[..],
+            [
+                _,
+                ArenaEvent::Kill {
+                    killer: 0,
+                    victim: NOBODY
+                }
+            ]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_ship_without_a_player_is_gone_after_three_seconds() {
+    let (mut room, [_, ben], ship) = duel(BEAM_HEALTH);
+    room.leave(ben);
+    room.step(170);
+    assert!(room.game().ships.get(ship).is_some());
+    room.step(20);
+    assert!(room.game().ships.get(ship).is_none() && room.game().derelicts.is_empty());
+    // One without a scratch had nothing to escape.
+    let (mut room, [_, ben], ship) = duel(FULL_HEALTH);
+    room.leave(ben);
+    assert!(room.game().ships.get(ship).is_none());
+}
+
+#[test]
+fn a_player_who_is_away_is_worth_no_points() {
+    for (away_for, score) in [(4 * 60, 10), (6 * 60, 0)] {
+        let (mut room, [ann, ben], _) = duel(BEAM_HEALTH);
+        room.away(ben);
+        room.step(away_for);
+        fire_at_once(&mut room, ann);
+        let row = &room.game().players[ann];
+        assert_eq!((row.kills, row.score), (1, score));
+    }
+    // Back, and worth points again.
+    let (mut room, [ann, ben], _) = duel(BEAM_HEALTH);
+    room.away(ben);
+    room.step(6 * 60);
+    room.resume(ben);
+    fire_at_once(&mut room, ann);
+    assert_eq!(room.game().players[ann].score, 10);
+}
+
 /// What one beam takes.
 const BEAM_HEALTH: i16 = 25;
 
