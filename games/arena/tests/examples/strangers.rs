@@ -1,13 +1,20 @@
 //! What strangers cost the others: the snapshot gaps of fifty bots with and without each attack, one after the other in one run.
 //!
 //! `cargo run --release -p tickwire-arena-tests --example strangers [ATTACK ...]`. The attackers use addresses of 127/8, and fair share is
-//! strict. Each line has the bots' 99th percentile and longest gap, the skipped ticks and the share of late ticks.
+//! strict. Each line has the bots' 99th percentile and longest gap, the skipped ticks, how late ticks were, and how many of the newcomers
+//! who came twice a second from an address of their own got in, and how long the slowest took.
+//!
+//! - `rooms`: a new room by each `Hello`, then gone. `absent`: a new session in the bots' room by each `Hello`, then gone.
+//! - `chat`, `resync`, `ping`: 40 connections send these as fast as they can, and come again when they are closed. `talk`: 12 players chat
+//!   within the rules, and 300 hear them.
+//! - `state`: 8 connections ask for the room's state over and over. `unread`: 50 ask for the page, and read none of it.
+//! - `silent`: 250 connections a second that say nothing. `hellos`: 2,000 TLS handshakes a second that are begun and dropped.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the measurement")]
 
 use prost::Message as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tickwire_arena_bots::ArenaPlaybook;
 use tickwire_arena_tests::arena_server;
@@ -19,10 +26,38 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 const SECONDS: u64 = 12;
-const ATTACKS: [&str; 7] = ["none", "rooms", "chat", "resync", "ping", "state", "unread"];
+const ATTACKS: [&str; 11] = [
+    "none", "rooms", "absent", "chat", "talk", "resync", "ping", "state", "unread", "silent",
+    "hellos",
+];
+/// An address that attacks nobody, and wants to play.
+const NEWCOMER: u8 = 200;
 
 fn source(host: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 1, host).into()
+}
+
+/// Whether newcomers get in, and how long the slowest of those took, in milliseconds.
+async fn newcomers(server: &TestServer, until: Instant) -> (u32, u32, f64) {
+    let (mut came, mut entered, mut slowest) = (0, 0, 0.0_f64);
+    while Instant::now() < until {
+        let began = Instant::now();
+        came += 1;
+        let entering = async {
+            let mut client = joined(server, NEWCOMER, "main").await?;
+            client.next().await.ok()?;
+            client
+                .try_send(Body::Leave(v1::Leave::default()))
+                .await
+                .then_some(())
+        };
+        if let Ok(Some(())) = tokio::time::timeout(Duration::from_secs(5), entering).await {
+            entered += 1;
+            slowest = slowest.max(began.elapsed().as_secs_f64() * 1e3);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    (entered, came, slowest)
 }
 
 async fn joined(server: &TestServer, host: u8, room: &str) -> Option<RawClient> {
@@ -151,6 +186,69 @@ async fn attack(server: &'static TestServer, name: &str, until: Instant) {
                 attackers.spawn(flood(server, first_host + number % 4, body, until));
             }
         }
+        "absent" => {
+            for host in 41..=44 {
+                attackers.spawn(async move {
+                    while Instant::now() < until {
+                        drop(joined(server, host, "main").await);
+                    }
+                });
+            }
+        }
+        "talk" => {
+            for number in 0..300_u32 {
+                attackers.spawn(async move {
+                    let host = 50 + (number % 20) as u8;
+                    let Some(mut client) = joined(server, host, "main").await else {
+                        return;
+                    };
+                    let text = "hello ".repeat(20);
+                    while Instant::now() < until {
+                        if number < 12 {
+                            let chat = v1::Chat { text: text.clone() };
+                            client.try_send(Body::Chat(chat)).await;
+                        }
+                        let pause = tokio::time::sleep(Duration::from_millis(500));
+                        tokio::pin!(pause);
+                        loop {
+                            tokio::select! {
+                                () = &mut pause => break,
+                                message = client.next() => if message.is_err() { return },
+                            }
+                        }
+                    }
+                });
+            }
+        }
+        "silent" | "hellos" => {
+            let (host, pause, hello) = match name {
+                "silent" => (81, Duration::from_millis(4), false),
+                _ => (82, Duration::from_micros(500), true),
+            };
+            attackers.spawn(async move {
+                let mut held = std::collections::VecDeque::new();
+                let mut due = tokio::time::interval(pause);
+                due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+                while Instant::now() < until {
+                    due.tick().await;
+                    let socket = TcpSocket::new_v4().unwrap();
+                    let _ = socket.bind((source(host), 0).into());
+                    let connecting =
+                        tokio::time::timeout(Duration::from_secs(1), socket.connect(server.addr));
+                    let Ok(Ok(mut stream)) = connecting.await else {
+                        continue;
+                    };
+                    if hello {
+                        let _ = stream.write_all(&CLIENT_HELLO).await;
+                    } else {
+                        held.push_back(stream);
+                    }
+                    if held.len() > 5_000 {
+                        held.pop_front();
+                    }
+                }
+            });
+        }
         "state" => {
             for _ in 0..8 {
                 let head = "HEAD /rooms/main/state HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -167,6 +265,16 @@ async fn attack(server: &'static TestServer, name: &str, until: Instant) {
     }
     while attackers.join_next().await.is_some() {}
 }
+
+/// The first message of a TLS 1.3 handshake, as a common client sends it; made by rustls for `localhost`.
+static CLIENT_HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let config = tickwire_client::native::tls_config(true).unwrap();
+    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
+    let mut connection = rustls::ClientConnection::new(config, name).unwrap();
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).unwrap();
+    bytes
+});
 
 async fn metrics(server: &TestServer) -> [f64; 5] {
     let mut values = [0.0; 5];
@@ -185,23 +293,40 @@ async fn metrics(server: &TestServer) -> [f64; 5] {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    let server: &'static TestServer = Box::leak(Box::new(arena_server(&[
+    let flags = [
         "--fair-share",
         "strict",
         "--join-rate",
         "200",
         "--npcs",
         "0",
-    ])));
+    ];
+    let started = |more: &[&str]| -> &'static TestServer {
+        Box::leak(Box::new(arena_server(&[&flags[..], more].concat())))
+    };
+    let plain = started(&[]);
     for name in ATTACKS {
         if !chosen.is_empty() && name != "none" && !chosen.iter().any(|one| one == name) {
             continue;
         }
+        // The bots of that attack come by TLS too; no newcomers.
+        let is_tls = name == "hellos";
+        let server = match is_tls {
+            true => started(&["--tls-self-signed"]),
+            false => plain,
+        };
         let before = metrics(server).await;
         let until = Instant::now() + Duration::from_secs(SECONDS + 2);
         let attacker = tokio::spawn(attack(server, name, until));
+        let newcomers_until = if is_tls { Instant::now() } else { until };
+        let newcomers = tokio::spawn(newcomers(server, newcomers_until));
         let duration = format!("{SECONDS}s");
         let url = server.url("main");
+        let url = if is_tls {
+            url.replace("ws://", "wss://")
+        } else {
+            url
+        };
         let options = Options::load([
             "bots",
             "--url",
@@ -212,17 +337,19 @@ async fn main() {
             "wander",
             "--duration",
             &duration,
+            "--insecure",
         ])
         .unwrap();
         let report = tickwire_bot::run(&options, Some(Arc::new(ArenaPlaybook)))
             .await
             .unwrap();
         attacker.await.unwrap();
+        let (entered, came, slowest) = newcomers.await.unwrap();
         let after = metrics(server).await;
         let [skipped, late, ticks, input, inputs] =
             std::array::from_fn(|index| after[index] - before[index]);
         println!(
-            "{name:8} gap p99 {:6.2} ms, max {:6.1} ms, reconnects {}, mismatches {}, skipped {skipped}, lateness {:.3} ms, input phase {:.3} ms, ready {}, rooms {}, sessions {}",
+            "{name:8} gap p99 {:6.2} ms, max {:6.1} ms, reconnects {}, mismatches {}, skipped {skipped}, lateness {:.3} ms, input phase {:.3} ms, ready {}, rooms {}, sessions {}, newcomers {entered} of {came}, slowest {slowest:.0} ms",
             report.snapshot_gap_ms.p99,
             report.snapshot_gap_ms.max,
             report.reconnects,

@@ -73,10 +73,9 @@ fn not_modified() -> Answer {
 
 /// The tick of a query `after=TICK`; the last one counts.
 fn after_of(query: &str) -> Result<Option<Tick>, String> {
-    let ticks = query
-        .split('&')
-        .filter_map(|pair| pair.strip_prefix("after="));
-    let Some(tick) = ticks.last() else {
+    let pairs = query.split('&').rev();
+    let mut ticks = pairs.filter_map(|pair| pair.strip_prefix("after="));
+    let Some(tick) = ticks.next() else {
         return Ok(None);
     };
     let tick = tick
