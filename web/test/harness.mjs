@@ -182,16 +182,20 @@ export async function startLongPath(t, { socket }, ms) {
 
 const MEDIA = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
-/** Serves a page with the module `script`, and the files of web/dist, from an origin of its own. */
-export async function startSite(t, script) {
+/**
+ * Serves a page with the module `script`, and the files of web/dist, from an origin of its own. `asked`: by path, what is called when it is
+ * asked for; bytes that it returns are served instead of the file.
+ */
+export async function startSite(t, script, asked = {}) {
   const server = createServer(({ url }, answer) => {
+    const other = asked[url]?.();
     if (url === "/") {
       answer.setHeader("Content-Type", "text/html");
       answer.end(`<!doctype html><link rel="icon" href="data:," /><script type="module">${script}</script>`);
       return;
     }
     answer.setHeader("Content-Type", MEDIA[extname(url)] ?? "text/plain");
-    answer.end(readFileSync(join(root, "web", "dist", basename(url))));
+    answer.end(other ?? readFileSync(join(root, "web", "dist", basename(url))));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -124,7 +124,7 @@ const REFUSED = {
   "invalid-code": /the browser refuses/,
   "later-abi": /version 2/,
   "other-rules": /other rules/,
-  "traps-at-start": /failed while it was started/,
+  "traps-at-start": /does not start/,
 };
 
 for (const [name, reason] of Object.entries(REFUSED)) {

@@ -133,7 +133,7 @@ test("mistakes throw where they are made", MINUTE, async (t) => {
     /^RangeError: an input has at most 64 bytes, not 65$/,
     /^RangeError: a command has at most 4000 bytes, not 4001$/,
     /^TypeError: a command is "hello"; it must be a Uint8Array$/,
-    /^RangeError: too many inputs of one tick are waiting$/,
+    /^RangeError: too many inputs are waiting$/,
     /^TypeError: "not a url ::" is no address like/,
     /^TypeError: "ftp:.*no address like/,
     /^TypeError: "game.example\/ws" is no address like/,

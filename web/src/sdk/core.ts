@@ -3,8 +3,12 @@
 import { type InitOutput, initSync } from "../wasm/tickwire.js";
 import { reasonOf } from "./reason.js";
 import { useCoreMemory } from "./rules.js";
+import { tabStorage } from "./saved-session.js";
 
 let core: Promise<InitOutput> | undefined;
+
+/** In the tab's storage while the page has loaded itself again for want of a core. */
+const RELOADED = "tickwire";
 
 /** What the core can be loaded from: the address of `tickwire_bg.wasm`, its bytes, or what a bundler makes of an import of it. */
 export type CoreSource = string | URL | Uint8Array<ArrayBuffer> | WebAssembly.Module;
@@ -29,9 +33,27 @@ export function coreLoaded(from?: CoreSource): Promise<InitOutput> {
 
 async function start(from: CoreSource = new URL("tickwire_bg.wasm", import.meta.url)): Promise<InitOutput> {
   const module = from instanceof WebAssembly.Module ? from : await WebAssembly.compile(from instanceof Uint8Array ? from : await bytesAt(new URL(from, import.meta.url)));
-  const loaded = initSync({ module });
+  const loaded = await linked(module);
   useCoreMemory(loaded.memory);
   return loaded;
+}
+
+/**
+ * A core of another build than this script does not link (`web/bindgen`). So it is while a new version is rolled out: the page loads itself
+ * again, once, and gets both of one build.
+ */
+async function linked(module: WebAssembly.Module): Promise<InitOutput> {
+  const storage = tabStorage();
+  try {
+    const loaded = initSync({ module });
+    delete storage?.[RELOADED];
+    return loaded;
+  } catch (error) {
+    if (!storage || RELOADED in storage) throw error;
+    storage[RELOADED] = 1;
+    location.reload();
+    return new Promise(() => {});
+  }
 }
 
 async function bytesAt(url: URL): Promise<Uint8Array<ArrayBuffer> | ArrayBuffer> {

@@ -27,7 +27,7 @@ export class InputCodec {
     this.#fields.forEach(({ name, min, max }, at) => {
       // A choice, a flag or a reference that a narrower range excludes.
       const word = words[at] as number;
-      if (word < min || word > max) throw new RangeError(`${name} is out of its range, ${min} to ${max}`);
+      if (word < min || word > max) throw new RangeError(`${name} is ${word}; possible are ${min} to ${max}`);
     });
     return words;
   }

@@ -44,7 +44,7 @@ export class PayloadCodecs {
     const found = this.#list.find((codec) => codec.name === name);
     if (found) return found;
     const names = this.#list.map((codec) => codec.name);
-    throw new TypeError(`this game has no ${this.#of} ${shown(name)}; it has ${names.length > 0 ? names.join(", ") : "none"}`);
+    throw new TypeError(`this game has no ${this.#of} ${shown(name)}; it has ${names.join(", ") || "none"}`);
   }
 
   /** The kind and the object of a command's or a message's payload, which begins with the number of its kind. */

@@ -205,7 +205,7 @@ export class Room<G extends GameTypes = AnyGame> {
   /** {@link Room.press} of a game with an encoding of its own. Of several that wait, each gets a tick. Throws a RangeError if too many wait. */
   pressBytes(payload: Uint8Array): void {
     const isTaken = this.#session.core.press(checked("an input", payload, this.#number(CoreNumber.MaxInputBytes)), false);
-    if (!isTaken) throw new RangeError("too many inputs of one tick are waiting");
+    if (!isTaken) throw new RangeError("too many inputs are waiting");
   }
 
   /**

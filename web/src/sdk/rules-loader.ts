@@ -77,7 +77,7 @@ async function fetchModule(url: URL, signal: AbortSignal): Promise<Uint8Array<Ar
       const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(MAX_REQUEST_MS)]) });
       if (answer.ok) return await bodyOf(answer);
       refusals += 1;
-      if (refusals >= MAX_REFUSALS) throw new FinalError(`the server does not give out its rules module: it answers ${answer.status}`);
+      if (refusals >= MAX_REFUSALS) throw new FinalError(`the rules module cannot be fetched: the server answers ${answer.status}`);
     } catch (error) {
       // Anything else is a broken connection, which is tried again.
       if (signal.aborted || error instanceof FinalError) throw error;

@@ -58,7 +58,7 @@ export async function startModule(bytes: Uint8Array<ArrayBuffer>, { hash, kinds,
     const module = await WebAssembly.compile(bytes);
     exports = (await WebAssembly.instantiate(module)).exports as unknown as Exports;
   } catch (error) {
-    throw new Error(`the browser refuses the rules module: ${reasonOf(error)}`);
+    throw new Error(`the rules module is refused: ${reasonOf(error)}`);
   }
   try {
     const abi = exports.tickwire_abi();
@@ -76,7 +76,7 @@ export async function startModule(bytes: Uint8Array<ArrayBuffer>, { hash, kinds,
     return { module: lastNumber, kinds: new Uint8Array(Int32Array.from(numbers).buffer) };
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Error(`the rules module failed while it was started: ${reasonOf(error)}`);
+    throw new Error(`the rules module does not start: ${reasonOf(error)}`);
   }
 }
 
@@ -85,7 +85,7 @@ class Refusal extends Error {}
 function giveMap(exports: Exports, map: Uint8Array): void {
   const address = exports.tickwire_map_buffer(map.length) >>> 0;
   if (address === 0 || address + map.length > exports.memory.buffer.byteLength) {
-    throw new Refusal(`the map of ${map.length} bytes does not fit into the rules module`);
+    throw new Refusal(`the map does not fit into the rules module`);
   }
   new Uint8Array(exports.memory.buffer, address, map.length).set(map);
   if (exports.tickwire_start(map.length) !== 1) throw new Refusal("the rules module cannot read the room's map");

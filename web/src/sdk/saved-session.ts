@@ -25,7 +25,7 @@ export class SavedSession {
   /** Takes the session of the page before; undefined if there is none, or if another page uses it. */
   async take(): Promise<{ token: Uint8Array; message: number } | undefined> {
     try {
-      const { token, message } = JSON.parse(storage()?.getItem(this.#key) ?? "null") as Saved;
+      const { token, message } = JSON.parse(tabStorage()?.getItem(this.#key) ?? "null") as Saved;
       const bytes = Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0));
       if (!(await this.#lock(token, MAX_WAIT_MS))) return undefined;
       this.#token = token;
@@ -65,8 +65,8 @@ export class SavedSession {
 
   #write(saved: Saved | undefined): void {
     try {
-      if (saved) storage()?.setItem(this.#key, JSON.stringify(saved));
-      else storage()?.removeItem(this.#key);
+      if (saved) tabStorage()?.setItem(this.#key, JSON.stringify(saved));
+      else tabStorage()?.removeItem(this.#key);
     } catch {
       // The storage is full or forbidden: a reload joins anew.
     }
@@ -90,7 +90,8 @@ export class SavedSession {
   }
 }
 
-function storage(): Storage | undefined {
+/** @internal The storage of this tab; `undefined` where there is none, as in Node and in workers. */
+export function tabStorage(): Storage | undefined {
   try {
     return globalThis.sessionStorage;
   } catch {

@@ -183,7 +183,7 @@ export function writeMembers(leaves: readonly Leaf[], given: unknown, words: num
     const found = tree.get(name);
     if (found === undefined) {
       const names = [...tree.keys()];
-      throw new TypeError(`${of} has no ${shown(name)}; it has ${names.length > 0 ? names.join(", ") : "no fields"}`);
+      throw new TypeError(`${of} has no ${shown(name)}; it has ${names.join(", ") || "none"}`);
     }
     if (Array.isArray(found)) writeMembers(found, value, words, `${of}.${name}`);
     else if (value !== undefined || found.type === "id") found.write(value, words);
