@@ -121,7 +121,7 @@ const REFUSED = {
   "cut-off": /damaged/,
   "wrong-exports": /tickwire_advance/,
   "wrong-signature": /tickwire_advance/,
-  "invalid-code": /the browser refuses/,
+  "invalid-code": /module is refused/,
   "later-abi": /version 2/,
   "other-rules": /other rules/,
   "traps-at-start": /does not start/,
