@@ -28,7 +28,7 @@ for (let round = 0; round < rounds; round++) {
     const { figures, browser } = await sample(variant, { sdk, warmup, seconds });
     browserVersion = browser;
     samples.get(variant).push(figures);
-    console.error(`${variant.title}: ${MEASURES.map(({ key, digits }) => `${key} ${figures[key]?.toFixed(digits)}`).join(", ")}`);
+    console.error(`${variant.title}: ${MEASURES.map(({ key, digits }) => `${key} ${figures[key]?.toFixed(digits) ?? "-"}`).join(", ")}`);
   }
 }
 print();
@@ -41,7 +41,7 @@ function install() {
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
   }
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-progress"], { cwd: folder, stdio: ["ignore", 2, 2] });
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-progress", "--loglevel=error"], { cwd: folder, stdio: ["ignore", 2, 2] });
   copyFileSync(wanted, there);
 }
 

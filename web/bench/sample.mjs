@@ -78,13 +78,14 @@ export async function sample({ script, sdk: sdkFile, serve, query }, { sdk, warm
       messages++;
       bytes += Buffer.byteLength(payloadData, "base64");
     });
+    const counts = async () => ({ ...(await page.evaluate(() => window.bench.now())), messages, bytes });
     await devtools.send("Network.enable");
     await devtools.send("HeapProfiler.enable");
     await devtools.send("HeapProfiler.startSampling", { samplingInterval: SAMPLING_BYTES, includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true });
-    const third = await page.evaluate(() => window.bench.now());
+    const third = await counts();
     await wait(1000 * seconds);
+    const last = await counts();
     const { profile } = await devtools.send("HeapProfiler.stopSampling");
-    const last = await page.evaluate(() => window.bench.now());
     const profiled = (last.at - third.at) / 1000;
     if (last.errors > 0 || last.count !== entities || problems.length > 0) throw new Error(`${script}: ${last.errors} errors, ${last.count} entities; ${problems.join("\n")}`);
     const garbage = bytesOf(profile, sdkFile);
@@ -93,8 +94,8 @@ export async function sample({ script, sdk: sdkFile, serve, query }, { sdk, warm
       browser: browser.version(),
       figures: {
         frames: rate("frames"),
-        messages: server && messages / profiled,
-        received: server && bytes / 1000 / profiled,
+        messages: server && (last.messages - third.messages) / profiled,
+        received: server && (last.bytes - third.bytes) / 1000 / profiled,
         main: 1000 * rate("main"),
         script: 1000 * rate("script"),
         chromium: 1000 * rate("chromium"),

@@ -117,7 +117,10 @@ mod tests {
         room.step(1);
         let after = room.rows::<Walker>();
         assert_eq!((before.len(), after.len()), (200, 200));
-        let moved = before.iter().zip(&after).filter(|(a, b)| a.1.pos != b.1.pos);
+        let moved = before
+            .iter()
+            .zip(&after)
+            .filter(|(a, b)| a.1.pos != b.1.pos);
         assert_eq!(moved.count(), 200);
     }
 }
