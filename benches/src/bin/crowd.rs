@@ -112,7 +112,7 @@ mod tests {
         testing::assert_schema_is_valid::<Crowd>();
         let mut room = TestRoom::<Crowd>::new();
         room.join("Ann");
-        room.step(1);
+        room.step(2); // in the first tick four turn back, and stay within a step
         let before = room.rows::<Walker>();
         room.step(1);
         let after = room.rows::<Walker>();
