@@ -106,6 +106,10 @@ heading "web: dist is what the sources give"
 web/build.sh --check
 games/arena/page/build.sh --check
 
+# The bench itself needs an idle machine and packages of its own: see its README.
+heading "web: the bench parses"
+for script in web/bench/*.mjs web/bench/*/*.mjs; do node --check "$script"; done
+
 heading "release build of server and bots"
 cargo build --locked --release -p tickwire-server -p tickwire-bot
 
