@@ -12,6 +12,7 @@ mod lobby;
 mod operations;
 mod page;
 mod refusals;
+mod rfc6455;
 mod strangers;
 mod support;
 mod tls;

@@ -350,7 +350,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             response: String::new(),
             received: Vec::new(),
         };
-        client.stream.write_all(request).await.unwrap();
+        client.send(request).await;
         loop {
             let end = client.received.windows(4).position(|w| w == b"\r\n\r\n");
             if let Some(end) = end {
@@ -371,6 +371,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+        // TLS may hold back what the socket did not take at once.
+        self.stream.flush().await.unwrap();
     }
 
     /// The next frame that is not a ping; `None`: the stream has ended.

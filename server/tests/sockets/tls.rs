@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tickwire_server::internals::{Close, CloseCode, DisconnectReason, SendOutcome};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -16,6 +17,14 @@ use crate::support::*;
 
 /// A client that trusts the server's own certificate.
 async fn connect(server: &TestServer) -> TlsStream<TcpStream> {
+    connect_over(server, TcpStream::connect(server.addr).await.unwrap()).await
+}
+
+/// TLS over any stream to the server, for a client that trusts the server's own certificate.
+pub async fn connect_over<S>(server: &TestServer, stream: S) -> TlsStream<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut roots = rustls::RootCertStore::empty();
     let chain = server.server.tls().expect("no TLS").chain();
     roots.add_parsable_certificates(chain);
@@ -26,7 +35,6 @@ async fn connect(server: &TestServer) -> TlsStream<TcpStream> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
-    let stream = TcpStream::connect(server.addr).await.unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     connector.connect(name, stream).await.unwrap()
 }
