@@ -41,6 +41,13 @@ enum Command {
         #[arg(last = true)]
         flags: Vec<OsString>,
     },
+    /// Sends a swarm of bots to a game's server: they send random inputs of the game's own schema, and check every view hash.
+    #[command(disable_help_flag = true)]
+    Bots {
+        /// Flags of the bots, such as --bots 50 --duration 30s; --help lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Writes a game's protocol as TypeScript, for `join` of @tickwire/client.
     Types {
         /// The address of a server that runs the game.
@@ -63,7 +70,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("tickwire: {error:#}");
             ExitCode::FAILURE
@@ -71,18 +78,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     match command {
+        Command::Bots { flags } => {
+            let arguments = std::iter::once("tickwire bots".into()).chain(flags);
+            return Ok(tickwire_bot::main_with(arguments, None));
+        }
         Command::New { name, path } => {
             let folder = write_project(&name, Path::new(""), path.as_deref())?;
             println!(
                 "{} is there. Next:\n  cd {name}\n  tickwire dev    # builds it, and says which page to open",
                 folder.display()
             );
-            Ok(())
         }
         Command::Dev {
             release,
@@ -93,7 +103,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             is_release: release,
             program: bin,
             flags,
-        })),
+        }))?,
         Command::Types {
             url,
             schema,
@@ -111,7 +121,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                     .with_context(|| format!("{} cannot be written", file.display()))?,
                 None => print!("{source}"),
             }
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ pub use behaviour::{AnyGame, Behaviour, Idle, Playbook};
 pub use html::html_page;
 pub use options::{BehaviourName, EncodingName, Options, one_line_error};
 pub use pilot::{Pilot, StepOutcome};
-pub use program::main;
+pub use program::{main, main_with};
 pub use random_inputs::RandomInputs;
 pub use report::{BotReport, PercentilesMs, Report};
 pub use shot_counts::ShotCounts;

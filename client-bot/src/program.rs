@@ -4,6 +4,7 @@ use crate::behaviour::Playbook;
 use crate::options::{Options, one_line_error};
 use crate::report::{BotReport, PercentilesMs, Report};
 use anyhow::Context as _;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -15,7 +16,16 @@ const BAD_FLAGS: u8 = 2;
 /// The whole program of a swarm of bots. They play the playbook's game by its behaviours, and any other game by its schema.
 #[must_use]
 pub fn main(playbook: Option<Arc<dyn Playbook>>) -> ExitCode {
-    let options = match Options::load(std::env::args_os()) {
+    main_with(std::env::args_os(), playbook)
+}
+
+/// As [`main`], with these arguments instead of the process's own. The first one is the program's name.
+#[must_use]
+pub fn main_with(
+    arguments: impl IntoIterator<Item = OsString>,
+    playbook: Option<Arc<dyn Playbook>>,
+) -> ExitCode {
+    let options = match Options::load(arguments) {
         Ok(options) => options,
         Err(error) => {
             // Help and version are not errors, and go to standard output.

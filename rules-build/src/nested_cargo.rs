@@ -53,7 +53,7 @@ const REMOVED: [&str; 14] = [
 pub enum BuildError {
     /// A file could not be read or written, or cargo could not be started.
     Io(PathBuf, io::Error),
-    /// Cargo failed: the last lines that it said.
+    /// Cargo failed: the first error that it said.
     Failed(String),
 }
 
@@ -117,7 +117,7 @@ pub fn build(
         output = run(false)?;
     }
     if !output.status.success() {
-        return Err(BuildError::Failed(last_lines(&text_of(&output))));
+        return Err(BuildError::Failed(first_error(&text_of(&output))));
     }
     let built = artifact(package, "wasm");
     fs::copy(&built, module).map_err(at(&built))?;
@@ -224,7 +224,16 @@ fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn last_lines(text: &str) -> String {
+/// The first error of a compiler: those after it often follow from it. Where there is none, the last lines.
+fn first_error(text: &str) -> String {
+    let begins_error = |line: &&str| line.starts_with("error") && !line.starts_with("error: could");
+    let mut lines = text.lines().skip_while(|line| !begins_error(line));
+    let error: Vec<_> = (lines.by_ref().take(SHOWN_LINES))
+        .take_while(|line| !line.trim().is_empty())
+        .collect();
+    if !error.is_empty() {
+        return error.join("\n");
+    }
     let lines: Vec<_> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -271,9 +280,15 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_of_a_failure_are_shown() {
+    fn the_first_error_of_a_failure_is_shown() {
+        let text = "warning: unused\n --> a.rs:1\n\nerror[E0425]: cannot find `a`\n --> a.rs:2\n  |\n\nerror: another\n\nerror: could not compile `a`\n";
+        assert_eq!(
+            first_error(text),
+            "error[E0425]: cannot find `a`\n --> a.rs:2\n  |"
+        );
+        // Something else than a compiler failed.
         let text: String = (0..50).map(|line| format!("{line}\n\n")).collect();
-        let shown = last_lines(&text);
+        let shown = first_error(&text);
         assert!(shown.starts_with("30\n") && shown.ends_with("\n49"));
     }
 }

@@ -46,7 +46,11 @@ pub async fn develop(options: DevOptions) -> anyhow::Result<()> {
     loop {
         let sources = Sources::read(&options.folder);
         let began = Instant::now();
-        say("building");
+        say(if server.is_none() {
+            "building (a first build takes some minutes)"
+        } else {
+            "building"
+        });
         let mut build = Build::start(&options)?;
         let outcome = {
             let finish = build.finish();

@@ -50,7 +50,7 @@ pub(super) fn tried_module(game: &dyn Game) -> Option<RulesModule> {
         }
         Err(unfit) => {
             tracing::error!(
-                "the rules module is not served, so browsers play without prediction: {unfit}. Build the game and its module again from the same sources; a test with assert_module_equals_native shows more"
+                "the rules module is not served, so browsers play without prediction: {unfit}. If the rules panic, that is why; else build the game and its module again from the same sources. A test with tickwire::testing::assert_module_is_equal shows more"
             );
             None
         }

@@ -191,13 +191,13 @@ impl Case {
     }
 
     /// The server must answer the close frame that was sent with the same code and reason.
-    pub fn is_closed_with(mut self, code: u16, reason: &str) -> Self {
+    pub fn closed_with_code(mut self, code: u16, reason: &str) -> Self {
         self.ending = Ending::Answered(Some((code, reason.to_owned())));
         self
     }
 
     /// The server must answer the empty close frame that was sent with an empty one.
-    pub fn is_closed_without_code(mut self) -> Self {
+    pub fn closed_without_code(mut self) -> Self {
         self.ending = Ending::Answered(None);
         self
     }

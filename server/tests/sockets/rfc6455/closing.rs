@@ -25,24 +25,24 @@ fn handshakes() -> Vec<Case> {
             .sends(text("Hello, world!"))
             .gets(echo_text("Hello, world!"))
             .sends(close(1000, ""))
-            .is_closed_with(1000, ""),
+            .closed_with_code(1000, ""),
         case("7.1.2: a second close is not answered")
             .sends(close(1000, ""))
             .sends(close(1000, ""))
-            .is_closed_with(1000, ""),
+            .closed_with_code(1000, ""),
         case("7.1.3: a ping behind a close is not answered")
             .sends(close(1000, ""))
             .sends(ping(BEHIND_CLOSE))
-            .is_closed_with(1000, ""),
+            .closed_with_code(1000, ""),
         case("7.1.4: a text behind a close does not come back")
             .sends(close(1000, ""))
             .sends(text(BEHIND_CLOSE))
-            .is_closed_with(1000, ""),
+            .closed_with_code(1000, ""),
         case("7.1.5: a close inside of a fragmented text is answered, and the text is dropped")
             .sends(first_text("fragment1"))
             .sends(close(1000, ""))
             .sends(last("fragment2"))
-            .is_closed_with(1000, ""),
+            .closed_with_code(1000, ""),
         case(
             "7.1.6: a text of 256 KiB before a close comes back, a ping behind the close does not",
         )
@@ -50,7 +50,7 @@ fn handshakes() -> Vec<Case> {
         .gets(echo_text(long))
         .sends(close(1000, ""))
         .sends(ping(BEHIND_CLOSE))
-        .is_closed_with(1000, "")
+        .closed_with_code(1000, "")
         .left_open(
             "a server may close before it has sent its answer (5.5.1); /echo keeps the order",
         ),
@@ -64,22 +64,22 @@ fn payloads() -> Vec<Case> {
     vec![
         case("7.3.1: an empty close is answered")
             .sends(frame(0x88, b""))
-            .is_closed_without_code()
+            .closed_without_code()
             .left_open("an answer may carry a code of its own (5.5.1); /echo repeats what it got"),
         case("7.3.2: a close with half a code fails the connection")
             .sends(frame(0x88, b"a"))
             .fails(1002),
         case("7.3.3: a close with a code is answered")
             .sends(close(1000, ""))
-            .is_closed_with(1000, "")
+            .closed_with_code(1000, "")
             .left_open(SAME_PAYLOAD),
         case("7.3.4: a close with a code and a reason is answered")
             .sends(close(1000, "Hello, world!"))
-            .is_closed_with(1000, "Hello, world!")
+            .closed_with_code(1000, "Hello, world!")
             .left_open(SAME_PAYLOAD),
         case("7.3.5: a close with a reason of 123 bytes is answered")
             .sends(close(1000, &longest))
-            .is_closed_with(1000, &longest)
+            .closed_with_code(1000, &longest)
             .left_open(SAME_PAYLOAD),
         case("7.3.6: a close with a reason of 124 bytes fails the connection")
             .sends(close(1000, "*".repeat(124)))
@@ -99,7 +99,7 @@ fn codes() -> Vec<Case> {
     let valid = (1..).zip(valid).map(|(index, code)| {
         case(format!("7.7.{index}: a close with code {code} is answered"))
             .sends(close(code, ""))
-            .is_closed_with(code, "")
+            .closed_with_code(code, "")
             .left_open(SAME_PAYLOAD)
     });
     let invalid = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999];
