@@ -121,8 +121,8 @@ pub mod internals {
     pub use crate::net::rules_module::RulesModule;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
-        Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, PhaseTimes, ReceivedInput,
-        Room, RoomSettings, RoomStats,
+        ChatLine, Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, PhaseTimes,
+        ReceivedInput, Room, RoomSettings, RoomStats,
     };
     pub use crate::serve::{Server, start};
     pub use crate::tls::Tls;

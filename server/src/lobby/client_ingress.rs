@@ -12,7 +12,7 @@ use crate::metrics::{InputOutcome, ModerationEvent};
 use crate::net::io::polled_connection::Migration;
 use crate::net::peer::connection::Connection;
 use crate::net::peer::handler::Handler;
-use crate::room::{Inbox, InboxMessage, JoinRequest, KnownMap, ReceivedInput};
+use crate::room::{ChatLine, Inbox, InboxMessage, JoinRequest, KnownMap, ReceivedInput};
 use crate::worker::Newcomer;
 use crate::{clock, ticket};
 use prost::Message as _;
@@ -93,7 +93,8 @@ impl ClientIngress {
         };
         let reservation = std::mem::take(&mut hello.reservation);
         let (room, request) = self.check_hello(hello, url_room.as_deref())?;
-        let inbox = Arc::new(Inbox::default());
+        let max_message_bytes = self.directory.config.max_message_bytes;
+        let inbox = Arc::new(Inbox::for_messages_of(max_message_bytes));
         // The hook's time is not the client's: from here on, the heartbeat finds clients that have gone.
         self.connection.mark_hello_received();
         let newcomer = Newcomer {
@@ -169,7 +170,10 @@ impl ClientIngress {
             return Ok(());
         };
         let message = match body {
-            Body::Chat(chat) => InboxMessage::Chat(chat.text),
+            Body::Chat(chat) => match ChatLine::new(&chat.text) {
+                Some(line) => InboxMessage::Chat(line),
+                None => return Ok(()),
+            },
             Body::Command(v1::Command { number, payload }) => {
                 InboxMessage::Command { number, payload }
             }
@@ -386,7 +390,8 @@ impl Handler for ClientIngress {
                 }
                 true
             }
-            Body::Chat(chat) => in_room.inbox.put(InboxMessage::Chat(chat.text)),
+            Body::Chat(chat) => ChatLine::new(&chat.text)
+                .is_none_or(|line| in_room.inbox.put(InboxMessage::Chat(line))),
             Body::Command(command) => {
                 let (number, payload) = (command.number, command.payload);
                 if !in_room.inbox.put(InboxMessage::Command { number, payload }) {

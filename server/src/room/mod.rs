@@ -21,6 +21,7 @@ pub(crate) mod test_game;
 mod tick;
 mod waiting_share;
 
+pub use chat::ChatLine;
 pub use inbox::{Inbox, InboxMessage, ReceivedInput};
 pub use join::join_request::{JoinError, JoinRequest, KnownMap};
 pub use link::Link;

@@ -1,7 +1,9 @@
 //! Tests of a room, one for each promise. Its links record what they are sent.
 
 use super::test_game::{Fault, Wanderers};
-use super::{Inbox, InboxMessage, JoinRequest, KnownMap, Link, ReceivedInput, Room, RoomSettings};
+use super::{
+    ChatLine, Inbox, InboxMessage, JoinRequest, KnownMap, Link, ReceivedInput, Room, RoomSettings,
+};
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::fair_share::allowance;
 use crate::net::peer::send::{SendOutcome, SendRequest};
@@ -71,6 +73,10 @@ impl Link for RecordingLink {
     fn pending_bytes(&self) -> usize {
         self.pending_bytes.load(Ordering::Relaxed)
     }
+}
+
+fn line(text: &str) -> InboxMessage {
+    InboxMessage::Chat(ChatLine::new(text).unwrap())
 }
 
 /// A room before its first tick, in which sixty things move.
@@ -241,7 +247,7 @@ fn reliable_messages_wait_for_a_full_link_in_order() {
     slow.is_blocked.store(true, Ordering::Relaxed);
     for number in 1..=20 {
         if number <= 3 {
-            inbox.put(InboxMessage::Chat(number.to_string()));
+            inbox.put(line(&number.to_string()));
         }
         tick(&mut room, Tick(number));
     }
@@ -261,7 +267,7 @@ fn chat_beyond_the_limit_is_refused_with_one_notice_a_second() {
     for second in 0..10 {
         for number in (1..=TICK_RATE).map(|part| Tick(second * TICK_RATE + part)) {
             for (_, inbox) in &players {
-                inbox.put(InboxMessage::Chat("hello".to_owned()));
+                inbox.put(line("hello"));
             }
             tick(&mut room, number);
         }
@@ -360,7 +366,7 @@ fn a_chat_burst_goes_with_the_snapshots_in_portions() {
         link.take();
     }
     for (_, inbox) in &players[..12] {
-        inbox.put(InboxMessage::Chat("hello".to_owned()));
+        inbox.put(line("hello"));
     }
     let mut lines = Vec::new();
     for number in 2..=4 {
@@ -385,7 +391,7 @@ fn chat_to_an_absent_player_takes_less_than_ten_kib() {
     absent.put(InboxMessage::ConnectionClosed(DisconnectReason::Lost));
     for number in (1..=20 * TICK_RATE).map(Tick) {
         for (_, inbox) in &players {
-            inbox.put(InboxMessage::Chat("x".repeat(200)));
+            inbox.put(line(&"x".repeat(200)));
             // A client that acks what it gets.
             inbox.put(input(number, Tick(number.0 - 1)));
         }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tickwire_proto::CloseCode;
 use tickwire_proto::v1::{self, client_message::Body};
 use tickwire_server::internals::{
-    Close, DisconnectReason, FloodDetector, FloodVerdict, Inbox, InboxMessage, JoinRequest,
-    ReceivedInput, max_messages_per_second,
+    ChatLine, Close, DisconnectReason, FloodDetector, FloodVerdict, Inbox, InboxMessage,
+    JoinRequest, ReceivedInput, max_messages_per_second,
 };
 use tickwire_sync::Micros;
 use tickwire_sync::encode::Encoding;
@@ -192,7 +192,9 @@ fn in_room(inbox: &Inbox, body: Body, is_over_limit: bool, now: Micros) -> Answe
             }
         }
         Body::Chat(chat) => {
-            inbox.put(InboxMessage::Chat(chat.text));
+            if let Some(line) = ChatLine::new(&chat.text) {
+                inbox.put(InboxMessage::Chat(line));
+            }
         }
         Body::Command(command) => {
             let (number, payload) = (command.number, command.payload);

@@ -15,6 +15,8 @@ use tickwire_sync::input_buffer::InsertOutcome;
 
 /// How long a session waits for a page that is gone without a word: as long as the SDK's pages ask for, as it may be reloaded.
 const PAGE_GRACE: Duration = Duration::from_secs(10);
+/// Messages of one session and tick that the room keeps memory for.
+const MAX_KEPT_CAPACITY: usize = 64;
 
 impl<L: Link> Room<L> {
     /// Handles the messages of the session at `index`, in the order of their arrival.
@@ -25,6 +27,8 @@ impl<L: Link> Room<L> {
             self.handle(index, message, now);
         }
         messages.clear();
+        // A burst's memory does not stay.
+        messages.shrink_to(MAX_KEPT_CAPACITY);
         self.inbox_messages = messages;
     }
 
@@ -41,7 +45,7 @@ impl<L: Link> Room<L> {
                 InsertOutcome::Late => self.stats.count_input(InputOutcome::Late),
                 InsertOutcome::Refused => self.stats.count_input(InputOutcome::Flooded),
             },
-            InboxMessage::Chat(text) => self.chat(index, text, now),
+            InboxMessage::Chat(line) => self.chat(index, line, now),
             InboxMessage::Command { number, payload } => {
                 if session.is_new_command(*number) {
                     self.game.command(session.player, payload);
