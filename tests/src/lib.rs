@@ -19,6 +19,7 @@ mod readme {}
 #[doc = include_str!("../../docs/GAME_GUIDE.md")]
 mod game_guide {}
 
+mod atlas;
 mod lone_player;
 pub mod modules;
 mod player;
@@ -26,6 +27,7 @@ mod raw;
 mod server;
 pub mod walkers;
 
+pub use atlas::Atlas;
 pub use lone_player::LonePlayer;
 pub use player::Player;
 pub use raw::{ConnectionEnd, RawClient};

@@ -6,14 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use prost::Message as _;
-use std::sync::Arc;
 use std::time::Duration;
-use tickwire_game::{Game, Identity, Refusal, Step};
 use tickwire_proto::v1::{self, client_message};
-use tickwire_sync::frame::Publisher;
-use tickwire_sync::interest::InterestArea;
-use tickwire_sync::{EntityId, PlayerId, Schema};
-use tickwire_tests::{Player, TestServer, within};
+use tickwire_tests::{Atlas, Player, TestServer, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
@@ -26,51 +21,8 @@ const IMPATIENT: [&str; 4] = ["--heartbeat-interval", "1s", "--heartbeat-timeout
 const TIMED_OUT: &str = r#"tickwire_disconnects_total{reason="heartbeat_timeout"}"#;
 const ACCEPTED: &str = r#"tickwire_connections_total{outcome="accepted"}"#;
 
-/// A game with a large map and nothing on it.
-struct Atlas;
-
-fn map() -> Vec<u8> {
-    (0..MAP_BYTES).map(|at| (at % 251) as u8).collect()
-}
-
-impl Game for Atlas {
-    fn name(&self) -> &'static str {
-        "atlas"
-    }
-
-    fn schema(&self) -> Arc<Schema> {
-        Arc::new(Schema::default())
-    }
-
-    fn map(&self) -> Vec<u8> {
-        map()
-    }
-
-    fn rules_hash(&self) -> u64 {
-        0
-    }
-
-    fn join(&mut self, _: PlayerId, _: &Identity) -> Result<Option<EntityId>, Refusal> {
-        Ok(None)
-    }
-
-    fn leave(&mut self, _: PlayerId) {}
-
-    fn step(&mut self, _: &mut Step<'_>) {}
-
-    fn publish(&self, _: &mut Publisher<'_>) {}
-
-    fn interest_area(&self, _: PlayerId) -> InterestArea {
-        InterestArea {
-            focus: glam::IVec2::ZERO,
-            half_extent: glam::IVec2::ONE,
-            layers: tickwire_sync::LayerSet::default(),
-        }
-    }
-}
-
 fn server() -> TestServer {
-    TestServer::start_with(&IMPATIENT, |_| Box::new(Atlas))
+    TestServer::start_with(&IMPATIENT, |_| Box::new(Atlas::new(MAP_BYTES)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +34,7 @@ async fn a_large_map_gets_through_a_thin_line() {
             player.client.counters().snapshots > 0
         })
         .await;
-    assert!(player.client.map() == map());
+    assert!(player.client.map() == Atlas::new(MAP_BYTES).bytes());
     assert_eq!(server.metric(TIMED_OUT).await, 0.0);
     assert_eq!(server.metric(ACCEPTED).await, 1.0);
     // A resume does not bring the map again.
@@ -93,7 +45,7 @@ async fn a_large_map_gets_through_a_thin_line() {
         .await;
     let more = player.client.counters().bytes_in - before;
     assert!(more < 50_000, "{more} bytes");
-    assert!(player.client.map() == map());
+    assert!(player.client.map() == Atlas::new(MAP_BYTES).bytes());
 }
 
 /// A client that takes no parts gets its map in `Welcome`, and no ping before the end of it. It is alive as long as its system

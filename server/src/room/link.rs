@@ -4,6 +4,7 @@ use crate::close::Close;
 use crate::net::peer::batch_io;
 use crate::net::peer::connection::Connection;
 use crate::net::peer::send::SendRequest;
+use bytes::Bytes;
 use tickwire_sync::Micros;
 
 /// One client's connection. Nothing here blocks. The simulator of the benches has links of its own.
@@ -14,6 +15,11 @@ pub trait Link: Sized + Send + Sync + 'static {
     /// Sends a message that must arrive.
     fn send(&self, message: &[u8]);
 
+    /// Sends a message that must arrive, and that ends with bytes which many links share. A link that can holds no copy of them.
+    fn send_sharing(&self, start: &[u8], rest: &Bytes) {
+        self.send(&[start, &rest[..]].concat());
+    }
+
     /// Ends the connection.
     fn close(&self, close: &Close);
 
@@ -23,6 +29,11 @@ pub trait Link: Sized + Send + Sync + 'static {
 
     /// Bytes that wait in our memory because the kernel does not take them.
     fn pending_bytes(&self) -> usize;
+
+    /// The bytes of these that no other link shares.
+    fn own_pending_bytes(&self) -> usize {
+        self.pending_bytes()
+    }
 }
 
 impl Link for Connection {
@@ -33,6 +44,10 @@ impl Link for Connection {
     fn send(&self, message: &[u8]) {
         // If the connection has ended, its reader puts that into the inbox soon.
         let _ = Self::send(self, &[message]);
+    }
+
+    fn send_sharing(&self, start: &[u8], rest: &Bytes) {
+        let _ = Self::send_sharing(self, start, rest);
     }
 
     fn close(&self, close: &Close) {
@@ -46,5 +61,9 @@ impl Link for Connection {
 
     fn pending_bytes(&self) -> usize {
         Self::pending_bytes(self)
+    }
+
+    fn own_pending_bytes(&self) -> usize {
+        Self::own_pending_bytes(self)
     }
 }

@@ -1,12 +1,14 @@
 //! Large maps: they go in parts, as fast as the line takes them, so that nothing queues behind a whole map.
 //!
 //! In: the room's map, and what a client says it has of it. Out: which bytes go next. A ping, a heartbeat or a close waits for one
-//! part at most, a cut line goes on where it was, and nobody's map is copied into the server's memory.
+//! part at most, and a cut line goes on where it was. A client that takes no parts gets the map at the end of its `Welcome`. In both
+//! cases all clients share the map's bytes, however slowly they read.
 
 use super::join::join_request::KnownMap;
 use super::link::Link;
 use super::messages;
 use crate::net::peer::send::{SendOutcome, SendRequest};
+use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 use std::sync::Arc;
 use tickwire_proto::v1::{self, server_message::Body};
@@ -26,7 +28,7 @@ const ID_BYTES: usize = 16;
 
 /// The map of a room.
 pub(super) struct RoomMap {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     /// Names the map where it goes in parts; empty for a small one.
     id: Vec<u8>,
 }
@@ -47,7 +49,10 @@ impl RoomMap {
         } else {
             Vec::new()
         };
-        Self { bytes, id }
+        Self {
+            bytes: bytes.into(),
+            id,
+        }
     }
 
     /// Begins to send the map to a client, unless it goes with `Welcome`.
@@ -66,16 +71,26 @@ impl RoomMap {
         })
     }
 
-    /// What `Welcome` says of the map.
-    pub fn write_to(&self, welcome: &mut v1::Welcome, transfer: Option<MapTransfer>) {
+    /// Sends `Welcome` with what it says of the map.
+    pub fn welcome<L: Link>(
+        &self,
+        link: &L,
+        mut welcome: v1::Welcome,
+        transfer: Option<MapTransfer>,
+    ) {
         match transfer {
-            None => welcome.map.clone_from(&self.bytes),
+            None if self.id.is_empty() => welcome.map = self.bytes.to_vec(),
+            None => {
+                let start = messages::welcome_before_map(&welcome, self.bytes.len());
+                return link.send_sharing(&start, &self.bytes);
+            }
             Some(transfer) => {
                 welcome.map_id.clone_from(&self.id);
                 welcome.map_bytes = self.bytes.len() as u32;
                 welcome.map_offset = transfer.offset as u32;
             }
         }
+        link.send(&messages::encode(Body::Welcome(welcome)));
     }
 }
 

@@ -100,6 +100,18 @@ async fn a_slow_reader_over_tls_gets_whole_messages_later() {
 }
 
 #[tokio::test]
+async fn shared_bytes_are_sealed_as_the_reader_takes_them() {
+    let mut server = TestServer::start(&["--tls-self-signed"]);
+    let mut client = Client::over(connect(&server).await, "/ws", "").await;
+    let RoomEvent::Connected(connection, _) = server.next_event().await else {
+        panic!("expected a connection");
+    };
+    client.send(&frame(0x82, b"hello")).await;
+    assert!(matches!(server.next_event().await, RoomEvent::Message(m) if m == b"hello"));
+    crate::writer::expect_shared_bytes_in_order(&mut client, &connection).await;
+}
+
+#[tokio::test]
 async fn violations_are_refused_over_tls_too() {
     let mut server = TestServer::start(&["--tls-self-signed"]);
     let mut client = Client::over(connect(&server).await, "/ws", "").await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tickwire_server::internals::{Close, CloseCode, Connection, DisconnectReason, SendOutcome};
 
 use crate::support::*;
@@ -119,6 +120,50 @@ async fn reliable_messages_to_a_silent_reader_are_bounded() {
     assert!(!connection.is_open());
     assert_eq!(server.closed().await, DisconnectReason::TooSlow);
     assert_eq!(connection.send(&[b"late"]), SendOutcome::Closed);
+}
+
+/// Sends a message that ends with shared bytes to a client that does not read, and others behind it; then the client reads.
+pub async fn expect_shared_bytes_in_order<S>(client: &mut Client<S>, connection: &Connection)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let map: Bytes = (0..2 << 20).map(|at| (at % 251) as u8).collect();
+    let outcome = connection.send_sharing(b"start", &map);
+    assert_eq!(outcome, SendOutcome::Sent);
+    assert!(connection.pending_bytes() > 512 << 10);
+    assert_eq!(connection.try_send(&[b"not now"]), SendOutcome::WouldBlock);
+    for number in 0..100 {
+        assert_eq!(connection.send(&[&[number; 1000]]), SendOutcome::Sent);
+    }
+    // The other messages, and no more of the shared one than is sealed together.
+    let own = connection.own_pending_bytes();
+    assert!((100_000..130_000).contains(&own), "{own}");
+    connection.close(&Close::new(CloseCode::Normal, "bye"));
+    let payload = client.next().await.unwrap().payload;
+    assert!(payload.strip_prefix(b"start") == Some(&map[..]));
+    for number in 0..100 {
+        assert_eq!(client.next().await.unwrap().payload, [number; 1000]);
+    }
+    assert_eq!(client.closed_with(1000).await, "bye");
+}
+
+#[tokio::test]
+async fn shared_bytes_are_not_copied_and_keep_their_place() {
+    let mut server = TestServer::start(&[]);
+    let (mut client, connection) = server.join().await;
+    expect_shared_bytes_in_order(&mut client, &connection).await;
+}
+
+#[tokio::test]
+async fn messages_behind_shared_bytes_are_bounded() {
+    let mut server = TestServer::start(&[]);
+    let (_client, connection) = server.join().await;
+    let _ = connection.send_sharing(b"start", &vec![7; 2 << 20].into());
+    while connection.send(&[&[0; 1000]]) == SendOutcome::Sent {
+        assert!(connection.own_pending_bytes() <= 256 * 1024);
+    }
+    assert_eq!(server.closed().await, DisconnectReason::TooSlow);
+    assert_eq!(connection.own_pending_bytes(), 0);
 }
 
 #[tokio::test]

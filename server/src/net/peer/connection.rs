@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use mio::Token;
 use mio::net::TcpStream;
 use rustls::ServerConnection;
@@ -145,6 +146,11 @@ impl Connection {
         self.pending_bytes.load(Ordering::Acquire)
     }
 
+    /// The bytes of [`Self::pending_bytes`] that no other connection shares.
+    pub fn own_pending_bytes(&self) -> usize {
+        self.outbox().own_pending_bytes()
+    }
+
     /// The peer has said a valid `Hello`: the handshake timeout is over, and pings begin.
     pub fn mark_hello_received(&self) {
         self.has_hello.store(true, Ordering::Release);
@@ -167,6 +173,17 @@ impl Connection {
     /// the connection's limit in the queue end the connection as too slow.
     pub fn send(&self, parts: &[&[u8]]) -> SendOutcome {
         self.send_frame(Opcode::Binary, parts)
+    }
+
+    /// Sends a binary message that must arrive, and that ends with bytes which many connections share: none of them holds a copy,
+    /// however long its peer takes to read them.
+    pub fn send_sharing(&self, start: &[u8], rest: &Bytes) -> SendOutcome {
+        self.with_outbox(|outbox, socket| {
+            if outbox.state != SendState::Open {
+                return SendOutcome::Closed;
+            }
+            outbox.send_sharing(socket, start, rest, self.max_pending_bytes)
+        })
     }
 
     /// Sends any frame except a close, reliably.

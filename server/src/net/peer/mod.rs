@@ -18,3 +18,4 @@ mod receive;
 pub(crate) mod rtt;
 pub(crate) mod send;
 mod send_queue;
+mod shared_rest;

@@ -3,19 +3,22 @@
 //! In: messages. Out: whole frames to the kernel, in the order in which they came here. A frame that the kernel took in part is
 //! finished before anything else is sent. Frames are built in a buffer of the thread and go to the kernel from there; only a
 //! remainder is kept with the connection. So a message that the kernel takes at once needs no allocation (under TLS one per
-//! record, inside rustls) and no memory of the connection. Nothing here waits.
+//! record, inside rustls) and no memory of the connection. A large message that goes to many may end with shared bytes, of which no
+//! connection has a copy: they go to the kernel from where they are, and under TLS they are sealed piece by piece. Nothing here waits.
 
 use std::cell::RefCell;
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 use socket2::SockRef;
 
 use super::send::SendOutcome;
 use super::send_queue::{SendQueue, free_if_large};
+use super::shared_rest::SharedRest;
 use crate::close::DisconnectReason;
 use crate::net::websocket::frame::{Opcode, write_frame_header};
 
@@ -42,6 +45,8 @@ pub(super) enum SendState {
 /// Bytes that wait for the kernel, the TLS session if there is one, and how far the connection is from its end.
 pub(super) struct Outbox {
     queue: SendQueue,
+    /// Follows the queue. Frames that come meanwhile wait behind it.
+    shared_rest: Option<Box<SharedRest>>,
     tls: Option<Box<ServerConnection>>,
     pub(super) state: SendState,
     /// Why the connection ends. The first reason counts.
@@ -59,6 +64,7 @@ impl Outbox {
         });
         Self {
             queue: SendQueue::default(),
+            shared_rest: None,
             tls,
             state: SendState::Open,
             reason: None,
@@ -68,7 +74,20 @@ impl Outbox {
 
     /// Bytes that wait for the kernel.
     pub(super) fn pending_bytes(&self) -> usize {
-        self.queue.pending().len()
+        let shared = self.shared_rest.as_ref();
+        self.queue.pending().len() + shared.map_or(0, |rest| rest.pending_bytes())
+    }
+
+    /// The bytes of these that only this connection holds.
+    pub(super) fn own_pending_bytes(&self) -> usize {
+        let shared = self.shared_rest.as_ref();
+        self.queue.pending().len() + shared.map_or(0, |rest| rest.bytes_behind())
+    }
+
+    /// Pending bytes that count towards the limit; see [`SendQueue::bytes_behind_remainder`].
+    fn bytes_behind_remainder(&self) -> usize {
+        let shared = self.shared_rest.as_ref();
+        self.queue.bytes_behind_remainder() + shared.map_or(0, |rest| rest.bytes_behind())
     }
 
     /// Why the connection ended, or is ending.
@@ -98,6 +117,11 @@ impl Outbox {
         wire: &mut Vec<u8>,
     ) -> Result<(), SendOutcome> {
         self.flush(socket);
+        self.begin_flushed(messages, wire)
+    }
+
+    /// [`Outbox::begin_send`] after a flush, which uses [`WIRE`].
+    fn begin_flushed(&mut self, messages: &[&[u8]], wire: &mut Vec<u8>) -> Result<(), SendOutcome> {
         if self.state != SendState::Open {
             return Err(SendOutcome::Closed);
         }
@@ -144,9 +168,10 @@ impl Outbox {
 
     /// Sends binary messages if they can begin now.
     pub(super) fn try_send(&mut self, mut socket: &TcpStream, messages: &[&[u8]]) -> SendOutcome {
+        self.flush(socket);
         WIRE.with_borrow_mut(|wire| {
             wire.clear();
-            if let Err(outcome) = self.begin_send(socket, messages, wire) {
+            if let Err(outcome) = self.begin_flushed(messages, wire) {
                 return outcome;
             }
             let outcome = self.complete_send(socket, wire, socket.write(wire));
@@ -168,19 +193,76 @@ impl Outbox {
         FRAME.with_borrow_mut(|frame| {
             frame.clear();
             append_frame(frame, opcode, parts);
-            let queued_bytes = self.queue.bytes_behind_remainder();
-            if queued_bytes > 0 && queued_bytes + frame.len() > max_queued {
-                self.abort(socket, DisconnectReason::TooSlow);
-            } else if self.tls.is_some() {
-                self.write_sealed(socket, frame);
-            } else {
-                self.write(socket, frame);
-            }
+            self.send_frames(socket, frame, max_queued);
             free_if_large(frame);
         });
+        self.outcome_of_reliable()
+    }
+
+    /// Sends one binary message that must arrive, as [`Outbox::send`] does, and that ends with bytes which others share. Of these no
+    /// copy is made, and they do not count towards `max_queued`.
+    pub(super) fn send_sharing(
+        &mut self,
+        socket: &TcpStream,
+        start: &[u8],
+        rest: &Bytes,
+        max_queued: usize,
+    ) -> SendOutcome {
+        if self.shared_rest.is_some() {
+            // One after the other would need a queue of them, and nobody sends two.
+            return self.send(socket, Opcode::Binary, &[start, rest], max_queued);
+        }
+        FRAME.with_borrow_mut(|frame| {
+            frame.clear();
+            append_header(frame, Opcode::Binary, start.len() + rest.len());
+            frame.extend_from_slice(start);
+            self.send_frames(socket, frame, max_queued);
+        });
+        if self.state != SendState::Ended && !rest.is_empty() {
+            self.shared_rest = Some(Box::new(SharedRest::new(rest.clone())));
+            self.flush(socket);
+        }
+        self.outcome_of_reliable()
+    }
+
+    /// Sends the bytes of frames that must arrive.
+    fn send_frames(&mut self, socket: &TcpStream, frames: &[u8], max_queued: usize) {
+        let queued_bytes = self.bytes_behind_remainder();
+        if queued_bytes > 0 && queued_bytes + frames.len() > max_queued {
+            self.abort(socket, DisconnectReason::TooSlow);
+        } else if let Some(rest) = &mut self.shared_rest {
+            rest.push_behind(frames);
+        } else {
+            self.write_frames(socket, frames);
+        }
+    }
+
+    fn outcome_of_reliable(&self) -> SendOutcome {
         match self.state {
             SendState::Ended => SendOutcome::Closed,
             _ => SendOutcome::Sent,
+        }
+    }
+
+    /// Queues the bytes of frames, sealed where the connection uses TLS.
+    fn queue_frames(&mut self, frames: &[u8]) {
+        match &mut self.tls {
+            None => self.queue.push(frames),
+            Some(tls) => WIRE.with_borrow_mut(|wire| {
+                wire.clear();
+                seal(tls, frames, wire);
+                self.queue.push(wire);
+                free_if_large(wire);
+            }),
+        }
+    }
+
+    /// Sends the bytes of frames behind what is queued, sealed where the connection uses TLS.
+    fn write_frames(&mut self, socket: &TcpStream, frames: &[u8]) {
+        if self.tls.is_some() {
+            self.write_sealed(socket, frames);
+        } else {
+            self.write(socket, frames);
         }
     }
 
@@ -200,7 +282,8 @@ impl Outbox {
         if self.state == SendState::Ended {
             return;
         }
-        if self.pending_bytes() > 0 {
+        // Whatever is sealed goes before the rest of a message that is not.
+        if !self.queue.pending().is_empty() {
             return self.queue.push(bytes);
         }
         match write_to_kernel(socket, bytes) {
@@ -217,14 +300,14 @@ impl Outbox {
         if self.state == SendState::Ended {
             return;
         }
-        if self.pending_bytes() > 0 {
-            match write_to_kernel(socket, self.queue.pending()) {
-                Ok(sent) => {
-                    self.sent_bytes += sent as u64;
-                    self.queue.advance(sent);
-                }
-                Err(_) => return self.abort(socket, DisconnectReason::Lost),
+        self.flush_queue(socket);
+        while self.shared_rest.is_some() && self.queue.pending().is_empty() {
+            if !self.flush_shared(socket) {
+                break;
             }
+        }
+        if self.state == SendState::Finishing && self.shared_rest.is_none() {
+            self.say_end(socket);
         }
         if self.state == SendState::Finishing && self.pending_bytes() == 0 {
             self.state = SendState::Finished;
@@ -233,16 +316,66 @@ impl Outbox {
         }
     }
 
+    /// Sends what is in the queue, as far as the kernel takes it.
+    fn flush_queue(&mut self, socket: &TcpStream) {
+        if self.queue.pending().is_empty() {
+            return;
+        }
+        match write_to_kernel(socket, self.queue.pending()) {
+            Ok(sent) => {
+                self.sent_bytes += sent as u64;
+                self.queue.advance(sent);
+            }
+            Err(_) => self.abort(socket, DisconnectReason::Lost),
+        }
+    }
+
+    /// Sends what is next of the shared bytes, or after the last of them the frames behind them. The queue must be empty. Returns
+    /// whether there may be more to send.
+    fn flush_shared(&mut self, socket: &TcpStream) -> bool {
+        let Some(rest) = &mut self.shared_rest else {
+            return false;
+        };
+        if rest.pending().is_empty() {
+            let behind = self.shared_rest.take().map(|rest| rest.into_behind());
+            self.queue_frames(&behind.unwrap_or_default());
+            self.flush_queue(socket);
+            return false;
+        }
+        if self.tls.is_some() {
+            let piece = rest.take_piece();
+            self.write_sealed(socket, &piece);
+            return true;
+        }
+        match write_to_kernel(socket, rest.pending()) {
+            Ok(sent) => {
+                rest.advance(sent);
+                self.sent_bytes += sent as u64;
+                self.shared_rest
+                    .as_ref()
+                    .is_some_and(|rest| rest.pending().is_empty())
+            }
+            Err(_) => {
+                self.abort(socket, DisconnectReason::Lost);
+                false
+            }
+        }
+    }
+
+    /// Says over TLS that nothing follows. Only the first call has an effect.
+    fn say_end(&mut self, socket: &TcpStream) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            self.write_sealed(socket, &[]);
+        }
+    }
+
     /// Accepts no more frames: the stream ends once the queue is sent.
     pub(super) fn finish(&mut self, socket: &TcpStream) {
         if self.state >= SendState::Finishing {
             return;
         }
-        if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
-        }
-        self.write_sealed(socket, &[]);
-        self.state = self.state.max(SendState::Finishing);
+        self.state = SendState::Finishing;
         self.flush(socket);
     }
 
@@ -261,6 +394,7 @@ impl Outbox {
     pub(super) fn end(&mut self, socket: &TcpStream) {
         self.state = SendState::Ended;
         self.queue = SendQueue::default();
+        self.shared_rest = None;
         self.tls = None;
         // The call fails only if the peer has gone already.
         let _ = SockRef::from(socket).shutdown(Shutdown::Both);
@@ -311,13 +445,17 @@ fn append_frames(frames: &mut Vec<u8>, messages: &[&[u8]]) {
 
 /// Appends an unmasked frame.
 fn append_frame(frame: &mut Vec<u8>, opcode: Opcode, parts: &[&[u8]]) {
-    let mut header = [0; 10];
-    let payload_len = parts.iter().map(|part| part.len()).sum();
-    let header_len = write_frame_header(opcode, payload_len, &mut header);
-    frame.extend_from_slice(&header[..header_len]);
+    append_header(frame, opcode, parts.iter().map(|part| part.len()).sum());
     for part in parts {
         frame.extend_from_slice(part);
     }
+}
+
+/// Appends the header of an unmasked frame.
+fn append_header(frame: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
+    let mut header = [0; 10];
+    let header_len = write_frame_header(opcode, payload_len, &mut header);
+    frame.extend_from_slice(&header[..header_len]);
 }
 
 /// Appends bytes as sealed records, after whatever else rustls has to send.

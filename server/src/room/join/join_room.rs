@@ -6,13 +6,13 @@ use super::join_request::{JoinError, JoinRequest, Joined};
 use super::player_name::{self, NameSource};
 use crate::close::{Close, CloseCode};
 use crate::metrics::ResumeOutcome;
+use crate::room::Room;
 use crate::room::inbox::Inbox;
 use crate::room::link::Link;
 use crate::room::session::{Session, resume_token};
-use crate::room::{Room, messages};
 use std::sync::Arc;
 use tickwire_game::Identity;
-use tickwire_proto::v1::{self, server_message::Body};
+use tickwire_proto::v1;
 use tickwire_sync::encode::Encoding;
 use tickwire_sync::input_buffer::MAX_INPUT_LEAD_TICKS;
 use tickwire_sync::{EntityId, Micros, PlayerId};
@@ -76,7 +76,9 @@ impl<L: Link> Room<L> {
             }
             self.game.resume(joined.player);
         }
-        link.send(&self.welcome(index, joined.resumed, now));
+        let welcome = self.welcome(index, joined.resumed, now);
+        let map = &self.welcome_parts.map;
+        map.welcome(&*link, welcome, self.sessions[index].map_transfer);
         if resumed.is_some() {
             // Sent with the next ticks' batches.
             self.sessions[index]
@@ -188,9 +190,9 @@ impl<L: Link> Room<L> {
         self.names.take(&request.name, source, player)
     }
 
-    fn welcome(&self, index: usize, resumed: bool, now: Micros) -> Vec<u8> {
+    fn welcome(&self, index: usize, resumed: bool, now: Micros) -> v1::Welcome {
         let session = &self.sessions[index];
-        let mut welcome = v1::Welcome {
+        v1::Welcome {
             session: session.player.0,
             resume_token: session.token.to_vec(),
             resumed,
@@ -225,8 +227,6 @@ impl<L: Link> Room<L> {
             codebooks: (session.encoding == Encoding::Packed)
                 .then(|| self.block_cache.codebooks().to_proto()),
             ..v1::Welcome::default()
-        };
-        (self.welcome_parts.map).write_to(&mut welcome, session.map_transfer);
-        messages::encode(Body::Welcome(welcome))
+        }
     }
 }

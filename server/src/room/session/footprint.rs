@@ -14,7 +14,9 @@ pub struct Footprint {
     pub waiting_inputs: usize,
     /// Messages that have arrived since the last tick.
     pub inbox_messages: usize,
-    /// Bytes that wait in the outbox of the connection.
+    /// The bytes that these take.
+    pub inbox_bytes: usize,
+    /// Bytes that wait in the outbox of the connection, without what connections share.
     pub pending_bytes: usize,
 }
 
@@ -22,15 +24,20 @@ impl<L: Link> Session<L> {
     /// What the session holds now.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
-        let (inbox_messages, pending_bytes) = match &self.presence {
-            Presence::Connected { link, inbox } => (inbox.waiting_count(), link.pending_bytes()),
-            Presence::Away { .. } | Presence::Over { .. } => (0, 0),
+        let (inbox_messages, inbox_bytes, pending_bytes) = match &self.presence {
+            Presence::Connected { link, inbox } => (
+                inbox.waiting_count(),
+                inbox.waiting_bytes(),
+                link.own_pending_bytes(),
+            ),
+            Presence::Away { .. } | Presence::Over { .. } => (0, 0, 0),
         };
         Footprint {
             kept_messages: self.reliable.kept_count(),
             kept_bytes: self.reliable.kept_bytes(),
             waiting_inputs: self.inputs.waiting_count(),
             inbox_messages,
+            inbox_bytes,
             pending_bytes,
         }
     }

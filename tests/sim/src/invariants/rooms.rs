@@ -11,6 +11,7 @@ const MAX_KEPT_MESSAGES: usize = 128;
 const MAX_KEPT_BYTES: usize = 10 * 1_024;
 const MAX_WAITING_INPUTS: usize = 64;
 const MAX_INBOX: usize = 1_025;
+const MAX_INBOX_BYTES: usize = 256 * 1_024;
 /// The outbox's limit, and one message of any size that went over it.
 const MAX_PENDING_BYTES: usize = 320 * 1_024;
 
@@ -20,6 +21,7 @@ pub fn memory_is_bounded(footprint: &Footprint, view_cells: usize, grid_cells: u
         && footprint.kept_bytes <= MAX_KEPT_BYTES
         && footprint.waiting_inputs <= MAX_WAITING_INPUTS
         && footprint.inbox_messages <= MAX_INBOX
+        && footprint.inbox_bytes <= MAX_INBOX_BYTES
         && footprint.pending_bytes <= MAX_PENDING_BYTES
         && view_cells <= grid_cells;
     if is_bounded {
