@@ -8,7 +8,8 @@
 //! Where the system has no io_uring, or forbids it (containers often do), there is no [`Batch`], and callers serve sockets one by
 //! one. Nothing is allocated after [`Batch::new`].
 //!
-//! Beside that it asks the kernel how far the bytes of a connection have got ([`tcp_progress`]).
+//! Beside that it asks the kernel how far the bytes of a connection have got ([`tcp_progress`]), and gives memory back to the system
+//! ([`give_back_free_memory`]).
 //!
 //! This is one of two crates with `unsafe` (the other is `prefetch`): io_uring lends memory to the kernel, which no safe interface can express.
 
@@ -26,6 +27,9 @@ pub use unsupported::{Batch, TcpProgress, tcp_progress};
 mod progress;
 #[cfg(target_os = "linux")]
 pub use progress::{TcpProgress, tcp_progress};
+
+mod memory;
+pub use memory::give_back_free_memory;
 
 #[cfg(unix)]
 pub use std::os::fd::BorrowedFd as Socket;

@@ -12,6 +12,7 @@ mod close;
 pub mod config;
 mod fair_share;
 mod fd_budget;
+mod freed_memory;
 mod host;
 mod http_answers;
 mod join_hook;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::clock;
 use crate::config::Config;
+use crate::freed_memory;
 use crate::log_limit;
 use crate::metrics::Metrics;
 use crate::net::accept;
@@ -74,6 +75,8 @@ pub struct Server<R> {
     ops_task: JoinHandle<()>,
     /// Says what was left out of the log.
     log_task: JoinHandle<()>,
+    /// Gives the memory of rooms that have ended back to the system.
+    memory_task: JoinHandle<()>,
 }
 
 /// Opens both ports over the rooms and the site. Must be called inside a tokio runtime.
@@ -113,6 +116,7 @@ pub fn start<R: RoomService + RoomOperations>(
     });
     Ok(Server {
         log_task,
+        memory_task: tokio::spawn(freed_memory::give_back()),
         drain_request,
         game_addr,
         ops_addr,
@@ -259,6 +263,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
         }
         self.ops_task.abort();
         self.log_task.abort();
+        self.memory_task.abort();
         tracing::info!("drained");
     }
 }

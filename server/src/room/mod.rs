@@ -47,6 +47,9 @@ use tickwire_sync::encode::BlockCache;
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::{Micros, PlayerId, Schema, Tick, TickClock};
 
+/// Sessions that a room keeps memory for.
+const MIN_SESSIONS_CAPACITY: usize = 32;
+
 /// One room: a world and its sessions, without a thread or a socket. A worker's `RoomRunner` runs it, the lobby's `RoomHandle`
 /// says on which worker, and a `RoomEntry` is what these two share. `L` is the kind of link to the clients.
 pub struct Room<L> {
@@ -248,6 +251,11 @@ impl<L: Link> Room<L> {
             }
             self.names.give_back(&session.name, session.player);
             self.game.leave(session.player);
+        }
+        // A crowd that has gone leaves its memory.
+        if self.sessions.len() < self.sessions.capacity() / 4 {
+            self.sessions
+                .shrink_to(2 * self.sessions.len() + MIN_SESSIONS_CAPACITY);
         }
     }
 

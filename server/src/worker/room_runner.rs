@@ -9,6 +9,7 @@ use super::command::{RoomEntry, ServerRoom};
 use super::due_ticks::{self, DueTicks};
 use super::record_stats::record_stats;
 use crate::clock::now;
+use crate::freed_memory;
 use crate::metrics::{Metrics, ReservationOutcome};
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
@@ -182,6 +183,10 @@ impl RoomRunner {
         if (share.players, share.sessions) != (before.players, before.sessions) {
             let seats = &self.entry.seats;
             seats.settle(share.sessions as usize, share.players as usize);
+        }
+        let ended_sessions = u64::try_from(before.sessions - share.sessions).unwrap_or(0);
+        if ended_sessions > 0 {
+            freed_memory::count(ended_sessions * freed_memory::SESSION_BYTES);
         }
         metrics.players.add(share.players - before.players);
         metrics.sessions.add(share.sessions - before.sessions);

@@ -11,6 +11,7 @@ use super::state_board::StateBudget;
 use crate::clock::now;
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::fair_share::RateByAddress;
+use crate::freed_memory;
 use crate::log_limit;
 use crate::metrics::{Metrics, ModerationEvent};
 use crate::moderation::{ActedOn, SessionAction, Whom};
@@ -46,7 +47,8 @@ pub(super) struct WorkerLoop {
     receiver: Receiver<Command>,
     metrics: Arc<Metrics>,
     liveness: Arc<Liveness>,
-    rooms: SlotMap<RoomKey, RoomRunner>,
+    /// Boxed, because a map keeps the places of rooms that have ended.
+    rooms: SlotMap<RoomKey, Box<RoomRunner>>,
     names: BTreeMap<String, RoomKey>,
     /// When each room's next turn is due. A deadline is outdated, and ignored, unless its time equals [`RoomRunner::due`].
     deadlines: BinaryHeap<Reverse<(Micros, RoomKey)>>,
@@ -247,6 +249,7 @@ impl WorkerLoop {
             // Who asks for the state of a room that is gone hears so.
             runner.entry.state.publish(None, Micros(u64::MAX));
             drop_game(runner, &self.metrics);
+            freed_memory::count(freed_memory::ROOM_BYTES);
         }
     }
 
@@ -313,7 +316,7 @@ impl WorkerLoop {
                 let notice = |runner: &RoomRunner| runner.room.notice(&text);
                 let player_count = match &room {
                     Some(room) => self.room(room).map(notice),
-                    None => Some(self.rooms.values().map(notice).sum()),
+                    None => Some(self.rooms.values().map(|room| notice(room)).sum()),
                 };
                 let _ = answer.send(player_count);
             }
@@ -334,7 +337,7 @@ impl WorkerLoop {
             }
             Command::List { answer } => {
                 let rooms = self.names.values().filter_map(|key| self.rooms.get(*key));
-                let _ = answer.send(rooms.map(RoomRunner::summary).collect());
+                let _ = answer.send(rooms.map(|room| room.summary()).collect());
             }
             Command::Goodbye {
                 reason,
@@ -376,11 +379,11 @@ impl WorkerLoop {
     }
 
     fn room(&self, name: &str) -> Option<&RoomRunner> {
-        self.rooms.get(*self.names.get(name)?)
+        self.rooms.get(*self.names.get(name)?).map(Box::as_ref)
     }
 
     fn room_mut(&mut self, name: &str) -> Option<&mut RoomRunner> {
-        self.rooms.get_mut(*self.names.get(name)?)
+        self.rooms.get_mut(*self.names.get(name)?).map(Box::as_mut)
     }
 
     fn open_room(
@@ -406,7 +409,7 @@ impl WorkerLoop {
         room.skip_to(Tick(tick.saturating_sub(1)));
         let runner = RoomRunner::new(room, entry, opened);
         let due = runner.next_due();
-        let key = self.rooms.insert(runner);
+        let key = self.rooms.insert(Box::new(runner));
         self.names.insert(name, key);
         self.schedule(key, due);
         self.metrics.rooms.inc();
@@ -522,7 +525,7 @@ fn update_metadata(
 }
 
 /// Drops a room. The game's own `Drop` may panic too.
-fn drop_game(runner: RoomRunner, metrics: &Metrics) {
+fn drop_game(runner: Box<RoomRunner>, metrics: &Metrics) {
     if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
         tracing::error!("the game panicked while it was dropped");
         metrics.rooms_failed.inc();

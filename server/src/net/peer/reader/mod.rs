@@ -22,6 +22,7 @@ use super::open_connections::OpenGuard;
 use super::receive::{ReadBuffers, Received};
 use crate::clock;
 use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::freed_memory;
 use crate::metrics::{Metrics, ProtocolErrorKind};
 use crate::net::connection_limits::ConnectionPermit;
 use crate::net::io::polled_connection::{PollOutcome, PolledConnection, Readiness, SocketRead};
@@ -426,6 +427,7 @@ impl<H: Handler> PolledConnection for Reader<H> {
 
 impl<H: Handler> Drop for Reader<H> {
     fn drop(&mut self) {
+        freed_memory::count(freed_memory::CONNECTION_BYTES);
         self.connection.end();
         self.metrics
             .sent_bytes
