@@ -19,7 +19,7 @@ pub(crate) const CONNECTION_BYTES: u64 = 4 * 1024;
 /// So much is worth a call.
 const WORTH_A_CALL: u64 = 16 << 20;
 /// Less is given back after this time: the counts are guesses, and a game's rooms may be large.
-const PATIENCE: Micros = Micros::from_millis(60_000);
+const PATIENCE: Micros = Micros::from_millis(30_000);
 /// The shortest time between two calls.
 const INTERVAL: Duration = Duration::from_secs(2);
 
