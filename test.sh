@@ -2,7 +2,7 @@
 # The one test command: everything that must hold, from formatting to a player in a browser.
 #
 #   ./test.sh           all steps, in order; stops at the first that fails
-#   ./test.sh --long    also the browser tests that take minutes
+#   ./test.sh --long    also the browser tests and the fuzzing that take minutes
 #
 # Needs Rust 1.95 or later (rustup). What else is missing it installs by name, where it may: Debian packages with apt-get
 # (as root, or by sudo without a password), web/'s pinned npm packages, and rustup's target wasm32-unknown-unknown.
@@ -16,6 +16,7 @@ export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
 # (redis-server for the cluster, nginx and promtool of prometheus for deploy/).
 packages=(
   node:nodejs npm:npm # the page's build, and the runner of the browser tests
+  c++:g++             # libFuzzer
   chromium:chromium   # the browser tests
   firefox-esr:firefox-esr # the browser tests that run in both
   Xvfb:xvfb           # a display for windows: the hidden-tab test
@@ -102,6 +103,10 @@ fi
 heading "tests"
 cargo test --locked --workspace --all-features
 
+# Ten seconds each, from the corpora in the repository. A finding is a file in fuzz/artifacts, and the step prints how to repeat it.
+heading "fuzzing"
+fuzz/run.sh
+
 heading "web: dist is what the sources give"
 web/build.sh --check
 games/arena/page/build.sh --check
@@ -117,6 +122,8 @@ heading "browser tests"
 node --test --test-concurrency=1 web/test/*.test.mjs games/arena/page/test/*.test.mjs
 
 if [ "$long" = yes ]; then
+  heading "long fuzzing"
+  fuzz/run.sh --seconds 300
   heading "long browser tests"
   TICKWIRE_GARBAGE_SECONDS=60 node --test web/test/garbage.test.mjs
   node --test --test-concurrency=1 games/arena/page/test/long/*.test.mjs

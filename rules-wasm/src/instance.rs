@@ -8,6 +8,7 @@ use crate::abi::{
     MAX_TABLE_ENTRIES, VERSION,
 };
 use crate::shape::{ShapeError, check_shape};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use thiserror::Error;
 use tickwire_rules::{RuleContext, RuleInput};
 use tickwire_sync::KindId;
@@ -102,7 +103,12 @@ impl Starting {
             .set_max_stack_height(STACK_BYTES)
             .set_max_recursion_depth(CALL_DEPTH);
         let engine = Engine::new(&config);
-        let module = Module::new(&engine, module).map_err(invalid)?;
+        // Of some invalid modules the interpreter breaks an assertion of its own, where assertions are on.
+        let compiled = catch_unwind(AssertUnwindSafe(|| Module::new(&engine, module)));
+        let module = match compiled {
+            Ok(compiled) => compiled.map_err(invalid)?,
+            Err(_) => return Err(LoadError::Invalid("its code makes no sense".to_owned())),
+        };
         let limits = StoreLimitsBuilder::new()
             .memory_size(MAX_MEMORY_PAGES as usize * 64 * 1024)
             .table_elements(MAX_TABLE_ENTRIES as usize)

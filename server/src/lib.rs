@@ -109,7 +109,8 @@ pub mod internals {
     pub use crate::labels::Label;
     pub use crate::metrics::{InputOutcome, Metrics};
     pub use crate::moderation::{ActedOn, Moderation, SessionAction, SessionIdentity, Whom};
-    pub use crate::net::http::Site;
+    pub use crate::net::accept::serve_stream;
+    pub use crate::net::http::{GamePort, Site};
     pub use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};
     pub use crate::net::peer::flood::{FloodDetector, FloodVerdict, max_messages_per_second};
     pub use crate::net::peer::handler::Handler;
@@ -120,11 +121,14 @@ pub mod internals {
         RoomListQuery, RoomService, RoomState,
     };
     pub use crate::net::rules_module::RulesModule;
+    pub use crate::net::websocket::frame::{FrameDecoder, FrameEvent, FrameLimits};
+    pub use crate::net::websocket::violation::Violation;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
         ChatLine, Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, PhaseTimes,
         ReceivedInput, Room, RoomSettings, RoomStats,
     };
     pub use crate::serve::{Server, start};
+    pub use crate::ticket::{Ticket, TicketError, check as check_ticket};
     pub use crate::tls::Tls;
 }

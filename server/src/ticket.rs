@@ -267,6 +267,10 @@ fn from_base64(part: &str, text: &str) -> Result<Vec<u8>, String> {
 
 fn from_base64_json<T: for<'de> Deserialize<'de>>(part: &str, text: &str) -> Result<T, String> {
     let json = from_base64(part, text)?;
+    // A header and claims are objects (RFC 7515, section 4; RFC 7519, section 3). serde would also take a list of their values.
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(format!("{part}: this is no JSON object"));
+    }
     serde_json::from_slice(&json).map_err(|error| format!("{part}: {error}"))
 }
 
@@ -369,6 +373,19 @@ mod tests {
         assert_eq!(check(""), Err(TicketError::Missing));
         let elsewhere = check_claims(r#"{"sub":"7","room":"vip","exp":2000000000}"#);
         assert_eq!(elsewhere, Err(TicketError::Room));
+    }
+
+    #[test]
+    fn lists_are_neither_headers_nor_claims() {
+        let (header, claims) = (r#"{"alg":"HS256"}"#, r#"{"sub":"7","exp":2000000000}"#);
+        let with_list = [
+            signed(r#"["HS256",null]"#, claims),
+            signed(header, r#"["7",2000000000,null,null,null]"#),
+        ];
+        for token in with_list {
+            assert_eq!(check(&token), Err(TicketError::Invalid), "{token}");
+        }
+        assert!(check(&signed(&format!(" \n{header}"), claims)).is_ok());
     }
 
     #[test]

@@ -186,6 +186,19 @@ async fn serve_tcp<R: RoomService>(
     drop(refusal_permit);
 }
 
+/// Serves HTTP on any stream, as on a TCP connection without TLS. For the fuzz targets: only on sockets can an accepted handshake
+/// become a WebSocket.
+pub async fn serve_stream<R: RoomService>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    port: &Arc<GamePort<R>>,
+) {
+    let deadline = Instant::now() + port.config.handshake_timeout;
+    let is_proxy = port.config.trusted_proxies.trusts(peer.ip());
+    let permit = port.limits.acquire(peer.ip(), is_proxy, clock::now());
+    serve_http(stream, peer, deadline, port, permit.map(Arc::new), is_proxy).await;
+}
+
 /// Serves HTTP until the connection ends, is upgraded, or is out of time. Returns what went wrong if no request ever came.
 async fn serve_http<R: RoomService, S>(
     stream: S,

@@ -95,7 +95,7 @@ impl<R: RoomService> GamePort<R> {
     ///
     /// # Errors
     /// If the system cannot start a thread or create a poll.
-    pub(crate) fn new(
+    pub fn new(
         config: Arc<Config>,
         rooms: Arc<R>,
         site: Site,

@@ -14,6 +14,7 @@ mod room_state;
 mod site;
 mod upgrade;
 
+pub use game_port::GamePort;
+pub(crate) use game_port::going_away;
 pub(super) use game_port::{Caller, refusal};
-pub(crate) use game_port::{GamePort, going_away};
 pub use site::Site;

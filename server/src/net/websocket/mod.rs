@@ -1,5 +1,5 @@
 //! RFC 6455 framing as a pure state machine: no IO, no clock.
 
-pub(super) mod frame;
+pub(crate) mod frame;
 mod utf8;
-pub(super) mod violation;
+pub(crate) mod violation;
