@@ -13,7 +13,7 @@ exec </dev/null
 export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
 
 # Debian packages, and the command that shows that each is there. Add a service where the first test uses it
-# (redis-server for the cluster, nginx and promtool of prometheus for deploy/).
+# (redis-server for the cluster, promtool of prometheus for deploy/).
 packages=(
   node:nodejs npm:npm # the page's build, and the runner of the browser tests
   c++:g++             # libFuzzer
@@ -21,6 +21,7 @@ packages=(
   firefox-esr:firefox-esr # the browser tests that run in both
   Xvfb:xvfb           # a display for windows: the hidden-tab test
   ip:iproute2         # network namespaces: the test that cuts a network
+  nginx:nginx         # the recipe in docs/OPERATIONS.md
 )
 # Without rustup's target for wasm32: a compiler that builds the standard library for it.
 packages_wasm=(rustc-web cargo-web rust-web-src lld-19)

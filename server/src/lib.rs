@@ -107,6 +107,7 @@ pub fn start_with_page(
 pub mod internals {
     pub use crate::close::{Close, CloseCode, DisconnectReason};
     pub use crate::labels::Label;
+    pub use crate::lobby::OverLimit;
     pub use crate::metrics::{InputOutcome, Metrics};
     pub use crate::moderation::{ActedOn, Moderation, SessionAction, SessionIdentity, Whom};
     pub use crate::net::accept::serve_stream;

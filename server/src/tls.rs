@@ -65,6 +65,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Tls {
     source: TlsSource,
+    /// The files' stamps from before the first load: a change while it goes on, or before the first look, is a change.
+    first_stamps: Stamps,
     current: RwLock<Arc<CertifiedKey>>,
 }
 
@@ -74,8 +76,16 @@ impl Tls {
     /// # Errors
     /// If the certificate cannot be read, made or used.
     pub fn load(source: TlsSource) -> Result<Arc<Self>, TlsError> {
+        let first_stamps = match &source {
+            TlsSource::Files { cert, key } => [stamp(cert), stamp(key)],
+            TlsSource::SelfSigned => Stamps::default(),
+        };
         let current = RwLock::new(load(&source)?);
-        Ok(Arc::new(Self { source, current }))
+        Ok(Arc::new(Self {
+            source,
+            first_stamps,
+            current,
+        }))
     }
 
     /// The acceptor of TLS connections: TLS 1.3 and 1.2, with HTTP/1.1 inside because the WebSocket upgrade needs that.
@@ -116,7 +126,7 @@ impl Tls {
             // A file system may be slow.
             (tokio::task::spawn_blocking(stamps).await).unwrap_or_default()
         };
-        let mut loaded = look().await;
+        let mut loaded = self.first_stamps;
         let mut last = loaded;
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
@@ -153,6 +163,9 @@ impl ResolvesServerCert for Tls {
         Some(self.current())
     }
 }
+
+/// Those of the certificate's file and of the key's.
+type Stamps = [Option<(SystemTime, u64)>; 2];
 
 /// When a file was written, and its length; `None` while there is none.
 fn stamp(file: &Path) -> Option<(SystemTime, u64)> {

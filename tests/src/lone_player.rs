@@ -29,22 +29,27 @@ const FIRST_OFFSET_US: i64 = 10_000_000_000;
 
 /// The server's end of the line.
 #[derive(Default)]
-struct ServerEnd(Mutex<Vec<Vec<u8>>>);
+struct ServerEnd {
+    sent: Mutex<Vec<Vec<u8>>>,
+    closed: Mutex<Option<Close>>,
+}
 
 impl Link for ServerEnd {
     fn try_send(requests: &mut [SendRequest<'_, Self>]) {
         for one in requests {
             let messages = one.messages.iter().map(|message| message.to_vec());
-            one.link.0.lock().unwrap().extend(messages);
+            one.link.sent.lock().unwrap().extend(messages);
             one.outcome = SendOutcome::Sent;
         }
     }
 
     fn send(&self, message: &[u8]) {
-        self.0.lock().unwrap().push(message.to_vec());
+        self.sent.lock().unwrap().push(message.to_vec());
     }
 
-    fn close(&self, _: &Close) {}
+    fn close(&self, close: &Close) {
+        (self.closed.lock().unwrap()).get_or_insert_with(|| close.clone());
+    }
 
     fn round_trip(&self) -> Option<Micros> {
         None
@@ -79,6 +84,25 @@ impl Way {
     }
 }
 
+fn new_room(ticks: TickClock) -> Room<ServerEnd> {
+    let settings = RoomSettings {
+        moderation: Arc::default(),
+        rules_module: None,
+        tick_rate: ticks.tick_rate,
+        max_players: 1,
+        resume_window: Duration::from_secs(60),
+        max_message_bytes: 4096,
+        max_rewind: Duration::from_millis(250),
+        view_policy: ViewPolicy::default(),
+        window_policy: WindowPolicy::default(),
+    };
+    let game = Box::new(Walkers::new(&[]));
+    let mut room = Room::new("simulated", settings, game, ticks, [1; 32]);
+    // As a worker does when it opens a room.
+    room.skip_to(Tick(ticks.ticks_at(0.0) as u32));
+    room
+}
+
 /// A player alone in a room of [`Walkers`].
 pub struct LonePlayer {
     /// The client core.
@@ -89,6 +113,11 @@ pub struct LonePlayer {
     pub is_asleep: bool,
     /// How many inputs the room has applied at their ticks.
     pub applied: u64,
+    /// Whether the server reads once a tick, and so holds each ping until the next one.
+    pub holds_pings: bool,
+    /// When each ping arrived that is held, and its stamp.
+    held_pings: Vec<(Micros, u64)>,
+    ticks: TickClock,
     room: Room<ServerEnd>,
     server_end: Arc<ServerEnd>,
     inbox: Arc<Inbox>,
@@ -106,16 +135,15 @@ impl LonePlayer {
     /// A player about to connect, over a line with this delay each way and up to so much jitter.
     #[must_use]
     pub fn new(delay_ms: u64, jitter_ms: u64) -> Self {
-        let settings = RoomSettings {
-            moderation: Arc::default(),
-            rules_module: None,
-            tick_rate: TICKS.tick_rate,
-            max_players: 1,
-            resume_window: Duration::from_secs(60),
-            max_message_bytes: 4096,
-            max_rewind: Duration::from_millis(250),
-            view_policy: ViewPolicy::default(),
-            window_policy: WindowPolicy::default(),
+        Self::with_room_of_age(delay_ms, jitter_ms, 0)
+    }
+
+    /// A player about to connect to a room that has made so many ticks.
+    #[must_use]
+    pub fn with_room_of_age(delay_ms: u64, jitter_ms: u64, ticks: u32) -> Self {
+        let ticks = TickClock {
+            tick_zero_us: -(i64::from(ticks) * 1_000_000 / i64::from(TICKS.tick_rate)),
+            ..TICKS
         };
         let way = |seed| Way {
             delay_ms,
@@ -131,13 +159,10 @@ impl LonePlayer {
             payload: vec![1, 0],
             is_asleep: false,
             applied: 0,
-            room: Room::new(
-                "simulated",
-                settings,
-                Box::new(Walkers::new(&[])),
-                TICKS,
-                [1; 32],
-            ),
+            holds_pings: false,
+            held_pings: Vec::new(),
+            ticks,
+            room: new_room(ticks),
             server_end: Arc::default(),
             inbox: Arc::default(),
             link: LinkId(0),
@@ -184,13 +209,16 @@ impl LonePlayer {
         while let Some(message) = self.up.arrived(self.now_ms) {
             self.take(&message, now);
         }
-        let due = Tick(TICKS.ticks_at(now.0 as f64) as u32);
+        let due = Tick(self.ticks.ticks_at(now.0 as f64) as u32);
         if due > self.room.tick_now() {
+            for (arrived, stamp) in std::mem::take(&mut self.held_pings) {
+                self.pong(stamp, arrived, now);
+            }
             self.room.tick(due, now, || now);
             self.room.replicate(now, || now);
             self.applied += self.room.take_stats().inputs[InputOutcome::Applied as usize];
         }
-        for message in std::mem::take(&mut *self.server_end.0.lock().unwrap()) {
+        for message in std::mem::take(&mut *self.server_end.sent.lock().unwrap()) {
             self.down.send(message, self.now_ms);
         }
     }
@@ -215,15 +243,10 @@ impl LonePlayer {
                     self.inbox.put(InboxMessage::Input(input));
                 }
             }
-            client_message::Body::Ping(ping) => {
-                let body = Some(server_message::Body::Pong(v1::Pong {
-                    stamp: ping.stamp,
-                    clock_us: now.0,
-                    held_us: 0,
-                    tick: self.room.tick_now().0,
-                }));
-                (self.server_end).send(&v1::ServerMessage { body }.encode_to_vec());
+            client_message::Body::Ping(ping) if self.holds_pings => {
+                self.held_pings.push((now, ping.stamp));
             }
+            client_message::Body::Ping(ping) => self.pong(ping.stamp, now, now),
             client_message::Body::Resync(resync) => {
                 let view_mismatch = resync.view_mismatch;
                 self.inbox.put(InboxMessage::Resync { view_mismatch });
@@ -232,11 +255,42 @@ impl LonePlayer {
         }
     }
 
+    fn pong(&self, stamp: u64, arrived: Micros, now: Micros) {
+        let body = Some(server_message::Body::Pong(v1::Pong {
+            stamp,
+            clock_us: now.0,
+            held_us: now.since(arrived).0 as u32,
+            tick: self.room.tick_now().0,
+        }));
+        (self.server_end).send(&v1::ServerMessage { body }.encode_to_vec());
+    }
+
+    /// The room ends with a goodbye, and a new one opens in its place.
+    pub fn replace_room(&mut self) {
+        self.room
+            .say_goodbye("the room is very old", Duration::ZERO);
+        let now = Micros(self.now_ms * 1_000);
+        self.ticks.tick_zero_us = now.0 as i64;
+        self.room = new_room(self.ticks);
+    }
+
+    /// What the server's clock reads in ticks of the room.
+    #[must_use]
+    pub fn server_ticks(&self) -> f64 {
+        self.ticks.ticks_at((self.now_ms * 1_000) as f64)
+    }
+
     /// The client's part of a millisecond.
     fn play(&mut self) {
         let now = self.now();
         while let Some(message) = self.down.arrived(self.now_ms) {
             self.client.received(self.link, &message, now);
+        }
+        if self.down.under_way.is_empty()
+            && let Some(close) = self.server_end.closed.lock().unwrap().take()
+        {
+            let code = Some(close.code.number());
+            self.client.closed(self.link, code, &close.reason, now);
         }
         if self.now_ms.is_multiple_of(WAKE_MS) {
             self.poll();
@@ -245,6 +299,7 @@ impl LonePlayer {
             match action {
                 Action::Open(link) => {
                     self.link = link;
+                    (self.server_end, self.inbox) = Default::default();
                     self.client.opened(link, now);
                 }
                 Action::Send(_, message) => self.up.send(message, self.now_ms),

@@ -144,6 +144,17 @@ impl RawClient {
         }
     }
 
+    /// Resets the connection, as a device does that was switched off and on.
+    ///
+    /// # Panics
+    /// If the connection is TLS.
+    pub fn reset(self) {
+        match self.socket.get_ref() {
+            MaybeTlsStream::Plain(stream) => stream.set_zero_linger().unwrap(),
+            _ => panic!("resets are of plain connections"),
+        }
+    }
+
     /// Waits for the end of the connection, and skips messages before it.
     pub async fn end(mut self) -> ConnectionEnd {
         loop {

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+use std::time::{Duration, Instant};
 use tickwire_client::Phase;
+use tickwire_game::{Game, GameSettings};
+use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_sync::Micros;
-use tickwire_tests::LonePlayer;
+use tickwire_tests::walkers::Walkers;
+use tickwire_tests::{LonePlayer, RawClient, TestServer, within};
 
 /// How many inputs reach the game in the 4th and 5th second from now.
 fn inputs_of_the_fourth_and_fifth_second(player: &mut LonePlayer) -> u64 {
@@ -150,4 +154,84 @@ fn own_motion_is_even_at_any_rate_of_the_display() {
             );
         }
     }
+}
+
+#[test]
+fn the_clock_is_right_though_the_server_holds_pings() {
+    for delay_ms in [1, 40] {
+        let mut player = LonePlayer::new(delay_ms, 0);
+        player.holds_pings = true;
+        player.pass(3_000, |_, _| {});
+        let mut worst_ms: f64 = 0.0;
+        player.pass(2_000, |player, _| {
+            let now = player.now();
+            let ticks = player.client.server_ticks(now).unwrap() - player.server_ticks();
+            worst_ms = worst_ms.max(ticks.abs() * 1_000.0 / 60.0);
+        });
+        assert!(player.client.counters().pongs >= 5);
+        assert!(worst_ms < 0.1, "{worst_ms} ms over {delay_ms} ms each way");
+    }
+}
+
+#[test]
+fn a_client_of_a_room_near_tick_2_32_plays_and_joins_anew() {
+    // The last ticks before a server ends a room.
+    let age = u32::MAX - (1 << 24) - 300;
+    let mut player = LonePlayer::with_room_of_age(20, 0, age);
+    player.pass(2_000, |_, _| {});
+    let inputs = inputs_of_the_fourth_and_fifth_second(&mut player);
+    assert!(inputs >= 100, "{inputs}");
+    assert!(player.client.newest_snapshot().0.0 > age);
+    player.replace_room();
+    player.pass(2_000, |_, _| {});
+    let inputs = inputs_of_the_fourth_and_fifth_second(&mut player);
+    assert!(inputs >= 100, "{inputs}");
+    let counters = player.client.counters();
+    assert_eq!((counters.reconnects, counters.resumes), (1, 0));
+    assert!(player.client.newest_snapshot().0.0 < 1_000);
+    assert_eq!(*player.client.phase(), Phase::Playing);
+}
+
+/// Each answer bounds how far the server's clock is from this one: by half of what the network took. All must agree.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_says_truly_how_long_it_held_a_ping() {
+    let new_game = |_: &GameSettings| -> Box<dyn Game> { Box::new(Walkers::new(&[])) };
+    // Its worker reads every 50 ms.
+    let server = TestServer::start_with(&["--tick-rate", "20"], new_game);
+    let mut client = RawClient::connect(server.addr, "/ws?room=r").await;
+    client.join(v1::Hello::default()).await;
+    let start = Instant::now();
+    let now_us = || start.elapsed().as_micros() as i64;
+    let (mut earliest, mut latest) = (i64::MIN, i64::MAX);
+    // Until one was held for long, and for nearly all of its round trip.
+    within("a ping that is held", async {
+        for stamp in 1.. {
+            let sent = now_us();
+            client
+                .send(client_message::Body::Ping(v1::Ping { stamp }))
+                .await;
+            let pong = client.wait_for(|body| match body {
+                server_message::Body::Pong(pong) => Some(pong),
+                _ => None,
+            });
+            let pong = pong.await;
+            let (received, held) = (now_us(), i64::from(pong.held_us));
+            assert_eq!(pong.stamp, stamp);
+            let network = received - sent - held;
+            assert!(
+                network >= 0,
+                "held for longer than the round trip: {pong:?}"
+            );
+            // The server answered between these two moments of the own clock.
+            earliest = earliest.max(pong.clock_us as i64 - received);
+            latest = latest.min(pong.clock_us as i64 - (sent + held));
+            assert!(earliest <= latest, "{pong:?} contradicts those before");
+            if held >= 20_000 && network < held / 4 {
+                return;
+            }
+            // At another moment of the tick.
+            tokio::time::sleep(Duration::from_millis(stamp * 7 % 50)).await;
+        }
+    })
+    .await;
 }

@@ -4,6 +4,7 @@
 //! again; or the close code of what is wrong with a message.
 
 use super::directory::RoomDirectory;
+use super::over_limit::OverLimit;
 use super::pending_join::{PendingJoin, Waiting};
 use super::room_handle::RoomHandle;
 use crate::clock::now;
@@ -23,14 +24,6 @@ use tickwire_proto::v1::{self, client_message::Body, server_message};
 use tickwire_sync::encode::Encoding;
 use tickwire_sync::{Micros, TickClock};
 
-/// The first byte of a `ClientMessage` with `Inputs` (field 2), a `Leave` (field 6), and a `Command` (field 7).
-const INPUTS_KEY: u8 = 0x12;
-const LEAVE_KEY: u8 = 0x32;
-const COMMAND_KEY: u8 = 0x3A;
-/// Commands that are decoded though the peer has sent more in this second than a client needs.
-const MAX_COMMANDS_OVER_LIMIT: u32 = 32;
-/// Inputs that are: those of some ten seconds.
-const MAX_INPUTS_OVER_LIMIT: u32 = 720;
 /// The room of clients that name none.
 const DEFAULT_ROOM: &str = "main";
 /// From this tick rate on, a room's worker reads its connections; below, a poller does.
@@ -43,9 +36,7 @@ pub struct ClientIngress {
     state: IngressState,
     /// Passes the connection on to the room's worker, until the reader has taken it.
     migration: Option<Migration>,
-    /// Commands that came over the limit of the present second.
-    commands_over_limit: u32,
-    inputs_over_limit: u32,
+    over_limit: OverLimit,
 }
 
 enum IngressState {
@@ -79,8 +70,7 @@ impl ClientIngress {
             connection,
             state: IngressState::AwaitingHello { url_room },
             migration: None,
-            commands_over_limit: 0,
-            inputs_over_limit: 0,
+            over_limit: OverLimit::default(),
         }
     }
 
@@ -277,31 +267,6 @@ impl ClientIngress {
         }
     }
 
-    /// Whether a message over the limit is decoded all the same: a command, because each must arrive once and in order; a farewell;
-    /// and the inputs of a line that stood still, as the newest of them are still good. Decoding anything else would let a flood
-    /// take the time of others.
-    fn is_worth_decoding(&mut self, payload: &[u8]) -> Result<bool, Close> {
-        match payload.first() {
-            Some(&LEAVE_KEY) => Ok(true),
-            Some(&INPUTS_KEY) => {
-                self.inputs_over_limit += 1;
-                Ok(self.inputs_over_limit <= MAX_INPUTS_OVER_LIMIT)
-            }
-            Some(&COMMAND_KEY) => {
-                self.commands_over_limit += 1;
-                if self.commands_over_limit > MAX_COMMANDS_OVER_LIMIT {
-                    // The client sends the command again over its next connection, and later ones must not overtake it.
-                    return Err(Close::new(
-                        CloseCode::Full,
-                        "more messages than a tick can take; connect again",
-                    ));
-                }
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
-    }
-
     fn put_input(&self, in_room: &InRoom, input: ReceivedInput) {
         if !in_room.inbox.put(InboxMessage::Input(input)) {
             self.count_rejected_input();
@@ -343,11 +308,8 @@ impl Handler for ClientIngress {
         is_over_limit: bool,
     ) -> Result<(), Close> {
         self.follow_verdict();
-        if is_over_limit && !self.is_worth_decoding(payload)? {
+        if !self.over_limit.decodes(payload, is_over_limit)? {
             return Ok(());
-        }
-        if !is_over_limit {
-            (self.commands_over_limit, self.inputs_over_limit) = (0, 0);
         }
         if let IngressState::InRoom(in_room) = &self.state
             && let Some(input) = ReceivedInput::decode(payload, clock::at(arrived))

@@ -2,12 +2,13 @@
 //!
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. [`client_ingress`] reads the messages of one
 //! connection; [`directory`] knows which rooms there are and on which worker, a [`room_handle`] for each; [`matchmaker`] finds rooms
-//! for players; [`pending_join`] waits for the join hook; [`tried_module`] tries the game's rules module; [`world_seeds`] makes the seeds
+//! for players; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`tried_module`] tries the game's rules module; [`world_seeds`] makes the seeds
 //! of games. The lobby never ticks a room.
 
 mod client_ingress;
 mod directory;
 mod matchmaker;
+mod over_limit;
 mod pending_join;
 mod room_handle;
 mod tried_module;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use tickwire_sync::Tick;
 
 pub use directory::{LobbyError, NewGame, schema_of};
+pub use over_limit::OverLimit;
 
 /// A worker that has made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(5);

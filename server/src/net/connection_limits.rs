@@ -241,6 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_gets_ten_answers_to_refusals_a_second() {
+        let limits = ConnectionLimits::new(1, 0, FairShare::On);
+        let answers = |peer: &str, at_ms| {
+            let may_answer =
+                |_: &u32| limits.may_answer(peer.parse().unwrap(), Micros::from_millis(at_ms));
+            (0..100).filter(may_answer).count()
+        };
+        assert_eq!(answers("192.0.2.1", 1_000), 10);
+        assert_eq!(answers("192.0.2.2", 1_000), 10);
+        assert_eq!(answers("192.0.2.1", 1_500), 5);
+        assert_eq!(answers("192.0.2.1", 9_000), 10);
+        // The addresses of an IPv6 network count as one.
+        assert_eq!(answers("2001:db8::1", 9_000), 10);
+        assert_eq!(answers("2001:db8::2", 9_000), 0);
+    }
+
+    #[test]
     fn limits_hold_and_permits_come_back() {
         let limits = ConnectionLimits::new(3, 2, FairShare::On);
         let first = acquire(&limits, "10.0.0.1").unwrap();

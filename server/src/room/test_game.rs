@@ -26,6 +26,8 @@ pub(crate) struct Wanderers {
     /// Once set, the fault happens: a room must get players first.
     pub is_armed: Arc<std::sync::atomic::AtomicBool>,
     interest_areas: std::cell::Cell<u32>,
+    /// How long a step takes at least.
+    pub step_takes: std::time::Duration,
 }
 
 impl Wanderers {
@@ -40,6 +42,7 @@ impl Wanderers {
             fault: None,
             is_armed: Arc::default(),
             interest_areas: std::cell::Cell::new(0),
+            step_takes: std::time::Duration::ZERO,
         }
     }
 
@@ -113,6 +116,9 @@ impl Game for Wanderers {
     fn leave(&mut self, _: PlayerId) {}
 
     fn step(&mut self, _: &mut Step<'_>) {
+        if !self.step_takes.is_zero() {
+            std::thread::sleep(self.step_takes);
+        }
         for [x, y, heading] in &mut self.things {
             *heading = (*heading + self.random.i32(-9..10)).rem_euclid(1_024);
             *x = (*x + self.random.i32(-12..13)).clamp(0, 3_999);

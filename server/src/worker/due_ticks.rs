@@ -3,7 +3,7 @@
 //! In: the time, the room's clock, the newest tick made, and the cost of a tick. Out: usually one tick. Late ticks are caught up
 //! with, up to [`MAX_CATCH_UP_TICKS`]; if more are late, they are skipped: tick numbers follow the clock. Late ticks are
 //! skipped at once where a tick of the room, or of all rooms of its worker, costs about as much time as a tick lasts, because
-//! catching up would gain nothing.
+//! catching up would gain nothing. A room whose tick takes longer than a tick lasts is held back beside others.
 
 use tickwire_sync::{Micros, Tick, TickClock};
 
@@ -13,6 +13,8 @@ const SMOOTHING: u64 = 8;
 const MAX_COST_TICKS: u64 = 2;
 /// Late ticks that a room makes in one turn before ticks are skipped.
 const MAX_CATCH_UP_TICKS: u32 = 3;
+/// A room that is too slow rests for this many times the time that its turn took, where other rooms wait.
+const SLOW_ROOM_REST: u64 = 3;
 
 /// The ticks of one turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +61,12 @@ impl DueTicks {
 pub(super) fn smoothed_cost(before: Micros, cost: Micros, tick_clock: TickClock) -> Micros {
     let cost = cost.0.min(tick_clock.tick_us() as u64 * MAX_COST_TICKS);
     Micros((before.0 * (SMOOTHING - 1) + cost).div_ceil(SMOOTHING))
+}
+
+/// When a room that is too slow has its next turn, after one from `started` to `ended`: at least three quarters of the time are the
+/// other rooms'. `next_tick`: when its next tick is due.
+pub(super) fn held_back(next_tick: Micros, started: Micros, ended: Micros) -> Micros {
+    next_tick.max(ended.plus(Micros(ended.since(started).0 * SLOW_ROOM_REST)))
 }
 
 #[cfg(test)]
@@ -109,5 +117,66 @@ mod tests {
         assert_eq!(due(280), (vec![11, 12, 13, 14], 0, true));
         assert_eq!(due(300), (vec![15], 4, true));
         assert_eq!(due(2_000), (vec![100], 89, true));
+    }
+
+    /// Ticks a second that a room makes which needs 1 ms for each, beside one of the same worker that needs `slow_ms`, over ten
+    /// seconds; and those of the slow room.
+    fn rates_beside(slow_ms: u64, holds_back: bool) -> (u32, u32) {
+        struct OneRoom {
+            tick_us: u64,
+            last_tick: Tick,
+            cost: Micros,
+            due: Micros,
+            made: u32,
+        }
+        let tick_length = Micros(TICK_CLOCK.tick_us() as u64);
+        let mut rooms = [1, slow_ms].map(|ms| OneRoom {
+            tick_us: ms * 1_000,
+            last_tick: Tick(0),
+            cost: Micros(0),
+            due: Micros(0),
+            made: 0,
+        });
+        let mut now = Micros(0);
+        while now < Micros::from_millis(10_000) {
+            let room = if rooms[1].due < rooms[0].due {
+                &mut rooms[1]
+            } else {
+                &mut rooms[0]
+            };
+            now = now.max(room.due);
+            let started = now;
+            let due = DueTicks::at(now, TICK_CLOCK, room.last_tick, room.cost);
+            for tick in due.each() {
+                now = now.plus(Micros(room.tick_us));
+                room.cost = smoothed_cost(room.cost, Micros(room.tick_us), TICK_CLOCK);
+                room.last_tick = tick;
+                room.made += 1;
+            }
+            let next_tick = Micros(TICK_CLOCK.due_us(room.last_tick.next()) as u64);
+            room.due = if holds_back && room.cost >= tick_length {
+                held_back(next_tick, started, now)
+            } else {
+                next_tick
+            };
+        }
+        (rooms[0].made / 10, rooms[1].made / 10)
+    }
+
+    #[test]
+    fn a_slow_room_is_held_back_and_its_neighbours_keep_their_rate() {
+        // Of 50 ticks a second the other room loses those that are more than three late after a turn of the slow room.
+        for (slow_ms, at_least) in [(25, 49), (40, 49), (60, 49), (100, 35)] {
+            let (quick, slow) = rates_beside(slow_ms, true);
+            let of_a_quarter = (250 / slow_ms) as u32;
+            assert!(quick >= at_least, "beside {slow_ms} ms: {quick}/s");
+            assert!(
+                (of_a_quarter - 1..=of_a_quarter + 1).contains(&slow),
+                "of {slow_ms} ms: {slow}/s"
+            );
+        }
+        // A room that keeps its rate is not held back.
+        assert_eq!(rates_beside(10, true), rates_beside(10, false));
+        assert_eq!(rates_beside(10, true), (50, 50));
     }
 }

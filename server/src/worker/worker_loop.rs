@@ -4,7 +4,7 @@
 //! most, and a panic of a game ends its room alone.
 
 use super::command::{Command, Newcomer, RoomEntry, ServerRoom};
-use super::due_ticks::DueTicks;
+use super::due_ticks::{self, DueTicks};
 use super::liveness::Liveness;
 use super::room_runner::{Activity, RoomRunner};
 use super::state_board::StateBudget;
@@ -32,8 +32,6 @@ const MAX_IDLE: Duration = Duration::from_millis(500);
 const LATE_MEMORY: Micros = Micros::from_millis(1_000);
 /// Poll interval for the connections of a failed room, until all of its players are gone.
 const FAILED_ROOM_POLL: Micros = Micros::from_millis(20);
-/// A room that is too slow rests for this many times the time that it took, where other rooms wait.
-const SLOW_ROOM_REST: u64 = 3;
 /// Poll interval for rooms that nobody is connected to.
 const RESTING_ROOM_POLL: Micros = Micros::from_millis(500);
 
@@ -165,14 +163,10 @@ impl WorkerLoop {
         let Some(runner) = self.rooms.get_mut(key) else {
             return;
         };
-        let rest = if is_beside_others {
-            Micros(ended.since(started).0 * SLOW_ROOM_REST)
+        let next_due = if is_beside_others {
+            due_ticks::held_back(runner.next_due(), started, ended)
         } else {
-            Micros(0)
-        };
-        let next_due = match rest {
-            Micros(0) => runner.next_due(),
-            rest => runner.next_due().max(ended.plus(rest)),
+            runner.next_due()
         };
         self.metrics
             .ticks_skipped

@@ -1,10 +1,15 @@
 //! Tests of the worker loop, run in the test's own worker.
 
 use super::*;
+use crate::net::peer::connection::tests::connected;
+use crate::room::JoinRequest;
 use crate::room::test_game::{Fault, Wanderers};
 use crate::room::tests::{room, room_of};
+use prost::Message as _;
+use std::io::Read as _;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
+use tickwire_proto::v1::{ServerMessage, server_message::Body};
 use tickwire_sync::bench_policies::WindowPolicy;
 use tokio::sync::oneshot;
 
@@ -161,6 +166,38 @@ fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
 }
 
 #[test]
+fn a_slow_room_beside_one_that_ticks_is_held_back() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut game = Wanderers::new(1);
+    game.step_takes = Duration::from_millis(40);
+    let slow = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
+    worker.handle(Command::Open {
+        name: "slow".to_owned(),
+        make: Box::new(move || slow),
+        entry: Arc::default(),
+    });
+    let slow = worker.rooms.keys().next().unwrap();
+    let other = open(&mut worker);
+    let began = std::time::Instant::now();
+    loop {
+        assert!(began.elapsed().as_secs() < 30, "the slow room had no turn");
+        // Neither rests.
+        for key in [slow, other] {
+            worker.rooms[key].record_join(&metrics);
+        }
+        let (before, was_slow) = (now(), worker.rooms[slow].is_too_slow());
+        let due = worker.rooms[slow].due;
+        worker.run_due_room();
+        if was_slow && worker.rooms[slow].due != due {
+            let rest = worker.rooms[slow].due.since(before);
+            assert!(rest >= Micros::from_millis(160), "{rest:?}");
+            return;
+        }
+    }
+}
+
+#[test]
 fn a_game_that_cannot_be_made_harms_no_other_room() {
     let metrics = Arc::new(Metrics::new().unwrap());
     let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
@@ -216,4 +253,69 @@ fn a_room_ends_well_before_its_ticks_are_used_up() {
     }
     assert!(!worker.rooms.contains_key(key));
     assert_eq!(metrics.rooms_failed.get(), 0);
+}
+
+/// The frames that a server has sent on a connection: their opcodes and payloads.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [first, length, rest @ ..] = bytes {
+        let (length, rest) = match (length, rest) {
+            (126, [a, b, rest @ ..]) => (usize::from(u16::from_be_bytes([*a, *b])), rest),
+            (length, rest) => (usize::from(*length), rest),
+        };
+        frames.push((first & 0x0F, rest[..length].to_vec()));
+        bytes = &rest[length..];
+    }
+    frames
+}
+
+#[test]
+fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let ticks = i64::from(u32::MAX - (1 << 20));
+    let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
+    let entry: Arc<RoomEntry> = Arc::default();
+    worker.handle(Command::Open {
+        name: "tested".to_owned(),
+        make: Box::new(move || room),
+        entry: Arc::clone(&entry),
+    });
+    let key = worker.rooms.keys().next().unwrap();
+    let (connection, mut peer) = connected();
+    let newcomer = Newcomer {
+        room: "tested".to_owned(),
+        request: JoinRequest::default(),
+        reservation: Vec::new(),
+        connection,
+        inbox: Arc::default(),
+    };
+    worker.handle(Command::Join {
+        newcomer: Box::new(newcomer),
+        rate: None,
+        ask: None,
+    });
+    assert_eq!(metrics.players.get(), 1);
+    // No worker reads the connection here, so the room is over at once.
+    let began = std::time::Instant::now();
+    while worker.rooms.contains_key(key) {
+        assert!(began.elapsed().as_secs() < 30, "the room did not end");
+        worker.run_due_room();
+    }
+    // From now on, whoever comes gets into a new room.
+    assert!(*entry.has_ended.read().unwrap());
+    assert_eq!((metrics.players.get(), metrics.rooms_failed.get()), (0, 0));
+    // Ends the connection, so that all was read that was sent.
+    drop(worker);
+    let mut bytes = Vec::new();
+    peer.read_to_end(&mut bytes).unwrap();
+    let frames = frames(&bytes);
+    let messages = frames.iter().filter(|(opcode, _)| *opcode == 2);
+    let messages: Vec<_> = messages
+        .map(|(_, bytes)| ServerMessage::decode(&bytes[..]).unwrap().body.unwrap())
+        .collect();
+    assert!(matches!(messages[0], Body::Welcome(_)));
+    assert!(matches!(messages.last(), Some(Body::Goodbye(_))));
+    let (opcode, close) = frames.last().unwrap();
+    assert_eq!((*opcode, &close[..2]), (8, &1001_u16.to_be_bytes()[..]));
 }

@@ -10,17 +10,17 @@ use crate::support::*;
 
 #[tokio::test]
 async fn silence_after_the_upgrade_is_closed_with_4003() {
-    let mut server = TestServer::start(&["--handshake-timeout", "200ms"]);
+    let mut server = TestServer::start(&["--handshake-timeout", "1s"]);
     let begun = Instant::now();
     let (mut client, _connection) = server.join().await;
     client.closed_with(4003).await;
-    assert!(begun.elapsed() >= Duration::from_millis(200));
+    assert!(begun.elapsed() >= Duration::from_secs(1));
     assert_eq!(server.closed().await, DisconnectReason::HandshakeTimeout);
 }
 
 #[tokio::test]
 async fn hello_ends_the_handshake_timeout() {
-    let flags = ["--handshake-timeout", "200ms", "--rtt-interval", "100ms"];
+    let flags = ["--handshake-timeout", "1s", "--rtt-interval", "300ms"];
     let mut server = TestServer::start(&flags);
     let (mut client, _connection) = server.join().await;
     client.send(&frame(0x82, b"hello")).await;
@@ -69,9 +69,9 @@ async fn no_pong_is_closed_with_4004() {
 #[tokio::test]
 async fn pongs_keep_alive_and_measure_the_round_trip() {
     let flags = [
-        ["--heartbeat-interval", "200ms"],
-        ["--heartbeat-timeout", "100ms"],
-        ["--rtt-interval", "50ms"],
+        ["--heartbeat-interval", "1s"],
+        ["--heartbeat-timeout", "1s"],
+        ["--rtt-interval", "200ms"],
     ];
     let mut server = TestServer::start(&flags.concat());
     let (mut client, connection) = server.join().await;
@@ -163,4 +163,68 @@ async fn beyond_max_connections_per_ip_is_http_429() {
         server.metric(r#"tickwire_connections_total{outcome="per_ip"}"#),
         "1"
     );
+}
+
+/// Reads what a refused peer gets: its answer, or nothing.
+async fn refusal_of(mut stream: TcpStream) -> Vec<u8> {
+    let mut answer = Vec::new();
+    let _ = within(stream.read_to_end(&mut answer)).await;
+    answer
+}
+
+#[tokio::test]
+async fn refusals_beyond_ten_a_second_are_closed_unanswered() {
+    /// To answer all of these takes nineteen seconds.
+    const COUNT: usize = 200;
+    let mut server = TestServer::start(&["--max-connections", "1"]);
+    let (_one, connection) = server.join().await;
+    let mut refused = Vec::new();
+    for _ in 0..COUNT {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let request = request("GET", "/ws", "");
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await;
+        refused.push(stream);
+    }
+    let (mut answered, mut unanswered) = (0, 0);
+    for stream in refused {
+        let answer = refusal_of(stream).await;
+        match answer.starts_with(b"HTTP/1.1 503") {
+            true => answered += 1,
+            false => unanswered += usize::from(answer.is_empty()),
+        }
+    }
+    assert!(answered > 0 && unanswered > 0, "{answered} answers");
+    assert_eq!(answered + unanswered, COUNT);
+    let full = server.metric(r#"tickwire_connections_total{outcome="full"}"#);
+    assert_eq!(full, COUNT.to_string());
+    assert!(connection.is_open());
+}
+
+#[tokio::test]
+async fn unanswered_refusals_end_before_tls() {
+    const COUNT: usize = 200;
+    let flags = ["--tls-self-signed", "--max-connections", "1"];
+    let server = TestServer::start(&[&flags[..], &["--handshake-timeout", "1h"]].concat());
+    // Nobody says a word: who is answered is waited for, and all others are closed.
+    let mut silent = Vec::new();
+    for _ in 0..COUNT {
+        silent.push(TcpStream::connect(server.addr).await.unwrap());
+    }
+    let full = || server.metric(r#"tickwire_connections_total{outcome="full"}"#);
+    within(async {
+        while full() != (COUNT - 1).to_string() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let ended = within(async {
+        loop {
+            let ended = silent.iter().filter(|stream| is_at_end(stream)).count();
+            if ended > 0 {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(ended.await < COUNT);
 }

@@ -2,6 +2,8 @@
 
 use tickwire_server::internals::{DisconnectReason, SessionAction, Whom};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::support::*;
 
 #[tokio::test]
@@ -101,6 +103,36 @@ async fn each_bad_request_gets_its_own_status() {
     let (head, _) = http_with(server.ops, "POST", "/drain", headers, "").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
     assert!(!server.server.draining().is_requested());
+}
+
+#[tokio::test]
+async fn connections_beyond_64_are_dropped_until_one_ends() {
+    let server = TestServer::start(&[]);
+    let ask = async || {
+        let mut stream = tokio::net::TcpStream::connect(server.ops).await.unwrap();
+        let request = request("GET", "/healthz", "");
+        let mut answer = vec![0; 12];
+        let asked = async {
+            stream.write_all(request.as_bytes()).await?;
+            stream.read_exact(&mut answer).await
+        };
+        let is_answered = within(asked).await.is_ok();
+        is_answered.then(|| {
+            assert_eq!(answer, b"HTTP/1.1 200");
+            stream
+        })
+    };
+    let mut open = Vec::new();
+    within(async {
+        while let Some(stream) = ask().await {
+            open.push(stream);
+        }
+    })
+    .await;
+    // More only where the machine is so slow that the first have been idle for long.
+    assert!(open.len() >= 64, "{}", open.len());
+    drop(open);
+    within(async { while ask().await.is_none() {} }).await;
 }
 
 #[tokio::test]

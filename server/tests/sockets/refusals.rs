@@ -1,4 +1,4 @@
-//! What the log says of refusals, and the same-origin rule behind proxies.
+//! What the log says of refusals and of operators' commands, and the same-origin rule behind proxies.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -107,6 +107,32 @@ async fn a_close_for_a_rule_is_logged_with_address_and_reason() {
     let line = line_with(&address).await;
     for part in ["refused", "4000", "no ClientMessage", "malformed"] {
         assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn each_command_on_the_operations_port_is_logged() {
+    keep_log();
+    let server = TestServer::start(&[]);
+    let cross_site = "Sec-Fetch-Site: cross-site\r\n";
+    for (method, path, headers, status) in [
+        ("POST", "/notice", "", 400),
+        ("DELETE", "/bans/7", "", 404),
+        ("POST", "/drain", cross_site, 403),
+        ("POST", "/drain", "", 202),
+    ] {
+        let stream = TcpStream::connect(server.ops).await.unwrap();
+        let peer = format!("peer={} ", stream.local_addr().unwrap());
+        let headers = format!("Content-Length: 0\r\n{headers}");
+        let request = request(method, path, &headers);
+        let client = Client::asked(stream, request.as_bytes()).await;
+        assert!(client.response.starts_with(&format!("HTTP/1.1 {status}")));
+        let line = line_with(&peer).await;
+        let (method, path) = (format!("method={method}"), format!("path=\"{path}\""));
+        let status = format!("status={status}");
+        for part in ["a command on the operations port", &method, &path, &status] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
     }
 }
 

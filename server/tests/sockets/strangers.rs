@@ -169,10 +169,10 @@ async fn an_answer_that_nobody_reads_ends_its_connection() {
     // A window that holds no page.
     socket.set_recv_buffer_size(4096).unwrap();
     let mut unread = socket.connect(server.addr).await.unwrap();
-    let begun = Instant::now();
     let request = request("GET", "/", "");
-    // One request after the other, until the server takes no more, and then until it ends the connection.
-    let ended = within(async {
+    // One request after the other, until the server takes no more, and then until it ends the connection: well before the two
+    // minutes after which any request's connection ends.
+    let ended = tokio::time::timeout(Duration::from_secs(100), async {
         loop {
             if unread.write_all(request.as_bytes()).await.is_err() {
                 return;
@@ -180,12 +180,7 @@ async fn an_answer_that_nobody_reads_ends_its_connection() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
-    ended.await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(19),
-        "{:?}",
-        begun.elapsed()
-    );
+    ended.await.expect("the answers wait for ever");
     let mut rest = Vec::new();
     let _ = unread.read_to_end(&mut rest).await;
 }
@@ -232,10 +227,9 @@ async fn a_stranger_is_not_believed_about_its_address() {
 
 #[tokio::test]
 async fn a_drain_goes_on_accepting_for_its_delay() {
-    let server = TestServer::start(&["--drain-delay", "1500ms", "--drain-timeout", "1s"]);
+    let server = TestServer::start(&["--drain-delay", "1h"]);
     let (addr, ops) = (server.addr, server.ops);
-    let begun = Instant::now();
-    let drained = tokio::spawn(server.server.drain());
+    let draining = tokio::spawn(server.server.drain());
     within(async {
         while !http(ops, "GET", "/readyz", "")
             .await
@@ -250,8 +244,11 @@ async fn a_drain_goes_on_accepting_for_its_delay() {
         "{}",
         client.response
     );
-    within(drained).await.unwrap();
-    let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(1500), "{took:?}");
+    draining.abort();
+
+    let server = TestServer::start(&["--drain-delay", "300ms", "--drain-timeout", "1s"]);
+    let (addr, begun) = (server.addr, Instant::now());
+    within(server.server.drain()).await;
+    assert!(begun.elapsed() >= Duration::from_millis(300));
     assert!(TcpStream::connect(addr).await.is_err());
 }

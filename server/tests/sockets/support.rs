@@ -474,3 +474,11 @@ pub async fn http_with(
     let client = Client::asked(stream, request.as_bytes()).await;
     (client.response.clone(), client.body().await)
 }
+
+/// Whether the server has closed a connection without a byte.
+pub fn is_at_end(stream: &TcpStream) -> bool {
+    match stream.try_read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}

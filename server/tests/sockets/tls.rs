@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tickwire_server::internals::{Close, CloseCode, DisconnectReason, SendOutcome};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -221,15 +221,9 @@ async fn plain_http_on_a_tls_port_counts_as_garbled() {
     let server = TestServer::start(&["--tls-self-signed"]);
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let request = request("GET", "/", "");
-    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut alert = Vec::new();
-    let _ = within(tokio::io::AsyncReadExt::read_to_end(
-        &mut stream,
-        &mut alert,
-    ))
-    .await;
+    let _ = within(stream.read_to_end(&mut alert)).await;
     let garbled = || server.metric(r#"tickwire_connections_total{outcome="garbled"}"#);
     within(async {
         while garbled() != "1" {
@@ -237,4 +231,128 @@ async fn plain_http_on_a_tls_port_counts_as_garbled() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn tls_handshakes_under_way_are_256_and_64_while_late() {
+    for (are_ticks_late, places) in [(false, 256), (true, 64)] {
+        let flags = ["--tls-self-signed", "--handshake-timeout", "1h"];
+        let server = TestServer::start(&flags);
+        if are_ticks_late {
+            server.late.request();
+        }
+        let mut silent = Vec::new();
+        for _ in 0..places + 5 {
+            silent.push(TcpStream::connect(server.addr).await.unwrap());
+        }
+        let ended = |silent: &[TcpStream]| -> usize {
+            let ended = silent.iter().filter(|stream| is_at_end(stream));
+            ended.count()
+        };
+        within(async {
+            while ended(&silent) < 5 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        let full = server.metric(r#"tickwire_connections_total{outcome="full"}"#);
+        assert_eq!((ended(&silent), &*full), (5, "5"), "{places} places");
+        // The places of those who leave are free again.
+        drop(silent);
+        within(async {
+            loop {
+                let mut stream = TcpStream::connect(server.addr).await.unwrap();
+                let _ = stream.write_all(b"no TLS at all").await;
+                // An alert, where the server has begun a handshake.
+                if stream.read_u8().await.is_ok() {
+                    break;
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// A record of this type and version.
+fn record(kind: u8, version: [u8; 2], payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u16).to_be_bytes();
+    [&[kind], &version[..], &length, payload].concat()
+}
+
+/// A `ClientHello` without extensions, as a client of an old version of TLS sends it.
+fn old_hello(version: [u8; 2]) -> Vec<u8> {
+    // Random bytes, no session, two ciphers, no compression.
+    let rest = [&[7; 32][..], &[0, 0, 4, 0, 0x2F, 0xC0, 0x13, 1, 0]].concat();
+    let body = [&version[..], &rest].concat();
+    let head = [1, 0, 0, body.len() as u8];
+    record(22, version, &[&head[..], &body].concat())
+}
+
+#[tokio::test]
+async fn odd_tls_ends_counted_and_harms_nobody() {
+    let flags = ["--tls-self-signed", "--handshake-timeout", "2s"];
+    let mut server = TestServer::start(&flags);
+    let mut player = Client::over(connect(&server).await, "/ws", "").await;
+    player.send(&frame(0x82, b"hello")).await;
+    let hello = old_hello([3, 3]);
+    let garbled: Vec<(&str, Vec<u8>)> = vec![
+        ("TLS 1.0", old_hello([3, 1])),
+        ("TLS 1.1", old_hello([3, 2])),
+        ("TLS 1.2 with ciphers of long ago", hello.clone()),
+        (
+            "SSL 2",
+            [&[0x80, 46, 1, 0, 2, 0, 21, 0, 0, 0, 16][..], &[7; 37]].concat(),
+        ),
+        ("a record of an unknown type", record(99, [3, 3], b"what")),
+        ("data before a handshake", record(23, [3, 3], b"data")),
+        ("an alert", record(21, [3, 3], &[2, 40])),
+        ("a change of ciphers", record(20, [3, 3], &[1, 1])),
+        (
+            "a record that is too long",
+            record(22, [3, 3], &[1; 0x4801]),
+        ),
+        (
+            "a hello that announces megabytes",
+            record(22, [3, 1], &[1, 0xFF, 0xFF, 0xFF, 3, 3]),
+        ),
+        (
+            "another handshake message",
+            record(22, [3, 3], &[16, 0, 0, 1, 0]),
+        ),
+        (
+            "noise",
+            (0..=255).map(|byte: u8| byte.wrapping_mul(167)).collect(),
+        ),
+    ];
+    for (what, bytes) in &garbled {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = within(stream.read_to_end(&mut answer)).await;
+        // An alert at most.
+        assert!(answer.is_empty() || answer[0] == 21, "{what}: {answer:?}");
+    }
+    // Half a hello, and then silence.
+    let mut half = TcpStream::connect(server.addr).await.unwrap();
+    half.write_all(&hello[..hello.len() / 2]).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = within(half.read_to_end(&mut answer)).await;
+    assert_eq!(answer, b"");
+    let counted = |outcome: &str| {
+        let series = format!(r#"tickwire_connections_total{{outcome="{outcome}"}}"#);
+        server.metric(&series).parse::<usize>().unwrap()
+    };
+    within(async {
+        while counted("garbled") + counted("timeout") < garbled.len() + 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(counted("accepted"), 1);
+    player.send(&frame(0x82, b"still here")).await;
+    loop {
+        if matches!(server.next_event().await, RoomEvent::Message(m) if m == b"still here") {
+            break;
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The way of a client's messages into its session's inbox, as the server's lobby has it, without a socket.
 //!
 //! In: the bytes of messages. Out: validated messages in an inbox, a request to join, an answer at once, or a close. The decoder of
-//! inputs, the flood detector and the inbox are the server's own; the order of checks is that of its `ClientIngress`.
+//! inputs, the flood detector, what it decodes of a flood and the inbox are the server's own; the order of checks is that of its `ClientIngress`.
 
 use prost::Message as _;
 use std::net::IpAddr;
@@ -11,20 +11,13 @@ use tickwire_proto::CloseCode;
 use tickwire_proto::v1::{self, client_message::Body};
 use tickwire_server::internals::{
     ChatLine, Close, DisconnectReason, FloodDetector, FloodVerdict, Inbox, InboxMessage,
-    JoinRequest, ReceivedInput, max_messages_per_second,
+    JoinRequest, OverLimit, ReceivedInput, max_messages_per_second,
 };
 use tickwire_sync::Micros;
 use tickwire_sync::encode::Encoding;
 
 /// The longest message that the server takes.
 pub const MAX_MESSAGE_BYTES: usize = 4_096;
-/// Commands and inputs that are decoded over the limit of a second, as in the server.
-const MAX_COMMANDS_OVER_LIMIT: u32 = 32;
-const MAX_INPUTS_OVER_LIMIT: u32 = 720;
-/// The first bytes of inputs, farewells and commands.
-const INPUTS_KEY: u8 = 0x12;
-const LEAVE_KEY: u8 = 0x32;
-const COMMAND_KEY: u8 = 0x3A;
 
 /// What the server does about a message.
 #[derive(Debug)]
@@ -51,8 +44,7 @@ pub struct Ingress {
     flood: FloodDetector,
     /// The flood detector takes instants, of which only the differences count.
     start: Instant,
-    commands_over_limit: u32,
-    inputs_over_limit: u32,
+    over_limit: OverLimit,
 }
 
 impl Ingress {
@@ -67,8 +59,7 @@ impl Ingress {
             is_closed: false,
             flood: FloodDetector::new(max_messages_per_second(tick_rate), began),
             start,
-            commands_over_limit: 0,
-            inputs_over_limit: 0,
+            over_limit: OverLimit::default(),
         }
     }
 
@@ -119,14 +110,10 @@ impl Ingress {
 
     fn decode(&mut self, payload: &[u8], now: Micros) -> Answer {
         let is_over_limit = self.flood.is_over_limit();
-        if is_over_limit {
-            match self.is_worth_decoding(payload) {
-                Ok(true) => {}
-                Ok(false) => return Answer::Nothing,
-                Err(answer) => return answer,
-            }
-        } else {
-            (self.commands_over_limit, self.inputs_over_limit) = (0, 0);
+        match self.over_limit.decodes(payload, is_over_limit) {
+            Ok(true) => {}
+            Ok(false) => return Answer::Nothing,
+            Err(close) => return Answer::Close(close),
         }
         if let Some(inbox) = &self.inbox
             && let Some(input) = ReceivedInput::decode(payload, now)
@@ -145,24 +132,6 @@ impl Ingress {
             (None, _) => close(CloseCode::WrongOrder, "say Hello first"),
             (Some(_), Body::Hello(_)) => close(CloseCode::WrongOrder, "Hello comes once"),
             (Some(inbox), body) => in_room(inbox, body, is_over_limit, now),
-        }
-    }
-
-    fn is_worth_decoding(&mut self, payload: &[u8]) -> Result<bool, Answer> {
-        match payload.first() {
-            Some(&LEAVE_KEY) => Ok(true),
-            Some(&INPUTS_KEY) => {
-                self.inputs_over_limit += 1;
-                Ok(self.inputs_over_limit <= MAX_INPUTS_OVER_LIMIT)
-            }
-            Some(&COMMAND_KEY) => {
-                self.commands_over_limit += 1;
-                if self.commands_over_limit > MAX_COMMANDS_OVER_LIMIT {
-                    return Err(close(CloseCode::Full, "more messages than a tick can take"));
-                }
-                Ok(true)
-            }
-            _ => Ok(false),
         }
     }
 

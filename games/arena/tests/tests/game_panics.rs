@@ -2,21 +2,41 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod ticket_maker;
+
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use ticket_maker::{SECRET, SecretFile, now, ticket};
 use tickwire::RoomGame;
 use tickwire_arena::Arena;
 use tickwire_game::{Game, GameSettings, Identity, Refusal, Step};
 use tickwire_proto::v1::{self, client_message::Body};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
-use tickwire_sync::{EntityId, PlayerId, Schema};
-use tickwire_tests::{Player, RawClient, TestServer, http_get, within};
+use tickwire_sync::{CellId, EntityId, PlayerId, Schema};
+use tickwire_tests::{Player, RawClient, TestServer, http_get, http_post, within};
 
-/// The methods that panic, each in a room of this name.
-const FAULTS: [&str; 12] = [
-    "name", "join", "away", "resume", "command", "chat", "leave", "step", "publish", "interest",
-    "map", "drop",
+/// The methods that panic, each in a room of this name. Behind a dash stands on which way the method is called.
+const FAULTS: [&str; 18] = [
+    "name",
+    "schema",
+    "map",
+    "rules_hash",
+    "join",
+    "away",
+    "resume",
+    "command",
+    "chat",
+    "leave",
+    "leave-kick",
+    "leave-absent",
+    "leave-rest",
+    "step",
+    "publish",
+    "events",
+    "interest",
+    "drop",
 ];
 
 /// The arena, with one method that panics once the line "arm" was written.
@@ -30,7 +50,7 @@ impl Faulty {
     fn new(settings: &GameSettings) -> Self {
         Self {
             arena: RoomGame::new(settings),
-            fault: settings.room.clone(),
+            fault: method_of(&settings.room).to_owned(),
             is_armed: AtomicBool::new(false),
         }
     }
@@ -54,22 +74,29 @@ impl Game for Faulty {
     }
 
     fn schema(&self) -> Arc<Schema> {
+        // A game that cannot even be made: its room never opens.
+        assert!(self.fault != "schema", "the panic that the test wants");
         self.arena.schema()
     }
 
     fn map(&self) -> Vec<u8> {
-        // A game that cannot even be made: its room never opens.
-        assert!(self.fault != "map", "the panic in map that the test wants");
+        assert!(self.fault != "map", "the panic that the test wants");
         self.arena.map()
     }
 
     fn rules_hash(&self) -> u64 {
+        self.maybe_panic("rules_hash");
         self.arena.rules_hash()
     }
 
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<Option<EntityId>, Refusal> {
         self.maybe_panic("join");
         self.arena.join(player, identity)
+    }
+
+    fn rename(&mut self, player: PlayerId, name: &str) {
+        self.maybe_panic("rename");
+        self.arena.rename(player, name);
     }
 
     fn away(&mut self, player: PlayerId) {
@@ -103,6 +130,10 @@ impl Game for Faulty {
         // A game that panics in its drop must end first.
         let is_due = self.fault == "drop" && self.is_armed.load(Ordering::Relaxed);
         assert!(!is_due, "the panic before the drop");
+        // An event that cannot be encoded, because the schema does not have it.
+        if self.fault == "events" && self.is_armed.load(Ordering::Relaxed) {
+            step.events.emit(u32::MAX, b"", [CellId::GLOBAL]);
+        }
         self.arena.step(step);
     }
 
@@ -117,6 +148,10 @@ impl Game for Faulty {
     }
 }
 
+fn method_of(room: &str) -> &str {
+    room.split('-').next().unwrap_or(room)
+}
+
 fn chat(text: &str) -> Body {
     Body::Chat(v1::Chat { text: text.into() })
 }
@@ -126,7 +161,7 @@ async fn provoke(server: &TestServer, fault: &str) {
     let path = format!("/ws?room={fault}");
     let hello = v1::Hello::default;
     let mut one = RawClient::connect(server.addr, &path).await;
-    if fault == "map" {
+    if matches!(fault, "schema" | "map") {
         one.send(Body::Hello(v1::Hello {
             version: 1,
             ..hello()
@@ -142,14 +177,14 @@ async fn provoke(server: &TestServer, fault: &str) {
     // The line comes back once the game has it.
     let is_line =
         |body| matches!(body, tickwire_proto::v1::server_message::Body::Message(_)).then_some(());
-    if !matches!(fault, "step" | "publish" | "interest" | "drop") {
+    if !matches!(fault, "step" | "publish" | "events" | "interest" | "drop") {
         other.wait_for(is_line).await;
     }
     match fault {
         "name" => {
             let _ = http_get(server.addr, "/rooms/name/state").await;
         }
-        "join" => {
+        "join" | "rules_hash" => {
             let mut third = RawClient::connect(server.addr, &path).await;
             third
                 .send(Body::Hello(v1::Hello {
@@ -157,7 +192,9 @@ async fn provoke(server: &TestServer, fault: &str) {
                     ..hello()
                 }))
                 .await;
-            assert_eq!(third.end().await.code, Some(1013));
+            // For its `Welcome` the third has a session already, which gets the room's goodbye.
+            let code = if fault == "join" { 1013 } else { 1001 };
+            assert_eq!(third.end().await.code, Some(code));
         }
         "away" => drop(one),
         "resume" => {
@@ -175,6 +212,16 @@ async fn provoke(server: &TestServer, fault: &str) {
         "command" => one.send(Body::Command(v1::Command::default())).await,
         "chat" => one.send(chat("hello")).await,
         "leave" => one.send(Body::Leave(v1::Leave::default())).await,
+        "leave-kick" => {
+            let body = json!({ "session": welcome.session, "room": fault });
+            http_post(server.ops, "/kick", &body.to_string()).await;
+        }
+        // The resume window ends in a room that makes ticks, and in one that rests.
+        "leave-absent" => drop(one),
+        "leave-rest" => {
+            drop((one, other));
+            return;
+        }
         _ => {}
     }
     let ended = within(fault, other.end()).await;
@@ -184,7 +231,8 @@ async fn provoke(server: &TestServer, fault: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_any_method_ends_that_room_alone() {
     let new_game = |settings: &GameSettings| -> Box<dyn Game> { Box::new(Faulty::new(settings)) };
-    let server = TestServer::start_with(&["--workers", "1", "--npcs", "8"], new_game);
+    let flags = ["--workers", "1", "--npcs", "8", "--resume-window", "1s"];
+    let server = TestServer::start_with(&flags, new_game);
     let mut calm = Player::joined(&server.url("calm"), "Ann").await;
     let is_over = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&is_over);
@@ -199,7 +247,7 @@ async fn a_panic_in_any_method_ends_that_room_alone() {
         server
             .until_metric("tickwire_rooms_failed_total", (number + 1) as f64)
             .await;
-        if fault != "map" {
+        if !matches!(fault, "schema" | "map") {
             // A new room of that name opens.
             let mut again = RawClient::connect(server.addr, &format!("/ws?room={fault}")).await;
             again.join(v1::Hello::default()).await;
@@ -220,6 +268,55 @@ async fn a_panic_in_any_method_ends_that_room_alone() {
         counters.protocol_errors,
     );
     assert_eq!(harm, (0, 0, 0), "{counters:?}");
+}
+
+/// Methods that are called for players with tickets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_for_a_ticket_ends_that_room_alone() {
+    let new_game = |settings: &GameSettings| -> Box<dyn Game> { Box::new(Faulty::new(settings)) };
+    let secret = SecretFile::new("panics");
+    let flags = ["--workers", "1", "--ticket-secret-file", secret.path()];
+    let server = TestServer::start_with(&flags, new_game);
+    let hello = |sub: &str, name: Option<&str>| v1::Hello {
+        version: 1,
+        name: "Ada".into(),
+        ticket: ticket(
+            &json!({ "sub": sub, "name": name, "exp": now() + 600 }),
+            SECRET,
+        ),
+        ..v1::Hello::default()
+    };
+    let is_line = |body| matches!(body, v1::server_message::Body::Message(_)).then_some(());
+    let mut calm = RawClient::connect(server.addr, "/ws?room=calm").await;
+    calm.join(hello("calm", None)).await;
+    for (number, room) in ["rename", "leave-ban"].into_iter().enumerate() {
+        let path = format!("/ws?room={room}");
+        let mut player = RawClient::connect(server.addr, &path).await;
+        player.join(hello("one", None)).await;
+        player.send(chat("arm")).await;
+        player.wait_for(is_line).await;
+        if room == "rename" {
+            // The name belongs to this player, so the first one gets another.
+            let mut owner = RawClient::connect(server.addr, &path).await;
+            owner.send(Body::Hello(hello("two", Some("Ada")))).await;
+            assert_eq!(owner.end().await.code, Some(1013));
+        } else {
+            http_post(server.ops, "/ban", r#"{ "sub": "one" }"#).await;
+        }
+        let ended = within(room, player.end()).await;
+        let codes: &[_] = match room {
+            // The session may have ended before its game has failed.
+            "leave-ban" => &[Some(1001), Some(1008)],
+            _ => &[Some(1001)],
+        };
+        assert!(codes.contains(&ended.code), "{room}: {ended:?}");
+        let failed = "tickwire_rooms_failed_total";
+        server.until_metric(failed, (number + 1) as f64).await;
+        let mut again = RawClient::connect(server.addr, &path).await;
+        again.join(hello("three", None)).await;
+    }
+    calm.send(chat("all is well")).await;
+    calm.wait_for(is_line).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -239,3 +239,218 @@ async fn vanishing_connections_leave_nothing_behind() {
     bystander.assert_unharmed().await;
     server.drain().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_the_flood_limit_is_not_decoded() {
+    let server = arena_server(&["--npcs", "0"]);
+    let ping = encoded(Body::Ping(v1::Ping::default()));
+    let leave = encoded(Body::Leave(v1::Leave::default()));
+    // A second may end within the burst, and then the malformed message is below the limit: another try.
+    within("a burst within a second", async {
+        loop {
+            let mut client = RawClient::connect(server.addr, "/ws?room=r").await;
+            client.join(v1::Hello::default()).await;
+            for _ in 0..300 {
+                client.send_bytes(ping.clone()).await;
+            }
+            client.send_bytes(vec![0xFF; 100]).await;
+            client.send_bytes(leave.clone()).await;
+            match client.end().await.code {
+                Some(1000) => return,
+                code => assert_eq!(code, Some(4000)),
+            }
+        }
+    })
+    .await;
+    // Below the limit, the same message ends the connection.
+    let mut client = RawClient::connect(server.addr, "/ws?room=r").await;
+    client.join(v1::Hello::default()).await;
+    client.send_bytes(vec![0xFF; 100]).await;
+    assert_eq!(client.end().await.code, Some(4000));
+}
+
+/// Messages that would cost a careless decoder memory, time or its stack, with the close code of each; `None`: ignored.
+fn bombs() -> Vec<(&'static str, Vec<u8>, Option<u16>)> {
+    /// The start and the end of a group in field 99, which no message has.
+    const GROUP: [&[u8]; 2] = [&[0x9B, 0x06], &[0x9C, 0x06]];
+    let repeat = |bytes: &[u8], count: usize| bytes.repeat(count);
+    let open = repeat(GROUP[0], 2_000);
+    let balanced = [repeat(GROUP[0], 1_000), repeat(GROUP[1], 1_000)].concat();
+    // Fields of `Hello` (1), of `Chat` (3) and of none (99) that announce gigabytes.
+    let announces = |key: &[u8]| [key, &[0xFF, 0xFF, 0xFF, 0xFF, 0x0F]].concat();
+    let endless = |key: &[u8]| [key, &[0xFF; 9], &[0x01]].concat();
+    // Lengths within lengths, each of which fits into the one around it but for its own head.
+    let mut nested = Vec::new();
+    for _ in 0..1_000 {
+        nested = [&[0x0A, nested.len().min(127) as u8][..], &nested].concat();
+    }
+    nested.truncate(4_000);
+    vec![
+        ("groups within groups that never end", open, Some(4000)),
+        ("a thousand groups within groups", balanced, Some(4000)),
+        ("a Hello of 4 GB", announces(&[0x0A]), Some(4000)),
+        (
+            "a field of 4 GB that no message has",
+            announces(&[0x9A, 0x06]),
+            Some(4000),
+        ),
+        ("a Hello of 2^64 bytes", endless(&[0x0A]), Some(4000)),
+        ("a number without an end", vec![0xFF; 4_000], Some(4000)),
+        ("an empty key", vec![0; 4_000], Some(4000)),
+        (
+            "a wire type that there is not",
+            vec![0x0F; 4_000],
+            Some(4000),
+        ),
+        ("lengths within lengths", nested, Some(4000)),
+        (
+            "two thousand empty fields that no message has",
+            repeat(&[0x9A, 0x06, 0x00], 1_300),
+            None,
+        ),
+        (
+            "a thousand numbers that no message has",
+            repeat(&[0x98, 0x06, 0x01], 1_300),
+            None,
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protobuf_bombs_are_refused_or_ignored() {
+    let server = arena_server(&["--npcs", "0", "--resume-window", "1s"]);
+    let bystander = Bystander::join(&server).await;
+    let mut malformed = 0;
+    for (what, bytes, code) in bombs() {
+        for has_joined in [false, true] {
+            let mut client = RawClient::connect(server.addr, "/ws?room=r").await;
+            if has_joined {
+                client.join(v1::Hello::default()).await;
+            }
+            client.send_bytes(bytes.clone()).await;
+            if code.is_none() {
+                // It goes on as if nothing had come.
+                if !has_joined {
+                    client.join(v1::Hello::default()).await;
+                }
+                client.send(Body::Leave(v1::Leave::default())).await;
+            }
+            let ended = client.end().await;
+            assert_eq!(ended.code, code.or(Some(1000)), "{what}: {ended:?}");
+            malformed += u32::from(code.is_some());
+        }
+    }
+    let series = r#"tickwire_disconnects_total{reason="malformed"}"#;
+    server.until_metric(series, f64::from(malformed)).await;
+    assert!((server.metric(series).await - f64::from(malformed)).abs() < 0.1);
+    bystander.assert_unharmed().await;
+}
+
+/// Opens a connection that is reset at some point on its way into the room.
+async fn reset(addr: std::net::SocketAddr, number: u32) {
+    if number.is_multiple_of(4) {
+        let stream = TcpStream::connect(addr).await.unwrap();
+        return stream.set_zero_linger().unwrap();
+    }
+    let mut client = RawClient::connect(addr, "/ws?room=r").await;
+    match number % 4 {
+        1 => {}
+        2 => client.send(Body::Hello(hello())).await,
+        _ => {
+            client.join(v1::Hello::default()).await;
+        }
+    }
+    client.reset();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_resets_leaves_nothing_behind() {
+    let server = arena_server(&["--npcs", "0", "--resume-window", "1s"]);
+    let bystander = Bystander::join(&server).await;
+    let mut tasks = JoinSet::new();
+    for worker in 0..CONCURRENCY {
+        let addr = server.addr;
+        tasks.spawn(async move {
+            for number in (worker..FLAPPER_COUNT).step_by(CONCURRENCY as usize) {
+                reset(addr, number).await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    // Who was reset before the server has opened the WebSocket does not count as a connection.
+    for gauge in [
+        "tickwire_connections",
+        "tickwire_players",
+        "tickwire_sessions",
+    ] {
+        within(gauge, async {
+            while server.metric(gauge).await > 1.1 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+    let lost = server
+        .metric(r#"tickwire_disconnects_total{reason="lost"}"#)
+        .await;
+    let joined = f64::from(FLAPPER_COUNT / 4);
+    assert!(lost >= joined, "{lost} of at least {joined}");
+    bystander.assert_unharmed().await;
+    server.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_resumes_at_once_one_has_the_session() {
+    const COUNT: usize = 50;
+    let server = arena_server(&["--npcs", "0"]);
+    let bystander = Bystander::join(&server).await;
+    let mut first = RawClient::connect(server.addr, "/ws?room=r").await;
+    let welcome = first.join(hello()).await;
+    let together = Arc::new(tokio::sync::Barrier::new(COUNT));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    for _ in 0..COUNT {
+        let (addr, together, is_over) = (server.addr, Arc::clone(&together), Arc::clone(&is_over));
+        let (session, resume_token) = (welcome.session, welcome.resume_token.clone());
+        tasks.spawn(async move {
+            let mut client = RawClient::connect(addr, "/ws?room=r").await;
+            together.wait().await;
+            let hello = v1::Hello {
+                resume_token,
+                ..hello()
+            };
+            let resumed = client.join(hello).await;
+            assert_eq!((resumed.session, resumed.resumed), (session, true));
+            // Snapshots come to the winner, tick after tick.
+            while !is_over.load(Ordering::Relaxed) {
+                if let Err(ended) = client.next().await {
+                    return ended.code;
+                }
+            }
+            None
+        });
+    }
+    for _ in 1..COUNT {
+        assert_eq!(tasks.join_next().await.unwrap().unwrap(), Some(4005));
+    }
+    assert_eq!(first.end().await.code, Some(4005));
+    for gauge in [
+        "tickwire_connections",
+        "tickwire_players",
+        "tickwire_sessions",
+    ] {
+        within(gauge, async {
+            while (server.metric(gauge).await - 2.0).abs() > 0.1 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    assert_eq!(tasks.join_next().await.unwrap().unwrap(), None);
+    let resumed = server.metric(r#"tickwire_resumes_total{outcome="resumed"}"#);
+    println!("{} resumes", resumed.await);
+    bystander.assert_unharmed().await;
+}

@@ -7,7 +7,7 @@ mod ticket_maker;
 use serde_json::json;
 use ticket_maker::{SECRET, now, server_with_tickets, signed, ticket};
 use tickwire_proto::v1::{self, client_message};
-use tickwire_tests::{RawClient, TestServer};
+use tickwire_tests::{RawClient, TestServer, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_good_ticket_lets_in() {
@@ -118,4 +118,58 @@ async fn an_expired_ticket_ends_its_session_with_1008() {
         .await;
     let end = client.end().await;
     assert_eq!((end.code, &*end.reason), (Some(1008), "ticket expired"));
+}
+
+/// Sends a line of chat, and waits until it comes back.
+async fn chats(client: &mut RawClient) {
+    let chat = v1::Chat { text: "hi".into() };
+    client.send(client_message::Body::Chat(chat)).await;
+    let is_line = |body| matches!(body, v1::server_message::Body::Message(_)).then_some(());
+    client.wait_for(is_line).await;
+}
+
+/// Waits for a second of the clock that tickets are about.
+async fn until_second(second: u64) {
+    within("a second", async {
+        while now() < second {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_outlives_its_ticket_by_the_grace() {
+    let hello = |sub: &str, exp: u64| v1::Hello {
+        ticket: ticket(&json!({ "sub": sub, "exp": exp }), SECRET),
+        ..v1::Hello::default()
+    };
+    // With an hour of grace, the session goes on.
+    let server = server_with_tickets("long-grace", &["--ticket-grace", "1h"]);
+    let mut ada = RawClient::connect(server.addr, "/ws?room=r").await;
+    let exp = now() + 5;
+    ada.join(hello("ada", exp)).await;
+    until_second(exp + 1).await;
+    chats(&mut ada).await;
+
+    // With a second, it ends once that is over, unless a renewed ticket has come.
+    let server = server_with_tickets("short-grace", &["--ticket-grace", "1s"]);
+    let mut clients = Vec::new();
+    let exp = now() + 5;
+    for sub in ["ada", "eve"] {
+        let mut client = RawClient::connect(server.addr, "/ws?room=r").await;
+        let welcome = client.join(hello(sub, exp)).await;
+        clients.push((client, welcome));
+    }
+    let mut renewed = RawClient::connect(server.addr, "/ws?room=r").await;
+    let again = renewed.join(hello("eve", exp + 3_600)).await;
+    let (eve, first) = clients.pop().unwrap();
+    assert_eq!((again.session, again.resumed), (first.session, true));
+    assert_eq!(eve.end().await.code, Some(4005));
+    let (ada, _) = clients.pop().unwrap();
+    let end = ada.end().await;
+    assert_eq!((end.code, &*end.reason), (Some(1008), "ticket expired"));
+    assert!(now() > exp, "the grace was not waited for");
+    until_second(exp + 3).await;
+    chats(&mut renewed).await;
 }

@@ -395,8 +395,19 @@ fn truncated(text: &str, max_bytes: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::net::io::poller::Pollers;
+
+    /// A connection that nobody reads, and its peer's end of it.
+    pub(crate) fn connected() -> (Arc<Connection>, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, peer) = listener.accept().unwrap();
+        let poller = Pollers::start(1).unwrap().next();
+        let connection = Connection::new(ours, None, peer, MAX_GAME_PENDING_BYTES, poller);
+        (connection.unwrap(), theirs)
+    }
 
     #[test]
     fn a_reason_is_cut_between_characters() {

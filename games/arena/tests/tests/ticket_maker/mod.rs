@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tickwire_arena_tests::arena_server;
 use tickwire_tests::TestServer;
@@ -31,12 +32,40 @@ pub fn now() -> u64 {
     since_1970.as_secs()
 }
 
+/// The secret in a file, which goes with the test.
+pub struct SecretFile(PathBuf);
+
+impl SecretFile {
+    /// `name` is the test's own.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
+        std::fs::write(&path, SECRET).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// A server that wants tickets, with more flags. `name` is the test's own.
+#[allow(
+    dead_code,
+    reason = "some of the tests that have this module start servers of their own"
+)]
 pub fn server_with_tickets(name: &str, flags: &[&str]) -> TestServer {
-    let file = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
-    std::fs::write(&file, SECRET).unwrap();
-    let secret = file.to_str().unwrap();
-    let server = arena_server(&[&["--npcs", "0", "--ticket-secret-file", secret], flags].concat());
-    std::fs::remove_file(&file).unwrap();
-    server
+    let secret = SecretFile::new(name);
+    arena_server(
+        &[
+            &["--npcs", "0", "--ticket-secret-file", secret.path()],
+            flags,
+        ]
+        .concat(),
+    )
 }
