@@ -14,7 +14,7 @@ use tickwire_game::glam::IVec2;
 use tickwire_game::{Game, Identity, Recipient, Refusal, ShotOutcome, Step};
 use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_server::internals::{
-    Close, DisconnectReason, Inbox, InboxMessage, JoinRequest, Link, ReceivedInput, Room,
+    ChatLine, Close, DisconnectReason, Inbox, InboxMessage, JoinRequest, Link, ReceivedInput, Room,
     RoomSettings, SendOutcome, SendRequest,
 };
 use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
@@ -120,7 +120,10 @@ impl World {
                 Some(input) => InboxMessage::Input(input),
                 None => return,
             },
-            Body::Chat(chat) => InboxMessage::Chat(chat.text),
+            Body::Chat(chat) => match ChatLine::new(&chat.text) {
+                Some(line) => InboxMessage::Chat(line),
+                None => return,
+            },
             Body::Command(v1::Command { number, payload }) => {
                 InboxMessage::Command { number, payload }
             }
