@@ -117,7 +117,7 @@ fn mutated_snapshot(
         5 => change_number(random, &mut snapshot.cell_parts, bytes),
         6 => snapshot.deferred_bits = mutated(&snapshot.deferred_bits, bytes),
         _ if snapshot.blocks.is_empty() => {
-            snapshot.packed = mutated(&snapshot.packed, bytes).into()
+            snapshot.packed = mutated(&snapshot.packed, bytes).into();
         }
         _ => {
             let at = random.usize(..snapshot.blocks.len());
