@@ -48,6 +48,14 @@ impl Replica {
             0 => self.parts.remove(cell),
             _ => self.parts.insert(cell, count_log2),
         };
+        // A row on its way to the cell waits for its part of it, which other parts may overtake.
+        self.visibility
+            .redirect(|row, to| match grid.whole_cell(to) {
+                (whole, _) if whole == cell => {
+                    grid.part_id(cell, CellPart::of_row(row, count_log2))
+                }
+                _ => to,
+            });
         Ok(())
     }
 
@@ -86,5 +94,81 @@ impl Replica {
             .filter(|(index, _)| is_deferred(*index))
             .map(|(_, id)| id.0)
             .collect())
+    }
+}
+
+#[cfg(all(test, feature = "plain"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
+
+    use super::*;
+    use crate::world::{Grid, Kind, KindId, Schema};
+    use glam::IVec2;
+    use std::sync::Arc;
+
+    /// Regression: an entity on its way to a deferred cell was gone from the screen once the cell went in parts and another part than
+    /// the entity's own came first.
+    #[test]
+    fn a_row_on_its_way_waits_for_its_part() {
+        let schema = Schema {
+            kinds: vec![Kind::default()],
+            grid: Grid::covering(IVec2::ZERO, IVec2::splat(400), 100),
+            ..Schema::default()
+        };
+        let mut replica = Replica::new(Arc::new(schema));
+        let (one, two) = (CellId(1), CellId(2));
+        // Slot 16 is in the second of two parts.
+        let key = RowKey::new(KindId(0), 16);
+        let second = replica.schema().grid.part_id(two, CellPart::new(1, 1));
+        let enters = v1::Block {
+            cell: one.0,
+            entered: vec![v1::Row {
+                slot: key.slot(),
+                generation: 1,
+                ..v1::Row::default()
+            }],
+            ..v1::Block::default()
+        };
+        let leaves = v1::Block {
+            cell: one.0,
+            baseline_ago: 1,
+            left: vec![v1::Left {
+                slot: key.slot(),
+                to_cell_plus_one: two.0 + 1,
+                ..v1::Left::default()
+            }],
+            ..v1::Block::default()
+        };
+        let snapshots = [
+            v1::Snapshot {
+                tick: 1,
+                full_snapshot: true,
+                added_cells: vec![one.0, two.0],
+                blocks: vec![enters],
+                ..v1::Snapshot::default()
+            },
+            v1::Snapshot {
+                tick: 2,
+                deferred_cells: vec![two.0],
+                blocks: vec![leaves],
+                ..v1::Snapshot::default()
+            },
+            v1::Snapshot {
+                tick: 3,
+                cell_parts: vec![two.0 << 3 | 1],
+                deferred_cells: vec![second.0],
+                ..v1::Snapshot::default()
+            },
+        ];
+        for snapshot in &snapshots {
+            replica.apply(snapshot, &mut ()).unwrap();
+            assert!(replica.find(key).is_some(), "tick {}", snapshot.tick);
+        }
+        let arrived_nowhere = v1::Snapshot {
+            tick: 4,
+            ..v1::Snapshot::default()
+        };
+        replica.apply(&arrived_nowhere, &mut ()).unwrap();
+        assert!(replica.find(key).is_none());
     }
 }

@@ -40,6 +40,13 @@ impl Visibility {
         self.in_transit.keys()
     }
 
+    /// Has rows that are on their way go to other numbers, as cells have other parts now.
+    pub fn redirect(&mut self, target: impl Fn(RowKey, CellId) -> CellId) {
+        for (id, transit) in self.in_transit.iter_mut() {
+            transit.to = target(id.key(), transit.to);
+        }
+    }
+
     /// Every visible entity: its row, the row's tick, and the ticks at which its cell was received. `now` is the newest tick.
     pub fn visible_rows<'a>(
         &'a self,
