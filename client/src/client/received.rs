@@ -16,6 +16,8 @@ use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_sync::client::{ApplyOutcome, Replica};
 use tickwire_sync::{EntityId, Micros, Schema, Tick, TickClock};
 
+/// Why the session ends if the schema, the tick rate or the map is none that a client can have.
+const UNUSABLE_ROOM: &str = "the server's room cannot be used by this client";
 /// Ticks per second that a room may have.
 const TICK_RATES: RangeInclusive<u32> = 1..=240;
 /// The largest map: a server that names a larger one would have the client keep it.
@@ -70,8 +72,7 @@ impl Client {
         }
         if !TICK_RATES.contains(&welcome.tick_rate) || welcome.map_bytes > MAX_MAP_BYTES {
             self.counters.protocol_errors += 1;
-            let reason = "the server's tick rate or map cannot be used by this client";
-            self.finish(CloseCode::Unsupported, reason);
+            self.finish(CloseCode::Unsupported, UNUSABLE_ROOM);
             return;
         }
         match &mut self.session {
@@ -100,10 +101,7 @@ impl Client {
         let schema = welcome.schema.as_ref().map(Schema::from_proto);
         let Some(Ok(schema)) = schema else {
             self.counters.protocol_errors += 1;
-            self.finish(
-                CloseCode::Unsupported,
-                "the server's schema cannot be used by this client",
-            );
+            self.finish(CloseCode::Unsupported, UNUSABLE_ROOM);
             return;
         };
         self.close_others(id);
