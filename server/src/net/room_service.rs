@@ -168,7 +168,7 @@ pub trait RoomService: Send + Sync + 'static {
     fn are_ticks_late(&self) -> bool;
 
     /// The state of a room, for `/rooms/NAME/state`. With `after`, waits for a newer tick than that one, but not for longer than
-    /// [`MAX_STATE_WAIT`].
+    /// 25 seconds.
     fn room_state(&self, room: &str, after: Option<Tick>)
     -> impl Future<Output = RoomState> + Send;
 
