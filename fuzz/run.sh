@@ -47,15 +47,14 @@ programs=$build_folder/$host/debug
 
 # The flags of cargo-fuzz, which counts what each input reaches. No sanitizer: apart from a few calls into the kernel the code is safe
 # Rust, and without one the build needs nothing unstable. --target keeps the flags from build scripts and macros. Overflow checks
-# and debug assertions are those of the profile `dev`; the interpreter of rules modules is the one part that is slow at its level,
-# and whose assertions some invalid modules break.
+# and debug assertions are those of the profile `dev`; the interpreter of rules modules is the one part that is slow at its level.
 build() {
   local flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0"
   CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 RUSTFLAGS=$flags cargo build --locked --quiet \
     -p tickwire-fuzz --bins --target "$host" --target-dir "$build_folder" \
-    --config 'profile.dev.package.wasmi.opt-level=3' --config 'profile.dev.package.wasmi.debug-assertions=false'
+    --config 'profile.dev.package.wasmi.opt-level=3'
 }
 
 # The largest input of a target, in bytes.
