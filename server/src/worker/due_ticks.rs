@@ -176,7 +176,8 @@ mod tests {
             );
         }
         // A room that keeps its rate is not held back.
-        assert_eq!(rates_beside(10, true), rates_beside(10, false));
-        assert_eq!(rates_beside(10, true), (50, 50));
+        let (quick, slow) = rates_beside(10, true);
+        assert_eq!((quick, slow), rates_beside(10, false));
+        assert!(quick >= 49 && slow >= 49, "{quick}/s, {slow}/s");
     }
 }
