@@ -153,7 +153,7 @@ test("a frame leaves no garbage in the steady state", { timeout: 60_000 + 2_000 
   const context = await launchBrowser(t);
   const script = await readable();
   await context.route("**/readable.js", (route) => route.fulfill({ body: script, contentType: "text/javascript" }));
-  const core = readFileSync(new URL("../dist/tickwire_bg.wasm", import.meta.url));
+  const core = readFileSync(new URL("../src/wasm/tickwire_bg.wasm", import.meta.url)); // of the build whose sources the page has
   await context.route("**/tickwire_bg.wasm", (route) => route.fulfill({ body: core, contentType: "application/wasm" }));
   const { page, problems } = await openPage(context, site);
   // The test's own limit counts.
