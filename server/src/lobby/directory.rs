@@ -34,8 +34,11 @@ use tokio::sync::oneshot;
 /// Joins that an address may make at once, in seconds of `--join-rate`.
 const JOIN_BURST: f64 = 4.0;
 
-/// How often a request that waits for a newer tick looks for it.
-const STATE_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// When a request that waits for a newer tick first looks for it again. It then waits twice as long each time, up to
+/// [`MAX_STATE_PAUSE`]: each look at a room that rests has its state made anew.
+const FIRST_STATE_PAUSE: Duration = Duration::from_millis(10);
+/// See [`FIRST_STATE_PAUSE`].
+const MAX_STATE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Makes the game of a new room. Called once at the start too, to check the game's schema and to
 /// try its rules module.
@@ -145,6 +148,7 @@ impl RoomDirectory {
     /// The public state of a room, at a newer tick than `after`.
     pub async fn state(&self, room: &str, after: Option<Tick>) -> RoomState {
         let deadline = Instant::now() + MAX_STATE_WAIT;
+        let mut pause = FIRST_STATE_PAUSE;
         loop {
             match self.newest_state(room).await {
                 RoomState::Now(state) if after.is_some_and(|after| state.tick <= after) => {}
@@ -154,7 +158,8 @@ impl RoomDirectory {
             if Instant::now() >= deadline {
                 return RoomState::Unchanged;
             }
-            tokio::time::sleep(STATE_POLL_INTERVAL).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_STATE_PAUSE);
         }
     }
 

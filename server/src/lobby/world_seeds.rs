@@ -4,7 +4,6 @@
 //! by default it is made from a secret of this process: rooms of one name have one world until the server starts again.
 
 use ring::hmac;
-use ring::rand::SystemRandom;
 
 /// Makes the seeds.
 #[derive(Debug)]
@@ -20,9 +19,10 @@ impl WorldSeeds {
     pub fn new(known: Option<u64>) -> Self {
         match known {
             Some(seed) => Self::Known(seed),
-            // The system's randomness is there on every machine that runs the server; else there is no secret to be had.
-            None => hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-                .map_or(Self::Known(0), Self::Secret),
+            None => Self::Secret(hmac::Key::new(
+                hmac::HMAC_SHA256,
+                &rand::random::<[u8; 32]>(),
+            )),
         }
     }
 

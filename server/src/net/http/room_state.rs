@@ -3,6 +3,8 @@
 //! In: a room's name and a query (`after=TICK` waits for a newer tick). Out: the state with its `ETag`, or 304 if the client has it
 //! already. All who ask within a tick get the same bytes.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue};
@@ -16,7 +18,6 @@ use crate::fair_share::RateByAddress;
 use crate::http_answers::{self, Answer};
 use crate::net::asset;
 use crate::net::room_service::{RoomService, RoomState};
-use std::net::IpAddr;
 
 /// States that an address may ask for in a second: four who follow a room at 60 Hz. A burst is twice as many.
 const PER_SECOND: f64 = 240.0;
@@ -87,6 +88,23 @@ fn after_of(query: &str) -> Result<Option<Tick>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tickwire_sync::Micros;
+
+    #[test]
+    fn an_address_asks_for_so_many_states_a_second() {
+        let (rate, one) = (rate(), Some(IpAddr::from([192, 0, 2, 1])));
+        let taken = |address, seconds: u64| {
+            let now = Micros::from_millis(seconds * 1_000);
+            (0..1_000).filter(|_| rate.take(address, now)).count()
+        };
+        assert_eq!(
+            [taken(one, 1), taken(one, 2), taken(one, 60)],
+            [480, 240, 480]
+        );
+        // Another address has its own; loopback counts under none.
+        assert_eq!(taken(Some(IpAddr::from([192, 0, 2, 2])), 60), 480);
+        assert_eq!(taken(None, 60), 1_000);
+    }
 
     #[test]
     fn a_wrong_tick_is_said() {
