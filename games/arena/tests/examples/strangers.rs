@@ -293,14 +293,7 @@ async fn metrics(server: &TestServer) -> [f64; 5] {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    let flags = [
-        "--fair-share",
-        "strict",
-        "--join-rate",
-        "200",
-        "--npcs",
-        "0",
-    ];
+    let flags = ["--fair-share", "strict", "--npcs", "0"];
     let started = |more: &[&str]| -> &'static TestServer {
         Box::leak(Box::new(arena_server(&[&flags[..], more].concat())))
     };
