@@ -97,6 +97,10 @@ pub trait Game: Send {
         ""
     }
 
+    /// The game was restored from a state that is older than what players have seen of it: what comes from now on must not get an id
+    /// that something could have had meanwhile. A game that hands out the ids of [`EntityId`] by generations skips 2^16 of them.
+    fn skip_ids(&mut self) {}
+
     /// A player joins. Returns the player's own entity, which stays the same for the whole session; `None` for a spectator.
     ///
     /// # Errors

@@ -30,8 +30,8 @@ use crate::ticket::TicketKeys;
 use crate::tls::TlsSource;
 use crate::trusted_proxy::TrustedProxies;
 use validate::{
-    address, duration, host_names, invalid, join_hook, max_rewind, moderation, nonzero_duration,
-    ops_token, origins, page_folder, ticket_keys, tls, trusted_proxies, within,
+    address, checkpoint_interval, duration, host_names, invalid, join_hook, max_rewind, moderation,
+    nonzero_duration, ops_token, origins, page_folder, ticket_keys, tls, trusted_proxies, within,
 };
 
 /// Every setting of the server, validated.
@@ -81,6 +81,8 @@ pub struct Config {
     pub join_hook_fails: JoinHookFails,
     /// The folder of what is kept over restarts; `None`: nothing is.
     pub data_dir: Option<PathBuf>,
+    /// How often each room is saved in that folder.
+    pub checkpoint_interval: Duration,
     /// Bans and mutes, which are kept in that folder.
     pub(crate) moderation: Arc<Moderation>,
     /// Players per room, at least 1.
@@ -208,6 +210,7 @@ impl TryFrom<Options> for Config {
                 None => Arc::default(),
             },
             data_dir: options.data_dir,
+            checkpoint_interval: checkpoint_interval(options.checkpoint_interval)?,
             max_players: within(
                 "max-players",
                 options.max_players.unwrap_or(4000),

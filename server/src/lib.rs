@@ -7,6 +7,7 @@
 //! `lobby` (from a first message to a place in a room), `worker` (threads that tick rooms by deadline), and `room` (one world
 //! and its sessions). Beside them: `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
 
+mod checkpoint;
 mod clock;
 mod close;
 pub mod config;

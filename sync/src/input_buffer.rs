@@ -193,6 +193,11 @@ impl InputBuffer {
         self.newest_seq
     }
 
+    /// Refuses inputs up to this sequence number: an earlier process that ran the same room has had them.
+    pub fn count_from(&mut self, seq: Seq) {
+        self.newest_seq = seq;
+    }
+
     /// The newest sequence number that was handed to the game.
     #[must_use]
     pub fn applied_seq(&self) -> Seq {

@@ -182,6 +182,11 @@ impl<G: Game> RawGame for RoomGame<G> {
         G::Rules::NOTE
     }
 
+    fn skip_ids(&mut self) {
+        self.game
+            .for_each_table_mut(&mut |_, table| table.skip_ids());
+    }
+
     fn join(&mut self, player: PlayerId, identity: &Identity) -> Result<Option<EntityId>, Refusal> {
         self.game.join(player, identity).inspect_err(|_| {
             self.game

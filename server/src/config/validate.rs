@@ -68,6 +68,17 @@ pub(super) fn max_rewind(
     Ok(rewind)
 }
 
+/// The time between two checkpoints of a room.
+pub(super) fn checkpoint_interval(value: Option<HumanDuration>) -> Result<Duration, ConfigError> {
+    let interval = value.map_or(Duration::from_millis(500), |period| period.0);
+    let range = Duration::from_millis(100)..=Duration::from_secs(3600);
+    if range.contains(&interval) {
+        Ok(interval)
+    } else {
+        Err(invalid("checkpoint-interval", "takes 100ms to 1h"))
+    }
+}
+
 /// A duration from a tenth of a second to a day.
 pub(super) fn nonzero_duration(
     flag: &'static str,

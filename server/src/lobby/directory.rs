@@ -3,10 +3,13 @@
 //! In: join requests. Out: commands to workers. Rooms are made on demand, each on the worker with the fewest rooms.
 
 use super::pending_join::HookCaller;
+use super::restored_rooms::{
+    KeepError, KeptRooms, LeftRoom, RoomRecipe, clock_at, saves_its_state,
+};
 use super::room_handle::{RoomHandle, RoomProfile, is_private_name};
 use super::tried_module::tried_module;
 use super::world_seeds::WorldSeeds;
-use crate::clock::now;
+use crate::clock::{now, unix_ms};
 use crate::close::{Close, CloseCode};
 use crate::config::Config;
 use crate::fair_share::{RateByAddress, allowance, item_to_give_up};
@@ -16,8 +19,8 @@ use crate::metrics::Metrics;
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
-use crate::room::{JoinError, Room, RoomSettings};
-use crate::worker::{Command, Newcomer, RoomEntry, WorkerHandle};
+use crate::room::{JoinError, RoomSettings};
+use crate::worker::{Command, Newcomer, RoomEntry, ServerRoom, WorkerHandle};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +56,9 @@ pub enum LobbyError {
     /// The game's schema is invalid: a mistake in the game.
     #[error("the game {0} can't be played: {1}")]
     Schema(&'static str, SchemaError),
+    /// Rooms cannot be kept in `--data-dir`.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
 }
 
 /// The rooms of this server and the workers that run them.
@@ -69,6 +75,9 @@ pub(super) struct RoomDirectory {
     seeds: WorldSeeds,
     /// Asked before each join.
     pub join_hook: Option<HookCaller>,
+    /// Where rooms are kept; `None`: they end with the process.
+    kept: Option<KeptRooms>,
+    rules_hash: u64,
 }
 
 #[derive(Default)]
@@ -112,6 +121,8 @@ impl RoomDirectory {
         let game_name = game.name();
         (game.schema().validate()).map_err(|error| LobbyError::Schema(game_name, error))?;
         let rules_module = tried_module(&*game);
+        let rules_hash = game.rules_hash();
+        let saves_state = saves_its_state(&*game);
         // A game's `Drop` may panic, which ends no more than a game.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(game)));
         let join_hook = config.join_hook.clone().map(|url| HookCaller {
@@ -127,7 +138,20 @@ impl RoomDirectory {
         let workers = (0..config.workers)
             .map(|number| WorkerHandle::start(number, config.io_uring, Arc::clone(&metrics)))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
+        let (kept, left) = match &config.data_dir {
+            Some(folder) if saves_state => {
+                let (kept, left) = KeptRooms::open(folder, game_name, rules_hash, &metrics)?;
+                (Some(kept), left)
+            }
+            Some(_) => {
+                tracing::warn!(
+                    "the game {game_name} does not save its state, so --data-dir keeps bans and mutes, and rooms end with the process"
+                );
+                (None, Vec::new())
+            }
+            None => (None, Vec::new()),
+        };
+        let directory = Self {
             config,
             metrics,
             new_game,
@@ -138,7 +162,42 @@ impl RoomDirectory {
             join_rate,
             seeds,
             join_hook,
-        })
+            kept,
+            rules_hash,
+        };
+        directory.restore(left);
+        Ok(directory)
+    }
+
+    /// Opens the rooms that an earlier process has left.
+    fn restore(&self, left: Vec<LeftRoom>) {
+        let count = left.len();
+        let mut rooms = self.rooms();
+        for left in left {
+            let now = now();
+            let tick_rate = self.config.tick_rate;
+            let tick = left.tick_at(unix_ms(), tick_rate);
+            let profile = Arc::new(left.profile());
+            let clock = |number| clock_at(number, tick_rate, tick, now);
+            let handle = self.new_handle(&mut rooms, left.head.opened_by, profile, clock);
+            let name = left.name.clone();
+            self.open(&name, &handle, Some((left, tick)));
+            let handle = RoomHandle {
+                is_open: true,
+                ..handle
+            };
+            rooms.by_name.insert(name, handle);
+        }
+        if count > 0 {
+            tracing::info!("{count} rooms go on from their checkpoints");
+        }
+    }
+
+    /// Waits until all checkpoints are on the disk.
+    pub async fn flush_checkpoints(&self) {
+        if let Some(kept) = &self.kept {
+            kept.flush().await;
+        }
     }
 
     pub(super) fn rooms(&self) -> MutexGuard<'_, Rooms> {
@@ -337,6 +396,20 @@ impl RoomDirectory {
         if rooms.by_name.len() >= self.config.max_rooms && !self.make_place(rooms, opened_by) {
             return Err(NoPlace::OfAll);
         }
+        let clock = |number| new_tick_clock(number, self.config.tick_rate, now);
+        let handle = self.new_handle(rooms, opened_by, profile, clock);
+        let entry = rooms.by_name.entry(name.to_owned());
+        Ok(entry.insert_entry(handle).into_mut())
+    }
+
+    /// A room on the worker that has the fewest. `clock` makes its clock from its number.
+    fn new_handle(
+        &self,
+        rooms: &mut Rooms,
+        opened_by: Option<IpAddr>,
+        profile: Arc<RoomProfile>,
+        clock: impl FnOnce(u64) -> TickClock,
+    ) -> RoomHandle {
         let mut room_counts = vec![0_usize; self.workers.len()];
         for handle in rooms.by_name.values() {
             room_counts[handle.worker] += 1;
@@ -346,9 +419,9 @@ impl RoomDirectory {
             .unwrap_or(0);
         let number = rooms.added_count;
         rooms.added_count += 1;
-        let handle = RoomHandle {
+        RoomHandle {
             worker,
-            tick_clock: new_tick_clock(number, self.config.tick_rate, now),
+            tick_clock: clock(number),
             entry: Arc::new(RoomEntry {
                 is_listed: self.config.room_list && !profile.is_private(),
                 is_private: profile.is_private(),
@@ -358,9 +431,7 @@ impl RoomDirectory {
             opened_by,
             profile,
             is_open: false,
-        };
-        let entry = rooms.by_name.entry(name.to_owned());
-        Ok(entry.insert_entry(handle).into_mut())
+        }
     }
 
     /// The room of this name, open: its worker runs it from now on.
@@ -375,44 +446,47 @@ impl RoomDirectory {
             ));
         };
         if !std::mem::replace(&mut handle.is_open, true) {
-            self.open(name, handle);
+            self.open(name, handle, None);
         }
         Ok(handle.clone())
     }
 
-    fn open(&self, name: &str, handle: &RoomHandle) {
-        let RoomHandle {
-            tick_clock,
-            profile,
-            ..
-        } = handle;
-        let max_players = profile.max_players(&self.config);
+    /// Has the room's worker open it: anew, or as an earlier process has left it.
+    fn open(&self, name: &str, handle: &RoomHandle, left: Option<(LeftRoom, Tick)>) {
         let settings = RoomSettings {
             rules_module: self.rules_module.as_ref().map(RulesModule::hash),
             moderation: Arc::clone(&self.config.moderation),
             tick_rate: self.config.tick_rate,
-            max_players,
+            max_players: handle.profile.max_players(&self.config),
             resume_window: self.config.resume_window,
             max_message_bytes: self.config.max_message_bytes,
             max_rewind: self.config.max_rewind,
             view_policy: ViewPolicy::Clamped,
             window_policy: self.config.window_policy,
         };
-        let game_settings = GameSettings {
-            tags: profile.tags.clone(),
-            max_players: max_players as u32,
-            ..game_settings(&self.config, &self.seeds, name)
-        };
-        let (new_game, tick_clock) = (Arc::clone(&self.new_game), *tick_clock);
-        let make = move || {
-            let game = new_game(&game_settings);
-            let name = &game_settings.room;
-            Room::new(name, settings, game, tick_clock, rand::random())
+        let (config, rules_hash) = (&self.config, self.rules_hash);
+        let recipe = RoomRecipe::new(
+            config,
+            &self.seeds,
+            &self.new_game,
+            settings,
+            name,
+            handle,
+            rules_hash,
+        );
+        let checkpoints = self.kept.as_ref().map(|kept| {
+            let epoch = left.as_ref().map(|(left, _)| left.head.epoch);
+            kept.checkpoints_of(config, handle, recipe.clone(), epoch)
+        });
+        let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, left) {
+            (Some(kept), Some((left, tick))) => Box::new(kept.maker(left, recipe, tick)),
+            _ => Box::new(move || recipe.make()),
         };
         self.workers[handle.worker].send(Command::Open {
             name: name.to_owned(),
-            make: Box::new(make),
+            make,
             entry: Arc::clone(&handle.entry),
+            checkpoints,
         });
     }
 
@@ -468,7 +542,7 @@ fn check_claim(rooms: &Rooms, newcomer: &Newcomer) -> Result<(), Close> {
 
 /// When the ticks of the process's `number`th room are due. The golden ratio spreads any number of rooms evenly over a tick,
 /// whenever each was opened, so that few rooms wait for another.
-fn new_tick_clock(number: u64, tick_rate: u32, now: Micros) -> TickClock {
+pub(super) fn new_tick_clock(number: u64, tick_rate: u32, now: Micros) -> TickClock {
     let since_start = TickClock {
         tick_zero_us: 0,
         tick_rate,
@@ -499,7 +573,7 @@ pub fn schema_of(config: &Config, new_game: &NewGame) -> Result<GameSchema, Lobb
     })
 }
 
-fn game_settings(config: &Config, seeds: &WorldSeeds, room: &str) -> GameSettings {
+pub(super) fn game_settings(config: &Config, seeds: &WorldSeeds, room: &str) -> GameSettings {
     GameSettings {
         room: room.to_owned(),
         seed: seeds.of(room),

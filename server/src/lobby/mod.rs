@@ -2,14 +2,15 @@
 //!
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. [`client_ingress`] reads the messages of one
 //! connection; [`directory`] knows which rooms there are and on which worker, a [`room_handle`] for each; [`matchmaker`] finds rooms
-//! for players; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`tried_module`] tries the
-//! game's rules module; [`world_seeds`] makes the seeds of games. The lobby never ticks a room.
+//! for players; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`restored_rooms`] brings back
+//! the rooms of the last process; [`tried_module`] tries the game's rules module; [`world_seeds`] makes the seeds of games. The lobby never ticks a room.
 
 mod client_ingress;
 mod directory;
 mod matchmaker;
 mod over_limit;
 mod pending_join;
+mod restored_rooms;
 mod room_handle;
 mod tried_module;
 mod world_seeds;
@@ -165,6 +166,7 @@ impl RoomOperations for Lobby {
                 answer,
             })
             .await;
+        self.directory.flush_checkpoints().await;
     }
 }
 

@@ -6,7 +6,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use crate::labels::Label;
 
 /// One metric (a counter, a histogram) for every value of a label, resolved once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ByLabel<L, M> {
     metrics: Vec<M>,
     label: std::marker::PhantomData<L>,

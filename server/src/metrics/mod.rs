@@ -9,10 +9,11 @@ mod process;
 
 pub use by_label::ByLabel;
 
+use prometheus::core::Collector;
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntGauge, Registry, TextEncoder};
 
 use crate::close::DisconnectReason;
-use crate::labels::labels;
+use crate::labels::{Label, labels};
 use by_label::{counters, histograms, register};
 use process::ProcessMetrics;
 
@@ -299,7 +300,7 @@ impl Metrics {
         };
         let metrics = Self {
             rooms: gauge("tickwire_rooms", "Rooms that run.")?,
-            rooms_failed: counter("tickwire_rooms_failed_total", "Rooms that ended because their game panicked.")?,
+            rooms_failed: counter("tickwire_rooms_failed_total", "Rooms whose game panicked.")?,
             players: gauge("tickwire_players", "Connected players in all rooms.")?,
             sessions: gauge("tickwire_sessions", "Sessions in all rooms, those that wait to be resumed included.")?,
             entities: gauge("tickwire_entities", "Entities in all rooms.")?,
@@ -336,6 +337,40 @@ impl Metrics {
         };
         registry.register(Box::new(ProcessMetrics::new()?))?;
         Ok(metrics)
+    }
+
+    /// Adds a metric that exists only where something can count it.
+    ///
+    /// # Errors
+    /// If there is one of this name.
+    pub(crate) fn add(&self, collector: Box<dyn Collector>) -> Result<(), MetricsError> {
+        Ok(self.registry.register(collector)?)
+    }
+
+    /// Adds a counter, as [`Self::add`] does.
+    pub(crate) fn add_counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+        Ok(register(&self.registry, IntCounter::new(name, help))?)
+    }
+
+    /// Adds a counter for each value of a label, as [`Self::add`] does.
+    pub(crate) fn add_counters<L: Label>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+    ) -> Result<ByLabel<L, IntCounter>, MetricsError> {
+        Ok(counters(&self.registry, name, help, label)?)
+    }
+
+    /// Adds a histogram with these buckets, as [`Self::add`] does.
+    pub(crate) fn add_histogram(
+        &self,
+        name: &str,
+        help: &str,
+        buckets: &[f64],
+    ) -> Result<Histogram, MetricsError> {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        Ok(register(&self.registry, Histogram::with_opts(options))?)
     }
 
     /// The text for Prometheus, and its content type.

@@ -1,5 +1,6 @@
 //! Commands to a worker, and the state of a room that the lobby and its worker share.
 
+use super::room_checkpoints::RoomCheckpoints;
 use super::seats::Seats;
 use super::state_board::StateBoard;
 use crate::fair_share::RateByAddress;
@@ -15,7 +16,7 @@ use tickwire_game::Tags;
 use tokio::sync::oneshot;
 
 /// The rooms that workers run: their links are WebSocket connections.
-pub(super) type ServerRoom = Room<Connection>;
+pub(crate) type ServerRoom = Room<Connection>;
 
 /// Who comes to a room.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub(crate) enum Command {
         name: String,
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
+        /// `None`: the room ends with its process.
+        checkpoints: Option<RoomCheckpoints>,
     },
     /// Lets a player into a room.
     Join {
@@ -67,7 +70,7 @@ pub(crate) enum Command {
     LookAtEnd { room: String },
     /// Answers one summary for each room.
     List { answer: oneshot::Sender<Vec<Value>> },
-    /// Says goodbye to every player.
+    /// The process ends: says goodbye to every player, and saves the rooms that have checkpoints, which make no ticks any more.
     Goodbye {
         reason: String,
         reconnect_after: Duration,

@@ -8,12 +8,14 @@ mod command;
 mod due_ticks;
 mod liveness;
 mod record_stats;
+mod room_checkpoints;
 mod room_runner;
 mod seats;
 mod state_board;
 mod worker_handle;
 mod worker_loop;
 
-pub(crate) use command::{Command, Newcomer, RoomEntry};
+pub(crate) use command::{Command, Newcomer, RoomEntry, ServerRoom};
+pub(crate) use room_checkpoints::RoomCheckpoints;
 pub(crate) use seats::{Reservation, SEAT_HELD_FOR};
 pub(crate) use worker_handle::WorkerHandle;

@@ -8,6 +8,7 @@
 use super::command::{RoomEntry, ServerRoom};
 use super::due_ticks::{self, DueTicks};
 use super::record_stats::record_stats;
+use super::room_checkpoints::RoomCheckpoints;
 use crate::clock::now;
 use crate::freed_memory;
 use crate::metrics::{Metrics, ReservationOutcome};
@@ -16,6 +17,7 @@ use crate::net::peer::batch_io;
 use crate::room::{JoinError, JoinRequest, RoomStats};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,8 +48,9 @@ pub(super) enum Activity {
     Ticking,
     /// Makes no ticks, because nobody is connected. A join wakes the room.
     Resting,
-    /// Makes no ticks, because its game has panicked or its ticks are used up. Its connections are polled until all players are gone.
-    Failed,
+    /// Makes no ticks any more, because its game has panicked, its ticks are used up, or its process ends. Its connections are polled
+    /// until all players are gone.
+    Closed,
 }
 
 /// What a room has added to the gauges of the process, which sum over all rooms.
@@ -87,14 +90,21 @@ pub(super) struct RoomRunner {
     pub tick_cost: Micros,
     gauge_share: GaugeShare,
     bytes: ByteRate,
+    /// `None`: the room ends with its process.
+    checkpoints: Option<RoomCheckpoints>,
     /// When the game may be asked for its metadata again, and of which tick they are.
     metadata_due: Micros,
     metadata_tick: Option<Tick>,
 }
 
 impl RoomRunner {
-    /// A runner for a room that is empty at `now`.
-    pub fn new(room: ServerRoom, entry: Arc<RoomEntry>, now: Micros) -> Self {
+    /// A runner for a room that nobody is connected to at `now`.
+    pub fn new(
+        room: ServerRoom,
+        entry: Arc<RoomEntry>,
+        checkpoints: Option<RoomCheckpoints>,
+        now: Micros,
+    ) -> Self {
         Self {
             room,
             entry,
@@ -108,6 +118,7 @@ impl RoomRunner {
             tick_cost: Micros(0),
             gauge_share: GaugeShare::default(),
             bytes: ByteRate::default(),
+            checkpoints,
             metadata_due: now,
             metadata_tick: None,
         }
@@ -241,7 +252,7 @@ impl RoomRunner {
 
     /// Whether the room has been empty for long enough to end. If so, its entry says so before anyone else can join.
     pub fn is_over(&mut self, now: Micros) -> bool {
-        if self.activity == Activity::Failed {
+        if self.activity == Activity::Closed {
             return self.connections.is_empty();
         }
         if self.gauge_share.players > 0 {
@@ -276,20 +287,85 @@ impl RoomRunner {
         *has_ended.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends a room whose game has panicked: tells its players to come again, into a new room of this name.
+    /// A room whose game has panicked goes on from its last checkpoint, or ends: its players come again, to it or to a new room of this
+    /// name.
     pub fn fail(&mut self, metrics: &Metrics) {
-        let (room, tick) = (self.room.name(), self.room.tick_now());
+        let tick = self.room.tick_now();
+        metrics.rooms_failed.inc();
+        if self.restart(metrics) {
+            return;
+        }
         tracing::error!(
-            room,
+            room = self.room.name(),
             tick = tick.0,
             "the game panicked, and its room ends with it"
         );
-        metrics.rooms_failed.inc();
         self.close("the room has failed; a new one opens", metrics);
     }
 
+    /// Puts a room that is made of the last checkpoint in the place of one that has failed. `false`: there is none.
+    fn restart(&mut self, metrics: &Metrics) -> bool {
+        let (now, failed) = (now(), &self.room);
+        let by_clock = failed.tick_clock().ticks_at(now.0 as f64).max(0.0) as u32;
+        // Players have seen the ticks of the failed room.
+        let tick = failed.tick_now().max(Tick(by_clock));
+        let checkpoints = self.checkpoints.as_mut();
+        let Some(restored) =
+            checkpoints.and_then(|checkpoints| checkpoints.restart(failed.name(), tick, now))
+        else {
+            return false;
+        };
+        let reason =
+            "the room has failed and goes on from where it was saved; you will be back in a moment";
+        self.room.say_goodbye(reason, RECONNECT_AFTER_FAILURE);
+        drop_room(std::mem::replace(&mut self.room, restored), metrics);
+        // It makes ticks as soon as somebody is back.
+        self.activity = Activity::Resting;
+        self.unattended_since = Some(Micros(now.0.saturating_sub(REST_AFTER.0)));
+        self.count_sessions(metrics);
+        true
+    }
+
+    /// Saves the room's state if that is due. May panic as the game does.
+    pub fn save_if_due(&mut self, now: Micros) {
+        if let Some(checkpoints) = &mut self.checkpoints
+            && self.activity != Activity::Closed
+            && checkpoints.is_due(now)
+        {
+            checkpoints.save(&self.room);
+        }
+    }
+
+    /// Saves the state of a room that has come to rest, or of which a session has ended since. May panic as the game does.
+    pub fn save_resting(&mut self) {
+        if let Some(checkpoints) = &mut self.checkpoints
+            && self.activity == Activity::Resting
+        {
+            checkpoints.save_resting(&self.room);
+        }
+    }
+
+    /// The process ends: says goodbye to the players, and saves the room as they leave it, if it has checkpoints. It makes no ticks then.
+    /// May panic as the game does.
+    pub fn say_last_goodbye(&mut self, reason: &str, reconnect_after: Duration) {
+        self.room.say_goodbye(reason, reconnect_after);
+        if let Some(checkpoints) = &mut self.checkpoints
+            && self.activity != Activity::Closed
+        {
+            self.activity = Activity::Closed;
+            checkpoints.save_last(&self.room);
+        }
+    }
+
+    /// The room has ended for good.
+    pub fn forget_checkpoint(&self) {
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.forget(self.room.name());
+        }
+    }
+
     fn close(&mut self, reason: &str, metrics: &Metrics) {
-        self.activity = Activity::Failed;
+        self.activity = Activity::Closed;
         let has_ended = self.entry.has_ended.write();
         *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
         self.room.say_goodbye(reason, RECONNECT_AFTER_FAILURE);
@@ -370,7 +446,7 @@ impl RoomRunner {
     /// Whether the list of rooms wants newer metadata of this room.
     pub fn wants_metadata(&self, now: Micros) -> bool {
         self.entry.is_listed
-            && self.activity != Activity::Failed
+            && self.activity != Activity::Closed
             && now >= self.metadata_due
             && self.metadata_tick != Some(self.room.tick_now())
     }
@@ -416,6 +492,14 @@ impl RoomRunner {
             "tick": self.room.tick_now().0,
             "bytes_per_second": self.bytes.last_second,
         })
+    }
+}
+
+/// Drops a room. The game's own `Drop` may panic too.
+pub(super) fn drop_room(room: impl Sized, metrics: &Metrics) {
+    if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
+        tracing::error!("the game panicked while it was dropped");
+        metrics.rooms_failed.inc();
     }
 }
 

@@ -6,7 +6,8 @@
 use super::command::{Command, Newcomer, RoomEntry, ServerRoom};
 use super::due_ticks::{self, DueTicks};
 use super::liveness::Liveness;
-use super::room_runner::{Activity, RoomRunner};
+use super::room_checkpoints::RoomCheckpoints;
+use super::room_runner::{Activity, RoomRunner, drop_room};
 use super::state_board::StateBudget;
 use crate::clock::now;
 use crate::close::{Close, CloseCode, DisconnectReason};
@@ -135,7 +136,7 @@ impl WorkerLoop {
             // The deadline is outdated: the room was woken after it was set.
             return;
         }
-        if runner.activity == Activity::Failed || runner.may_rest(started) {
+        if runner.activity == Activity::Closed || runner.may_rest(started) {
             self.poll_idle_room(key, started);
             return;
         }
@@ -149,7 +150,9 @@ impl WorkerLoop {
             now()
         });
         update_metadata(runner, &mut self.state_budget, ended, &self.metrics);
-        if runner.is_out_of_ticks() && runner.activity != Activity::Failed {
+        // After the snapshots: no player waits for it.
+        or_fail(runner, &self.metrics, |runner| runner.save_if_due(ended));
+        if runner.is_out_of_ticks() && runner.activity != Activity::Closed {
             runner.retire(&self.metrics);
         }
         self.tick_cost = self.tick_cost.plus(runner.shared_cost());
@@ -190,17 +193,16 @@ impl WorkerLoop {
             return;
         };
         runner.poll_connections();
-        if runner.activity != Activity::Failed {
+        if runner.activity != Activity::Closed {
             runner.activity = Activity::Resting;
-            let expire = || runner.expire_absent(now, &self.metrics);
-            if catch_unwind(AssertUnwindSafe(expire)).is_err() {
-                runner.fail(&self.metrics);
-            }
+            let metrics = &self.metrics;
+            or_fail(runner, metrics, |runner| runner.expire_absent(now, metrics));
+            or_fail(runner, metrics, RoomRunner::save_resting);
         }
         // A room that rests shows how it was left.
         update_metadata(runner, &mut self.state_budget, now, &self.metrics);
         let poll_interval = match runner.activity {
-            Activity::Failed => FAILED_ROOM_POLL,
+            Activity::Closed => FAILED_ROOM_POLL,
             Activity::Ticking | Activity::Resting => RESTING_ROOM_POLL,
         };
         self.tick_cost = self.tick_cost.since(runner.take_shared_cost());
@@ -242,7 +244,8 @@ impl WorkerLoop {
             self.metrics.rooms.dec();
             // Who asks for the state of a room that is gone hears so.
             runner.entry.state.publish(None, Micros(u64::MAX));
-            drop_game(runner, &self.metrics);
+            runner.forget_checkpoint();
+            drop_room(runner, &self.metrics);
             freed_memory::count(freed_memory::ROOM_BYTES);
         }
     }
@@ -250,7 +253,7 @@ impl WorkerLoop {
     /// The process ends. A game's `Drop` that panics makes that no failure.
     fn drop_rooms(&mut self) {
         for (_, runner) in self.rooms.drain() {
-            drop_game(runner, &self.metrics);
+            drop_room(runner, &self.metrics);
         }
     }
 
@@ -265,7 +268,7 @@ impl WorkerLoop {
         };
         let key = self.names.get(&room).copied();
         let runner = key.and_then(|key| self.rooms.get_mut(key));
-        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
+        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Closed) else {
             entry.state.publish(None, Micros(u64::MAX));
             return Micros(0);
         };
@@ -281,7 +284,11 @@ impl WorkerLoop {
             }
             Err(_) => {
                 runner.fail(&self.metrics);
-                entry.state.publish(None, Micros(u64::MAX));
+                let fresh_until = match runner.activity {
+                    Activity::Closed => Micros(u64::MAX),
+                    Activity::Ticking | Activity::Resting => ended,
+                };
+                entry.state.publish(None, fresh_until);
                 if let Some(key) = key {
                     self.schedule(key, ended);
                 }
@@ -292,7 +299,12 @@ impl WorkerLoop {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Open { name, make, entry } => self.open_room(&name, make, entry),
+            Command::Open {
+                name,
+                make,
+                entry,
+                checkpoints,
+            } => self.open_room(&name, make, entry, checkpoints),
             Command::Join {
                 newcomer,
                 rate,
@@ -338,8 +350,17 @@ impl WorkerLoop {
                 reconnect_after,
                 answer,
             } => {
-                for runner in self.rooms.values_mut() {
-                    runner.room.say_goodbye(&reason, reconnect_after);
+                let mut closed = Vec::new();
+                for (key, runner) in &mut self.rooms {
+                    or_fail(runner, &self.metrics, |runner| {
+                        runner.say_last_goodbye(&reason, reconnect_after);
+                    });
+                    if runner.activity == Activity::Closed {
+                        closed.push(key);
+                    }
+                }
+                for key in closed {
+                    self.schedule(key, now());
                 }
                 let _ = answer.send(());
             }
@@ -349,7 +370,7 @@ impl WorkerLoop {
     fn act_on_sessions(&mut self, whom: &Whom, action: &SessionAction) -> ActedOn {
         let mut acted_on = ActedOn::default();
         let mut failed = Vec::new();
-        let live = (self.rooms.iter_mut()).filter(|(_, room)| room.activity != Activity::Failed);
+        let live = (self.rooms.iter_mut()).filter(|(_, room)| room.activity != Activity::Closed);
         for (key, runner) in live {
             // A game that panics when a player leaves ends its room alone.
             let act = || runner.room.act_on_sessions(whom, action);
@@ -385,6 +406,7 @@ impl WorkerLoop {
         name: &str,
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
+        checkpoints: Option<RoomCheckpoints>,
     ) {
         let Ok(mut room) = catch_unwind(AssertUnwindSafe(make)) else {
             tracing::error!(room = name, "the game panicked while it was made");
@@ -401,7 +423,9 @@ impl WorkerLoop {
         // The ticks that fell due while the game was made are not late, but the newest is made at once.
         let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
         room.skip_to(Tick(tick.saturating_sub(1)));
-        let runner = RoomRunner::new(room, entry, opened);
+        let mut runner = RoomRunner::new(room, entry, checkpoints, opened);
+        // Those of a room that was restored.
+        runner.count_sessions(&self.metrics);
         let due = runner.next_due();
         let key = self.rooms.insert(Box::new(runner));
         self.names.insert(name, key);
@@ -436,7 +460,7 @@ impl WorkerLoop {
         self.wake(&room);
         let key = self.names.get(&room);
         let runner = key.and_then(|key| self.rooms.get_mut(*key));
-        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Failed) else {
+        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Closed) else {
             // The lobby keeps a room from ending while somebody is on the way, so the room has failed, which is not the
             // player's fault.
             connection.close(&Close::new(
@@ -501,6 +525,13 @@ impl WorkerLoop {
     }
 }
 
+/// Does something with a room in which the game may panic, which then ends it alone.
+fn or_fail(runner: &mut RoomRunner, metrics: &Metrics, act: impl FnOnce(&mut RoomRunner)) {
+    if catch_unwind(AssertUnwindSafe(|| act(runner))).is_err() {
+        runner.fail(metrics);
+    }
+}
+
 /// Asks the game for what the list of rooms shows, if that is due and the time for it is not used up.
 fn update_metadata(
     runner: &mut RoomRunner,
@@ -511,19 +542,8 @@ fn update_metadata(
     if began < budget.next_at || !runner.wants_metadata(began) {
         return;
     }
-    let update = || runner.update_metadata(began);
-    if catch_unwind(AssertUnwindSafe(update)).is_err() {
-        runner.fail(metrics);
-    }
+    or_fail(runner, metrics, |runner| runner.update_metadata(began));
     budget.spend(began, now());
-}
-
-/// Drops a room. The game's own `Drop` may panic too.
-fn drop_game(runner: Box<RoomRunner>, metrics: &Metrics) {
-    if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
-        tracing::error!("the game panicked while it was dropped");
-        metrics.rooms_failed.inc();
-    }
 }
 
 #[cfg(test)]

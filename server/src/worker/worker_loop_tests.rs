@@ -18,6 +18,7 @@ fn open_command(room: ServerRoom) -> Command {
         name: room.name().to_owned(),
         make: Box::new(move || room),
         entry: Arc::default(),
+        checkpoints: None,
     }
 }
 
@@ -147,6 +148,7 @@ fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
         name: "resting".to_owned(),
         make: Box::new(move || resting),
         entry: Arc::default(),
+        checkpoints: None,
     });
     let other = worker.rooms.keys().next().unwrap();
     run_until(&mut worker, other, |room| {
@@ -176,6 +178,7 @@ fn a_slow_room_beside_one_that_ticks_is_held_back() {
         name: "slow".to_owned(),
         make: Box::new(move || slow),
         entry: Arc::default(),
+        checkpoints: None,
     });
     let slow = worker.rooms.keys().next().unwrap();
     let other = open(&mut worker);
@@ -207,6 +210,7 @@ fn a_game_that_cannot_be_made_harms_no_other_room() {
         name: "broken".to_owned(),
         make: Box::new(|| panic!("the test wants a panic")),
         entry: Arc::clone(&entry),
+        checkpoints: None,
     });
     assert!(*entry.has_ended.read().unwrap());
     assert_eq!((metrics.rooms.get(), metrics.rooms_failed.get()), (1, 1));
@@ -227,6 +231,7 @@ fn a_state_that_panics_ends_its_room_alone() {
         name: "tested".to_owned(),
         make: Box::new(move || broken),
         entry: Arc::clone(&entry),
+        checkpoints: None,
     });
     let room = "tested".to_owned();
     worker.handle(Command::State {
@@ -280,6 +285,7 @@ fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
         name: "tested".to_owned(),
         make: Box::new(move || room),
         entry: Arc::clone(&entry),
+        checkpoints: None,
     });
     let key = worker.rooms.keys().next().unwrap();
     let (connection, mut peer) = connected();

@@ -57,6 +57,17 @@ impl Events {
             .extend(cells.into_iter().map(|cell| (cell, index)));
     }
 
+    /// The number of the next event.
+    #[must_use]
+    pub fn next_number(&self) -> u32 {
+        self.next_number
+    }
+
+    /// Gives the next event this number: those before it belong to an earlier process that ran the same room.
+    pub fn count_from(&mut self, number: u32) {
+        self.next_number = number;
+    }
+
     /// Takes the emitted events out of `queue` and sorts them by cell. The two exchange their buffers.
     pub(crate) fn take_from(&mut self, queue: &mut Self) {
         std::mem::swap(self, queue);

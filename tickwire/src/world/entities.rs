@@ -7,6 +7,9 @@ use tickwire_rules::{Entity, Id};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::{EntityId, KindId, Layer, PlayerId, Scope, Tick};
 
+/// More entities than can come and go in one slot between two checkpoints.
+const SKIPPED_GENERATIONS: u32 = 1 << 16;
+
 /// The entities of one kind, each under an [`Id`] that no other entity ever gets. Iteration is by slot, the same on every machine.
 #[derive(Clone, Debug)]
 pub struct Entities<T> {
@@ -14,6 +17,8 @@ pub struct Entities<T> {
     /// Slots that can be used again; the one that was left last is used first.
     pub(super) vacant: Vec<u32>,
     pub(super) count: usize,
+    /// New entities have at least this generation.
+    pub(super) least_generation: u32,
     /// The newest tick that is over, for a kind that is not published every tick.
     pub(super) ended: Tick,
 }
@@ -53,6 +58,7 @@ impl<T> Default for Entities<T> {
             slots: Vec::new(),
             vacant: Vec::new(),
             count: 0,
+            least_generation: 0,
             ended: Tick(0),
         }
     }
@@ -84,6 +90,7 @@ impl<T: Entity> Entities<T> {
         let place = &mut self.slots[slot as usize];
         // After 2^32 entities in one slot the generations begin again; 0 means none.
         let generation = place.generation.checked_add(1).unwrap_or(1);
+        let generation = generation.max(self.least_generation);
         *place = Slot {
             entity: Some(entity),
             ..Slot::vacant(generation)
@@ -302,6 +309,12 @@ impl<T: Entity> Table for Entities<T> {
         }
     }
 
+    fn skip_ids(&mut self) {
+        let newest = self.slots.iter().map(|slot| slot.generation).max();
+        let newest = newest.unwrap_or(0).max(self.least_generation);
+        self.least_generation = newest.saturating_add(SKIPPED_GENERATIONS);
+    }
+
     fn remove_player(&mut self, player: PlayerId) {
         for slot in self
             .slots
@@ -349,6 +362,39 @@ mod tests {
         assert_eq!(&scores.slots[0].shown[..], [4]);
         scores.end_tick(Tick(75));
         assert_eq!(&scores.slots[0].shown[..], [5]);
+    }
+
+    #[test]
+    fn no_id_comes_again_after_a_restored_table_skips_ids() {
+        let mut scores = Entities::new();
+        let [kept, left] = [0, 0].map(|_| scores.insert(Score::default()));
+        scores.remove(left);
+        let mut bytes = Vec::new();
+        crate::world::save_field(&scores, &mut bytes).unwrap();
+        let restored = || crate::world::restore_field::<Entities<Score>>(&mut &bytes[..]).unwrap();
+        let (mut seen, mut restored) = (restored(), restored());
+        restored.skip_ids();
+        let mut ids = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let id = seen.insert(Score::default());
+            ids.insert((id.slot(), id.generation()));
+            seen.remove(if id.generation() % 3 == 0 { kept } else { id });
+        }
+        assert!(restored.get(kept).is_some());
+        restored.remove(kept);
+        for _ in 0..100 {
+            let id = restored.insert(Score::default());
+            assert!(!ids.contains(&(id.slot(), id.generation())), "{id:?}");
+        }
+        // Ids that were skipped stay skipped in a table that is saved again.
+        let least = restored.least_generation;
+        crate::world::save_field(&restored, &mut bytes).unwrap();
+        let (_, again): (Entities<Score>, Entities<Score>) = {
+            let mut rest = &bytes[..];
+            let first = crate::world::restore_field(&mut rest).unwrap();
+            (first, crate::world::restore_field(&mut rest).unwrap())
+        };
+        assert_eq!(again.least_generation, least);
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub trait Table {
     /// Takes note of a tick that is over, for kinds that are not published every tick.
     fn end_tick(&mut self, tick: Tick);
 
+    /// Gives no id that an entity could have had after the table was saved.
+    fn skip_ids(&mut self);
+
     /// A player is gone for good: a table of players loses the player's entity, and other entities lose their owner.
     fn remove_player(&mut self, player: PlayerId);
 

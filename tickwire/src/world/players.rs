@@ -178,6 +178,10 @@ impl<T: Entity> Table for Players<T> {
         self.entities.end_tick(tick);
     }
 
+    fn skip_ids(&mut self) {
+        self.entities.skip_ids();
+    }
+
     fn remove_player(&mut self, player: PlayerId) {
         self.remove(player);
     }

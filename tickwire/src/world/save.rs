@@ -69,6 +69,7 @@ struct SavedEntity {
 struct SavedTable {
     slots: Vec<SavedSlot>,
     vacant: Vec<u32>,
+    least_generation: u32,
     ended: Tick,
 }
 
@@ -90,6 +91,7 @@ impl<T: Entity> Serialize for Entities<T> {
         let table = SavedTable {
             slots: slots.collect(),
             vacant: self.vacant.clone(),
+            least_generation: self.least_generation,
             ended: self.ended,
         };
         table.serialize(serializer)
@@ -101,6 +103,7 @@ impl<'de, T: Entity> Deserialize<'de> for Entities<T> {
         let table = SavedTable::deserialize(deserializer)?;
         let mut entities = Self {
             vacant: table.vacant,
+            least_generation: table.least_generation,
             ended: table.ended,
             ..Self::default()
         };

@@ -5,6 +5,7 @@
 //! doubles if a reader can take one for the other (Unicode Technical Standard 39, section 4). Pure.
 
 use crate::room::display_text::is_blank;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use tickwire_proto::MAX_NAME_CHARACTERS;
@@ -30,7 +31,7 @@ static RESERVED_KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Who says that a name is its player's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NameSource {
     /// The player, in `Hello`.
     Player,
@@ -80,6 +81,22 @@ impl NameBook {
             }
         }
         displaced
+    }
+
+    /// Where a player's name comes from, if the player holds it; `None` for a marked name, which nobody holds.
+    pub fn source_of(&self, name: &str, player: PlayerId) -> Option<NameSource> {
+        let mut holders = keys_of(name)
+            .into_iter()
+            .filter_map(|key| self.holders.get(&key));
+        let own = holders.find(|holder| holder.player == player);
+        own.map(|holder| holder.source)
+    }
+
+    /// Lets a player hold a name again, as before the room was saved.
+    pub fn hold(&mut self, name: &str, source: NameSource, player: PlayerId) {
+        for key in keys_of(name) {
+            self.holders.entry(key).or_insert(Holder { player, source });
+        }
     }
 
     /// Gives the name of a player who has gone back.

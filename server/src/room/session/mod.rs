@@ -9,6 +9,7 @@ pub(super) mod inputs;
 pub(super) mod reliable_messages;
 pub(super) mod resume_token;
 mod resync;
+pub(super) mod saved;
 
 use super::chat::ChatLimits;
 use super::inbox::{Inbox, InboxMessage, ReceivedInput};

@@ -122,6 +122,50 @@ impl ReliableMessages {
         Some(oldest)
     }
 
+    /// The number of the newest message, and those that the client may not have yet: their numbers, whether other sessions share them,
+    /// and their bytes.
+    pub fn kept(&self) -> (u32, impl Iterator<Item = (u32, bool, &[u8])>) {
+        let kept = self.kept.iter().map(|kept| {
+            let is_shared = kept.body.cost == ENTRY_BYTES;
+            (kept.number, is_shared, &*kept.body.bytes)
+        });
+        (self.newest_number, kept)
+    }
+
+    /// The messages of a session that was saved, none of them sent. The next one gets a number after `newest_number`. Messages whose
+    /// numbers do not ascend up to it are left out.
+    pub fn restored(
+        newest_number: u32,
+        kept: impl IntoIterator<Item = (u32, bool, Vec<u8>)>,
+        tick: Tick,
+    ) -> Self {
+        let mut messages = Self {
+            newest_number,
+            ..Self::default()
+        };
+        let mut before = 0;
+        for (number, is_shared, bytes) in kept {
+            let private = if is_shared { 0 } else { bytes.len() };
+            let cost = ENTRY_BYTES + private;
+            let fits = messages.kept.len() < MAX_KEPT
+                && (messages.kept.is_empty() || messages.kept_bytes + cost <= MAX_KEPT_BYTES);
+            if number <= before || number > newest_number || !fits {
+                continue;
+            }
+            before = number;
+            messages.kept_bytes += cost;
+            let bytes = bytes.into();
+            messages.kept.push_back(Kept {
+                number,
+                sent_at: tick,
+                queued_at: tick,
+                body: MessageBody { bytes, cost },
+            });
+        }
+        messages.resend_after(0);
+        messages
+    }
+
     /// Begins anew: the next message has number 1. For a client that knows nothing of the messages before.
     pub fn restart(&mut self) {
         *self = Self::default();
@@ -157,8 +201,7 @@ impl ReliableMessages {
 
     /// Appends the messages that wait, oldest first, and calls `appended` with the number and the bytes of each; `false` ends it.
     pub fn append_waiting(&self, out: &mut Vec<u8>, mut appended: impl FnMut(u32, &[u8]) -> bool) {
-        let waiting = (self.newest_number - self.sent_number) as usize;
-        let first = self.kept.len().saturating_sub(waiting);
+        let first = (self.kept).partition_point(|kept| kept.number <= self.sent_number);
         for kept in self.kept.iter().skip(first) {
             let start = out.len();
             kept.body.append_numbered(kept.number, out);
@@ -266,6 +309,28 @@ mod tests {
         messages.mark_sent(2_000, Tick(1_000));
         messages.acknowledge(Tick(0), Tick(1_000 + 61 * 60), 60);
         assert_eq!(messages.kept_bytes(), 0);
+    }
+
+    #[test]
+    fn messages_go_on_after_a_gap_when_they_were_restored() {
+        let mut messages = ReliableMessages::default();
+        for tick in 1..=3 {
+            messages.push(MessageBody::shared(&line("a")), Tick(tick));
+        }
+        let (newest, kept) = messages.kept();
+        let kept: Vec<_> = (kept.map(|(number, shared, bytes)| (number, shared, bytes.to_vec())))
+            .chain([(2, true, Vec::new()), (9, true, Vec::new())])
+            .collect();
+        let mut restored = ReliableMessages::restored(newest + 100, kept, Tick(10));
+        // The 9 is one that the saved room had not given.
+        assert_eq!(numbers(&restored), [1, 2, 3, 9]);
+        restored.resend_after(2);
+        restored.mark_sent(3, Tick(11));
+        restored.push(MessageBody::private(&line("b")), Tick(12));
+        assert_eq!(numbers(&restored), [9, 104]);
+        // A client that knows more than the room that was saved.
+        restored.resend_after(50);
+        assert_eq!(numbers(&restored), [104]);
     }
 
     #[test]

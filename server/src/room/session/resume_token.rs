@@ -29,6 +29,19 @@ impl ResumeTokens {
         }
     }
 
+    /// Goes on with the tokens of a room that was saved: those that it issued stay good.
+    pub fn restored(secret_seed: [u8; 32], room_number: u64) -> Self {
+        Self {
+            room_number,
+            ..Self::new(secret_seed)
+        }
+    }
+
+    /// The number by which tokens of this room are told from those of others.
+    pub fn room_number(&self) -> u64 {
+        self.room_number
+    }
+
     /// A token for a new session.
     pub fn issue(&mut self, player: PlayerId) -> ResumeToken {
         let mut token = ResumeToken::default();

@@ -1,0 +1,16 @@
+//! Checkpoints: rooms that outlive their process.
+//!
+//! In: the state of each room, which its worker saves every `--checkpoint-interval`. Out: a file in `--data-dir`, and from it, at the
+//! next start, the rooms of the last process. [`format`] says what a checkpoint is in bytes, [`store`] keeps the newest of each room,
+//! and [`writer`] is the thread between workers and store, so that no tick waits for a disk. What a room saves is in `room/saved.rs`, and
+//! when it does in `worker/room_checkpoints.rs`.
+
+mod format;
+mod metrics;
+mod store;
+mod writer;
+
+pub(crate) use format::{CheckpointHead, open};
+pub(crate) use metrics::{CheckpointOutcome, RestoreOutcome};
+pub(crate) use store::{CheckpointStore, StoreError};
+pub(crate) use writer::{CheckpointWriter, Checkpointed, WriterError};

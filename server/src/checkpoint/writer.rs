@@ -1,0 +1,390 @@
+//! The thread between workers and the store.
+//!
+//! In: changes from workers, which take a map's lock for a moment and never wait. Out: transactions of the store. Of the changes of one
+//! room the newest wins, so a slow disk delays checkpoints and no tick.
+
+use super::format::CheckpointHead;
+use super::metrics::{CheckpointMetrics, CheckpointOutcome, RestoreOutcome};
+use super::store::{Change, CheckpointStore, StoreError};
+use crate::clock::now;
+use crate::log_limit;
+use crate::metrics::{Metrics, MetricsError};
+use crate::thread_end::end_process_on_panic;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, Opts};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tickwire_sync::Micros;
+use tokio::sync::oneshot;
+
+/// From one transaction to the next: each costs the disk one flush or two, however much is in it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Hands checkpoints to the store, on a thread of its own, which ends with the writer.
+pub(crate) struct CheckpointWriter {
+    shared: Arc<Shared>,
+    pub metrics: CheckpointMetrics,
+}
+
+/// A state of a room for the store.
+pub(crate) struct Checkpointed {
+    /// The room's epoch.
+    pub epoch: u64,
+    /// The head and the state.
+    pub body: Arc<Vec<u8>>,
+    /// Whether the room makes further ticks, so that its checkpoints age.
+    pub goes_on: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    has_work: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    changes: BTreeMap<String, Change>,
+    rooms: BTreeMap<String, KeptRoom>,
+    flushes: Vec<oneshot::Sender<()>>,
+    is_closing: bool,
+}
+
+/// What the writer knows of a room that has a checkpoint.
+#[derive(Clone, Copy, Debug)]
+struct KeptRoom {
+    epoch: u64,
+    /// When the newest state that is on the disk was saved; before there is one, when the first was.
+    written_of: Micros,
+    /// When the newest state was saved.
+    saved_at: Micros,
+    goes_on: bool,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much of a room's play a crash would take now: the most of any room.
+    fn age(&self, now: Micros) -> Micros {
+        let queue = self.queue();
+        let going_on = queue.rooms.values().filter(|room| room.goes_on);
+        let ages = going_on.map(|room| now.since(room.written_of));
+        ages.max().unwrap_or_default()
+    }
+}
+
+impl CheckpointWriter {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If its metrics exist already, or the system cannot start a thread.
+    pub fn start(store: CheckpointStore, metrics: &Metrics) -> Result<Self, WriterError> {
+        let shared = Arc::new(Shared::default());
+        metrics.add(Box::new(AgeCollector::new(&shared)?))?;
+        let writer = Self {
+            metrics: CheckpointMetrics::register(metrics)?,
+            shared: Arc::clone(&shared),
+        };
+        let counts = CheckpointMetrics::clone(&writer.metrics);
+        std::thread::Builder::new()
+            .name("checkpoints".to_owned())
+            .spawn(move || end_process_on_panic("checkpoints", || run(&shared, &store, &counts)))?;
+        Ok(writer)
+    }
+
+    /// Writes a state of a room, unless a newer one comes before that.
+    pub fn put(&self, room: &str, checkpoint: Checkpointed) {
+        let saved_at = now();
+        let mut queue = self.shared.queue();
+        let Checkpointed {
+            epoch,
+            body,
+            goes_on,
+        } = checkpoint;
+        let kept = queue.rooms.get(room).copied();
+        if kept.is_some_and(|kept| kept.epoch > epoch) {
+            // A room of this name that was made later has the place.
+            return;
+        }
+        let kept = KeptRoom {
+            epoch,
+            written_of: kept.map_or(saved_at, |kept| kept.written_of),
+            saved_at,
+            goes_on,
+        };
+        let before = queue.changes.insert(room.to_owned(), Change::Put(body));
+        queue.rooms.insert(room.to_owned(), kept);
+        drop(queue);
+        if matches!(before, Some(Change::Put(_))) {
+            let outcomes = &self.metrics.checkpoints;
+            outcomes.get(CheckpointOutcome::Superseded).inc();
+        }
+        self.shared.has_work.notify_one();
+    }
+
+    /// Forgets a room that has ended, unless a later room of this name has the place.
+    pub fn remove(&self, room: &str, epoch: u64) {
+        let mut queue = self.shared.queue();
+        if (queue.rooms.get(room)).is_some_and(|kept| kept.epoch <= epoch) {
+            queue.rooms.remove(room);
+            queue.changes.insert(room.to_owned(), Change::Remove);
+            self.shared.has_work.notify_one();
+        }
+    }
+
+    /// Says that a checkpoint was read from the store, before its room is made.
+    pub fn was_read(&self, room: &str, head: &CheckpointHead) {
+        let at = now();
+        let kept = KeptRoom {
+            epoch: head.epoch,
+            written_of: at,
+            saved_at: at,
+            goes_on: false,
+        };
+        self.shared.queue().rooms.insert(room.to_owned(), kept);
+    }
+
+    /// Keeps a checkpoint that cannot be used apart from the others, and says why.
+    pub fn set_aside(&self, room: &str, checkpoint: Vec<u8>, why: &str) {
+        tracing::error!(
+            room,
+            "the checkpoint of the room cannot be used and is set aside, so the room begins anew: {why}"
+        );
+        self.metrics.restored.get(RestoreOutcome::SetAside).inc();
+        let mut queue = self.shared.queue();
+        queue.rooms.remove(room);
+        (queue.changes).insert(room.to_owned(), Change::SetAside(checkpoint));
+        self.shared.has_work.notify_one();
+    }
+
+    /// Waits until all that was handed over is on the disk, or could not be written.
+    pub async fn flush(&self) {
+        let (flushed, is_flushed) = oneshot::channel();
+        self.shared.queue().flushes.push(flushed);
+        self.shared.has_work.notify_one();
+        // The thread answers before it ends.
+        let _ = is_flushed.await;
+    }
+}
+
+impl Drop for CheckpointWriter {
+    fn drop(&mut self) {
+        self.shared.queue().is_closing = true;
+        self.shared.has_work.notify_one();
+    }
+}
+
+/// Why the writer cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriterError {
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    #[error(transparent)]
+    Thread(#[from] std::io::Error),
+}
+
+impl From<prometheus::Error> for WriterError {
+    fn from(error: prometheus::Error) -> Self {
+        Self::Metrics(error.into())
+    }
+}
+
+/// The thread: one transaction after the other.
+fn run(shared: &Shared, store: &CheckpointStore, metrics: &CheckpointMetrics) {
+    loop {
+        let is_idle = |queue: &mut Queue| {
+            queue.changes.is_empty() && queue.flushes.is_empty() && !queue.is_closing
+        };
+        let queue = shared.has_work.wait_while(shared.queue(), is_idle);
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        let changes = std::mem::take(&mut queue.changes);
+        let flushes = std::mem::take(&mut queue.flushes);
+        let saved_at: Vec<_> = (changes.keys())
+            .filter_map(|room| Some((room.clone(), queue.rooms.get(room)?.saved_at)))
+            .collect();
+        let is_closing = queue.is_closing;
+        drop(queue);
+        if !changes.is_empty() {
+            write(shared, store, metrics, &changes, saved_at);
+        }
+        for flushed in flushes {
+            let _ = flushed.send(());
+        }
+        if is_closing {
+            return;
+        }
+        let may_pause = |queue: &mut Queue| queue.flushes.is_empty() && !queue.is_closing;
+        let waited = (shared.has_work).wait_timeout_while(shared.queue(), PAUSE, may_pause);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn write(
+    shared: &Shared,
+    store: &CheckpointStore,
+    metrics: &CheckpointMetrics,
+    changes: &BTreeMap<String, Change>,
+    saved_at: Vec<(String, Micros)>,
+) {
+    let puts = (changes.values()).filter(|change| matches!(change, Change::Put(_)));
+    let puts = puts.count() as u64;
+    match store.apply(changes.iter()) {
+        Ok(bytes) => {
+            metrics.bytes.inc_by(bytes);
+            let outcomes = &metrics.checkpoints;
+            outcomes.get(CheckpointOutcome::Written).inc_by(puts);
+            let mut queue = shared.queue();
+            for (room, saved_at) in saved_at {
+                if let Some(kept) = queue.rooms.get_mut(&room) {
+                    kept.written_of = saved_at;
+                }
+            }
+        }
+        Err(error) => {
+            let outcomes = &metrics.checkpoints;
+            outcomes.get(CheckpointOutcome::Failed).inc_by(puts);
+            report(&error);
+            // Checkpoints come again soon. What says that a room has ended comes only once.
+            let mut queue = shared.queue();
+            for (room, change) in changes {
+                if !matches!(change, Change::Put(_)) && !queue.changes.contains_key(room) {
+                    queue.changes.insert(room.clone(), change.clone());
+                }
+            }
+        }
+    }
+}
+
+fn report(error: &StoreError) {
+    if log_limit::admits("checkpoint_failed", now()) {
+        tracing::error!(
+            "--data-dir: checkpoints cannot be written, so a crash would take more: {error}"
+        );
+    }
+}
+
+/// `tickwire_checkpoint_age_seconds`, computed when it is read: it shows a disk that does not answer, too.
+struct AgeCollector {
+    gauge: Gauge,
+    shared: Arc<Shared>,
+}
+
+impl AgeCollector {
+    fn new(shared: &Arc<Shared>) -> prometheus::Result<Self> {
+        let help = "How long ago the state on the disk was saved, of the room in which that is longest ago: what a crash would take now. Rooms that rest do not count.";
+        Ok(Self {
+            gauge: Gauge::with_opts(Opts::new("tickwire_checkpoint_age_seconds", help))?,
+            shared: Arc::clone(shared),
+        })
+    }
+}
+
+impl Collector for AgeCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.gauge.set(self.shared.age(now()).0 as f64 / 1e6);
+        self.gauge.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::open;
+    use super::super::store::tests::{Folder, body};
+    use super::*;
+
+    fn checkpointed(epoch: u64, tick: u32) -> Checkpointed {
+        Checkpointed {
+            epoch,
+            body: body(tick),
+            goes_on: true,
+        }
+    }
+
+    /// The rooms in a folder with the ticks of their checkpoints, once no other store has it open.
+    fn ticks(folder: &Folder) -> Vec<(String, u32)> {
+        loop {
+            match CheckpointStore::open(&folder.0) {
+                Err(StoreError::InUse(_)) => std::thread::sleep(Duration::from_millis(5)),
+                store => {
+                    let rooms = store.unwrap().rooms().unwrap().into_iter();
+                    let tick = |(room, bytes): (String, Vec<u8>)| {
+                        let (head, _) = open(&bytes).unwrap();
+                        (room, head.tick.0)
+                    };
+                    return rooms.map(tick).collect();
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_state_of_the_newest_room_of_a_name_stays() {
+        let folder = Folder::new();
+        let metrics = Metrics::new().unwrap();
+        let store = CheckpointStore::open(&folder.0).unwrap();
+        let writer = CheckpointWriter::start(store, &metrics).unwrap();
+        for tick in 1..=100 {
+            writer.put("a", checkpointed(1, tick));
+        }
+        writer.put("b", checkpointed(1, 7));
+        writer.flush().await;
+        // A later room of the name has come: what the earlier one still says has no effect.
+        writer.put("b", checkpointed(2, 8));
+        writer.put("b", checkpointed(1, 9));
+        writer.remove("b", 1);
+        writer.put("c", checkpointed(1, 1));
+        writer.flush().await;
+        writer.remove("c", 1);
+        let count = |outcome| writer.metrics.checkpoints.get(outcome).get();
+        let (written, superseded) = (
+            count(CheckpointOutcome::Written),
+            count(CheckpointOutcome::Superseded),
+        );
+        assert_eq!(
+            (written + superseded, count(CheckpointOutcome::Failed)),
+            (103, 0)
+        );
+        // Ends the thread, which writes what there is.
+        drop(writer);
+        assert_eq!(ticks(&folder), [("a".to_owned(), 100), ("b".to_owned(), 8)]);
+    }
+
+    #[tokio::test]
+    async fn the_age_is_that_of_the_room_that_would_lose_most() {
+        let folder = Folder::new();
+        let metrics = Metrics::new().unwrap();
+        let store = CheckpointStore::open(&folder.0).unwrap();
+        let writer = CheckpointWriter::start(store, &metrics).unwrap();
+        writer.put("a", checkpointed(1, 1));
+        let mut resting = checkpointed(1, 1);
+        resting.goes_on = false;
+        writer.put("b", resting);
+        writer.flush().await;
+        let later = now().plus(Micros::from_millis(5_000));
+        writer.put("a", checkpointed(1, 2));
+        writer.flush().await;
+        let age = writer.shared.age(later);
+        assert!(
+            age > Micros(0) && age <= Micros::from_millis(5_000),
+            "{age:?}"
+        );
+        writer.remove("a", 1);
+        assert_eq!(writer.shared.age(later), Micros(0));
+        let (text, _) = metrics.render().unwrap();
+        let text = String::from_utf8(text).unwrap();
+        for line in [
+            "tickwire_checkpoint_age_seconds 0",
+            "tickwire_rooms_restored_total{outcome=\"set_aside\"} 0",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+}

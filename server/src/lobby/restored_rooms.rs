@@ -1,0 +1,341 @@
+//! The rooms of the last process, from their checkpoints.
+//!
+//! In: the store of `--data-dir`. Out: the rooms as the lobby knows them, on its workers again, their sessions waiting for their players;
+//! and for every room what its worker needs to keep it. A checkpoint that cannot be used is set aside, and its room begins anew.
+
+use super::directory::{NewGame, game_settings, new_tick_clock};
+use super::room_handle::{RoomHandle, RoomProfile};
+use super::world_seeds::WorldSeeds;
+use crate::checkpoint::{
+    self, CheckpointHead, CheckpointStore, CheckpointWriter, RestoreOutcome, StoreError,
+};
+use crate::clock::{now, unix_ms};
+use crate::config::Config;
+use crate::metrics::{Metrics, MetricsError};
+use crate::room::{GoOn, Moment, Room, RoomSettings};
+use crate::worker::{RoomCheckpoints, ServerRoom};
+use std::path::Path;
+use std::sync::Arc;
+use tickwire_game::{GameSettings, SaveError};
+use tickwire_sync::{Micros, Tick, TickClock};
+
+/// Where the rooms of this process are kept.
+pub(super) struct KeptRooms {
+    writer: Arc<CheckpointWriter>,
+    game: &'static str,
+    rules_hash: u64,
+}
+
+/// A room that an earlier process has left.
+pub(super) struct LeftRoom {
+    pub name: String,
+    pub head: CheckpointHead,
+    checkpoint: Vec<u8>,
+    /// Where its state begins in the checkpoint.
+    state_at: usize,
+}
+
+/// Why rooms cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The store cannot be opened or read.
+    #[error("--data-dir: {0}")]
+    Store(#[from] StoreError),
+    /// The metrics exist already: a bug.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// The system cannot start a thread.
+    #[error("no thread for checkpoints: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl From<checkpoint::WriterError> for KeepError {
+    fn from(error: checkpoint::WriterError) -> Self {
+        match error {
+            checkpoint::WriterError::Metrics(error) => Self::Metrics(error),
+            checkpoint::WriterError::Thread(error) => Self::Thread(error),
+        }
+    }
+}
+
+impl KeptRooms {
+    /// Opens the store in a folder, and reads the rooms that an earlier process has left.
+    ///
+    /// # Errors
+    /// If the store cannot be opened or read.
+    pub fn open(
+        folder: &Path,
+        game: &'static str,
+        rules_hash: u64,
+        metrics: &Metrics,
+    ) -> Result<(Self, Vec<LeftRoom>), KeepError> {
+        let store = CheckpointStore::open(folder)?;
+        let rooms = store.rooms()?;
+        let writer = Arc::new(CheckpointWriter::start(store, metrics)?);
+        let mut left = Vec::new();
+        for (name, checkpoint) in rooms {
+            match read(game, &checkpoint) {
+                Ok((head, state_at)) => {
+                    writer.was_read(&name, &head);
+                    left.push(LeftRoom {
+                        name,
+                        head,
+                        checkpoint,
+                        state_at,
+                    });
+                }
+                Err(why) => writer.set_aside(&name, checkpoint, &why),
+            }
+        }
+        let kept = Self {
+            writer,
+            game,
+            rules_hash,
+        };
+        Ok((kept, left))
+    }
+
+    /// Waits until everything is on the disk.
+    pub async fn flush(&self) {
+        self.writer.flush().await;
+    }
+
+    /// What the worker needs to keep a room. `epoch` is that of the checkpoint that it was made of.
+    pub fn checkpoints_of(
+        &self,
+        config: &Config,
+        handle: &RoomHandle,
+        recipe: RoomRecipe,
+        epoch: Option<u64>,
+    ) -> RoomCheckpoints {
+        let profile = &handle.profile;
+        let unix_ms = unix_ms();
+        let head = CheckpointHead {
+            game: self.game.to_owned(),
+            rules_hash: self.rules_hash,
+            // Later than any that an earlier room of this name can have had, also where its checkpoint is gone.
+            epoch: epoch.map_or(unix_ms, |epoch| unix_ms.max(epoch + 1)),
+            tick: Tick(0),
+            tick_rate: config.tick_rate,
+            unix_ms,
+            interval_ms: config.checkpoint_interval.as_millis() as u64,
+            is_last: false,
+            tags: profile.tags.clone(),
+            max_players: profile.max_players.map(|max| max as u32),
+            key: profile.key,
+            opened_by: handle.opened_by,
+        };
+        // The golden ratio spreads any number of rooms over the interval.
+        let phase = (handle.number as f64 * 0.618_033_988_75).fract();
+        let interval_us = config.checkpoint_interval.as_micros() as f64;
+        let due = now().plus(Micros((interval_us * phase) as u64));
+        let restore = Box::new(move |state: &[u8], go_on| recipe.restore(state, go_on));
+        let writer = Arc::clone(&self.writer);
+        RoomCheckpoints::new(writer, config.checkpoint_interval, head, due, restore)
+    }
+
+    /// A closure that makes a left room on its worker.
+    pub fn maker(
+        &self,
+        left: LeftRoom,
+        recipe: RoomRecipe,
+        tick: Tick,
+    ) -> impl FnOnce() -> ServerRoom + Send + use<> {
+        let writer = Arc::clone(&self.writer);
+        move || {
+            let go_on = GoOn {
+                tick,
+                skips_numbers: !left.head.is_last,
+                moment: Moment {
+                    now: now(),
+                    unix_ms: unix_ms(),
+                },
+            };
+            match recipe.restore(&left.checkpoint[left.state_at..], go_on) {
+                Ok(room) => {
+                    writer.metrics.restored.get(RestoreOutcome::Restored).inc();
+                    room
+                }
+                Err(why) => {
+                    let changed = match left.head.rules_hash == recipe.rules_hash {
+                        true => "",
+                        false => " (it was saved under other rules)",
+                    };
+                    let why = format!("{why}{changed}");
+                    writer.set_aside(&left.name, left.checkpoint, &why);
+                    recipe.make()
+                }
+            }
+        }
+    }
+}
+
+/// Reads a checkpoint of this game: its head, and where its state begins.
+fn read(game: &str, checkpoint: &[u8]) -> Result<(CheckpointHead, usize), String> {
+    let (head, state) = checkpoint::open(checkpoint).map_err(|error| error.to_string())?;
+    if head.game != game {
+        return Err(format!("it is of the game {}", head.game));
+    }
+    Ok((head, checkpoint.len() - state.len()))
+}
+
+impl LeftRoom {
+    /// What the match that opened the room wanted.
+    pub fn profile(&self) -> RoomProfile {
+        RoomProfile {
+            tags: self.head.tags.clone(),
+            max_players: self.head.max_players.map(|max| max as usize),
+            key: self.head.key,
+        }
+    }
+
+    /// The newest tick that counts as made, now. The room goes on as if its clock had run meanwhile, and no tick that anybody has seen
+    /// comes again, whatever the wall's clock did.
+    pub fn tick_at(&self, unix_ms: u64, tick_rate: u32) -> Tick {
+        let mut since_ms = unix_ms.saturating_sub(self.head.unix_ms);
+        if !self.head.is_last {
+            // The newest checkpoint may never have been written.
+            since_ms = since_ms.max(2 * self.head.interval_ms);
+        }
+        let ticks = since_ms.saturating_mul(tick_rate.into()) / 1000;
+        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
+        Tick(self.head.tick.0.saturating_add(ticks))
+    }
+}
+
+/// The process's `number`th room's clock, by which `tick` is now.
+pub(super) fn clock_at(number: u64, tick_rate: u32, tick: Tick, now: Micros) -> TickClock {
+    let mut clock = new_tick_clock(number, tick_rate, now);
+    let newest = clock.ticks_at(now.0 as f64).floor();
+    let behind_us = (f64::from(tick.0) - newest) * clock.tick_us();
+    clock.tick_zero_us -= behind_us as i64;
+    clock
+}
+
+/// How a room of one name is made.
+#[derive(Clone)]
+pub(super) struct RoomRecipe {
+    new_game: NewGame,
+    game_settings: GameSettings,
+    settings: RoomSettings,
+    tick_clock: TickClock,
+    rules_hash: u64,
+}
+
+impl RoomRecipe {
+    pub fn new(
+        config: &Config,
+        seeds: &WorldSeeds,
+        new_game: &NewGame,
+        settings: RoomSettings,
+        name: &str,
+        handle: &RoomHandle,
+        rules_hash: u64,
+    ) -> Self {
+        let game_settings = GameSettings {
+            tags: handle.profile.tags.clone(),
+            max_players: settings.max_players as u32,
+            ..game_settings(config, seeds, name)
+        };
+        Self {
+            new_game: Arc::clone(new_game),
+            game_settings,
+            settings,
+            tick_clock: handle.tick_clock,
+            rules_hash,
+        }
+    }
+
+    /// Makes the room anew.
+    pub fn make(&self) -> ServerRoom {
+        let game = (self.new_game)(&self.game_settings);
+        let name = &self.game_settings.room;
+        Room::new(
+            name,
+            self.settings.clone(),
+            game,
+            self.tick_clock,
+            rand::random(),
+        )
+    }
+
+    /// Makes the room from a saved state.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn restore(
+        &self,
+        state: &[u8],
+        go_on: GoOn,
+    ) -> Result<ServerRoom, crate::room::RestoreError> {
+        let game = (self.new_game)(&self.game_settings);
+        let (name, settings) = (&self.game_settings.room, self.settings.clone());
+        Room::restore(
+            name,
+            settings,
+            game,
+            self.tick_clock,
+            rand::random(),
+            state,
+            go_on,
+        )
+    }
+}
+
+/// Whether a game saves its state. Its rooms end with their process if it does not.
+pub(super) fn saves_its_state(game: &dyn tickwire_game::Game) -> bool {
+    game.save(&mut Vec::new()) != Err(SaveError::Unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(tick: u32, is_last: bool) -> LeftRoom {
+        let head = CheckpointHead {
+            game: "tested".to_owned(),
+            rules_hash: 0,
+            epoch: 1,
+            tick: Tick(tick),
+            tick_rate: 60,
+            unix_ms: 1_000_000,
+            interval_ms: 500,
+            is_last,
+            tags: tickwire_game::Tags::new(),
+            max_players: None,
+            key: None,
+            opened_by: None,
+        };
+        LeftRoom {
+            name: "tested".to_owned(),
+            head,
+            checkpoint: Vec::new(),
+            state_at: 0,
+        }
+    }
+
+    #[test]
+    fn no_tick_that_anybody_has_seen_comes_again() {
+        // Ten seconds later; at once; and after the wall's clock was set back.
+        for (unix_ms, expected) in [(1_010_000, 700), (1_000_100, 160), (3, 160)] {
+            assert_eq!(left(100, false).tick_at(unix_ms, 60), Tick(expected));
+        }
+        // After the last checkpoint nothing came.
+        assert_eq!(left(100, true).tick_at(1_000_100, 60), Tick(106));
+        assert_eq!(left(100, true).tick_at(3, 60), Tick(100));
+        assert_eq!(left(100, false).tick_at(u64::MAX, 240), Tick(u32::MAX));
+    }
+
+    #[test]
+    fn a_restored_rooms_clock_shows_its_tick() {
+        for (number, tick) in [(0, 700), (1, 5), (17, u32::MAX), (3, 0)] {
+            let now = Micros(123_456_789);
+            let clock = clock_at(number, 60, Tick(tick), now);
+            let shown = clock.ticks_at(now.0 as f64);
+            assert!(
+                (shown - f64::from(tick)).abs() < 1.001,
+                "{shown} for {tick}"
+            );
+        }
+    }
+}
