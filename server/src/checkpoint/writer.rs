@@ -38,17 +38,18 @@ pub(crate) struct Checkpointed {
     pub goes_on: bool,
 }
 
-#[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
     has_work: Condvar,
 }
 
-#[derive(Default)]
 struct Queue {
     changes: BTreeMap<String, Change>,
     rooms: BTreeMap<String, KeptRoom>,
+    /// Answered when the thread has written what there was before.
     flushes: Vec<oneshot::Sender<()>>,
+    /// Answered when the store is closed; `None`: it is.
+    closes: Option<Vec<oneshot::Sender<()>>>,
     is_closing: bool,
 }
 
@@ -83,7 +84,16 @@ impl CheckpointWriter {
     /// # Errors
     /// If its metrics exist already, or the system cannot start a thread.
     pub fn start(store: CheckpointStore, metrics: &Metrics) -> Result<Self, WriterError> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue {
+                changes: BTreeMap::new(),
+                rooms: BTreeMap::new(),
+                flushes: Vec::new(),
+                closes: Some(Vec::new()),
+                is_closing: false,
+            }),
+            has_work: Condvar::new(),
+        });
         metrics.add(Box::new(AgeCollector::new(&shared)?))?;
         let writer = Self {
             metrics: CheckpointMetrics::register(metrics)?,
@@ -92,7 +102,17 @@ impl CheckpointWriter {
         let counts = CheckpointMetrics::clone(&writer.metrics);
         std::thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || end_process_on_panic("checkpoints", || run(&shared, &store, &counts)))?;
+            .spawn(move || {
+                end_process_on_panic("checkpoints", || {
+                    run(&shared, &store, &counts);
+                    // Other processes may open it from now on.
+                    drop(store);
+                    let closes = shared.queue().closes.take();
+                    for closed in closes.unwrap_or_default() {
+                        let _ = closed.send(());
+                    }
+                });
+            })?;
         Ok(writer)
     }
 
@@ -161,12 +181,28 @@ impl CheckpointWriter {
         self.shared.has_work.notify_one();
     }
 
+    /// Waits until all that was handed over is on the disk, or could not be written, and closes the store. What is handed over later
+    /// is lost.
+    pub async fn close(&self) {
+        let (closed, is_closed) = oneshot::channel();
+        {
+            let mut queue = self.shared.queue();
+            queue.is_closing = true;
+            match &mut queue.closes {
+                Some(closes) => closes.push(closed),
+                None => return,
+            }
+        }
+        self.shared.has_work.notify_one();
+        let _ = is_closed.await;
+    }
+
     /// Waits until all that was handed over is on the disk, or could not be written.
+    #[cfg(test)]
     pub async fn flush(&self) {
         let (flushed, is_flushed) = oneshot::channel();
         self.shared.queue().flushes.push(flushed);
         self.shared.has_work.notify_one();
-        // The thread answers before it ends.
         let _ = is_flushed.await;
     }
 }

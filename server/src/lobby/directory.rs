@@ -193,10 +193,10 @@ impl RoomDirectory {
         }
     }
 
-    /// Waits until all checkpoints are on the disk.
-    pub async fn flush_checkpoints(&self) {
+    /// Waits until all checkpoints are on the disk: there are no further ones.
+    pub async fn close_checkpoints(&self) {
         if let Some(kept) = &self.kept {
-            kept.flush().await;
+            kept.close().await;
         }
     }
 

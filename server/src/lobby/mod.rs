@@ -166,7 +166,7 @@ impl RoomOperations for Lobby {
                 answer,
             })
             .await;
-        self.directory.flush_checkpoints().await;
+        self.directory.close_checkpoints().await;
     }
 }
 

@@ -95,9 +95,9 @@ impl KeptRooms {
         Ok((kept, left))
     }
 
-    /// Waits until everything is on the disk.
-    pub async fn flush(&self) {
-        self.writer.flush().await;
+    /// Waits until everything is on the disk, and closes the store: the process ends.
+    pub async fn close(&self) {
+        self.writer.close().await;
     }
 
     /// What the worker needs to keep a room. `epoch` is that of the checkpoint that it was made of.
@@ -125,10 +125,10 @@ impl KeptRooms {
             key: profile.key,
             opened_by: handle.opened_by,
         };
-        // The golden ratio spreads any number of rooms over the interval.
+        // The first is due at once, and the golden ratio spreads the second ones of any number of rooms over the interval.
         let phase = (handle.number as f64 * 0.618_033_988_75).fract();
         let interval_us = config.checkpoint_interval.as_micros() as f64;
-        let due = now().plus(Micros((interval_us * phase) as u64));
+        let due = now().since(Micros((interval_us * phase) as u64));
         let restore = Box::new(move |state: &[u8], go_on| recipe.restore(state, go_on));
         let writer = Arc::clone(&self.writer);
         RoomCheckpoints::new(writer, config.checkpoint_interval, head, due, restore)

@@ -9,10 +9,9 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::time::Duration;
 use tickwire_arena_bots::ArenaPlaybook;
-use tickwire_arena_tests::arena_server;
+use tickwire_arena_tests::{arena_server, program};
 use tickwire_bot::Options;
 use tickwire_tests::{TestServer, http_get, within};
 
@@ -28,30 +27,6 @@ const QUICK_HEARTBEAT: [&str; 8] = [
     "0",
 ];
 const POLL: Duration = Duration::from_millis(50);
-
-/// The bot binary of the same build as this test.
-fn bot_binary() -> &'static PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let profile = std::env::current_exe()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .to_owned();
-        let binary = profile.join("tickwire-bot");
-        if !binary.exists() {
-            // `cargo test --workspace` builds the binary; running this test alone does not.
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "-p", "tickwire-bot", "--target-dir"])
-                .arg(profile.parent().unwrap())
-                .status();
-            assert!(built.unwrap().success());
-        }
-        binary
-    })
-}
 
 /// A bot in a process of its own, which is killed on drop.
 struct Bot {
@@ -177,7 +152,11 @@ async fn assert_resumes(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_client_is_noticed_and_resumes_its_session() {
     let server = arena_server(&QUICK_HEARTBEAT);
-    let bot = Bot::start(Command::new(bot_binary()), &server.url("r"), "stop");
+    let bot = Bot::start(
+        Command::new(program("tickwire-bot")),
+        &server.url("r"),
+        "stop",
+    );
     assert_resumes(
         &server,
         bot,
@@ -280,7 +259,7 @@ async fn a_silent_network_cut_is_noticed_and_the_client_resumes() {
     let mut command = Command::new("ip");
     command
         .args(["netns", "exec", &namespace.name])
-        .arg(bot_binary());
+        .arg(program("tickwire-bot"));
     let bot = Bot::start(command, &server.url("r"), "cut");
     assert_resumes(
         &server,
