@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 use tickwire_game::SaveError;
 use tickwire_rules::Entity;
-use tickwire_sync::{PlayerId, Scope, Tick};
+use tickwire_sync::{Lane, PlayerId, Scope, Tick};
 
 /// A field of a world that is part of its saved state. Every type that serde can write and read implements it.
 #[diagnostic::on_unimplemented(
@@ -67,10 +67,25 @@ struct SavedEntity {
 /// A table as it is saved.
 #[derive(Serialize, Deserialize)]
 struct SavedTable {
+    /// What the kind's rows have, as [`fields`] says it.
+    fields: String,
     slots: Vec<SavedSlot>,
     vacant: Vec<u32>,
     least_generation: u32,
     ended: Tick,
+}
+
+/// The names and units of a kind's lanes and texts: a state that was saved with others would be misread.
+fn fields<T: Entity>() -> String {
+    let kind = T::kind();
+    let lanes = |lanes: &[Lane]| {
+        let described = lanes
+            .iter()
+            .map(|lane| format!("{} ({})", lane.name, lane.unit));
+        described.collect::<Vec<_>>().join(", ")
+    };
+    let (public, private) = (lanes(&kind.lanes), lanes(&kind.private_lanes));
+    format!("{public}; {private}; {}", kind.texts.join(", "))
 }
 
 impl<T: Entity> Serialize for Entities<T> {
@@ -89,6 +104,7 @@ impl<T: Entity> Serialize for Entities<T> {
             }),
         });
         let table = SavedTable {
+            fields: fields::<T>(),
             slots: slots.collect(),
             vacant: self.vacant.clone(),
             least_generation: self.least_generation,
@@ -101,6 +117,10 @@ impl<T: Entity> Serialize for Entities<T> {
 impl<'de, T: Entity> Deserialize<'de> for Entities<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = SavedTable::deserialize(deserializer)?;
+        let changed = || D::Error::custom(format!("kind {} has other fields now", T::NAME));
+        if table.fields != fields::<T>() {
+            return Err(changed());
+        }
         let mut entities = Self {
             vacant: table.vacant,
             least_generation: table.least_generation,
@@ -115,10 +135,7 @@ impl<'de, T: Entity> Deserialize<'de> for Entities<T> {
                     && saved.texts.len() == T::TEXTS
                     && [0, T::LANES].contains(&saved.shown.len());
                 if !fits {
-                    return Err(D::Error::custom(format!(
-                        "kind {} has other fields now",
-                        T::NAME
-                    )));
+                    return Err(changed());
                 }
                 let texts: Vec<Arc<str>> =
                     saved.texts.iter().map(|text| Arc::from(&**text)).collect();
@@ -165,5 +182,36 @@ impl<'de, T: Entity> Deserialize<'de> for Players<T> {
         } else {
             Err(D::Error::custom("a table of players contradicts itself"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[derive(Entity, Default)]
+    #[entity(name = "ship")]
+    struct Ship {
+        speed: u16,
+        hull: u16,
+    }
+
+    #[derive(Entity, Debug, Default)]
+    #[entity(name = "ship")]
+    struct Swapped {
+        hull: u16,
+        speed: u16,
+    }
+
+    #[test]
+    fn a_table_whose_fields_have_changed_cannot_be_read() {
+        let mut ships = Entities::new();
+        ships.insert(Ship { speed: 3, hull: 9 });
+        let mut state = Vec::new();
+        save_field(&ships, &mut state).unwrap();
+        assert!(restore_field::<Entities<Ship>>(&mut &state[..]).is_ok());
+        let error = restore_field::<Entities<Swapped>>(&mut &state[..]).unwrap_err();
+        assert!(matches!(error, SaveError::Unreadable(_)), "{error}");
     }
 }
