@@ -3,7 +3,7 @@
 use glam::{IVec2, Vec2};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tickwire_game::{Game, Identity, Refusal, Step};
+use tickwire_game::{Game, Identity, Refusal, SaveError, Step};
 use tickwire_sync::frame::Publisher;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{EntityId, Grid, Kind, KindId, Lane, Layer, LayerSet, PlayerId, Schema, Scope};
@@ -164,6 +164,33 @@ impl Game for Turning {
             half_extent: IVec2::splat(self.size.half * UNIT),
             layers: LayerSet::default(),
         }
+    }
+
+    fn save(&self, out: &mut Vec<u8>) -> Result<(), SaveError> {
+        for (player, ship) in &self.ships {
+            for number in [player.0 as i32, ship.x, ship.y, ship.heading, ship.speed] {
+                out.extend(number.to_le_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), SaveError> {
+        let mut numbers = (state.as_chunks().0.iter()).map(|bytes| i32::from_le_bytes(*bytes));
+        while let Some(player) = numbers.next() {
+            let mut next = || {
+                let number = numbers.next();
+                number.ok_or_else(|| SaveError::Unreadable("it is cut off".to_owned()))
+            };
+            let ship = Ship {
+                x: next()?,
+                y: next()?,
+                heading: next()?,
+                speed: next()?,
+            };
+            self.ships.insert(PlayerId(player as u32), ship);
+        }
+        Ok(())
     }
 }
 
