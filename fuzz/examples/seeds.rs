@@ -140,6 +140,11 @@ fn sessions(seeds: &mut Seeds) -> std::io::Result<()> {
             say(25, leave),
         ]);
         seeds.add("room", number, &messages::join(&session))?;
+        seeds.add(
+            "saved_room",
+            number,
+            &tickwire_fuzz::room::state_after(&messages::join(&session)),
+        )?;
     }
     Ok(())
 }

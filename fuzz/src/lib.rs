@@ -14,6 +14,7 @@ pub mod messages;
 pub mod replica;
 pub mod room;
 pub mod rules_module;
+pub mod saved_room;
 pub mod tickets;
 pub mod vectors;
 
@@ -28,7 +29,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("frame_decoder", frame_decoder::run),
     ("http_upgrade", http_upgrade::run),
     ("client_message", client_message::run),
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 9] = [
     ("codebooks", codebooks::run),
     ("tickets", tickets::run),
     ("rules_module", rules_module::run),
+    ("saved_room", saved_room::run),
 ];
 
 #[cfg(test)]

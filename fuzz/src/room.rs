@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tickwire_game::glam::IVec2;
-use tickwire_game::{Game, Identity, Recipient, Refusal, ShotOutcome, Step};
+use tickwire_game::{Game, Identity, Recipient, Refusal, SaveError, ShotOutcome, Step};
 use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_server::internals::{
-    ChatLine, Close, DisconnectReason, Inbox, InboxMessage, JoinRequest, Link, ReceivedInput, Room,
-    RoomSettings, SendOutcome, SendRequest,
+    ChatLine, Close, DisconnectReason, Inbox, InboxMessage, JoinRequest, Link, Moment,
+    ReceivedInput, Room, RoomSettings, SendOutcome, SendRequest,
 };
 use tickwire_sync::bench_policies::{ViewPolicy, WindowPolicy};
 use tickwire_sync::client::{ApplyOutcome, Replica};
@@ -37,6 +37,36 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 /// # Panics
 /// If the room panics, or a client gets out of sync.
 pub fn run(input: &[u8]) {
+    let mut world = after(input);
+    // The connections take everything again, and all clients catch up.
+    for client in &world.clients {
+        if let Some(link) = &client.link {
+            link.is_full.store(false, Ordering::Relaxed);
+        }
+    }
+    for _ in 0..4 {
+        world.tick(false);
+    }
+}
+
+/// The saved state of the room after an input, as a seed of the target `saved_room`.
+///
+/// # Panics
+/// If the room panics.
+#[must_use]
+pub fn state_after(input: &[u8]) -> Vec<u8> {
+    let world = after(input);
+    let moment = Moment {
+        now: world.now,
+        unix_ms: 1_800_000_000_000,
+    };
+    let mut state = Vec::new();
+    let saved = world.room.save(moment, &mut state);
+    saved.expect("the game saves its state");
+    state
+}
+
+fn after(input: &[u8]) -> World {
     let mut world = World::new();
     for message in split(input) {
         let Some((&action, message)) = message.split_first() else {
@@ -58,15 +88,7 @@ pub fn run(input: &[u8]) {
             world.tick(action & 32 != 0);
         }
     }
-    // The connections take everything again, and all clients catch up.
-    for client in &world.clients {
-        if let Some(link) = &client.link {
-            link.is_full.store(false, Ordering::Relaxed);
-        }
-    }
-    for _ in 0..4 {
-        world.tick(false);
-    }
+    world
 }
 
 struct World {
@@ -76,26 +98,30 @@ struct World {
     clients: [Client; 2],
 }
 
+/// The settings of the rooms of the fuzz targets.
+pub(crate) fn settings() -> RoomSettings {
+    RoomSettings {
+        rules_module: None,
+        moderation: Arc::default(),
+        tick_rate: TICK_RATE,
+        max_players: 3,
+        resume_window: Duration::from_secs(1),
+        max_message_bytes: MAX_MESSAGE_BYTES,
+        max_rewind: Duration::from_millis(250),
+        view_policy: ViewPolicy::default(),
+        window_policy: WindowPolicy::default(),
+    }
+}
+
 impl World {
     fn new() -> Self {
-        let settings = RoomSettings {
-            rules_module: None,
-            moderation: Arc::default(),
-            tick_rate: TICK_RATE,
-            max_players: 3,
-            resume_window: Duration::from_secs(1),
-            max_message_bytes: MAX_MESSAGE_BYTES,
-            max_rewind: Duration::from_millis(250),
-            view_policy: ViewPolicy::default(),
-            window_policy: WindowPolicy::default(),
-        };
         let ticks = TickClock {
             tick_zero_us: 0,
             tick_rate: TICK_RATE,
         };
         let game = Box::new(Walkers::default());
         Self {
-            room: Room::new("fuzz", settings, game, ticks, [7; 32]),
+            room: Room::new("fuzz", settings(), game, ticks, [7; 32]),
             tick: Tick(0),
             now: Micros(0),
             clients: Default::default(),
@@ -278,7 +304,7 @@ impl Client {
 
 /// A connection in memory.
 #[derive(Debug, Default)]
-struct MemoryLink {
+pub(crate) struct MemoryLink {
     sent: Mutex<Vec<Vec<u8>>>,
     /// Takes no snapshots.
     is_full: AtomicBool,
@@ -325,7 +351,7 @@ impl Link for MemoryLink {
 
 /// Players who walk by their inputs, shoot back in time, ring bells by commands, and send texts around.
 #[derive(Default)]
-struct Walkers {
+pub(crate) struct Walkers {
     players: Vec<(PlayerId, [i32; 3])>,
     newest_text: Vec<u8>,
 }
@@ -392,6 +418,35 @@ impl Game for Walkers {
 
     fn leave(&mut self, player: PlayerId) {
         self.players.retain(|(one, _)| *one != player);
+    }
+
+    fn save(&self, out: &mut Vec<u8>) -> Result<(), SaveError> {
+        for (player, lanes) in &self.players {
+            out.extend(player.0.to_le_bytes());
+            out.extend(lanes.iter().flat_map(|lane| lane.to_le_bytes()));
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), SaveError> {
+        let unreadable = || SaveError::Unreadable("no walkers".to_owned());
+        for bytes in state.chunks(16) {
+            let (numbers, []) = bytes.as_chunks::<4>() else {
+                return Err(unreadable());
+            };
+            let [player, x, y, heading] = *numbers else {
+                return Err(unreadable());
+            };
+            let player = PlayerId(u32::from_le_bytes(player));
+            let [x, y, heading] = [x, y, heading].map(i32::from_le_bytes);
+            let is_new = (self.players.iter())
+                .all(|(other, _)| Self::id(*other).slot != Self::id(player).slot);
+            if !is_new || ![x, y].iter().all(|lane| (0..1_000).contains(lane)) {
+                return Err(unreadable());
+            }
+            self.players.push((player, [x, y, heading.rem_euclid(256)]));
+        }
+        Ok(())
     }
 
     fn step(&mut self, step: &mut Step<'_>) {

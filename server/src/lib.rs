@@ -127,10 +127,17 @@ pub mod internals {
     pub use crate::net::websocket::violation::Violation;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
-        ChatLine, Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, PhaseTimes,
-        ReceivedInput, Room, RoomSettings, RoomStats,
+        ChatLine, Footprint, GoOn, Inbox, InboxMessage, JoinError, JoinRequest, Link, Moment,
+        PhaseTimes, ReceivedInput, RestoreError, Room, RoomSettings, RoomStats,
     };
     pub use crate::serve::{Server, start};
+
+    /// Whether these bytes are a checkpoint, for the fuzz target of what reads them.
+    #[must_use]
+    pub fn is_checkpoint(bytes: &[u8]) -> bool {
+        crate::checkpoint::open(bytes).is_ok()
+    }
+
     pub use crate::ticket::{Ticket, TicketError, check as check_ticket};
     pub use crate::tls::Tls;
 }
