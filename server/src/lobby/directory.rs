@@ -460,6 +460,7 @@ impl RoomDirectory {
             max_players: handle.profile.max_players(&self.config),
             resume_window: self.config.resume_window,
             max_message_bytes: self.config.max_message_bytes,
+            hash_every_snapshot: self.config.hash_every_snapshot,
             max_rewind: self.config.max_rewind,
             view_policy: ViewPolicy::Clamped,
             window_policy: self.config.window_policy,
