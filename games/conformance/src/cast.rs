@@ -34,12 +34,7 @@ pub fn events(ScriptTick(at): ScriptTick, step: &mut Step<'_>) {
     if at % 11 == 3 {
         let prey = spark_id(at % 8, 1 + at);
         let mut payload = Vec::new();
-        let fields = [
-            1,
-            300 - at as i32,
-            prey.slot as i32,
-            prey.generation as i32,
-        ];
+        let fields = [1, 300 - at as i32, prey.slot as i32, prey.generation as i32];
         for value in fields {
             value.encode(&mut payload);
         }

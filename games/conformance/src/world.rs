@@ -300,7 +300,11 @@ impl World {
                 (at / 15) as i32 % 8,
                 if at % 100 < 50 { host as i32 } else { 0 },
                 0,
-                if prey.is_there { prey.generation as i32 } else { 0 },
+                if prey.is_there {
+                    prey.generation as i32
+                } else {
+                    0
+                },
                 u32::MAX.wrapping_sub(300).wrapping_add(at) as i32,
                 wave(at, 60, 16 * 40) * (1 - 2 * (slot as i32 % 2)),
             ];
