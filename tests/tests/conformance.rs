@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tickwire_client::{Action, Client, LinkId, Options, SessionEvent};
-use tickwire_conformance::{BLINK, Conformance, MAP_BYTES, MARK, PANEL, TALLY};
+use tickwire_conformance::{BLINK, Conformance, MAP_BYTES, MARK, PANEL, SCRIPT_TICKS, TALLY};
 use tickwire_game::{Game, GameSettings};
 use tickwire_proto::v1::{self, Encoding, client_message, server_message};
 use tickwire_rules::encode_fields;
@@ -174,18 +174,22 @@ impl Witness {
         wanted.filter(is_missing).collect()
     }
 
-    /// A lane of the row that says where the script is.
-    fn tally(&self, lane: usize) -> u32 {
-        let key = RowKey::new(TALLY, 0);
-        self.rows.get(&key).map_or(0, |row| row.lanes[lane] as u32)
+    /// Where the script was at the newest snapshot. The row of kind tally says where it was at the tick of its cell, which can be older.
+    fn script_ticks(&self) -> u32 {
+        let replica = self.client.replica();
+        let tally = replica.and_then(|replica| replica.find_with_tick(RowKey::new(TALLY, 0)));
+        tally.map_or(0, |(row, tick)| {
+            let [at, run] = [row.lanes[0] as u32, row.lanes[1] as u32];
+            run * SCRIPT_TICKS + at + self.client.newest_snapshot().0.since(tick)
+        })
     }
 
     fn at(&self) -> u32 {
-        self.tally(0)
+        self.script_ticks() % SCRIPT_TICKS
     }
 
     fn run(&self) -> u32 {
-        self.tally(1)
+        self.script_ticks() / SCRIPT_TICKS
     }
 
     /// Sends what is pending, waits for a message or a timer, and makes the inputs that are due.
