@@ -518,7 +518,7 @@ async fn play(server: &TestServer, room: &str, encoding: Encoding, takes_parts: 
     }
 }
 
-/// The whole script over a line that carries it only in parts.
+/// The whole script over a line that carries it only in parts, and that breaks once while the crowded cell is in parts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_behind_a_thin_line_stays_in_sync() {
     let server = server();
@@ -541,8 +541,12 @@ async fn a_client_behind_a_thin_line_stays_in_sync() {
             assert_eq!(counters.view_mismatches, 0, "{counters:?}");
             assert_eq!(counters.protocol_errors, 0, "{counters:?}");
             let tally = replica.find(RowKey::new(TALLY, 0));
-            if tally.is_some_and(|row| row.lanes[1] >= 1) {
+            let is_over = tally.is_some_and(|row| row.lanes[1] >= 1);
+            if is_over && counters.resumes > 0 {
                 break;
+            }
+            if behind == 10 && counters.reconnects == 0 {
+                player.cut();
             }
         }
     })
