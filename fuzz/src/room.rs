@@ -107,6 +107,7 @@ pub(crate) fn settings() -> RoomSettings {
         max_players: 3,
         resume_window: Duration::from_secs(1),
         max_message_bytes: MAX_MESSAGE_BYTES,
+        hash_every_snapshot: false,
         max_rewind: Duration::from_millis(250),
         view_policy: ViewPolicy::default(),
         window_policy: WindowPolicy::default(),

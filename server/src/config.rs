@@ -119,6 +119,8 @@ pub struct Config {
     pub stop_on_panic: bool,
     /// What the seeds of rooms come from; `None`: a secret of the process.
     pub world_seed: Option<u64>,
+    /// Whether every snapshot carries the view hash, for tests of clients; else one a second does.
+    pub hash_every_snapshot: bool,
     /// Whether the program prints the game's schema and ends.
     pub print_schema: bool,
     /// The folder of the page at `/`, without links, for development; `None`: the embedded page.
@@ -246,6 +248,7 @@ impl TryFrom<Options> for Config {
             kernel_rtt: options.kernel_rtt.unwrap_or_default(),
             stop_on_panic: options.stop_on_panic.unwrap_or(false),
             world_seed: options.world_seed,
+            hash_every_snapshot: options.hash_every_snapshot.unwrap_or(false),
             print_schema: options.print_schema.unwrap_or(false),
             page: options.page.map(page_folder).transpose()?,
             page_reload: options.page_reload.unwrap_or(false),

@@ -92,6 +92,7 @@ fn new_room(ticks: TickClock) -> Room<ServerEnd> {
         max_players: 1,
         resume_window: Duration::from_secs(60),
         max_message_bytes: 4096,
+        hash_every_snapshot: false,
         max_rewind: Duration::from_millis(250),
         view_policy: ViewPolicy::default(),
         window_policy: WindowPolicy::default(),

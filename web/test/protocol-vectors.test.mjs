@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Client } from "./protocol/client.mjs";
+import { InputClock } from "./protocol/input-clock.mjs";
 import { add, cellAt, cellHash, difference, rowHash } from "./protocol/integers.mjs";
 import { readFields, readInput, writeFields, writeInput } from "./protocol/payloads.mjs";
-import { decode } from "./protocol/protobuf.mjs";
+import { decode, encode } from "./protocol/protobuf.mjs";
 
 const vectors = JSON.parse(readFileSync(new URL("../../docs/protocol-vectors.json", import.meta.url), "utf8"));
 
@@ -106,6 +107,24 @@ test("every single message has the fields that the file says", () => {
       if (!vector.body) continue;
       const { schema, codebooks, ...fields } = bodies[0][1];
       assert.deepEqual(withoutDefaults(fields, ["game"]), vector.fields, vector.name);
+    }
+  }
+});
+
+test("every message of a client is written as it was read", () => {
+  for (const vector of vectors.client_messages) {
+    const message = decode("ClientMessage", bytes(vector.hex));
+    assert.deepEqual(decode("ClientMessage", encode("ClientMessage", message)), message, vector.name);
+  }
+});
+
+test("the input clock is where the page's is, whatever margins come", () => {
+  for (const { about, tick_rate, arrival_ticks, steps } of vectors.input_clock) {
+    const clock = new InputClock(tick_rate, 0, arrival_ticks);
+    for (const [now, due, millionths, tick, sixteenths] of steps) {
+      if (tick !== undefined) clock.report(tick, sixteenths / 16);
+      assert.equal(clock.advance(now), due, about);
+      assert.ok(Math.abs(clock.ticks * 1e6 - millionths) < 2, `${about}: ${clock.ticks} at ${now}`);
     }
   }
 });

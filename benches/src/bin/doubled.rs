@@ -180,6 +180,7 @@ impl Side {
             max_players: viewers as usize,
             resume_window: Duration::from_secs(60),
             max_message_bytes: 4096,
+            hash_every_snapshot: false,
             max_rewind: Duration::from_millis(250),
             view_policy: ViewPolicy::default(),
             window_policy: WindowPolicy::default(),

@@ -262,6 +262,9 @@ options! {
     /// For tests: rooms of one name have the same world on each start, made from this number [default: a secret one]
     #[arg(value_name = "NUMBER")]
     world_seed: u64, "TICKWIRE_WORLD_SEED";
+    /// For tests of clients: every snapshot carries the view hash, and not one a second
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    hash_every_snapshot: bool, "TICKWIRE_HASH_EVERY_SNAPSHOT";
     /// Prints the game's schema as JSON, for tickwire types --schema, and exits
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     print_schema: bool, "TICKWIRE_PRINT_SCHEMA";

@@ -460,6 +460,7 @@ impl RoomDirectory {
             max_players: handle.profile.max_players(&self.config),
             resume_window: self.config.resume_window,
             max_message_bytes: self.config.max_message_bytes,
+            hash_every_snapshot: self.config.hash_every_snapshot,
             max_rewind: self.config.max_rewind,
             view_policy: ViewPolicy::Clamped,
             window_policy: self.config.window_policy,
@@ -476,7 +477,7 @@ impl RoomDirectory {
         );
         let checkpoints = self.kept.as_ref().map(|kept| {
             let epoch = left.as_ref().map(|(left, _)| left.head.epoch);
-            kept.checkpoints_of(config, handle, recipe.clone(), epoch)
+            Box::new(kept.checkpoints_of(config, handle, recipe.clone(), epoch))
         });
         let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, left) {
             (Some(kept), Some((left, tick))) => Box::new(kept.maker(left, recipe, tick)),

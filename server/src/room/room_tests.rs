@@ -97,6 +97,7 @@ pub(crate) fn room_of<L: Link>(
         max_players: 64,
         resume_window: Duration::from_secs(60),
         max_message_bytes: 4096,
+        hash_every_snapshot: false,
         max_rewind: Duration::from_millis(250),
         view_policy: ViewPolicy::default(),
         window_policy,

@@ -20,6 +20,8 @@ pub struct RoomSettings {
     pub resume_window: Duration,
     /// The longest message that a client may send; `Welcome` tells clients.
     pub max_message_bytes: usize,
+    /// Whether every snapshot carries the view hash; else one a second does.
+    pub hash_every_snapshot: bool,
     /// How far into the past a shot may be judged.
     pub max_rewind: Duration,
     /// How clients' claims about their screens are resolved. Only benches change the default.

@@ -37,7 +37,7 @@ pub(crate) enum Command {
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
         /// `None`: the room ends with its process.
-        checkpoints: Option<RoomCheckpoints>,
+        checkpoints: Option<Box<RoomCheckpoints>>,
     },
     /// Lets a player into a room.
     Join {

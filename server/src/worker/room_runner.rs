@@ -91,7 +91,7 @@ pub(super) struct RoomRunner {
     gauge_share: GaugeShare,
     bytes: ByteRate,
     /// `None`: the room ends with its process.
-    checkpoints: Option<RoomCheckpoints>,
+    checkpoints: Option<Box<RoomCheckpoints>>,
     /// When the game may be asked for its metadata again, and of which tick they are.
     metadata_due: Micros,
     metadata_tick: Option<Tick>,
@@ -102,7 +102,7 @@ impl RoomRunner {
     pub fn new(
         room: ServerRoom,
         entry: Arc<RoomEntry>,
-        checkpoints: Option<RoomCheckpoints>,
+        checkpoints: Option<Box<RoomCheckpoints>>,
         now: Micros,
     ) -> Self {
         Self {

@@ -406,7 +406,7 @@ impl WorkerLoop {
         name: &str,
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
-        checkpoints: Option<RoomCheckpoints>,
+        checkpoints: Option<Box<RoomCheckpoints>>,
     ) {
         let Ok(mut room) = catch_unwind(AssertUnwindSafe(make)) else {
             tracing::error!(room = name, "the game panicked while it was made");

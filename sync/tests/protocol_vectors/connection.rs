@@ -17,7 +17,7 @@ use tickwire_sync::frame::{Events, Frame, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::interest::{ClientView, InterestArea};
 use tickwire_sync::snapshot::SnapshotBuilder;
 use tickwire_sync::world::hash;
-use tickwire_sync::{CellId, Layer, LayerSet, PlayerId, Schema, Seq, Tick};
+use tickwire_sync::{CellId, CellPart, Layer, LayerSet, PlayerId, RowKey, Schema, Seq, Tick};
 
 /// The player whose connection is recorded.
 pub const PLAYER: u32 = 7;
@@ -128,6 +128,28 @@ impl<'a> Connection<'a> {
         } else {
             self.cache.codebooks().to_proto()
         });
+    }
+
+    /// Has a cell go in two to the power of `count_log2` parts from the next snapshot on.
+    pub fn part(&mut self, cell: u32, count_log2: u8) {
+        for end in &mut self.ends {
+            end.view.take_parts(true);
+            let is_parted = end.view.split(&self.history, CellId(cell), count_log2);
+            assert!(is_parted, "cell {cell} cannot go in parts");
+        }
+    }
+
+    /// Makes the cells whole again all of whose parts were sent at the same ticks.
+    pub fn make_cells_whole(&mut self) {
+        for end in &mut self.ends {
+            end.view.make_settled_cells_whole(&self.schema.grid);
+        }
+    }
+
+    /// The number of a part on the wire.
+    pub fn part_id(&self, cell: u32, index: u32) -> u32 {
+        let part = CellPart::new(index, CellPart::MAX_COUNT_LOG2);
+        self.schema.grid.part_id(CellId(cell), part).0
     }
 
     /// The client has sent `Resync`, or the connection is a new one: the next snapshot is a full one.
@@ -287,7 +309,14 @@ impl<'a> Connection<'a> {
         for (cell, baseline) in end.view.baselines() {
             let Some(tick) = baseline else { continue };
             let frame = &self.frames[&tick];
-            let rows = frame.members(cell);
+            let (whole, _) = self.schema.grid.whole_cell(cell);
+            let count_log2 = end.replica.part_count_log2(whole);
+            let is_here = |key: &RowKey| {
+                let part = CellPart::of_row(*key, count_log2);
+                self.schema.grid.part_id(whole, part) == cell
+            };
+            let rows = frame.members(whole).iter().copied();
+            let rows: Vec<RowKey> = rows.filter(is_here).collect();
             let sum = rows.iter().fold(0_u64, |sum, key| {
                 let id = frame.id(*key).unwrap();
                 sum.wrapping_add(hash::row_hash(id, frame.lanes(*key), frame.texts(*key)))

@@ -1,15 +1,21 @@
 //! Which corners of the protocol the recorded messages have reached, as far as protobuf shows it. What the packed bits say is
 //! counted by the reader that checks the file (`web/test/protocol-vectors.test.mjs`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tickwire_proto::v1;
 use tickwire_sync::encode::Encoding;
 
+/// How many cells the schema has: so far apart are the numbers of a cell's parts.
+const CELLS: u32 = 37;
 /// Everything that some message must show.
 const WANTED: &[&str] = &[
     "a block with events alone",
     "a block with several ticks of events",
     "a cell dropped and added at once",
+    "a cell in more parts than before",
+    "a cell in parts",
+    "a cell in parts that is dropped",
+    "a cell that is whole again",
     "a changed lane 63",
     "a changed lane and text of one row",
     "a keyframe of a cell that the client has",
@@ -22,6 +28,7 @@ const WANTED: &[&str] = &[
     "a row that went to a deferred cell",
     "a row that is gone",
     "a row without lanes",
+    "a second part that is added",
     "a slot above 65,535",
     "a slot reused in one block",
     "a snapshot with a wrong hash",
@@ -35,6 +42,7 @@ const WANTED: &[&str] = &[
     "an event in two blocks",
     "an event now",
     "an event number above 127",
+    "an event of a cell in parts",
     "an event payload of more than 15 bytes",
     "an event without a payload",
     "an ignored snapshot",
@@ -46,6 +54,8 @@ const WANTED: &[&str] = &[
     "codebooks: some codes, with others between them",
     "codebooks: usual lanes alone",
     "deferred cells",
+    "deferred parts",
+    "deferred parts, of more than eight cells",
     "dropped cells",
     "full_snapshot again",
     "input_margin 0",
@@ -69,6 +79,8 @@ pub struct Coverage {
     /// The cells of the plain view, and the numbers of the events that came in blocks.
     view: BTreeSet<u32>,
     events: BTreeSet<u32>,
+    /// The cells that go in parts, and how many there are, as a power of two.
+    parts: BTreeMap<u32, u32>,
     snapshots: u32,
 }
 
@@ -76,6 +88,7 @@ impl Coverage {
     pub fn begin_connection(&mut self) {
         self.view.clear();
         self.events.clear();
+        self.parts.clear();
         self.snapshots = 0;
     }
 
@@ -177,6 +190,7 @@ impl Coverage {
         if sent.full_snapshot {
             self.view.clear();
         }
+        self.parts(sent);
         self.note("dropped cells", !sent.dropped_cells.is_empty());
         self.note("deferred cells", !sent.deferred_cells.is_empty());
         let added = &sent.added_cells;
@@ -196,7 +210,7 @@ impl Coverage {
             "blocks of different baselines",
             ages.iter().filter(|ago| **ago > 0).count() > 1,
         );
-        self.view.retain(|cell| !sent.dropped_cells.contains(cell));
+        (self.view).retain(|cell| !sent.dropped_cells.contains(&(cell % CELLS)));
         for block in &sent.blocks {
             let is_held = self.view.contains(&block.cell);
             self.note(
@@ -205,6 +219,33 @@ impl Coverage {
             );
         }
         self.view.extend(added);
+    }
+
+    fn parts(&mut self, sent: &v1::Snapshot) {
+        for cell in &sent.dropped_cells {
+            let was_parted = self.parts.remove(cell).is_some();
+            self.note("a cell in parts that is dropped", was_parted);
+        }
+        for (cell, count_log2) in sent.cell_parts.iter().map(|parts| (parts >> 3, parts & 7)) {
+            let before = self.parts.remove(&cell).unwrap_or(0);
+            self.note("a cell in parts", before == 0 && count_log2 > 0);
+            let has_more = before > 0 && count_log2 > before;
+            self.note("a cell in more parts than before", has_more);
+            self.note("a cell that is whole again", before > 0 && count_log2 == 0);
+            if count_log2 > 0 {
+                self.parts.insert(cell, count_log2);
+            }
+        }
+        let bytes = sent.deferred_bits.len();
+        self.note("deferred parts", bytes > 0);
+        self.note("deferred parts, of more than eight cells", bytes > 1);
+        let is_later_part = |cell: &u32| *cell >= CELLS;
+        let has_part = sent.added_cells.iter().any(is_later_part);
+        self.note("a second part that is added", has_part);
+        let has_event =
+            |block: &v1::Block| !block.events.is_empty() && self.parts.contains_key(&block.cell);
+        let has_event = sent.blocks.iter().any(has_event);
+        self.note("an event of a cell in parts", has_event);
     }
 
     fn block(&mut self, sent: &v1::Snapshot, block: &v1::Block) {

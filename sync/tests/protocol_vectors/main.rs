@@ -9,6 +9,7 @@
 mod cases;
 mod connection;
 mod coverage;
+mod input_clock;
 mod messages;
 mod payloads;
 mod step;
@@ -253,6 +254,7 @@ fn document() -> String {
     document.list("positions", &positions(&schema));
     document.list("row_hashes", &row_hashes());
     document.list("cell_hashes", &cell_hashes());
+    document.list("input_clock", &input_clock::input_clock());
     document.list("client_messages", &messages::client_messages());
     document.list("server_messages", &messages::server_messages(&schema));
     let mut coverage = Coverage::default();

@@ -85,6 +85,22 @@ pub fn client_messages() -> Vec<MessageVector> {
             }),
         ),
         to_server(
+            "a Hello of a client that takes cells and the map in parts, and has the first bytes of a map",
+            hello(v1::Hello {
+                version: 1,
+                encoding: v1::Encoding::Packed.into(),
+                map_parts: true,
+                map_id: (0x10..0x30).collect(),
+                map_offset: 300,
+                cell_parts: true,
+                ..v1::Hello::default()
+            }),
+            json!({
+                "version": 1, "encoding": 2, "map_parts": true, "map_id": hex(&(0x10..0x30).collect::<Vec<u8>>()), "map_offset": 300,
+                "cell_parts": true,
+            }),
+        ),
+        to_server(
             "a spectator's Hello",
             hello(v1::Hello {
                 version: 1,
@@ -270,6 +286,14 @@ pub fn server_messages(schema: &Schema) -> Vec<MessageVector> {
             body: None,
             fields: json!({}),
         },
+        from_server(
+            "MapPart",
+            "map_part",
+            Body::MapPart(v1::MapPart {
+                bytes: vec![0, 127, 128, 255],
+            }),
+            json!({"bytes": "007f80ff"}),
+        ),
         from_server(
             "Message: chat",
             "message",

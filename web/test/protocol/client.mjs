@@ -5,7 +5,7 @@
 // to be copied from.
 
 import { Bits, Codebooks, check } from "./bits.mjs";
-import { add, cellHash, difference, rowHash } from "./integers.mjs";
+import { add, cellCount, cellHash, difference, partOf, rowHash } from "./integers.mjs";
 import { utf8 } from "./protobuf.mjs";
 
 // A cell's rows are a Map by kind and slot. Maps and rows never change once they are set, so the ones before can be kept.
@@ -25,8 +25,15 @@ export class Client {
   owned = [];
   /** Events received for the first time by the latest snapshot. */
   events = [];
+  /** Why the latest snapshot could not be applied. */
+  problem;
   #isPacked;
   #codebooks;
+  /** The cells that go in parts, and how many they have, as a power of two. */
+  #parts = new Map();
+  /** How many cells there are: so far apart are the numbers of a cell's parts. */
+  #cellCount;
+  #rowHashes = new WeakMap();
   #seenEvents = new Set();
   /** Rows that left their cell with the latest snapshot, and the cells that they went to (undefined: gone). */
   #left = [];
@@ -39,6 +46,7 @@ export class Client {
   /** `welcome`: the message that the connection began with. `reached` collects corners of the packed encoding. */
   constructor(welcome, reached = new Set()) {
     this.schema = welcome.schema;
+    this.#cellCount = cellCount(this.schema.grid);
     this.#reached = reached;
     this.#isPacked = welcome.encoding === 2;
     if (this.#isPacked) this.#codebooks = new Codebooks(this.schema, welcome.codebooks);
@@ -56,10 +64,12 @@ export class Client {
     try {
       this.#readHeader(snapshot);
       this.#changeView(snapshot);
-    } catch {
+      const hash = this.viewHash();
+      check(snapshot.view_hash === undefined || snapshot.view_hash === hash, `the view hash is ${snapshot.view_hash}, that of the rows ${hash}`);
+    } catch (error) {
+      this.problem = error.message;
       return "resync";
     }
-    if (snapshot.view_hash !== undefined && snapshot.view_hash !== this.viewHash()) return "resync";
     this.#awaitsFull = false;
     return "applied";
   }
@@ -81,10 +91,16 @@ export class Client {
   viewHash() {
     let hash = 0n;
     for (const [number, { rows }] of this.cells) {
-      const sum = [...rows.values()].reduce((sum, row) => sum + rowHash(row), 0n);
+      const sum = [...rows.values()].reduce((sum, row) => sum + this.#hashOf(row), 0n);
       hash += cellHash(number, BigInt.asUintN(64, sum));
     }
     return BigInt.asUintN(64, hash);
+  }
+
+  #hashOf(row) {
+    let hash = this.#rowHashes.get(row);
+    if (hash === undefined) this.#rowHashes.set(row, (hash = rowHash(row)));
+    return hash;
   }
 
   #readHeader(snapshot) {
@@ -104,13 +120,15 @@ export class Client {
   }
 
   #changeView(snapshot) {
-    if (snapshot.full_snapshot) for (const known of [this.cells, this.#inTransit, this.#gone]) known.clear();
-    for (const cell of snapshot.dropped_cells) check(this.cells.delete(cell), `cell ${cell} cannot be dropped`);
+    if (snapshot.full_snapshot) for (const known of [this.cells, this.#parts, this.#inTransit, this.#gone]) known.clear();
+    for (const cell of snapshot.dropped_cells) this.#drop(cell);
+    for (const parts of snapshot.cell_parts) this.#setParts(parts >>> 3, parts & 7);
     for (const cell of snapshot.added_cells) {
-      check(!this.cells.has(cell), `cell ${cell} cannot be added`);
+      const isPart = Math.floor(cell / this.#cellCount) < 2 ** this.#partsLog2(cell % this.#cellCount);
+      check(isPart && !this.cells.has(cell), `cell ${cell} cannot be added`);
       this.cells.set(cell, { tick: undefined, rows: new Map(), before: undefined });
     }
-    const deferred = new Set(snapshot.deferred_cells);
+    const deferred = this.#readDeferred(snapshot);
     const open = [...this.cells.keys()].filter((cell) => !deferred.has(cell)).sort((a, b) => a - b);
     const changed = new Map();
     [this.events, this.#left] = [[], []];
@@ -126,9 +144,59 @@ export class Client {
     this.#noteLeft(deferred);
   }
 
+  #partsLog2(cell) {
+    return this.#parts.get(cell) ?? 0;
+  }
+
+  /** The number of the part of a cell in which a slot's row is. */
+  #partId(cell, slot) {
+    return cell + partOf(slot, this.#partsLog2(cell)) * this.#cellCount;
+  }
+
+  /** Forgets a cell with all of its parts. */
+  #drop(cell) {
+    let isKnown = this.#parts.has(cell);
+    for (let part = 0; part < 2 ** this.#partsLog2(cell); part++) isKnown = this.cells.delete(cell + part * this.#cellCount) || isKnown;
+    check(isKnown, `cell ${cell} cannot be dropped`);
+    this.#parts.delete(cell);
+  }
+
+  /** Moves a cell's rows to other parts. Each part has the ticks of the one that its rows were in. */
+  #setParts(cell, log2) {
+    check(cell < this.#cellCount, `cell ${cell} cannot go in parts`);
+    const [before, after] = [2 ** this.#partsLog2(cell), 2 ** log2];
+    const old = [];
+    for (let part = 0; part < before; part++) {
+      const id = cell + part * this.#cellCount;
+      if (this.cells.has(id)) old.push({ part, one: this.cells.get(id) });
+      this.cells.delete(id);
+    }
+    for (const { part, one } of old) {
+      for (let to = part % after; to < after; to += before) {
+        const id = cell + to * this.#cellCount;
+        const own = (rows) => [...rows].filter(([, row]) => partOf(row.slot, log2) === to);
+        // With fewer parts than before, those of several come together; the ticks are those of the first.
+        const { tick, rows, before: earlier } = this.cells.get(id) ?? { ...one, rows: [], before: one.before && { ...one.before, rows: [] } };
+        const earlierRows = earlier && sorted([...earlier.rows, ...own(one.before?.rows ?? [])]);
+        this.cells.set(id, { tick, rows: sorted([...rows, ...own(one.rows)]), before: earlier && { ...earlier, rows: earlierRows } });
+      }
+    }
+    if (log2 > 0) this.#parts.set(cell, log2);
+    else this.#parts.delete(cell);
+    for (const transit of this.#inTransit.values()) if (transit.to % this.#cellCount === cell) transit.to = this.#partId(cell, transit.row.slot);
+  }
+
+  #readDeferred({ deferred_cells, deferred_bits }) {
+    if (deferred_bits.length === 0) return new Set(deferred_cells);
+    check(deferred_bits.length === Math.ceil(this.cells.size / 8), "there is not one bit for each cell");
+    const ids = [...this.cells.keys()].sort((a, b) => a - b);
+    return new Set(ids.filter((_, index) => (deferred_bits[index >> 3] >> (index & 7)) & 1));
+  }
+
   #noteLeft(deferred) {
     for (const [id, { to }] of this.#inTransit) if (!deferred.has(to)) this.#inTransit.delete(id);
-    for (const { row, to } of this.#left) {
+    for (const { row, to: cell } of this.#left) {
+      const to = cell === undefined ? undefined : this.#partId(cell, row.slot);
       if (to === undefined) {
         this.#inTransit.delete(idOf(row));
         this.#gone.set(idOf(row), this.tick);

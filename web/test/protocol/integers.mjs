@@ -21,6 +21,16 @@ export function cellAt(grid, x, y, layer) {
   return 1 + (layer * grid.rows + row) * grid.columns + column;
 }
 
+/** How many cells there are, the global one included. */
+export function cellCount({ layers, rows, columns }) {
+  return 1 + layers * rows * columns;
+}
+
+/** The part of a cell in which a slot's row is, of two to the power of `log2`. */
+export function partOf(slot, log2) {
+  return (slot >>> 4) % 2 ** log2;
+}
+
 // Hashes.
 
 function mix(hash, word) {

@@ -1,11 +1,11 @@
-// Protobuf, as far as the protocol needs it: bytes in, objects with the field names of docs/PROTOCOL.md out.
+// Protobuf, as far as the protocol needs it: bytes in, objects with the field names of docs/PROTOCOL.md out, and back.
 
 // The messages of docs/PROTOCOL.md: field number, name, type; "*" marks repeated fields.
 const MESSAGES = {
   ClientMessage: "1 hello Hello, 2 inputs Inputs, 3 chat Chat, 4 resync Resync, 5 ping Ping, 6 leave Leave, 7 command Command",
   Hello:
     "1 version uint32, 2 room string, 3 name string, 4 resume_token bytes, 5 ticket string, 6 encoding uint32, 7 spectate bool, 8 last_message uint32, " +
-    "9 reservation bytes",
+    "9 reservation bytes, 10 map_parts bool, 11 map_id bytes, 12 map_offset uint32, 13 cell_parts bool",
   Inputs:
     "1 seq uint32, 2 target_tick uint32, 3 received_tick uint32, 4 received_at_us fixed32, 5 view_tick uint32, 6 view_fraction uint32, 7 payload bytes",
   Chat: "1 text string",
@@ -14,15 +14,19 @@ const MESSAGES = {
   Leave: "1 grace_ms uint32",
   Command: "1 number uint32, 2 payload bytes",
   ServerMessage:
-    "1 snapshot Snapshot, 2 welcome Welcome, 3 heartbeat Heartbeat, 4 message Message, 5 notice Notice, 6 goodbye Goodbye, 7 pong Pong, 8 codebooks Codebooks",
+    "1 snapshot Snapshot, 2 welcome Welcome, 3 heartbeat Heartbeat, 4 message Message, 5 notice Notice, 6 goodbye Goodbye, 7 pong Pong, 8 codebooks Codebooks, " +
+    "9 map_part MapPart",
   Welcome:
     "1 session uint32, 2 resume_token bytes, 3 resumed bool, 4 room string, 5 name string, 6 entity EntityId, 7 tick_rate uint32, 8 tick uint32, " +
     "9 clock_us uint64, 10 tick_zero_us sint64, 11 schema Schema, 12 game string, 13 map bytes, 14 rules_hash fixed64, 15 encoding uint32, " +
-    "16 limits Limits, 17 last_seq uint32, 18 spectator bool, 19 codebooks Codebooks, 20 last_command uint32, 21 rules_module bytes",
+    "16 limits Limits, 17 last_seq uint32, 18 spectator bool, 19 codebooks Codebooks, 20 last_command uint32, 21 rules_module bytes, " +
+    "22 map_id bytes, 23 map_bytes uint32, 24 map_offset uint32",
+  MapPart: "1 bytes bytes",
   Limits: "1 max_message_bytes uint32, 2 resume_window_ms uint32, 3 max_rewind_ms uint32, 4 max_input_lead uint32",
   Snapshot:
     "1 tick uint32, 2 applied_seq uint32, 3 input_margin sint32, 4 added_cells uint32*, 5 dropped_cells uint32*, 6 deferred_cells uint32*, " +
-    "7 owned OwnedRow*, 8 view_hash fixed64, 9 starved_inputs uint32, 10 full_snapshot bool, 11 applied_advance sint32, 14 blocks Block*, 15 packed bytes",
+    "7 owned OwnedRow*, 8 view_hash fixed64, 9 starved_inputs uint32, 10 full_snapshot bool, 11 applied_advance sint32, 12 cell_parts uint32*, " +
+    "13 deferred_bits bytes, 14 blocks Block*, 15 packed bytes",
   OwnedRow: "1 kind uint32, 2 slot uint32, 3 generation uint32, 4 lanes sint32*",
   Heartbeat: "1 tick uint32, 2 clock_us uint64",
   Message: "1 number uint32, 2 from_session uint32, 3 from_name string, 4 chat string, 5 game bytes",
@@ -122,6 +126,49 @@ export function decode(type, bytes) {
 function set(message, { name, isRepeated }, value) {
   if (isRepeated) message[name].push(value);
   else message[name] = value;
+}
+
+const VARINTS = {
+  uint32: BigInt,
+  uint64: BigInt,
+  bool: (value) => (value ? 1n : 0n),
+  sint32: zigzag,
+  sint64: zigzag,
+};
+
+function zigzag(value) {
+  return BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n));
+}
+
+/** Encodes a message of one of the types above. Fields that are left out have their default. */
+export function encode(type, message) {
+  const out = [];
+  const varint = (value) => {
+    for (; value > 127n; value >>= 7n) out.push(Number(value & 127n) | 128);
+    out.push(Number(value));
+  };
+  const delimited = (number, bytes) => {
+    varint(BigInt((number << 3) | 2));
+    varint(BigInt(bytes.length));
+    out.push(...bytes);
+  };
+  for (const [number, { name, type: of, isRepeated }] of FIELDS[type]) {
+    for (const value of isRepeated ? message[name] ?? [] : message[name] === undefined ? [] : [message[name]]) {
+      if (VARINTS[of]) {
+        varint(BigInt(number << 3));
+        varint(VARINTS[of](value));
+      } else if (of.startsWith("fixed")) {
+        const bytes = SCALARS[of].wire === 1 ? 8 : 4;
+        varint(BigInt((number << 3) | SCALARS[of].wire));
+        for (let byte = 0; byte < bytes; byte++) out.push(Number((BigInt(value) >> BigInt(8 * byte)) & 255n));
+      } else if (of === "string") {
+        delimited(number, new TextEncoder().encode(value));
+      } else {
+        delimited(number, of === "bytes" ? value : encode(of, value));
+      }
+    }
+  }
+  return Uint8Array.from(out);
 }
 
 export function utf8(bytes) {

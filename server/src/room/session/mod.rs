@@ -406,11 +406,13 @@ impl<L: Link> Session<L> {
         self.is_due_once_in(tick, tick_rate)
     }
 
-    /// Makes the view hash due once a second, half a second after the `Heartbeat`. The hash stays due until a snapshot has gone:
-    /// where most snapshots are deferred, the one of that tick seldom finds the window open.
-    pub(super) fn schedule_view_hash(&mut self, tick: Tick, tick_rate: u32) {
+    /// Makes the view hash due once a second, half a second after the `Heartbeat`, or in every tick where the settings say so. The
+    /// hash stays due until a snapshot has gone: where most snapshots are deferred, the one of that tick seldom finds the window open.
+    pub(super) fn schedule_view_hash(&mut self, tick: Tick, settings: &RoomSettings) {
+        let tick_rate = settings.tick_rate;
         let half_a_second_on = Tick(tick.0.wrapping_add(tick_rate / 2));
-        self.pending_header.is_view_hash_due |= self.is_due_once_in(half_a_second_on, tick_rate);
+        self.pending_header.is_view_hash_due |=
+            settings.hash_every_snapshot || self.is_due_once_in(half_a_second_on, tick_rate);
     }
 
     /// Records that the link took a snapshot.

@@ -118,7 +118,7 @@ impl<L: Link> Room<L> {
         for session in self.sessions.iter_mut().filter(|one| one.is_connected()) {
             self.stats.players += 1;
             self.stats.count_deferred(DeferReason::Late);
-            session.schedule_view_hash(self.tick, tick_rate);
+            session.schedule_view_hash(self.tick, &self.settings);
             if session.is_heartbeat_due(self.tick, tick_rate) {
                 session.send(&heartbeat);
             }
@@ -154,7 +154,7 @@ impl<L: Link> Room<L> {
         let messages = first_message..reliable.len();
         let area: InterestArea = self.game.interest_area(session.player);
         session.view.update_interest(&self.schema.grid, area);
-        session.schedule_view_hash(self.tick, self.settings.tick_rate);
+        session.schedule_view_hash(self.tick, &self.settings);
         if !session.window.request_send(now) {
             self.stats.count_deferred(DeferReason::CongestionWindow);
             if !messages.is_empty() {

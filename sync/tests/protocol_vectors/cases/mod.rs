@@ -1,5 +1,6 @@
 //! The cases: each is one connection that goes where another kind of mistake shows.
 
+mod parts;
 mod rows;
 mod views;
 mod wander;
@@ -9,7 +10,7 @@ use crate::connection::Connection;
 /// Name, purpose and script of a case.
 pub type Case = (&'static str, &'static str, fn(&mut Connection<'_>));
 
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 10] = [
     (
         "lanes",
         "Every kind of row and lane, values at the ends of their ranges, private rows, and the header.",
@@ -44,6 +45,11 @@ pub const CASES: [Case; 9] = [
         "gaps",
         "Deferred cells, skipped ticks, keyframes after a long gap, a wrong hash and a full snapshot.",
         views::gaps,
+    ),
+    (
+        "parts",
+        "A cell in parts: parts at different ticks, rows between them, more parts, a full snapshot, and the whole cell again.",
+        parts::parts,
     ),
     (
         "events",

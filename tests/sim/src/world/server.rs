@@ -103,6 +103,7 @@ impl Server {
             max_players: plan.max_players,
             resume_window: Duration::from_micros(plan.resume_window.0),
             max_message_bytes: MAX_MESSAGE_BYTES,
+            hash_every_snapshot: false,
             max_rewind: Duration::from_millis(250),
             view_policy: ViewPolicy::default(),
             window_policy: plan.window_policy,

@@ -96,6 +96,7 @@ impl<'a> World<'a> {
             max_players: cell.bots as usize,
             resume_window: Duration::from_secs(60),
             max_message_bytes: 4096,
+            hash_every_snapshot: false,
             max_rewind: Duration::from_millis(250),
             view_policy: cell.policy,
             window_policy: WindowPolicy::default(),
