@@ -40,6 +40,8 @@ pub struct Player {
     pub returns_at: Option<Micros>,
     /// Whether this player is silent about what it wants: only watches.
     pub is_spectator: bool,
+    /// Whether this player's client takes cells in parts: older ones do not.
+    pub knows_parts: bool,
     /// Counts the player's commands.
     pub commands: u32,
     chats: u32,
@@ -52,9 +54,9 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player who connects at once.
+    /// A player who connects at once. With `thin_lines` the line may be one.
     #[must_use]
-    pub fn new(index: usize, seed: u64, now: Micros) -> Self {
+    pub fn new(index: usize, seed: u64, thin_lines: bool, now: Micros) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let clock_offset = Micros(random.u64(0..10_000_000_000));
         let encoding = if random.u8(0..4) == 0 {
@@ -63,7 +65,11 @@ impl Player {
             v1::Encoding::Packed
         };
         let is_spectator = random.u8(0..12) == 0;
-        let line = Line::new(random.u64(..));
+        let knows_parts = random.u8(0..4) != 0;
+        let mut line = Line::new(random.u64(..));
+        if thin_lines && knows_parts && random.bool() {
+            line.make_thin();
+        }
         let mut player = Self {
             index,
             client: Client::new(Options::default(), Micros(0)),
@@ -74,6 +80,7 @@ impl Player {
             wakes: 0,
             returns_at: None,
             is_spectator,
+            knows_parts,
             commands: 0,
             chats: 0,
             clock_offset,
