@@ -38,6 +38,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Ingress {
     address: IpAddr,
+    opened_at: Micros,
     /// `None` before `Hello`.
     inbox: Option<Arc<Inbox>>,
     is_closed: bool,
@@ -57,6 +58,7 @@ impl Ingress {
         let began = start + Duration::from_micros(now.0);
         Self {
             address,
+            opened_at: now,
             inbox: None,
             is_closed: false,
             flood: FloodDetector::new(max_messages_per_second(tick_rate), began),
@@ -64,6 +66,11 @@ impl Ingress {
             over_limit: OverLimit::default(),
             knows_parts,
         }
+    }
+
+    /// The connection has reached the server.
+    pub fn opened(&mut self, now: Micros) {
+        self.opened_at = now;
     }
 
     /// Whether the client has said `Hello`.
@@ -146,6 +153,7 @@ impl Ingress {
             encoding: Encoding::negotiate(hello.encoding()),
             name: hello.name,
             address: Some(self.address),
+            opened_at: self.opened_at,
             resume_token: hello.resume_token,
             last_message: hello.last_message,
             is_spectator: hello.spectate,

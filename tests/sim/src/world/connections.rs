@@ -144,6 +144,7 @@ impl World {
             connection.is_open = is_up;
             connection.room = room;
             connection.opened_at = now;
+            connection.ingress.opened(now);
             connection.heard_at = now;
         }
         if is_up {

@@ -61,6 +61,7 @@ impl World {
             Err(error) => {
                 let code = match error {
                     JoinError::Full | JoinError::TooFast => CloseCode::Full,
+                    JoinError::Replaced => CloseCode::ResumedElsewhere,
                     _ => CloseCode::Policy,
                 };
                 self.trace.add(
