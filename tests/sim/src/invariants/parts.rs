@@ -11,8 +11,10 @@ pub type PartedCells = Vec<(CellId, u8)>;
 /// How often cells went in parts, and what happened then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PartCounts {
-    /// Times that an honest client was told that a cell goes in parts, or in more parts.
-    pub parted: u64,
+    /// Times that an honest client was told that the global cell goes in parts, or in more parts.
+    pub parted_global: u64,
+    /// Times that it was told so of another cell.
+    pub parted_square: u64,
     /// Times that an honest client was told that a parted cell is whole again.
     pub made_whole: u64,
     /// Snapshots that left the parts of a cell at different ticks.
@@ -28,7 +30,8 @@ pub struct PartCounts {
 impl PartCounts {
     /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
-        self.parted += other.parted;
+        self.parted_global += other.parted_global;
+        self.parted_square += other.parted_square;
         self.made_whole += other.made_whole;
         self.apart += other.apart;
         self.came += other.came;
@@ -38,9 +41,15 @@ impl PartCounts {
 
     /// Counts what a snapshot tells of parts.
     pub fn count_told(&mut self, cell_parts: &[u32]) {
-        let made_whole = cell_parts.iter().filter(|told| **told & 7 == 0).count();
-        self.made_whole += made_whole as u64;
-        self.parted += (cell_parts.len() - made_whole) as u64;
+        for told in cell_parts {
+            let (cell, count_log2) = (CellId(told >> 3), told & 7);
+            let count = match (cell, count_log2) {
+                (_, 0) => &mut self.made_whole,
+                (CellId::GLOBAL, _) => &mut self.parted_global,
+                _ => &mut self.parted_square,
+            };
+            *count += 1;
+        }
     }
 
     /// Counts what has happened since the snapshot before, in cells whose parts are at different ticks now.
