@@ -56,7 +56,7 @@ fn every_promise_holds_under_the_seed_of_the_day() {
 
 #[test]
 fn the_same_seed_gives_the_same_traffic() {
-    for seed in [3, 4] {
+    for seed in [4, 12] {
         let settings = Settings {
             seed,
             ticks: 1_200,

@@ -70,6 +70,12 @@ impl Line {
         self.change_path();
     }
 
+    /// Whether it carries no crowded cell at once.
+    #[must_use]
+    pub fn is_thin(&self) -> bool {
+        self.is_thin
+    }
+
     /// Blocks one way or both.
     pub fn block(&mut self, up: bool, down: bool, until: Micros) {
         if up {

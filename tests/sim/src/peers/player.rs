@@ -40,7 +40,7 @@ pub struct Player {
     pub returns_at: Option<Micros>,
     /// Whether this player is silent about what it wants: only watches.
     pub is_spectator: bool,
-    /// Whether this player's client takes cells in parts: older ones do not.
+    /// Whether the player's client takes cells in parts: older ones do not.
     pub knows_parts: bool,
     /// Counts the player's commands.
     pub commands: u32,
@@ -111,10 +111,14 @@ impl Player {
         now.plus(self.clock_offset)
     }
 
-    /// The page is loaded again: a new client. It resumes the session, unless the player has left it.
+    /// The page is loaded again: a new client, at times one of another version. It resumes the session, unless the player has left
+    /// it.
     pub fn reload(&mut self, resumes: bool, now: Micros) {
         let token = self.client.resume_token().to_vec();
         let newest = self.client.newest_message();
+        if !self.line.is_thin() && self.random.u8(0..4) == 0 {
+            self.knows_parts = !self.knows_parts;
+        }
         self.client = self.new_client(now);
         if resumes && !token.is_empty() {
             self.client.resume_from(&token, newest);
