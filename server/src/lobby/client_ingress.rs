@@ -33,6 +33,7 @@ const MIN_RATE_FOR_WORKER_READS: u32 = 20;
 pub struct ClientIngress {
     directory: Arc<RoomDirectory>,
     connection: Arc<Connection>,
+    opened_at: Micros,
     state: IngressState,
     /// Passes the connection on to the room's worker, until the reader has taken it.
     migration: Option<Migration>,
@@ -68,6 +69,7 @@ impl ClientIngress {
         Self {
             directory,
             connection,
+            opened_at: now(),
             state: IngressState::AwaitingHello { url_room },
             migration: None,
             over_limit: OverLimit::default(),
@@ -227,6 +229,7 @@ impl ClientIngress {
             ticket_ends: None,
             address: self.counted_address(),
             peer: Some(self.connection.peer_addr().ip()),
+            opened_at: self.opened_at,
             resume_token: hello.resume_token,
             last_message: hello.last_message,
             map: KnownMap {

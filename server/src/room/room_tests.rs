@@ -2,7 +2,8 @@
 
 use super::test_game::{Fault, Wanderers};
 use super::{
-    ChatLine, Inbox, InboxMessage, JoinRequest, KnownMap, Link, ReceivedInput, Room, RoomSettings,
+    ChatLine, Inbox, InboxMessage, JoinError, JoinRequest, KnownMap, Link, ReceivedInput, Room,
+    RoomSettings,
 };
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::fair_share::allowance;
@@ -121,6 +122,7 @@ fn join(room: &mut Room<RecordingLink>, encoding: Encoding) -> (Arc<RecordingLin
         ticket_ends: None,
         address: None,
         peer: None,
+        opened_at: Micros(0),
         resume_token: Vec::new(),
         last_message: 0,
         map: KnownMap::default(),
@@ -312,6 +314,7 @@ fn newcomer(encoding: Encoding) -> JoinRequest {
         ticket_ends: None,
         address: None,
         peer: None,
+        opened_at: Micros(0),
         resume_token: Vec::new(),
         last_message: 0,
         map: KnownMap::default(),
@@ -545,6 +548,33 @@ fn a_resume_drops_the_inputs_of_the_old_connection() {
     let joined = room.join(&request, Arc::default(), Arc::default(), Micros(0));
     assert!(joined.unwrap().resumed);
     assert_eq!(waiting(&room), 0);
+}
+
+/// Seed 1038 of the simulator: the `Hello` of a page that was loaded again was held up, took the session from the new page when it
+/// came, and the new page was shut out for good.
+#[test]
+fn an_older_connection_takes_no_session_from_a_newer_one() {
+    let mut room = room(0, WindowPolicy::Open);
+    join(&mut room, Encoding::Packed);
+    let token = room.sessions[0].token.to_vec();
+    let resume = |room: &mut Room<RecordingLink>, opened_ms| {
+        let (link, inbox): (Arc<RecordingLink>, Arc<Inbox>) = Default::default();
+        let request = JoinRequest {
+            opened_at: Micros::from_millis(opened_ms),
+            resume_token: token.clone(),
+            ..newcomer(Encoding::Packed)
+        };
+        let joined = room.join(&request, Arc::clone(&link), Arc::clone(&inbox), Micros(0));
+        (joined.map(|joined| joined.resumed), link, inbox)
+    };
+    let (resumed, newer, inbox) = resume(&mut room, 20);
+    assert_eq!(resumed, Ok(true));
+    assert_eq!(resume(&mut room, 10).0, Err(JoinError::Replaced));
+    assert_eq!(*newer.closed.lock().unwrap(), None);
+    // Once the newer one has ended, the older one may go on.
+    inbox.put(InboxMessage::ConnectionClosed(DisconnectReason::Lost));
+    tick(&mut room, Tick(1));
+    assert_eq!(resume(&mut room, 10).0, Ok(true));
 }
 
 #[test]

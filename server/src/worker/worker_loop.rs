@@ -513,6 +513,10 @@ impl WorkerLoop {
             Err(full @ (JoinError::Full | JoinError::TooFast)) => {
                 connection.close(&Close::new(CloseCode::Full, full.to_string()));
             }
+            Err(replaced @ JoinError::Replaced) => {
+                let reason = replaced.to_string();
+                connection.close(&Close::new(CloseCode::ResumedElsewhere, reason));
+            }
             Err(JoinError::Banned(sentence)) => {
                 let events = &self.metrics.moderation;
                 events.get(ModerationEvent::BannedJoin).inc();

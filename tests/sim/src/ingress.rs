@@ -38,6 +38,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Ingress {
     address: IpAddr,
+    opened_at: Micros,
     /// `None` before `Hello`.
     inbox: Option<Arc<Inbox>>,
     is_closed: bool,
@@ -45,22 +46,31 @@ pub struct Ingress {
     /// The flood detector takes instants, of which only the differences count.
     start: Instant,
     over_limit: OverLimit,
+    /// Whether the client knows parts of cells; older ones do not.
+    knows_parts: bool,
 }
 
 impl Ingress {
-    /// The side of a client that has not said anything yet.
+    /// The side of a client that has not said anything yet. What one says of parts of cells counts if it `knows_parts`.
     #[must_use]
-    pub fn new(address: IpAddr, tick_rate: u32, now: Micros) -> Self {
+    pub fn new(address: IpAddr, knows_parts: bool, tick_rate: u32, now: Micros) -> Self {
         let start = Instant::now();
         let began = start + Duration::from_micros(now.0);
         Self {
             address,
+            opened_at: now,
             inbox: None,
             is_closed: false,
             flood: FloodDetector::new(max_messages_per_second(tick_rate), began),
             start,
             over_limit: OverLimit::default(),
+            knows_parts,
         }
+    }
+
+    /// The connection has reached the server.
+    pub fn opened(&mut self, now: Micros) {
+        self.opened_at = now;
     }
 
     /// Whether the client has said `Hello`.
@@ -143,10 +153,11 @@ impl Ingress {
             encoding: Encoding::negotiate(hello.encoding()),
             name: hello.name,
             address: Some(self.address),
+            opened_at: self.opened_at,
             resume_token: hello.resume_token,
             last_message: hello.last_message,
             is_spectator: hello.spectate,
-            // The models of views know whole cells.
+            takes_cell_parts: hello.cell_parts && self.knows_parts,
             ..JoinRequest::default()
         }))
     }

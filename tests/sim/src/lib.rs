@@ -20,6 +20,7 @@ mod trace;
 mod world;
 
 pub use failure::Failure;
+pub use invariants::PartCounts;
 pub use run::{Summary, run_seed, run_seeds};
 pub use settings::Settings;
 pub use world::Outcome;

@@ -55,6 +55,15 @@ fn main() -> ExitCode {
     );
     println!("room ticks        {}", total.ticks);
     println!("snapshots checked {}", total.snapshots);
+    let parts = total.parts;
+    println!(
+        "cells parted      {} global, {} others, {} made whole again",
+        parts.parted_global, parts.parted_square, parts.made_whole
+    );
+    println!(
+        "parts apart       {} snapshots; rows came {}, went {}, moved {}",
+        parts.apart, parts.came, parts.went, parts.moved
+    );
     println!("inputs applied    {}", total.inputs);
     println!("letters, events   {}, {}", total.letters, total.events);
     println!("faults            {}", total.faults);

@@ -26,6 +26,7 @@ impl Summary {
         total.client_ticks += outcome.client_ticks;
         total.ticks += outcome.ticks;
         total.snapshots += outcome.snapshots;
+        total.parts.add(&outcome.parts);
         total.inputs += outcome.inputs;
         total.letters += outcome.letters;
         total.events += outcome.events;

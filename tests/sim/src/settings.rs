@@ -35,6 +35,8 @@ pub struct Plan {
     pub hitch_interval: Micros,
     /// Whether the server restarts at times.
     pub has_restarts: bool,
+    /// Walkers that come at once to one cell, which then goes in parts behind a thin line; 0: there are no crowds.
+    pub crowd_size: u32,
 }
 
 /// How long faults go on before the network heals.
@@ -50,6 +52,13 @@ impl Plan {
         let tick_rate = [10, 20, 30, 60, 60, 60, 128][random.usize(0..7)];
         let hostiles = random.usize(0..=3);
         let is_tight = random.bool();
+        let window_policy = if random.u8(0..5) == 0 {
+            WindowPolicy::Open
+        } else {
+            WindowPolicy::FollowPath
+        };
+        // Without a congestion window a crowd would only queue.
+        let has_crowds = random.bool() && window_policy == WindowPolicy::FollowPath;
         Self {
             tick_rate,
             hostiles,
@@ -57,14 +66,11 @@ impl Plan {
             // Each address may have one session that is connected and one that waits for its player; nobody can make it give these up.
             max_players: 2 * (settings.clients + hostiles) + if is_tight { 1 } else { 64 },
             resume_window: Micros::from_millis([2_000, 10_000, 60_000][random.usize(0..3)]),
-            window_policy: if random.u8(0..5) == 0 {
-                WindowPolicy::Open
-            } else {
-                WindowPolicy::FollowPath
-            },
+            window_policy,
             fault_interval: Micros::from_millis([1_000, 4_000, 12_000][random.usize(0..3)]),
             hitch_interval: Micros::from_millis([1_000, 5_000, 30_000][random.usize(0..3)]),
             has_restarts: random.bool(),
+            crowd_size: if has_crowds { random.u32(150..600) } else { 0 },
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct JoinRequest {
     pub address: Option<IpAddr>,
     /// The address that the player comes from, for bans and mutes; `None`: from nowhere, as in a simulation.
     pub peer: Option<IpAddr>,
+    /// When the connection was opened, on the server's clock: of two connections to one session the newer one has it, whichever
+    /// `Hello` comes first.
+    pub opened_at: Micros,
     /// Token of an earlier session; may be empty.
     pub resume_token: Vec<u8>,
     /// The newest reliable message that the client has got.
@@ -49,6 +52,9 @@ pub struct KnownMap {
 /// Why a player cannot join.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum JoinError {
+    /// The session is connected over a connection that was opened later.
+    #[error("this session goes on over a newer connection")]
+    Replaced,
     /// The room has `--max-players` sessions.
     #[error("this room is full; try later or choose another room")]
     Full,

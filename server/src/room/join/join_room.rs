@@ -34,6 +34,11 @@ impl<L: Link> Room<L> {
         if let Some(banned) = moderation.ban_of(request.subject.as_deref(), request.peer) {
             return Err(JoinError::Banned(banned));
         }
+        // The `Hello` of a page that was loaded again since can be held up for longer than that of the new page.
+        let goes_on = (self.resumable_index(request)).or_else(|| self.find_subject(request));
+        if goes_on.is_some_and(|index| self.sessions[index].is_newer_than(request.opened_at)) {
+            return Err(JoinError::Replaced);
+        }
         let resumed = self.find_resumable(request);
         let taken_over = resumed
             .is_none()
@@ -52,6 +57,7 @@ impl<L: Link> Room<L> {
         session.ticket_ends = request.ticket_ends;
         session.address = request.address;
         session.peer = request.peer;
+        session.opened_at = request.opened_at;
         let joined = Joined {
             player: session.player,
             // A client with a token that is no longer good must forget the session of that token.

@@ -52,6 +52,8 @@ pub struct Session<L> {
     pub(super) address: Option<IpAddr>,
     /// The address that the player comes from, for bans and mutes.
     pub(super) peer: Option<IpAddr>,
+    /// When the newest connection was opened.
+    pub(super) opened_at: Micros,
     /// The mute that was pronounced on this session.
     pub(super) mute: Option<u64>,
     /// When the player's ticket ends the session.
@@ -124,6 +126,7 @@ impl<L: Link> Session<L> {
             subject: identity.subject,
             address: None,
             peer: None,
+            opened_at: now,
             mute: None,
             ticket_ends: None,
             token,
@@ -232,6 +235,11 @@ impl<L: Link> Session<L> {
     pub(super) fn ticket_has_ended(&self, tick: Tick, now: Micros) -> bool {
         self.is_due_once_in(tick, LINK_INTERVAL_TICKS)
             && self.ticket_ends.is_some_and(|ends| now >= ends)
+    }
+
+    /// Whether the session is connected over a connection that was opened later than `opened_at`.
+    pub(super) fn is_newer_than(&self, opened_at: Micros) -> bool {
+        self.is_connected() && self.opened_at > opened_at
     }
 
     /// Takes over a new link, and forgets everything about the old path. Returns the old link, if there was one.

@@ -3,8 +3,9 @@
 //! In: wishes and commands of players. Out: private lanes, texts, layers, teleports, entities that come and go in the same slots,
 //! events with audiences, messages to one, to a team and to all, and coins of which none is ever made or lost.
 
+use super::crowd::Crowd;
 use super::payloads::{Act, Ask, Happening, Note, SentNote, Wish};
-use super::rows::{Account, Avatar, Bank, FIELD, Rules, Spark};
+use super::rows::{Account, Avatar, Bank, FIELD, Rules, Spark, Walker};
 use serde::{Deserialize, Serialize};
 use tickwire::prelude::*;
 
@@ -24,10 +25,15 @@ pub struct Commons {
     accounts: Players<Account>,
     sparks: Entities<Spark>,
     banks: Entities<Bank>,
+    walkers: Entities<Walker>,
+    crowd: Crowd,
     random: Random,
     counts: Counts,
     /// Notes that commands ask for, until the step sends them: from whom, and to whom; `None`: to the team.
     wanted_notes: Vec<(PlayerId, Option<PlayerId>)>,
+    /// Walkers of a crowd; 0: there are no crowds.
+    #[world(skip)]
+    pub crowd_size: u32,
     /// What the recorder takes after each step.
     #[world(skip)]
     pub sent_notes: Vec<SentNote>,
@@ -79,7 +85,11 @@ impl Commons {
         let own = |(id, _): &(Id<Spark>, &Spark)| self.sparks.owner(*id) == Some(player);
         let sparks = (self.sparks.iter().filter(own))
             .map(|(id, one)| (2, id.slot(), vec![one.hidden as i32]));
-        avatar.into_iter().chain(account).chain(sparks).collect()
+        let own = |(id, _): &(Id<Walker>, &Walker)| self.walkers.owner(*id) == Some(player);
+        let walkers = (self.walkers.iter().filter(own))
+            .map(|(id, one)| (4, id.slot(), vec![one.hidden as i32]));
+        let rows = avatar.into_iter().chain(account).chain(sparks);
+        rows.chain(walkers).collect()
     }
 
     fn team_layer(&self, player: PlayerId) -> Option<Layer> {
@@ -196,6 +206,16 @@ impl Commons {
             self.sparks.set_layer(id, Layer(shown_on - 1));
         }
     }
+
+    /// Crowds come near somebody who plays.
+    fn gather(&mut self) {
+        let mut random = self.random.fork();
+        let count = self.avatars.ids().count() as i32;
+        let chosen = random.int(0..count.max(1)) as usize;
+        let near = self.avatars.iter().nth(chosen);
+        let near = near.map(|(player, one)| (player, one.pos));
+        (self.crowd).step(&mut self.walkers, &mut random, self.crowd_size, near);
+    }
 }
 
 impl Game for Commons {
@@ -220,6 +240,9 @@ impl Game for Commons {
             accounts: Players::new(),
             sparks: Entities::new(),
             banks,
+            walkers: Entities::new(),
+            crowd: Crowd::default(),
+            crowd_size: 0,
             random: Random::new(setup.seed),
             counts: Counts::default(),
             wanted_notes: Vec::new(),
@@ -301,6 +324,7 @@ impl Game for Commons {
             self.act(step, player, &wish);
         }
         self.drift();
+        self.gather();
         for (from, to) in std::mem::take(&mut self.wanted_notes) {
             match (to, self.team_layer(from)) {
                 (Some(to), _) => {

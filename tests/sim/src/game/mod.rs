@@ -1,6 +1,7 @@
 //! The game that the simulated rooms play, and the recorder around it.
 
 mod commons;
+mod crowd;
 mod payloads;
 mod recorder;
 mod rows;

@@ -83,11 +83,13 @@ pub struct RecordedGame {
 
 impl RecordedGame {
     /// The game of a new room; with a saved state it goes on from there, without the players of that time.
+    /// `crowd_size` walkers come at once; 0: none.
     ///
     /// # Errors
     /// If the saved state cannot be read.
     pub fn new(
         settings: &GameSettings,
+        crowd_size: u32,
         saved: Option<&[u8]>,
     ) -> Result<(Self, SharedLedger), SaveError> {
         let mut game = RoomGame::<Commons>::new(settings);
@@ -98,6 +100,7 @@ impl RecordedGame {
                 Game::leave(&mut game, player);
             }
         }
+        game.game_mut().crowd_size = crowd_size;
         let ledger = SharedLedger::default();
         let recorded = Self {
             game,

@@ -62,6 +62,23 @@ pub struct Spark {
     pub hidden: u32,
 }
 
+/// One of a crowd.
+#[derive(Entity, Clone, Default, Debug)]
+#[entity(placed)]
+pub struct Walker {
+    /// The middle.
+    pub pos: Pos<16>,
+    /// Whether all see the walker, wherever they are.
+    pub is_global: bool,
+    /// Ticks until the walker goes.
+    pub stays: u16,
+    /// Only the owner knows, if there is one.
+    #[entity(private)]
+    pub hidden: u32,
+    /// Few have one.
+    pub name: Text,
+}
+
 /// The bank, which all see.
 #[derive(Entity, Clone, Default, Debug)]
 pub struct Bank {
@@ -136,6 +153,12 @@ pub fn rules_for(_: &str, map: &[u8], hash: u64) -> Option<Box<dyn RawRules>> {
     if hash != Rules::HASH {
         return None;
     }
-    let kinds = [Avatar::NAME, Account::NAME, Spark::NAME, Bank::NAME];
+    let kinds = [
+        Avatar::NAME,
+        Account::NAME,
+        Spark::NAME,
+        Bank::NAME,
+        Walker::NAME,
+    ];
     Some(Box::new(ByKindName::<Rules>::new(kinds, map)?))
 }

@@ -5,13 +5,8 @@ use glam::IVec2;
 use tickwire_sync::interest::InterestArea;
 use tickwire_sync::{CellId, Grid, Layer};
 
-/// The view has every cell that the area touches, and none that is farther away than a quarter of a cell, or on another layer.
-pub fn view_is_the_interest(
-    grid: &Grid,
-    area: &InterestArea,
-    view: impl Iterator<Item = CellId>,
-) -> Verdict {
-    let view: Vec<CellId> = view.collect();
+/// The view, of whole cells, has every cell that the area touches, and none that is farther away than a quarter of a cell, or on another layer.
+pub fn view_is_the_interest(grid: &Grid, area: &InterestArea, view: &[CellId]) -> Verdict {
     let margin = IVec2::splat((grid.cell_size / 4) as i32);
     let needed = cells(grid, area, area.half_extent);
     let allowed = cells(grid, area, area.half_extent + margin);

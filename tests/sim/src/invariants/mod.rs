@@ -6,6 +6,7 @@
 mod delivery;
 mod inputs;
 mod interest;
+mod parts;
 mod replica;
 mod rooms;
 
@@ -14,8 +15,10 @@ pub use delivery::{
 };
 pub use inputs::{acts_are_never_repeated, inputs_apply_once_in_order};
 pub use interest::view_is_the_interest;
+pub use parts::{PartCounts, PartedCells, parts_are_complete, parts_are_for_those_who_take_them};
 pub use replica::{
     SentSnapshot, global_coins_conserve, private_lanes_are_the_owners, replica_equals_view,
+    visible_rows_are_the_newest,
 };
 pub use rooms::{
     coins_conserve, memory_is_bounded, sessions_are_those_of_the_game, sessions_end_once,

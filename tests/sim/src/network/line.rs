@@ -4,6 +4,9 @@
 
 use tickwire_sync::Micros;
 
+/// What a byte takes on thin lines, in nanoseconds: from 66 KB/s to 12 KB/s.
+const THIN_NS_PER_BYTE: [u64; 3] = [15_000, 40_000, 80_000];
+
 /// Which way a packet goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
@@ -23,6 +26,8 @@ pub struct Line {
     jitter_us: u64,
     /// Nanoseconds that a byte takes on its way to the client.
     ns_per_byte: u64,
+    /// Whether it carries little on every network.
+    is_thin: bool,
     /// Until when nothing arrives, up and down.
     blocked_until: [Micros; 2],
     /// Until when the client reads nothing.
@@ -38,6 +43,7 @@ impl Line {
             latency_us: 0,
             jitter_us: 0,
             ns_per_byte: 0,
+            is_thin: false,
             blocked_until: [Micros(0); 2],
             unread_until: Micros(0),
             random: random.fork(),
@@ -53,6 +59,21 @@ impl Line {
         self.jitter_us = [0, 1_000, 5_000, 25_000][random.usize(0..4)];
         // From 64 KB/s, which a full view hardly fills, to no limit.
         self.ns_per_byte = [0, 0, 1_000, 15_000][random.usize(0..4)];
+        if self.is_thin {
+            self.ns_per_byte = THIN_NS_PER_BYTE[random.usize(0..THIN_NS_PER_BYTE.len())];
+        }
+    }
+
+    /// Makes it a line that carries no crowded cell at once, on this network and on all others.
+    pub fn make_thin(&mut self) {
+        self.is_thin = true;
+        self.change_path();
+    }
+
+    /// Whether it carries no crowded cell at once.
+    #[must_use]
+    pub fn is_thin(&self) -> bool {
+        self.is_thin
     }
 
     /// Blocks one way or both.

@@ -97,6 +97,7 @@ impl Hostile {
             resume_token,
             encoding: self.random.i32(-1..4),
             spectate: self.random.bool(),
+            cell_parts: self.random.bool(),
             last_message: self.random.u32(..),
             ..v1::Hello::default()
         }))

@@ -40,6 +40,8 @@ pub struct Player {
     pub returns_at: Option<Micros>,
     /// Whether this player is silent about what it wants: only watches.
     pub is_spectator: bool,
+    /// Whether the player's client takes cells in parts: older ones do not.
+    pub knows_parts: bool,
     /// Counts the player's commands.
     pub commands: u32,
     chats: u32,
@@ -52,9 +54,9 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player who connects at once.
+    /// A player who connects at once. With `thin_lines` the line may be one.
     #[must_use]
-    pub fn new(index: usize, seed: u64, now: Micros) -> Self {
+    pub fn new(index: usize, seed: u64, thin_lines: bool, now: Micros) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let clock_offset = Micros(random.u64(0..10_000_000_000));
         let encoding = if random.u8(0..4) == 0 {
@@ -63,7 +65,11 @@ impl Player {
             v1::Encoding::Packed
         };
         let is_spectator = random.u8(0..12) == 0;
-        let line = Line::new(random.u64(..));
+        let knows_parts = random.u8(0..4) != 0;
+        let mut line = Line::new(random.u64(..));
+        if thin_lines && knows_parts && random.bool() {
+            line.make_thin();
+        }
         let mut player = Self {
             index,
             client: Client::new(Options::default(), Micros(0)),
@@ -74,6 +80,7 @@ impl Player {
             wakes: 0,
             returns_at: None,
             is_spectator,
+            knows_parts,
             commands: 0,
             chats: 0,
             clock_offset,
@@ -104,10 +111,14 @@ impl Player {
         now.plus(self.clock_offset)
     }
 
-    /// The page is loaded again: a new client. It resumes the session, unless the player has left it.
+    /// The page is loaded again: a new client, at times one of another version. It resumes the session, unless the player has left
+    /// it.
     pub fn reload(&mut self, resumes: bool, now: Micros) {
         let token = self.client.resume_token().to_vec();
         let newest = self.client.newest_message();
+        if !self.line.is_thin() && self.random.u8(0..4) == 0 {
+            self.knows_parts = !self.knows_parts;
+        }
         self.client = self.new_client(now);
         if resumes && !token.is_empty() {
             self.client.resume_from(&token, newest);

@@ -6,6 +6,7 @@ use super::events::Event;
 use crate::invariants::{
     SentSnapshot, Verdict, events_reach_their_audience_once, global_coins_conserve,
     letters_come_once_in_order, private_lanes_are_the_owners, replica_equals_view,
+    visible_rows_are_the_newest,
 };
 use crate::model::{Letter, Peer, SessionKey};
 use crate::network::Packet;
@@ -17,6 +18,8 @@ use tickwire_sync::{CellId, Micros, PlayerId};
 
 /// The most that a timer wakes a client too late, in microseconds.
 const TIMER_SLOP_US: u64 = 1_000;
+/// Every so many snapshots the visible rows are compared where cells go in parts.
+const PARTS_CHECK_INTERVAL: u64 = 4;
 /// Every so many snapshots all rows of a replica are compared, not only those of the cells that were sent.
 const FULL_CHECK_INTERVAL: u64 = 16;
 
@@ -262,6 +265,7 @@ impl World {
             self.check("replica_equals_view", key, Err(message));
             return None;
         };
+        self.outcome.parts.count_told(&snapshot.cell_parts);
         sent.is_full = snapshot.full_snapshot;
         sent.added = snapshot.added_cells.iter().copied().map(CellId).collect();
         if sent.is_full {
@@ -286,12 +290,20 @@ impl World {
             .connections
             .get(&id)
             .map_or(0, |connection| connection.room);
-        let checks_all = self.outcome.snapshots.is_multiple_of(FULL_CHECK_INTERVAL);
+        let number = self.outcome.snapshots;
+        let checks_all = number.is_multiple_of(FULL_CHECK_INTERVAL);
+        let checks_visible =
+            checks_all || (!sent.parted.is_empty() && number.is_multiple_of(PARTS_CHECK_INTERVAL));
         if let Some(replica) = self.players[player].client.replica() {
             let frame_of = |tick| self.server.frame(room, tick);
             let verdict = replica_equals_view(replica, sent, checks_all, frame_of);
-            let coins = global_coins_conserve(replica);
+            let coins = global_coins_conserve(replica, sent);
+            let visible = match frame_of(sent.tick).filter(|_| checks_visible) {
+                Some(frame) => visible_rows_are_the_newest(replica, sent, frame),
+                None => Ok(()),
+            };
             self.check("replica_equals_view", key, verdict);
+            self.check("visible_rows_are_the_newest", key, visible);
             self.check("global_coins_conserve", key, coins);
         }
         let events = self.take_events(player, key);
@@ -300,6 +312,13 @@ impl World {
             .connections
             .get_mut(&id)
             .and_then(|connection| connection.applied.replace(sent.clone()));
+        if let Some(before) = &before
+            && let Some(replica) = self.players[player].client.replica()
+        {
+            let grid = &replica.schema().grid;
+            let frame_of = |tick| self.server.frame(room, tick);
+            (self.outcome.parts).count_apart(grid, before.tick, sent, frame_of);
+        }
         let verdict = match key.and_then(|key| self.models.get_mut(&key)) {
             Some(model) => {
                 events_reach_their_audience_once(model, &events, before.as_ref(), sent, |tick| {

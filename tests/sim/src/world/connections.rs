@@ -60,6 +60,8 @@ pub(super) struct Connection {
     pub applied: Option<SentSnapshot>,
     pub headers: HeaderDecoder,
     pub is_packed: bool,
+    /// Whether its client said that it takes cells in parts.
+    pub takes_parts: bool,
 }
 
 impl World {
@@ -72,12 +74,21 @@ impl World {
             Peer::Honest(index) => Ipv4Addr::new(198, 51, 100, index as u8),
             Peer::Hostile(index) => Ipv4Addr::new(203, 0, 113, index as u8),
         };
+        let knows_parts = match peer {
+            Peer::Honest(index) => self.players[index].knows_parts,
+            Peer::Hostile(_) => true,
+        };
         let connection = Connection {
             peer,
             generation,
             link_id,
             link: Arc::new(SimLink::new(capacity)),
-            ingress: Ingress::new(IpAddr::V4(address), self.plan.tick_rate, self.now),
+            ingress: Ingress::new(
+                IpAddr::V4(address),
+                knows_parts,
+                self.plan.tick_rate,
+                self.now,
+            ),
             down: Wire::down(),
             up: Wire::up(),
             room: self.server.room_number(),
@@ -92,6 +103,7 @@ impl World {
             applied: None,
             headers: HeaderDecoder::default(),
             is_packed: false,
+            takes_parts: false,
         };
         self.connections.insert(id, connection);
         let round_trip = Micros(2 * self.line(peer).latency().0);
@@ -132,6 +144,7 @@ impl World {
             connection.is_open = is_up;
             connection.room = room;
             connection.opened_at = now;
+            connection.ingress.opened(now);
             connection.heard_at = now;
         }
         if is_up {

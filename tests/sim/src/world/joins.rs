@@ -40,6 +40,7 @@ impl World {
             Ok(joined) => {
                 connection.player = Some(joined.player);
                 connection.is_packed = request.encoding == tickwire_sync::encode::Encoding::Packed;
+                connection.takes_parts = request.takes_cell_parts;
                 self.server.unattended_since = None;
                 let old = self.server.connections.insert(joined.player, id);
                 if let Some(old) = old.and_then(|old| self.connections.get_mut(&old)) {
@@ -60,6 +61,7 @@ impl World {
             Err(error) => {
                 let code = match error {
                     JoinError::Full | JoinError::TooFast => CloseCode::Full,
+                    JoinError::Replaced => CloseCode::ResumedElsewhere,
                     _ => CloseCode::Policy,
                 };
                 self.trace.add(

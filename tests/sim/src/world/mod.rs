@@ -21,7 +21,7 @@ mod ticks;
 pub use connections::ConnectionId;
 
 use crate::failure::Failure;
-use crate::invariants::Verdict;
+use crate::invariants::{PartCounts, Verdict};
 use crate::model::{Peer, SessionKey, SessionModel};
 use crate::peers::{Hostile, Player};
 use crate::settings::{Plan, Settings};
@@ -45,6 +45,8 @@ pub struct Outcome {
     pub ticks: u64,
     /// Snapshots that honest clients applied, each compared with the server's view.
     pub snapshots: u64,
+    /// How often cells went in parts to honest clients, and what happened then.
+    pub parts: PartCounts,
     /// Inputs of honest clients that the game was given.
     pub inputs: u64,
     /// Lines of chat and messages that honest clients received.
@@ -93,7 +95,7 @@ impl World {
         let plan = Plan::new(settings, &mut random);
         let length_us = u64::from(settings.ticks) * 1_000_000 / u64::from(plan.tick_rate);
         let players = (0..settings.clients)
-            .map(|index| Player::new(index, random.u64(..), START))
+            .map(|index| Player::new(index, random.u64(..), plan.crowd_size > 0, START))
             .collect();
         let hostiles = (0..plan.hostiles)
             .map(|_| hostiles::some_hostile(&mut random))

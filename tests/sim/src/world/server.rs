@@ -94,8 +94,9 @@ impl Server {
             tick_rate: plan.tick_rate,
             ..GameSettings::default()
         };
-        let (game, ledger) = RecordedGame::new(&settings, self.saved.as_deref())
-            .map_err(|error| format!("the saved game cannot be restored: {error}"))?;
+        let (game, ledger) =
+            RecordedGame::new(&settings, plan.crowd_size, self.saved.as_deref())
+                .map_err(|error| format!("the saved game cannot be restored: {error}"))?;
         let settings = RoomSettings {
             moderation: Arc::default(),
             rules_module: None,

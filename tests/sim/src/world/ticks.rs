@@ -5,8 +5,8 @@
 use super::World;
 use super::events::Event;
 use crate::invariants::{
-    SentSnapshot, coins_conserve, memory_is_bounded, sessions_are_those_of_the_game,
-    view_is_the_interest,
+    SentSnapshot, coins_conserve, memory_is_bounded, parts_are_complete,
+    parts_are_for_those_who_take_them, sessions_are_those_of_the_game, view_is_the_interest,
 };
 use crate::model::Peer;
 use tickwire_sync::{Micros, Tick};
@@ -112,11 +112,15 @@ impl World {
             let player = session.player;
             let key = self.server.key(player);
             let view = session.view();
-            let verdict = memory_is_bounded(
-                &session.footprint(),
-                view.baselines().count(),
-                grid.cell_count(),
-            );
+            let parts = parts_are_complete(&grid, view.baselines().map(|(cell, _)| cell));
+            let (cells, parted) = match parts {
+                Ok(parts) => parts,
+                Err(message) => {
+                    self.check("parts_are_complete", Some(key), Err(message));
+                    break;
+                }
+            };
+            let verdict = memory_is_bounded(&session.footprint(), cells.len(), grid.cell_count());
             self.check("memory_is_bounded", Some(key), verdict);
             is_attended |= session.is_connected();
             let connection = self.server.connection_of(player);
@@ -137,20 +141,23 @@ impl World {
                     owned.unwrap_or_default(),
                 )
             });
+            let takes_parts = connection.takes_parts;
+            let verdict = parts_are_for_those_who_take_them(takes_parts, &parted);
             if is_honest {
                 let cells = view.baselines();
                 let cells = cells.filter_map(|(cell, at)| Some((cell, at?))).collect();
                 connection.sent.push_back(SentSnapshot {
                     tick,
                     cells,
+                    parted,
                     owned,
                     is_full: false,
                     added: Vec::new(),
                 });
             }
-            let cells = view.baselines().map(|(cell, _)| cell);
+            self.check("parts_are_for_those_who_take_them", Some(key), verdict);
             let verdict = match area {
-                Some(area) => view_is_the_interest(&grid, &area, cells),
+                Some(area) => view_is_the_interest(&grid, &area, &cells),
                 None => Err("a snapshot went to a player whom the game does not know".to_owned()),
             };
             self.check("view_is_the_interest", Some(key), verdict);
