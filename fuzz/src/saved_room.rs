@@ -39,7 +39,7 @@ const MOMENT: Moment = Moment {
 fn restored(state: &[u8]) -> Option<Room<MemoryLink>> {
     let go_on = GoOn {
         tick: Tick(100),
-        skips_numbers: false,
+        skips: 0,
         moment: MOMENT,
     };
     let ticks = TickClock {

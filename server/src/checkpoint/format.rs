@@ -26,6 +26,8 @@ pub(crate) struct CheckpointHead {
     pub rules_hash: u64,
     /// Counts up whenever the room is made again: of two checkpoints of a room, the one with the larger epoch is the newer one.
     pub epoch: u64,
+    /// The number of the process that saved it, among those that had the store open.
+    pub process: u64,
     /// The newest tick that the room has made.
     pub tick: Tick,
     /// Ticks per second.
@@ -105,6 +107,7 @@ pub(crate) mod tests {
             game: "tested".to_owned(),
             rules_hash: 7,
             epoch: 3,
+            process: 2,
             tick: Tick(tick),
             tick_rate: 60,
             unix_ms: 1_000_000,

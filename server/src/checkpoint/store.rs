@@ -17,6 +17,8 @@ use thiserror::Error;
 const NAME: &str = "rooms.redb";
 /// By the room's name: its newest checkpoint.
 const ROOMS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("rooms");
+/// `processes`: how many processes have had the store open.
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 /// By the room's name and a time: a checkpoint that could not be used.
 const SET_ASIDE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("set_aside");
 /// Further unusable checkpoints take the place of the oldest ones.
@@ -52,6 +54,7 @@ pub(crate) enum Change {
 /// The store of all rooms' newest checkpoints.
 pub(crate) struct CheckpointStore {
     database: Database,
+    process: u64,
     path: PathBuf,
 }
 
@@ -76,13 +79,25 @@ impl CheckpointStore {
             opened => opened,
         };
         match database {
-            Ok(database) => Ok(Self { database, path }),
+            Ok(database) => {
+                let process = count_process(&database).map_err(|error| system(&path, error))?;
+                Ok(Self {
+                    database,
+                    process,
+                    path,
+                })
+            }
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse(path)),
             Err(error @ DatabaseError::UpgradeRequired(_)) => {
                 Err(StoreError::Version(path, error.to_string()))
             }
             Err(error) => Err(system(&path, error)),
         }
+    }
+
+    /// The number of this process among those that have had the store open, from 1.
+    pub fn process(&self) -> u64 {
+        self.process
     }
 
     /// All rooms with their checkpoints.
@@ -163,6 +178,19 @@ impl CheckpointStore {
     }
 }
 
+/// Counts one more process that opens the store.
+fn count_process(database: &Database) -> Result<u64, redb::Error> {
+    let writing = database.begin_write()?;
+    let number = {
+        let mut numbers = writing.open_table(NUMBERS)?;
+        let before = numbers.get("processes")?.map_or(0, |number| number.value());
+        numbers.insert("processes", before + 1)?;
+        before + 1
+    };
+    writing.commit()?;
+    Ok(number)
+}
+
 fn is_damage(error: &DatabaseError) -> bool {
     match error {
         DatabaseError::Storage(StorageError::Corrupted(_)) => true,
@@ -233,6 +261,7 @@ pub(crate) mod tests {
         ));
         drop(store);
         let store = CheckpointStore::open(&folder.0).unwrap();
+        assert_eq!(store.process(), 2);
         let rooms = store.rooms().unwrap();
         let ticks: Vec<_> = (rooms.iter())
             .map(|(room, bytes)| (&**room, open(bytes).unwrap().0.tick.0))

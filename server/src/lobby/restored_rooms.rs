@@ -22,6 +22,8 @@ use tickwire_sync::{Micros, Tick, TickClock};
 /// Where the rooms of this process are kept.
 pub(super) struct KeptRooms {
     writer: Arc<CheckpointWriter>,
+    /// The number of this process among those that have kept rooms here.
+    process: u64,
     game: &'static str,
     rules_hash: u64,
 }
@@ -70,7 +72,7 @@ impl KeptRooms {
         metrics: &Metrics,
     ) -> Result<(Self, Vec<LeftRoom>), KeepError> {
         let store = CheckpointStore::open(folder)?;
-        let rooms = store.rooms()?;
+        let (rooms, process) = (store.rooms()?, store.process());
         let writer = Arc::new(CheckpointWriter::start(store, metrics)?);
         let mut left = Vec::new();
         for (name, checkpoint) in rooms {
@@ -89,6 +91,7 @@ impl KeptRooms {
         }
         let kept = Self {
             writer,
+            process,
             game,
             rules_hash,
         };
@@ -115,6 +118,7 @@ impl KeptRooms {
             rules_hash: self.rules_hash,
             // Later than any that an earlier room of this name can have had, also where its checkpoint is gone.
             epoch: epoch.map_or(unix_ms, |epoch| unix_ms.max(epoch + 1)),
+            process: self.process,
             tick: Tick(0),
             tick_rate: config.tick_rate,
             unix_ms,
@@ -142,10 +146,11 @@ impl KeptRooms {
         tick: Tick,
     ) -> impl FnOnce() -> ServerRoom + Send + use<> {
         let writer = Arc::clone(&self.writer);
+        let skips = left.skips(self.process);
         move || {
             let go_on = GoOn {
                 tick,
-                skips_numbers: !left.head.is_last,
+                skips,
                 moment: Moment {
                     now: now(),
                     unix_ms: unix_ms(),
@@ -187,6 +192,14 @@ impl LeftRoom {
             max_players: self.head.max_players.map(|max| max as usize),
             key: self.head.key,
         }
+    }
+
+    /// How many processes may have gone on from the checkpoint so that players saw what came after it: the one that saved it, unless that
+    /// was the last thing it did, and each that ended before it saved the room again.
+    fn skips(&self, process: u64) -> u32 {
+        let later = process.saturating_sub(self.head.process);
+        let skips = later.saturating_sub(self.head.is_last.into());
+        u32::try_from(skips).unwrap_or(u32::MAX)
     }
 
     /// The newest tick that counts as made, now. The room goes on as if its clock had run meanwhile, and no tick that anybody has seen
@@ -296,6 +309,7 @@ mod tests {
             game: "tested".to_owned(),
             rules_hash: 0,
             epoch: 1,
+            process: 3,
             tick: Tick(tick),
             tick_rate: 60,
             unix_ms: 1_000_000,
@@ -324,6 +338,16 @@ mod tests {
         assert_eq!(left(100, true).tick_at(1_000_100, 60), Tick(106));
         assert_eq!(left(100, true).tick_at(3, 60), Tick(100));
         assert_eq!(left(100, false).tick_at(u64::MAX, 240), Tick(u32::MAX));
+    }
+
+    #[test]
+    fn each_process_that_went_on_from_a_checkpoint_has_numbers_of_its_own() {
+        let skips = |is_last, process| left(100, is_last).skips(process);
+        assert_eq!(
+            [skips(false, 4), skips(false, 5), skips(false, 6)],
+            [1, 2, 3]
+        );
+        assert_eq!([skips(true, 4), skips(true, 5)], [0, 1]);
     }
 
     #[test]

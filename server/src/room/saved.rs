@@ -16,7 +16,9 @@ use tickwire_game::{Game, SaveError};
 use tickwire_sync::{Micros, PlayerId, Tick, TickClock};
 
 /// Numbers of sessions, messages and events that a restored room leaves out: more than come between two checkpoints.
-pub(super) const SKIPPED_NUMBERS: u32 = 1 << 16;
+const SKIPPED_NUMBERS: u32 = 1 << 16;
+/// More skips of numbers than this are not made: 2^28 are left out then.
+const MAX_SKIPS: u32 = 1 << 12;
 
 /// One moment on the clock of the process and on that of the wall.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,8 +49,9 @@ impl Moment {
 pub struct GoOn {
     /// The newest tick that counts as made. No client has seen a later one.
     pub tick: Tick,
-    /// Whether players may have seen what came after the saved state: then its numbers and ids are not used again.
-    pub skips_numbers: bool,
+    /// How often the saved state was gone on from so that players may have seen what came after it, this time not included: the
+    /// numbers and ids of each of these times are not used again. 0: nothing came after it.
+    pub skips: u32,
     /// The present.
     pub moment: Moment,
 }
@@ -120,14 +123,10 @@ impl<L: Link> Room<L> {
             return Err(malformed("its sessions are not in order"));
         }
         game.restore(world)?;
-        if go_on.skips_numbers {
+        for _ in 0..go_on.skips.min(MAX_SKIPS) {
             game.skip_ids();
         }
-        let skipped = if go_on.skips_numbers {
-            SKIPPED_NUMBERS
-        } else {
-            0
-        };
+        let skipped = SKIPPED_NUMBERS * go_on.skips.min(MAX_SKIPS);
         let mut room = Self::new(name, settings, game, tick_clock, secret_seed);
         room.tick = go_on.tick;
         room.resume_tokens = ResumeTokens::restored(secret_seed, saved.room_number);

@@ -37,6 +37,8 @@ pub(crate) struct RoomCheckpoints {
     newest: Option<(Arc<Vec<u8>>, usize)>,
     /// The one before, whose memory is used again.
     spare: Option<Arc<Vec<u8>>>,
+    /// How often the room was restarted from the newest checkpoint.
+    restarts_since: u32,
     /// The newest tick that is saved, and how many sessions.
     saved: Option<(Tick, usize)>,
     restarts: VecDeque<Micros>,
@@ -59,6 +61,7 @@ impl RoomCheckpoints {
             due,
             newest: None,
             spare: None,
+            restarts_since: 0,
             saved: None,
             restarts: VecDeque::new(),
         }
@@ -127,6 +130,7 @@ impl RoomCheckpoints {
         self.saved = Some((room.tick_now(), room.sessions().len()));
         self.spare = self.newest.take().map(|(before, _)| before);
         self.newest = Some((body, head_bytes));
+        self.restarts_since = 0;
     }
 
     /// The memory of a checkpoint that nobody needs any more, if there is one.
@@ -148,9 +152,10 @@ impl RoomCheckpoints {
             return None;
         }
         self.restarts.push_back(now);
+        self.restarts_since += 1;
         let go_on = GoOn {
             tick,
-            skips_numbers: true,
+            skips: self.restarts_since,
             moment: Moment {
                 now,
                 unix_ms: unix_ms(),

@@ -33,6 +33,7 @@ impl Summary {
         total.faults += outcome.faults;
         total.sessions += outcome.sessions;
         total.resumes += outcome.resumes;
+        total.restored_rooms += outcome.restored_rooms;
         total.healed += outcome.healed;
         total.messages += outcome.messages;
         // In any order of the seeds.

@@ -35,6 +35,8 @@ pub struct Plan {
     pub hitch_interval: Micros,
     /// Whether the server restarts at times.
     pub has_restarts: bool,
+    /// Whether rooms are saved with their sessions, and go on after a restart.
+    pub keeps_rooms: bool,
     /// Walkers that come at once to one cell, which then goes in parts behind a thin line; 0: there are no crowds.
     pub crowd_size: u32,
 }
@@ -71,6 +73,7 @@ impl Plan {
             hitch_interval: Micros::from_millis([1_000, 5_000, 30_000][random.usize(0..3)]),
             has_restarts: random.bool(),
             crowd_size: if has_crowds { random.u32(150..600) } else { 0 },
+            keeps_rooms: random.bool(),
         }
     }
 }

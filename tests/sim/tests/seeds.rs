@@ -33,6 +33,7 @@ fn every_promise_holds_under_the_fixed_seeds() {
     );
     assert!(total.resumes > 100 && total.faults > 1_000, "{total:?}");
     assert!(total.letters > 10_000 && total.events > 5_000, "{total:?}");
+    assert!(total.restored_rooms > 3, "{total:?}");
     // Crowded cells went in parts, were whole again, and rows came, went and moved between cells meanwhile.
     let parts = total.parts;
     assert!(

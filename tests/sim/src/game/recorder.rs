@@ -241,6 +241,12 @@ impl Game for RecordedGame {
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SaveError> {
-        self.game.restore(state)
+        self.game.restore(state)?;
+        self.ledger().players = self.game.game().players();
+        Ok(())
+    }
+
+    fn skip_ids(&mut self) {
+        self.game.skip_ids();
     }
 }

@@ -13,6 +13,7 @@ mod faults;
 mod healed;
 mod hostiles;
 mod joins;
+mod kept_room;
 mod ledger;
 mod restarts;
 mod server;
@@ -59,6 +60,8 @@ pub struct Outcome {
     pub sessions: u64,
     /// Times that a session was resumed.
     pub resumes: u64,
+    /// Times that a room with its sessions went on after a restart.
+    pub restored_rooms: u64,
     /// Times that the network healed, and every honest client was in and fresh.
     pub healed: u64,
     /// Messages in both directions.

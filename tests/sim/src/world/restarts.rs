@@ -1,4 +1,4 @@
-//! The server goes down, in good order or at once, and comes up again with a new room.
+//! The server goes down, in good order or at once, and comes up again with a new room, or with the one that was saved.
 
 use super::World;
 use super::connections::ConnectionId;
@@ -28,6 +28,9 @@ impl World {
         }
         self.read_ledger();
         self.flush_all();
+        if is_graceful && self.plan.keeps_rooms {
+            self.keep_room();
+        }
         self.server.room = None;
         let saved = self.server.with_ledger(|ledger| ledger.saved.take());
         self.server.saved = saved.or(self.server.saved.take());
@@ -50,11 +53,16 @@ impl World {
         self.events.plan(now.plus(down), Event::ServerUp);
     }
 
-    /// The server is up again, with a new room.
+    /// The server is up again, with the saved room or a new one.
     pub(super) fn server_comes_up(&mut self) {
-        let opened = self
-            .server
-            .open_room(&self.plan, &mut self.random, self.now);
+        let kept = self.server.kept.take();
+        let goes_on = kept.is_some();
+        let opened = match kept {
+            Some(kept) => self.restore_room(kept),
+            None => self
+                .server
+                .open_room(&self.plan, &mut self.random, self.now),
+        };
         self.trace.add(
             self.now,
             None,
@@ -62,8 +70,10 @@ impl World {
             [self.server.number.into(), 0],
         );
         self.check("rooms_can_be_restored", None, opened);
-        // Leaving players are none of the new room's sessions.
-        self.server.with_ledger(|ledger| ledger.records.clear());
+        if !goes_on {
+            // Leaving players are none of the new room's sessions.
+            self.server.with_ledger(|ledger| ledger.records.clear());
+        }
         // A cut may hold up packets of rooms that are gone.
         let oldest = self.server.number.saturating_sub(KEPT_ROOMS);
         self.models.retain(|key, _| key.room >= oldest);

@@ -1,10 +1,11 @@
 //! The simulated server: its room, the game's ledger, and the newest frames.
 //!
-//! In: the plan. Out: a room, and after a restart another one with the saved game. When rooms are saved one day, the saved room goes
-//! where [`Server::open_room`] takes the saved game. `ticks` runs the room, `joins` lets clients in, `ledger` checks what the game was
-//! told, and `restarts` ends the room.
+//! In: the plan. Out: a room, and after a restart another one with the saved game, or the saved room with its sessions
+//! ([`kept_room`](super::kept_room)). `ticks` runs the room, `joins` lets clients in, `ledger` checks what the game was told, and
+//! `restarts` ends the room.
 
 use super::connections::ConnectionId;
+use super::kept_room::KeptRoom;
 use crate::game::{Ledger, RecordedGame, SharedLedger};
 use crate::ingress::MAX_MESSAGE_BYTES;
 use crate::model::SessionKey;
@@ -38,6 +39,8 @@ pub(super) struct Server {
     /// The sessions of the room that have not ended, as the game knows.
     pub(super) alive: BTreeSet<PlayerId>,
     pub(super) saved: Option<Vec<u8>>,
+    /// The newest state of the room itself.
+    pub(super) kept: Option<KeptRoom>,
     pub(super) unattended_since: Option<Micros>,
     /// Whether the turn before was late.
     pub(super) was_late: bool,
@@ -67,6 +70,7 @@ impl Server {
             connections: BTreeMap::new(),
             alive: BTreeSet::new(),
             saved: None,
+            kept: None,
             unattended_since: None,
             was_late: false,
             made: Tick(0),
@@ -88,32 +92,17 @@ impl Server {
     ) -> Result<(), String> {
         self.number += 1;
         self.ticks.tick_zero_us = now.0 as i64;
-        let settings = GameSettings {
-            room: "simulated".to_owned(),
-            seed: self.seed,
-            tick_rate: plan.tick_rate,
-            ..GameSettings::default()
-        };
-        let (game, ledger) =
-            RecordedGame::new(&settings, plan.crowd_size, self.saved.as_deref())
-                .map_err(|error| format!("the saved game cannot be restored: {error}"))?;
-        let settings = RoomSettings {
-            moderation: Arc::default(),
-            rules_module: None,
-            tick_rate: plan.tick_rate,
-            max_players: plan.max_players,
-            resume_window: Duration::from_micros(plan.resume_window.0),
-            max_message_bytes: MAX_MESSAGE_BYTES,
-            hash_every_snapshot: false,
-            max_rewind: Duration::from_millis(250),
-            view_policy: ViewPolicy::default(),
-            window_policy: plan.window_policy,
-        };
+        let (game, ledger) = RecordedGame::new(
+            &self.game_settings(plan),
+            plan.crowd_size,
+            self.saved.as_deref(),
+        )
+        .map_err(|error| format!("the saved game cannot be restored: {error}"))?;
         let mut secret = [0; 32];
         random.fill(&mut secret);
         self.room = Some(Room::new(
             "simulated",
-            settings,
+            room_settings(plan),
             Box::new(game),
             self.ticks,
             secret,
@@ -125,6 +114,15 @@ impl Server {
         self.was_late = false;
         self.made = Tick(0);
         Ok(())
+    }
+
+    pub(super) fn game_settings(&self, plan: &Plan) -> GameSettings {
+        GameSettings {
+            room: "simulated".to_owned(),
+            seed: self.seed,
+            tick_rate: plan.tick_rate,
+            ..GameSettings::default()
+        }
     }
 
     /// Ticks that are due before are made then, or skipped.
@@ -198,5 +196,20 @@ impl Server {
     pub fn rests(&self, now: Micros) -> bool {
         self.unattended_since
             .is_some_and(|since| now.since(since) > REST_AFTER)
+    }
+}
+
+pub(super) fn room_settings(plan: &Plan) -> RoomSettings {
+    RoomSettings {
+        moderation: Arc::default(),
+        rules_module: None,
+        tick_rate: plan.tick_rate,
+        max_players: plan.max_players,
+        resume_window: Duration::from_micros(plan.resume_window.0),
+        max_message_bytes: MAX_MESSAGE_BYTES,
+        hash_every_snapshot: false,
+        max_rewind: Duration::from_millis(250),
+        view_policy: ViewPolicy::default(),
+        window_policy: plan.window_policy,
     }
 }

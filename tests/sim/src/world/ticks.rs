@@ -85,6 +85,7 @@ impl World {
         }
         let _ = room.take_stats();
         self.check_room(tick);
+        self.keep_room_if_due(tick);
         self.flush_all();
         self.outcome.ticks += 1;
     }
