@@ -69,7 +69,9 @@ impl<L: Link> Session<L> {
         let (newest_message, kept) = self.reliable.kept();
         let grace = match self.presence {
             Presence::Away { grace, .. } => grace,
-            Presence::Connected { .. } | Presence::Over { .. } => None,
+            Presence::Connected { .. } => None,
+            // The game learns of its end in the next tick.
+            Presence::Over { .. } => Some(Duration::ZERO),
         };
         SavedSession {
             player: self.player,
@@ -83,7 +85,7 @@ impl<L: Link> Session<L> {
             mute: self.mute,
             ticket_ends_unix_ms: self.ticket_ends.map(|ends| moment.to_unix_ms(ends)),
             token: self.token,
-            was_connected: !self.is_away(),
+            was_connected: self.is_connected(),
             grace,
             newest_seq: self.inputs.newest_seq().0,
             newest_command: self.newest_command,
