@@ -9,6 +9,7 @@ mod interest;
 mod parts;
 mod replica;
 mod rooms;
+mod transit;
 
 pub use delivery::{
     commands_come_once_in_order, events_reach_their_audience_once, letters_come_once_in_order,
@@ -23,6 +24,7 @@ pub use replica::{
 pub use rooms::{
     coins_conserve, memory_is_bounded, sessions_are_those_of_the_game, sessions_end_once,
 };
+pub use transit::{InTransit, entities_in_transit_stay_visible};
 
 /// `Ok`, or what is wrong.
 pub type Verdict = Result<(), String>;

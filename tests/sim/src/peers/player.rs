@@ -116,7 +116,9 @@ impl Player {
     pub fn reload(&mut self, resumes: bool, now: Micros) {
         let token = self.client.resume_token().to_vec();
         let newest = self.client.newest_message();
-        if !self.line.is_thin() && self.random.u8(0..4) == 0 {
+        // A crowded cell in the plain encoding is more than a thin line carries while it is fresh.
+        let takes_whole_cells = !self.line.is_thin() || self.encoding == v1::Encoding::Packed;
+        if takes_whole_cells && self.random.u8(0..3) == 0 {
             self.knows_parts = !self.knows_parts;
         }
         self.client = self.new_client(now);

@@ -4,9 +4,9 @@ use super::World;
 use super::connections::ConnectionId;
 use super::events::Event;
 use crate::invariants::{
-    SentSnapshot, Verdict, events_reach_their_audience_once, global_coins_conserve,
-    letters_come_once_in_order, private_lanes_are_the_owners, replica_equals_view,
-    visible_rows_are_the_newest,
+    SentSnapshot, Verdict, entities_in_transit_stay_visible, events_reach_their_audience_once,
+    global_coins_conserve, letters_come_once_in_order, private_lanes_are_the_owners,
+    replica_equals_view, visible_rows_are_the_newest,
 };
 use crate::model::{Letter, Peer, SessionKey};
 use crate::network::Packet;
@@ -312,12 +312,18 @@ impl World {
             .connections
             .get_mut(&id)
             .and_then(|connection| connection.applied.replace(sent.clone()));
-        if let Some(before) = &before
-            && let Some(replica) = self.players[player].client.replica()
+        if let Some(replica) = self.players[player].client.replica()
+            && let Some(connection) = self.connections.get_mut(&id)
         {
-            let grid = &replica.schema().grid;
             let frame_of = |tick| self.server.frame(room, tick);
-            (self.outcome.parts).count_apart(grid, before.tick, sent, frame_of);
+            if let Some(before) = &before {
+                let grid = &replica.schema().grid;
+                (self.outcome.parts).count_apart(grid, before.tick, sent, frame_of);
+            }
+            let transit = &mut connection.transit;
+            let verdict =
+                entities_in_transit_stay_visible(transit, replica, before.as_ref(), sent, frame_of);
+            self.check("entities_in_transit_stay_visible", key, verdict);
         }
         let verdict = match key.and_then(|key| self.models.get_mut(&key)) {
             Some(model) => {

@@ -6,7 +6,7 @@
 use super::World;
 use super::events::Event;
 use crate::ingress::{Answer, Ingress};
-use crate::invariants::SentSnapshot;
+use crate::invariants::{InTransit, SentSnapshot};
 use crate::model::Peer;
 use crate::network::{Line, LinkEnd, Packet, Received, SimLink, Wire};
 use prost::Message as _;
@@ -58,6 +58,8 @@ pub(super) struct Connection {
     /// What was sent and not yet received, and what was received last.
     pub sent: VecDeque<SentSnapshot>,
     pub applied: Option<SentSnapshot>,
+    /// The entities on their way to a cell that the client was not sent yet.
+    pub transit: InTransit,
     pub headers: HeaderDecoder,
     pub is_packed: bool,
     /// Whether its client said that it takes cells in parts.
@@ -101,6 +103,7 @@ impl World {
             heard_at: self.now,
             sent: VecDeque::new(),
             applied: None,
+            transit: InTransit::default(),
             headers: HeaderDecoder::default(),
             is_packed: false,
             takes_parts: false,
