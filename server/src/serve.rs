@@ -253,7 +253,11 @@ impl<R: RoomService + RoomOperations> Server<R> {
                 self.port.rooms.drain().await;
             },
         );
-        let _ = goodbye.await;
+        if goodbye.await.is_err() {
+            tracing::warn!(
+                "--drain-timeout is over before all rooms have ended: last checkpoints may be missing"
+            );
+        }
         open.close_all(&going_away());
         // However short the timeout is, the close frames get a moment to leave.
         let time_left = (drain_timeout.saturating_sub(EXIT_RESERVE + began.elapsed()))

@@ -78,6 +78,13 @@ pub(crate) fn seal_into(body: &[u8], out: &mut [u8]) {
     out[BODY_START..].copy_from_slice(body);
 }
 
+/// A checkpoint with this head and state.
+pub(crate) fn seal(body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; sealed_len(body.len())];
+    seal_into(body, &mut bytes);
+    bytes
+}
+
 /// Reads a checkpoint: its head, and the state of its room.
 ///
 /// # Errors
@@ -123,9 +130,7 @@ pub(crate) mod tests {
     fn sealed(head: &CheckpointHead, state: &[u8]) -> Vec<u8> {
         let body = postcard::to_extend(head, Vec::new()).unwrap();
         let body = [&body[..], state].concat();
-        let mut bytes = vec![0; sealed_len(body.len())];
-        seal_into(&body, &mut bytes);
-        bytes
+        seal(&body)
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod metrics;
 mod store;
 mod writer;
 
-pub(crate) use format::{CheckpointHead, open};
+pub(crate) use format::{CheckpointHead, open, seal, sealed_len};
 pub(crate) use metrics::{CheckpointOutcome, RestoreOutcome};
 pub(crate) use store::{CheckpointStore, StoreError};
 pub(crate) use writer::{CheckpointWriter, Checkpointed, WriterError};

@@ -4,10 +4,7 @@
 //! Checkpoints that cannot be used are kept beside the others, for whoever wants to know why.
 
 use super::format::{seal_into, sealed_len};
-use redb::{
-    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError,
-    TableDefinition,
-};
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,25 +44,44 @@ pub(crate) enum Change {
     Put(Arc<Vec<u8>>),
     /// The room has ended.
     Remove,
-    /// A checkpoint cannot be used.
-    SetAside(Vec<u8>),
 }
+
+/// A checkpoint that cannot be used.
+#[derive(Clone, Debug)]
+pub(crate) struct SetAside {
+    pub room: String,
+    pub checkpoint: Vec<u8>,
+}
+
+/// Opens the database, once more after an error too.
+type OpenDatabase = Box<dyn Fn() -> Result<Database, DatabaseError> + Send>;
 
 /// The store of all rooms' newest checkpoints.
 pub(crate) struct CheckpointStore {
-    database: Database,
+    open: OpenDatabase,
+    /// `None` after an error: a database that has met one refuses everything from then on.
+    database: Option<Database>,
     process: u64,
     path: PathBuf,
 }
+
+/// What a store has when it is opened: the rooms with their checkpoints.
+pub(crate) type StoredRooms = Vec<(String, Vec<u8>)>;
 
 impl CheckpointStore {
     /// Opens the store in a folder, or makes it. A damaged file is renamed, and a new one begun.
     ///
     /// # Errors
     /// If the file is in use, of another version, or cannot be opened.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path) -> Result<(Self, StoredRooms), StoreError> {
         let path = folder.join(NAME);
-        let database = match create(&path) {
+        let file = path.clone();
+        let open = move || {
+            Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .create(&file)
+        };
+        let opened = match Self::open_with(Box::new(open.clone()), path.clone()) {
             Err(error) if is_damage(&error) => {
                 let aside = path.with_extension(format!("damaged-{}", crate::clock::unix_ms()));
                 std::fs::rename(&path, &aside).map_err(|error| system(&path, error))?;
@@ -74,25 +90,28 @@ impl CheckpointStore {
                     path.display(),
                     aside.display()
                 );
-                create(&path)
+                Self::open_with(Box::new(open), path.clone())
             }
             opened => opened,
         };
-        match database {
-            Ok(database) => {
-                let process = count_process(&database).map_err(|error| system(&path, error))?;
-                Ok(Self {
-                    database,
-                    process,
-                    path,
-                })
-            }
-            Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse(path)),
-            Err(error @ DatabaseError::UpgradeRequired(_)) => {
-                Err(StoreError::Version(path, error.to_string()))
-            }
-            Err(error) => Err(system(&path, error)),
-        }
+        opened.map_err(|error| match error {
+            redb::Error::DatabaseAlreadyOpen => StoreError::InUse(path),
+            redb::Error::UpgradeRequired(_) => StoreError::Version(path, error.to_string()),
+            error => system(&path, error),
+        })
+    }
+
+    fn open_with(open: OpenDatabase, path: PathBuf) -> Result<(Self, StoredRooms), redb::Error> {
+        let database = open()?;
+        let process = count_process(&database)?;
+        let rooms = read_rooms(&database)?;
+        let store = Self {
+            open,
+            database: Some(database),
+            process,
+            path,
+        };
+        Ok((store, rooms))
     }
 
     /// The number of this process among those that have had the store open, from 1.
@@ -100,82 +119,95 @@ impl CheckpointStore {
         self.process
     }
 
-    /// All rooms with their checkpoints.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn rooms(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        self.read_rooms().map_err(|error| system(&self.path, error))
-    }
-
-    fn read_rooms(&self) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
-        let reading = self.database.begin_read()?;
-        let rooms = match reading.open_table(ROOMS) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            rooms => rooms?,
-        };
-        let mut all = Vec::new();
-        for entry in rooms.iter()? {
-            let (room, checkpoint) = entry?;
-            all.push((room.value().to_owned(), checkpoint.value().to_vec()));
-        }
-        Ok(all)
-    }
-
     /// Makes all these changes, or none. Returns how many bytes of checkpoints were written, once they are on the disk.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written. It may be possible the next time.
     pub fn apply<'a>(
-        &self,
+        &mut self,
         changes: impl Iterator<Item = (&'a String, &'a Change)>,
+        set_aside: &[SetAside],
     ) -> Result<u64, StoreError> {
-        self.write(changes)
-            .map_err(|error| system(&self.path, error))
+        let written = match self.database.take() {
+            Some(database) => Ok(database),
+            None => (self.open)().map_err(redb::Error::from),
+        }
+        .and_then(|database| {
+            let bytes = write(&database, changes, set_aside)?;
+            Ok((database, bytes))
+        });
+        match written {
+            Ok((database, bytes)) => {
+                self.database = Some(database);
+                Ok(bytes)
+            }
+            Err(error) => Err(system(&self.path, error)),
+        }
     }
 
-    fn write<'a>(
-        &self,
-        changes: impl Iterator<Item = (&'a String, &'a Change)>,
-    ) -> Result<u64, redb::Error> {
-        let mut bytes = 0;
-        let writing = self.database.begin_write()?;
-        {
-            let mut rooms = writing.open_table(ROOMS)?;
-            let mut set_aside = writing.open_table(SET_ASIDE)?;
-            for (room, change) in changes {
-                match change {
-                    Change::Put(body) => {
-                        let length = sealed_len(body.len());
-                        let mut place = rooms.insert_reserve(&**room, length)?;
-                        seal_into(body, place.as_mut());
-                        bytes += length as u64;
-                    }
-                    Change::Remove => {
-                        rooms.remove(&**room)?;
-                    }
-                    Change::SetAside(checkpoint) => {
-                        rooms.remove(&**room)?;
-                        let name = format!("{:016} {room}", crate::clock::unix_ms());
-                        set_aside.insert(&*name, &**checkpoint)?;
-                    }
+    /// The rooms whose checkpoints were set aside, oldest first.
+    #[cfg(test)]
+    pub fn set_aside(&self) -> Vec<String> {
+        let database = self.database.as_ref().unwrap();
+        let reading = database.begin_read().unwrap();
+        let table = reading.open_table(SET_ASIDE).unwrap();
+        let names = table.iter().unwrap().map(|entry| {
+            let name = entry.unwrap().0.value().to_owned();
+            name.split(' ').next_back().unwrap().to_owned()
+        });
+        names.collect()
+    }
+}
+
+fn read_rooms(database: &Database) -> Result<StoredRooms, redb::Error> {
+    let reading = database.begin_read()?;
+    let rooms = match reading.open_table(ROOMS) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        rooms => rooms?,
+    };
+    let mut all = Vec::new();
+    for entry in rooms.iter()? {
+        let (room, checkpoint) = entry?;
+        all.push((room.value().to_owned(), checkpoint.value().to_vec()));
+    }
+    Ok(all)
+}
+
+fn write<'a>(
+    database: &Database,
+    changes: impl Iterator<Item = (&'a String, &'a Change)>,
+    set_aside: &[SetAside],
+) -> Result<u64, redb::Error> {
+    let mut bytes = 0;
+    let writing = database.begin_write()?;
+    {
+        let mut rooms = writing.open_table(ROOMS)?;
+        let mut aside = writing.open_table(SET_ASIDE)?;
+        for (number, SetAside { room, checkpoint }) in set_aside.iter().enumerate() {
+            // What comes after it may be a checkpoint of the room that begins anew.
+            rooms.remove(&**room)?;
+            let name = format!("{:016} {number:06} {room}", crate::clock::unix_ms());
+            aside.insert(&*name, &**checkpoint)?;
+        }
+        for (room, change) in changes {
+            match change {
+                Change::Put(body) => {
+                    let length = sealed_len(body.len());
+                    let mut place = rooms.insert_reserve(&**room, length)?;
+                    seal_into(body, place.as_mut());
+                    bytes += length as u64;
+                }
+                Change::Remove => {
+                    rooms.remove(&**room)?;
                 }
             }
-            while redb::ReadableTableMetadata::len(&set_aside)? > MAX_SET_ASIDE {
-                set_aside.pop_first()?;
-            }
         }
-        writing.commit()?;
-        Ok(bytes)
+        while redb::ReadableTableMetadata::len(&aside)? > MAX_SET_ASIDE {
+            aside.pop_first()?;
+        }
     }
-
-    /// How many unusable checkpoints are kept.
-    #[cfg(test)]
-    pub fn set_aside_count(&self) -> u64 {
-        let reading = self.database.begin_read().unwrap();
-        let table = reading.open_table(SET_ASIDE).unwrap();
-        redb::ReadableTableMetadata::len(&table).unwrap()
-    }
+    writing.commit()?;
+    Ok(bytes)
 }
 
 /// Counts one more process that opens the store.
@@ -191,21 +223,15 @@ fn count_process(database: &Database) -> Result<u64, redb::Error> {
     Ok(number)
 }
 
-fn is_damage(error: &DatabaseError) -> bool {
+fn is_damage(error: &redb::Error) -> bool {
     match error {
-        DatabaseError::Storage(StorageError::Corrupted(_)) => true,
-        DatabaseError::Storage(StorageError::Io(error)) => {
-            matches!(
-                error.kind(),
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-            )
-        }
+        redb::Error::Corrupted(_) => true,
+        redb::Error::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+        ),
         _ => false,
     }
-}
-
-fn create(path: &Path) -> Result<Database, DatabaseError> {
-    Database::builder().set_cache_size(CACHE_BYTES).create(path)
 }
 
 fn system(path: &Path, error: impl std::fmt::Display) -> StoreError {
@@ -217,6 +243,9 @@ pub(crate) mod tests {
     use super::super::format::open;
     use super::super::format::tests::head;
     use super::*;
+    use redb::StorageBackend;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A folder that goes with the test.
     pub(crate) struct Folder(pub PathBuf);
@@ -240,48 +269,117 @@ pub(crate) mod tests {
         Arc::new(postcard::to_extend(&head(tick), Vec::new()).unwrap())
     }
 
-    fn apply(store: &CheckpointStore, room: &str, change: Change) {
+    fn apply(store: &mut CheckpointStore, room: &str, change: Change) {
         let room = room.to_owned();
-        store.apply([(&room, &change)].into_iter()).unwrap();
+        store.apply([(&room, &change)].into_iter(), &[]).unwrap();
     }
 
     #[test]
     fn the_newest_checkpoint_of_each_room_is_kept() {
         let folder = Folder::new();
-        let store = CheckpointStore::open(&folder.0).unwrap();
-        assert!(store.rooms().unwrap().is_empty());
+        let (mut store, rooms) = CheckpointStore::open(&folder.0).unwrap();
+        assert!(rooms.is_empty());
         for (room, tick) in [("a", 1), ("b", 2), ("a", 3), ("c", 4)] {
-            apply(&store, room, Change::Put(body(tick)));
+            apply(&mut store, room, Change::Put(body(tick)));
         }
-        apply(&store, "b", Change::Remove);
-        apply(&store, "c", Change::SetAside(b"bad".to_vec()));
+        apply(&mut store, "b", Change::Remove);
+        let bad = SetAside {
+            room: "c".to_owned(),
+            checkpoint: b"bad".to_vec(),
+        };
+        store.apply([].into_iter(), &[bad]).unwrap();
         assert!(matches!(
             CheckpointStore::open(&folder.0),
             Err(StoreError::InUse(_))
         ));
         drop(store);
-        let store = CheckpointStore::open(&folder.0).unwrap();
+        let (store, rooms) = CheckpointStore::open(&folder.0).unwrap();
         assert_eq!(store.process(), 2);
-        let rooms = store.rooms().unwrap();
         let ticks: Vec<_> = (rooms.iter())
             .map(|(room, bytes)| (&**room, open(bytes).unwrap().0.tick.0))
             .collect();
         assert_eq!(ticks, [("a", 3)]);
-        assert_eq!(store.set_aside_count(), 1);
+        assert_eq!(store.set_aside(), ["c"]);
     }
 
     #[test]
     fn a_damaged_file_is_kept_and_a_new_one_begun() {
         let folder = Folder::new();
-        let store = CheckpointStore::open(&folder.0).unwrap();
-        apply(&store, "a", Change::Put(body(1)));
+        let (mut store, _) = CheckpointStore::open(&folder.0).unwrap();
+        apply(&mut store, "a", Change::Put(body(1)));
         drop(store);
         let path = folder.0.join(NAME);
         let length = std::fs::metadata(&path).unwrap().len() as usize;
         std::fs::write(&path, vec![0x5A; length]).unwrap();
-        let store = CheckpointStore::open(&folder.0).unwrap();
-        assert!(store.rooms().unwrap().is_empty());
+        let (_, rooms) = CheckpointStore::open(&folder.0).unwrap();
+        assert!(rooms.is_empty());
         let files = std::fs::read_dir(&folder.0).unwrap().count();
         assert_eq!(files, 2, "the damaged file is gone");
+    }
+
+    /// A file in memory, on a disk that fails when it is told to.
+    #[derive(Clone, Debug, Default)]
+    struct Disk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        is_full: Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        fn check(&self) -> io::Result<()> {
+            match self.is_full.load(Ordering::Relaxed) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.bytes.lock().unwrap().len() as u64)
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            let offset = offset as usize;
+            out.copy_from_slice(&self.bytes.lock().unwrap()[offset..offset + out.len()]);
+            Ok(())
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.check()?;
+            self.bytes.lock().unwrap().resize(len as usize, 0);
+            Ok(())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.check()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.check()?;
+            let offset = offset as usize;
+            self.bytes.lock().unwrap()[offset..offset + data.len()].copy_from_slice(data);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_was_full_for_a_while_is_written_again() {
+        let disk = Disk::default();
+        let backend = disk.clone();
+        let open_disk: OpenDatabase =
+            Box::new(move || Database::builder().create_with_backend(backend.clone()));
+        let (mut store, _) = CheckpointStore::open_with(open_disk, PathBuf::from("disk")).unwrap();
+        apply(&mut store, "a", Change::Put(body(1)));
+        disk.is_full.store(true, Ordering::Relaxed);
+        let (room, change) = ("a".to_owned(), Change::Put(body(2)));
+        for _ in 0..3 {
+            let applied = store.apply([(&room, &change)].into_iter(), &[]);
+            assert!(matches!(applied, Err(StoreError::System(..))));
+        }
+        disk.is_full.store(false, Ordering::Relaxed);
+        apply(&mut store, "a", change);
+        let rooms = read_rooms(store.database.as_ref().unwrap()).unwrap();
+        assert_eq!(open(&rooms[0].1).unwrap().0.tick.0, 2);
+        assert_eq!(store.process(), 1);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::format::CheckpointHead;
 use super::metrics::{CheckpointMetrics, CheckpointOutcome, RestoreOutcome};
-use super::store::{Change, CheckpointStore, StoreError};
+use super::store::{Change, CheckpointStore, SetAside, StoreError};
 use crate::clock::now;
 use crate::log_limit;
 use crate::metrics::{Metrics, MetricsError};
@@ -21,6 +21,8 @@ use tokio::sync::oneshot;
 
 /// From one transaction to the next: each costs the disk one flush or two, however much is in it.
 const PAUSE: Duration = Duration::from_millis(50);
+/// From a transaction that failed to the next.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// Hands checkpoints to the store, on a thread of its own, which ends with the writer.
 pub(crate) struct CheckpointWriter {
@@ -45,9 +47,9 @@ struct Shared {
 
 struct Queue {
     changes: BTreeMap<String, Change>,
+    /// Written before the changes.
+    set_aside: Vec<SetAside>,
     rooms: BTreeMap<String, KeptRoom>,
-    /// Answered when the thread has written what there was before.
-    flushes: Vec<oneshot::Sender<()>>,
     /// Answered when the store is closed; `None`: it is.
     closes: Option<Vec<oneshot::Sender<()>>>,
     is_closing: bool,
@@ -62,6 +64,8 @@ struct KeptRoom {
     /// When the newest state was saved.
     saved_at: Micros,
     goes_on: bool,
+    /// Whether the newest state is on the disk.
+    is_written: bool,
 }
 
 impl Shared {
@@ -83,12 +87,12 @@ impl CheckpointWriter {
     ///
     /// # Errors
     /// If its metrics exist already, or the system cannot start a thread.
-    pub fn start(store: CheckpointStore, metrics: &Metrics) -> Result<Self, WriterError> {
+    pub fn start(mut store: CheckpointStore, metrics: &Metrics) -> Result<Self, WriterError> {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue {
                 changes: BTreeMap::new(),
+                set_aside: Vec::new(),
                 rooms: BTreeMap::new(),
-                flushes: Vec::new(),
                 closes: Some(Vec::new()),
                 is_closing: false,
             }),
@@ -104,7 +108,7 @@ impl CheckpointWriter {
             .name("checkpoints".to_owned())
             .spawn(move || {
                 end_process_on_panic("checkpoints", || {
-                    run(&shared, &store, &counts);
+                    run(&shared, &mut store, &counts);
                     // Other processes may open it from now on.
                     drop(store);
                     let closes = shared.queue().closes.take();
@@ -135,6 +139,7 @@ impl CheckpointWriter {
             written_of: kept.map_or(saved_at, |kept| kept.written_of),
             saved_at,
             goes_on,
+            is_written: false,
         };
         let before = queue.changes.insert(room.to_owned(), Change::Put(body));
         queue.rooms.insert(room.to_owned(), kept);
@@ -164,6 +169,7 @@ impl CheckpointWriter {
             written_of: at,
             saved_at: at,
             goes_on: false,
+            is_written: true,
         };
         self.shared.queue().rooms.insert(room.to_owned(), kept);
     }
@@ -175,9 +181,11 @@ impl CheckpointWriter {
             "the checkpoint of the room cannot be used and is set aside, so the room begins anew: {why}"
         );
         self.metrics.restored.get(RestoreOutcome::SetAside).inc();
+        let room = room.to_owned();
         let mut queue = self.shared.queue();
-        queue.rooms.remove(room);
-        (queue.changes).insert(room.to_owned(), Change::SetAside(checkpoint));
+        queue.rooms.remove(&room);
+        queue.changes.remove(&room);
+        queue.set_aside.push(SetAside { room, checkpoint });
         self.shared.has_work.notify_one();
     }
 
@@ -195,15 +203,6 @@ impl CheckpointWriter {
         }
         self.shared.has_work.notify_one();
         let _ = is_closed.await;
-    }
-
-    /// Waits until all that was handed over is on the disk, or could not be written.
-    #[cfg(test)]
-    pub async fn flush(&self) {
-        let (flushed, is_flushed) = oneshot::channel();
-        self.shared.queue().flushes.push(flushed);
-        self.shared.has_work.notify_one();
-        let _ = is_flushed.await;
     }
 }
 
@@ -230,67 +229,105 @@ impl From<prometheus::Error> for WriterError {
 }
 
 /// The thread: one transaction after the other.
-fn run(shared: &Shared, store: &CheckpointStore, metrics: &CheckpointMetrics) {
+fn run(shared: &Shared, store: &mut CheckpointStore, metrics: &CheckpointMetrics) {
+    let mut failures = 0;
     loop {
         let is_idle = |queue: &mut Queue| {
-            queue.changes.is_empty() && queue.flushes.is_empty() && !queue.is_closing
+            let has_work = !queue.changes.is_empty() || !queue.set_aside.is_empty();
+            !has_work && !queue.is_closing
         };
         let queue = shared.has_work.wait_while(shared.queue(), is_idle);
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
-        let changes = std::mem::take(&mut queue.changes);
-        let flushes = std::mem::take(&mut queue.flushes);
-        let saved_at: Vec<_> = (changes.keys())
-            .filter_map(|room| Some((room.clone(), queue.rooms.get(room)?.saved_at)))
-            .collect();
+        let batch = Batch::take(&mut queue);
         let is_closing = queue.is_closing;
         drop(queue);
-        if !changes.is_empty() {
-            write(shared, store, metrics, &changes, saved_at);
-        }
-        for flushed in flushes {
-            let _ = flushed.send(());
-        }
-        if is_closing {
+        let is_written = batch.is_empty() || write(shared, store, metrics, batch);
+        failures = if is_written { 0 } else { failures + 1 };
+        // The last states get a second try.
+        if is_closing && (is_written || failures > 1) {
             return;
         }
-        let may_pause = |queue: &mut Queue| queue.flushes.is_empty() && !queue.is_closing;
-        let waited = (shared.has_work).wait_timeout_while(shared.queue(), PAUSE, may_pause);
+        let pause = match is_written {
+            true => PAUSE,
+            false => PAUSE_AFTER_FAILURE,
+        };
+        let may_pause = |queue: &mut Queue| !queue.is_closing;
+        let waited = (shared.has_work).wait_timeout_while(shared.queue(), pause, may_pause);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-fn write(
-    shared: &Shared,
-    store: &CheckpointStore,
-    metrics: &CheckpointMetrics,
-    changes: &BTreeMap<String, Change>,
+/// What goes into one transaction.
+struct Batch {
+    changes: BTreeMap<String, Change>,
+    set_aside: Vec<SetAside>,
+    /// When the states were saved.
     saved_at: Vec<(String, Micros)>,
-) {
-    let puts = (changes.values()).filter(|change| matches!(change, Change::Put(_)));
-    let puts = puts.count() as u64;
-    match store.apply(changes.iter()) {
-        Ok(bytes) => {
-            metrics.bytes.inc_by(bytes);
-            let outcomes = &metrics.checkpoints;
-            outcomes.get(CheckpointOutcome::Written).inc_by(puts);
-            let mut queue = shared.queue();
-            for (room, saved_at) in saved_at {
-                if let Some(kept) = queue.rooms.get_mut(&room) {
-                    kept.written_of = saved_at;
-                }
+}
+
+impl Batch {
+    fn take(queue: &mut Queue) -> Self {
+        let changes = std::mem::take(&mut queue.changes);
+        let saved_at = (changes.keys())
+            .filter_map(|room| Some((room.clone(), queue.rooms.get(room)?.saved_at)))
+            .collect();
+        Self {
+            saved_at,
+            changes,
+            set_aside: std::mem::take(&mut queue.set_aside),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.set_aside.is_empty()
+    }
+
+    /// Back into the queue, but for what is outdated.
+    fn put_back(self, queue: &mut Queue) {
+        for (room, change) in self.changes {
+            queue.changes.entry(room).or_insert(change);
+        }
+        let newer = std::mem::replace(&mut queue.set_aside, self.set_aside);
+        for set_aside in &newer {
+            // The room's older states are of no use either.
+            if matches!(queue.changes.get(&set_aside.room), Some(Change::Put(_)))
+                && !queue.rooms.contains_key(&set_aside.room)
+            {
+                queue.changes.remove(&set_aside.room);
             }
         }
-        Err(error) => {
-            let outcomes = &metrics.checkpoints;
-            outcomes.get(CheckpointOutcome::Failed).inc_by(puts);
-            report(&error);
-            // Checkpoints come again soon. What says that a room has ended comes only once.
+        queue.set_aside.extend(newer);
+    }
+}
+
+/// Returns whether it was written.
+fn write(
+    shared: &Shared,
+    store: &mut CheckpointStore,
+    metrics: &CheckpointMetrics,
+    batch: Batch,
+) -> bool {
+    let puts = (batch.changes.values()).filter(|change| matches!(change, Change::Put(_)));
+    let puts = puts.count() as u64;
+    let outcomes = &metrics.checkpoints;
+    match store.apply(batch.changes.iter(), &batch.set_aside) {
+        Ok(bytes) => {
+            metrics.bytes.inc_by(bytes);
+            outcomes.get(CheckpointOutcome::Written).inc_by(puts);
             let mut queue = shared.queue();
-            for (room, change) in changes {
-                if !matches!(change, Change::Put(_)) && !queue.changes.contains_key(room) {
-                    queue.changes.insert(room.clone(), change.clone());
+            for (room, saved_at) in batch.saved_at {
+                if let Some(kept) = queue.rooms.get_mut(&room) {
+                    kept.written_of = saved_at;
+                    kept.is_written = kept.saved_at == saved_at;
                 }
             }
+            true
+        }
+        Err(error) => {
+            outcomes.get(CheckpointOutcome::Failed).inc_by(puts);
+            report(&error);
+            batch.put_back(&mut shared.queue());
+            false
         }
     }
 }
@@ -349,8 +386,8 @@ mod tests {
         loop {
             match CheckpointStore::open(&folder.0) {
                 Err(StoreError::InUse(_)) => std::thread::sleep(Duration::from_millis(5)),
-                store => {
-                    let rooms = store.unwrap().rooms().unwrap().into_iter();
+                opened => {
+                    let rooms = opened.unwrap().1.into_iter();
                     let tick = |(room, bytes): (String, Vec<u8>)| {
                         let (head, _) = open(&bytes).unwrap();
                         (room, head.tick.0)
@@ -361,23 +398,35 @@ mod tests {
         }
     }
 
+    /// Waits until no room has a newer state than the one on the disk.
+    async fn until_written(writer: &CheckpointWriter) {
+        let is_written = || {
+            let queue = writer.shared.queue();
+            let mut rooms = queue.rooms.values();
+            rooms.all(|room| room.is_written)
+        };
+        while !is_written() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     #[tokio::test]
     async fn the_newest_state_of_the_newest_room_of_a_name_stays() {
         let folder = Folder::new();
         let metrics = Metrics::new().unwrap();
-        let store = CheckpointStore::open(&folder.0).unwrap();
+        let (store, _) = CheckpointStore::open(&folder.0).unwrap();
         let writer = CheckpointWriter::start(store, &metrics).unwrap();
         for tick in 1..=100 {
             writer.put("a", checkpointed(1, tick));
         }
         writer.put("b", checkpointed(1, 7));
-        writer.flush().await;
+        until_written(&writer).await;
         // A later room of the name has come: what the earlier one still says has no effect.
         writer.put("b", checkpointed(2, 8));
         writer.put("b", checkpointed(1, 9));
         writer.remove("b", 1);
         writer.put("c", checkpointed(1, 1));
-        writer.flush().await;
+        until_written(&writer).await;
         writer.remove("c", 1);
         let count = |outcome| writer.metrics.checkpoints.get(outcome).get();
         let (written, superseded) = (
@@ -394,19 +443,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_set_aside_is_kept_beside_the_room_that_begins_anew() {
+        let folder = Folder::new();
+        let metrics = Metrics::new().unwrap();
+        let (store, _) = CheckpointStore::open(&folder.0).unwrap();
+        let writer = CheckpointWriter::start(store, &metrics).unwrap();
+        for room in ["a", "b", "c"] {
+            writer.put(room, checkpointed(1, 1));
+            writer.set_aside(room, room.as_bytes().to_vec(), "the test wants it so");
+            writer.put(room, checkpointed(2, 2));
+        }
+        writer.close().await;
+        let (store, _) = CheckpointStore::open(&folder.0).unwrap();
+        assert_eq!(store.set_aside(), ["a", "b", "c"]);
+        drop(store);
+        assert!(ticks(&folder).iter().all(|(_, tick)| *tick == 2));
+    }
+
+    #[tokio::test]
     async fn the_age_is_that_of_the_room_that_would_lose_most() {
         let folder = Folder::new();
         let metrics = Metrics::new().unwrap();
-        let store = CheckpointStore::open(&folder.0).unwrap();
+        let (store, _) = CheckpointStore::open(&folder.0).unwrap();
         let writer = CheckpointWriter::start(store, &metrics).unwrap();
         writer.put("a", checkpointed(1, 1));
         let mut resting = checkpointed(1, 1);
         resting.goes_on = false;
         writer.put("b", resting);
-        writer.flush().await;
+        until_written(&writer).await;
         let later = now().plus(Micros::from_millis(5_000));
         writer.put("a", checkpointed(1, 2));
-        writer.flush().await;
+        until_written(&writer).await;
         let age = writer.shared.age(later);
         assert!(
             age > Micros(0) && age <= Micros::from_millis(5_000),

@@ -71,11 +71,11 @@ pub(super) fn max_rewind(
 /// The time between two checkpoints of a room.
 pub(super) fn checkpoint_interval(value: Option<HumanDuration>) -> Result<Duration, ConfigError> {
     let interval = value.map_or(Duration::from_millis(500), |period| period.0);
-    let range = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let range = Duration::from_millis(100)..=Duration::from_secs(10);
     if range.contains(&interval) {
         Ok(interval)
     } else {
-        Err(invalid("checkpoint-interval", "takes 100ms to 1h"))
+        Err(invalid("checkpoint-interval", "takes 100ms to 10s"))
     }
 }
 

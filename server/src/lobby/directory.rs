@@ -24,6 +24,7 @@ use crate::worker::{Command, Newcomer, RoomEntry, ServerRoom, WorkerHandle};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -176,10 +177,13 @@ impl RoomDirectory {
         for left in left {
             let now = now();
             let tick_rate = self.config.tick_rate;
-            let tick = left.tick_at(unix_ms(), tick_rate);
+            let process = self.kept.as_ref().map_or(0, KeptRooms::process);
+            let tick = left.tick_at(process, unix_ms(), tick_rate);
             let profile = Arc::new(left.profile());
             let clock = |number| clock_at(number, tick_rate, tick, now);
             let handle = self.new_handle(&mut rooms, left.head.opened_by, profile, clock);
+            // Its players are on their way: it is nobody's to give up before they have come and gone.
+            handle.entry.is_attended.store(true, Ordering::Release);
             let name = left.name.clone();
             self.open(&name, &handle, Some((left, tick)));
             let handle = RoomHandle {
@@ -188,7 +192,12 @@ impl RoomDirectory {
             };
             rooms.by_name.insert(name, handle);
         }
-        if count > 0 {
+        if count > self.config.max_rooms {
+            let max_rooms = self.config.max_rooms;
+            tracing::warn!(
+                "{count} rooms go on from their checkpoints, and --max-rooms is {max_rooms}"
+            );
+        } else if count > 0 {
             tracing::info!("{count} rooms go on from their checkpoints");
         }
     }
@@ -476,8 +485,8 @@ impl RoomDirectory {
             rules_hash,
         );
         let checkpoints = self.kept.as_ref().map(|kept| {
-            let epoch = left.as_ref().map(|(left, _)| left.head.epoch);
-            Box::new(kept.checkpoints_of(config, handle, recipe.clone(), epoch))
+            let left = left.as_ref().map(|(left, _)| left);
+            Box::new(kept.checkpoints_of(config, handle, recipe.clone(), left))
         });
         let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, left) {
             (Some(kept), Some((left, tick))) => Box::new(kept.maker(left, recipe, tick)),

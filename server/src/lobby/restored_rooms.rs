@@ -13,11 +13,17 @@ use crate::clock::{now, unix_ms};
 use crate::config::Config;
 use crate::metrics::{Metrics, MetricsError};
 use crate::room::{GoOn, Moment, Room, RoomSettings};
-use crate::worker::{RoomCheckpoints, ServerRoom};
+use crate::worker::{RoomCheckpoints, RoomState, ServerRoom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use tickwire_game::{GameSettings, SaveError};
 use tickwire_sync::{Micros, Tick, TickClock};
+
+/// A room's clock goes on for a day at most while no server runs: longer gaps are those of a wall's clock that was wrong.
+const MAX_GAP_MS: u64 = 24 * 3_600 * 1_000;
+/// A restored room is at this tick at most, so that no sum of ticks overflows. A room so old ends at once.
+const LAST_TICK: u32 = u32::MAX - (1 << 20);
 
 /// Where the rooms of this process are kept.
 pub(super) struct KeptRooms {
@@ -32,9 +38,7 @@ pub(super) struct KeptRooms {
 pub(super) struct LeftRoom {
     pub name: String,
     pub head: CheckpointHead,
-    checkpoint: Vec<u8>,
-    /// Where its state begins in the checkpoint.
-    state_at: usize,
+    state: RoomState,
 }
 
 /// Why rooms cannot be kept.
@@ -71,20 +75,15 @@ impl KeptRooms {
         rules_hash: u64,
         metrics: &Metrics,
     ) -> Result<(Self, Vec<LeftRoom>), KeepError> {
-        let store = CheckpointStore::open(folder)?;
-        let (rooms, process) = (store.rooms()?, store.process());
+        let (store, rooms) = CheckpointStore::open(folder)?;
+        let process = store.process();
         let writer = Arc::new(CheckpointWriter::start(store, metrics)?);
         let mut left = Vec::new();
         for (name, checkpoint) in rooms {
             match read(game, &checkpoint) {
-                Ok((head, state_at)) => {
+                Ok((head, state)) => {
                     writer.was_read(&name, &head);
-                    left.push(LeftRoom {
-                        name,
-                        head,
-                        checkpoint,
-                        state_at,
-                    });
+                    left.push(LeftRoom { name, head, state });
                 }
                 Err(why) => writer.set_aside(&name, checkpoint, &why),
             }
@@ -98,18 +97,23 @@ impl KeptRooms {
         Ok((kept, left))
     }
 
+    /// The number of this process among those that have kept rooms here.
+    pub fn process(&self) -> u64 {
+        self.process
+    }
+
     /// Waits until everything is on the disk, and closes the store: the process ends.
     pub async fn close(&self) {
         self.writer.close().await;
     }
 
-    /// What the worker needs to keep a room. `epoch` is that of the checkpoint that it was made of.
+    /// What the worker needs to keep a room, which is made anew or of `left`.
     pub fn checkpoints_of(
         &self,
         config: &Config,
         handle: &RoomHandle,
         recipe: RoomRecipe,
-        epoch: Option<u64>,
+        left: Option<&LeftRoom>,
     ) -> RoomCheckpoints {
         let profile = &handle.profile;
         let unix_ms = unix_ms();
@@ -117,7 +121,7 @@ impl KeptRooms {
             game: self.game.to_owned(),
             rules_hash: self.rules_hash,
             // Later than any that an earlier room of this name can have had, also where its checkpoint is gone.
-            epoch: epoch.map_or(unix_ms, |epoch| unix_ms.max(epoch + 1)),
+            epoch: left.map_or(unix_ms, |left| unix_ms.max(left.head.epoch + 1)),
             process: self.process,
             tick: Tick(0),
             tick_rate: config.tick_rate,
@@ -135,7 +139,9 @@ impl KeptRooms {
         let due = now().since(Micros((interval_us * phase) as u64));
         let restore = Box::new(move |state: &[u8], go_on| recipe.restore(state, go_on));
         let writer = Arc::clone(&self.writer);
-        RoomCheckpoints::new(writer, config.checkpoint_interval, head, due, restore)
+        let newest = left.map(|left| (left.state.clone(), left.skips(self.process)));
+        let interval = config.checkpoint_interval;
+        RoomCheckpoints::new(writer, interval, head, due, newest, restore)
     }
 
     /// A closure that makes a left room on its worker.
@@ -156,32 +162,39 @@ impl KeptRooms {
                     unix_ms: unix_ms(),
                 },
             };
-            match recipe.restore(&left.checkpoint[left.state_at..], go_on) {
-                Ok(room) => {
+            // The game may panic at a state of another version.
+            let restore = || recipe.restore(left.state.state(), go_on);
+            let why = match catch_unwind(AssertUnwindSafe(restore)) {
+                Ok(Ok(room)) => {
                     writer.metrics.restored.get(RestoreOutcome::Restored).inc();
-                    room
+                    return room;
                 }
-                Err(why) => {
-                    let changed = match left.head.rules_hash == recipe.rules_hash {
-                        true => "",
-                        false => " (it was saved under other rules)",
-                    };
-                    let why = format!("{why}{changed}");
-                    writer.set_aside(&left.name, left.checkpoint, &why);
-                    recipe.make()
-                }
-            }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the game panicked".to_owned(),
+            };
+            let changed = match left.head.rules_hash == recipe.rules_hash {
+                true => "",
+                false => " (it was saved under other rules)",
+            };
+            let checkpoint = checkpoint::seal(&left.state.body);
+            writer.set_aside(&left.name, checkpoint, &format!("{why}{changed}"));
+            recipe.make()
         }
     }
 }
 
-/// Reads a checkpoint of this game: its head, and where its state begins.
-fn read(game: &str, checkpoint: &[u8]) -> Result<(CheckpointHead, usize), String> {
+/// Reads a checkpoint of this game: its head and its state.
+fn read(game: &str, checkpoint: &[u8]) -> Result<(CheckpointHead, RoomState), String> {
     let (head, state) = checkpoint::open(checkpoint).map_err(|error| error.to_string())?;
     if head.game != game {
         return Err(format!("it is of the game {}", head.game));
     }
-    Ok((head, checkpoint.len() - state.len()))
+    let body = checkpoint[checkpoint::sealed_len(0)..].to_vec();
+    let state = RoomState {
+        head_bytes: body.len() - state.len(),
+        body: Arc::new(body),
+    };
+    Ok((head, state))
 }
 
 impl LeftRoom {
@@ -204,15 +217,17 @@ impl LeftRoom {
 
     /// The newest tick that counts as made, now. The room goes on as if its clock had run meanwhile, and no tick that anybody has seen
     /// comes again, whatever the wall's clock did.
-    pub fn tick_at(&self, unix_ms: u64, tick_rate: u32) -> Tick {
-        let mut since_ms = unix_ms.saturating_sub(self.head.unix_ms);
-        if !self.head.is_last {
+    pub fn tick_at(&self, process: u64, unix_ms: u64, tick_rate: u32) -> Tick {
+        let mut since_ms = unix_ms.saturating_sub(self.head.unix_ms).min(MAX_GAP_MS);
+        if self.skips(process) > 0 {
             // The newest checkpoint may never have been written.
             since_ms = since_ms.max(2 * self.head.interval_ms);
         }
+        // By the quicker one: players have seen the ticks of the other process.
+        let tick_rate = tick_rate.max(self.head.tick_rate).min(240);
         let ticks = since_ms.saturating_mul(tick_rate.into()) / 1000;
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
-        Tick(self.head.tick.0.saturating_add(ticks))
+        Tick(self.head.tick.0.saturating_add(ticks).min(LAST_TICK))
     }
 }
 
@@ -323,8 +338,10 @@ mod tests {
         LeftRoom {
             name: "tested".to_owned(),
             head,
-            checkpoint: Vec::new(),
-            state_at: 0,
+            state: RoomState {
+                body: Arc::default(),
+                head_bytes: 0,
+            },
         }
     }
 
@@ -332,12 +349,23 @@ mod tests {
     fn no_tick_that_anybody_has_seen_comes_again() {
         // Ten seconds later; at once; and after the wall's clock was set back.
         for (unix_ms, expected) in [(1_010_000, 700), (1_000_100, 160), (3, 160)] {
-            assert_eq!(left(100, false).tick_at(unix_ms, 60), Tick(expected));
+            assert_eq!(left(100, false).tick_at(4, unix_ms, 60), Tick(expected));
         }
-        // After the last checkpoint nothing came.
-        assert_eq!(left(100, true).tick_at(1_000_100, 60), Tick(106));
-        assert_eq!(left(100, true).tick_at(3, 60), Tick(100));
-        assert_eq!(left(100, false).tick_at(u64::MAX, 240), Tick(u32::MAX));
+        // After the last checkpoint nothing came, unless a process went on from it and ended.
+        assert_eq!(left(100, true).tick_at(4, 1_000_100, 60), Tick(106));
+        assert_eq!(left(100, true).tick_at(4, 3, 60), Tick(100));
+        assert_eq!(left(100, true).tick_at(5, 3, 60), Tick(160));
+        // At a lower rate, and after a clock that was years ahead.
+        assert_eq!(left(100, false).tick_at(4, 1_000_900, 30), Tick(160));
+        let a_day = 24 * 3_600 * 240;
+        assert_eq!(
+            left(100, false).tick_at(4, u64::MAX, 240),
+            Tick(100 + a_day)
+        );
+        assert_eq!(
+            left(u32::MAX, false).tick_at(4, u64::MAX, 240),
+            Tick(LAST_TICK)
+        );
     }
 
     #[test]

@@ -16,6 +16,6 @@ mod worker_handle;
 mod worker_loop;
 
 pub(crate) use command::{Command, Newcomer, RoomEntry, ServerRoom};
-pub(crate) use room_checkpoints::RoomCheckpoints;
+pub(crate) use room_checkpoints::{RoomCheckpoints, RoomState};
 pub(crate) use seats::{Reservation, SEAT_HELD_FOR};
 pub(crate) use worker_handle::WorkerHandle;

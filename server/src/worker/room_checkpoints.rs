@@ -5,7 +5,7 @@
 
 use super::command::ServerRoom;
 use crate::checkpoint::{
-    CheckpointHead, CheckpointOutcome, CheckpointWriter, Checkpointed, RestoreOutcome,
+    self, CheckpointHead, CheckpointOutcome, CheckpointWriter, Checkpointed, RestoreOutcome,
 };
 use crate::clock::{now, unix_ms};
 use crate::log_limit;
@@ -24,6 +24,22 @@ const RESTART_WINDOW: Micros = Micros::from_millis(60_000);
 /// Makes the room again from a saved state.
 pub(crate) type RestoreRoom = Box<dyn Fn(&[u8], GoOn) -> Result<ServerRoom, RestoreError> + Send>;
 
+/// A saved state of a room, behind its head.
+#[derive(Clone)]
+pub(crate) struct RoomState {
+    /// Head and state.
+    pub body: Arc<Vec<u8>>,
+    /// How long the head is.
+    pub head_bytes: usize,
+}
+
+impl RoomState {
+    /// The state without the head.
+    pub fn state(&self) -> &[u8] {
+        &self.body[self.head_bytes..]
+    }
+}
+
 /// Makes and keeps the checkpoints of one room.
 pub(crate) struct RoomCheckpoints {
     writer: Arc<CheckpointWriter>,
@@ -33,35 +49,36 @@ pub(crate) struct RoomCheckpoints {
     head: CheckpointHead,
     /// When the next checkpoint is due.
     due: Micros,
-    /// Head and state of the newest checkpoint, and how long the head is.
-    newest: Option<(Arc<Vec<u8>>, usize)>,
+    newest: Option<RoomState>,
     /// The one before, whose memory is used again.
     spare: Option<Arc<Vec<u8>>>,
-    /// How often the room was restarted from the newest checkpoint.
-    restarts_since: u32,
-    /// The newest tick that is saved, and how many sessions.
-    saved: Option<(Tick, usize)>,
+    /// How often the room went on from the newest checkpoint so that players may have seen what came after it.
+    skips: u32,
+    /// The newest tick that is saved, with how many sessions, and whether the room went on.
+    saved: Option<(Tick, usize, bool)>,
     restarts: VecDeque<Micros>,
 }
 
 impl RoomCheckpoints {
-    /// For a room that was opened, or restored, with this head. The first checkpoint is due at `due`.
+    /// For a room that was opened, or restored from `newest`, with this head. The first checkpoint is due at `due`.
     pub fn new(
         writer: Arc<CheckpointWriter>,
         interval: Duration,
         head: CheckpointHead,
         due: Micros,
+        newest: Option<(RoomState, u32)>,
         restore: RestoreRoom,
     ) -> Self {
+        let (newest, skips) = newest.unzip();
         Self {
             writer,
             interval: Micros(interval.as_micros() as u64),
             restore,
             head,
             due,
-            newest: None,
+            newest,
             spare: None,
-            restarts_since: 0,
+            skips: skips.unwrap_or(0),
             saved: None,
             restarts: VecDeque::new(),
         }
@@ -87,7 +104,8 @@ impl RoomCheckpoints {
 
     /// Saves the state of a room that rests, if it has changed.
     pub fn save_resting(&mut self, room: &ServerRoom) {
-        if self.saved != Some((room.tick_now(), room.sessions().len())) && !self.head.is_last {
+        let now = (room.tick_now(), room.sessions().len(), false);
+        if self.saved != Some(now) && !self.head.is_last {
             self.save_now(room, false);
         }
     }
@@ -111,8 +129,8 @@ impl RoomCheckpoints {
         let metrics = &self.writer.metrics;
         let duration = now().since(began);
         metrics.save_duration.observe(duration.0 as f64 / 1e6);
-        let (body, head_bytes) = match saved {
-            Ok((body, head_bytes)) => (Arc::new(body), head_bytes),
+        let saved = match saved {
+            Ok(saved) => saved,
             Err(error) => {
                 metrics.checkpoints.get(CheckpointOutcome::Unsaved).inc();
                 if log_limit::admits("checkpoint_unsaved", began) {
@@ -123,14 +141,13 @@ impl RoomCheckpoints {
         };
         let checkpoint = Checkpointed {
             epoch: self.head.epoch,
-            body: Arc::clone(&body),
+            body: Arc::clone(&saved.body),
             goes_on,
         };
         self.writer.put(room.name(), checkpoint);
-        self.saved = Some((room.tick_now(), room.sessions().len()));
-        self.spare = self.newest.take().map(|(before, _)| before);
-        self.newest = Some((body, head_bytes));
-        self.restarts_since = 0;
+        self.saved = Some((room.tick_now(), room.sessions().len(), goes_on));
+        self.spare = self.newest.replace(saved).map(|before| before.body);
+        self.skips = 0;
     }
 
     /// The memory of a checkpoint that nobody needs any more, if there is one.
@@ -146,22 +163,22 @@ impl RoomCheckpoints {
     pub fn restart(&mut self, room: &str, tick: Tick, now: Micros) -> Option<ServerRoom> {
         let is_long_ago = |at: &Micros| now.since(*at) > RESTART_WINDOW;
         while self.restarts.pop_front_if(|at| is_long_ago(at)).is_some() {}
-        let (body, head_bytes) = self.newest.as_ref()?;
+        let newest = self.newest.as_ref()?;
         if self.restarts.len() >= MAX_RESTARTS {
             tracing::error!(room, "the room has failed too often to be restarted again");
             return None;
         }
         self.restarts.push_back(now);
-        self.restarts_since += 1;
+        self.skips += 1;
         let go_on = GoOn {
             tick,
-            skips: self.restarts_since,
+            skips: self.skips,
             moment: Moment {
                 now,
                 unix_ms: unix_ms(),
             },
         };
-        let restore = || (self.restore)(&body[*head_bytes..], go_on);
+        let restore = || (self.restore)(newest.state(), go_on);
         let restored = match catch_unwind(AssertUnwindSafe(restore)) {
             Ok(Ok(restored)) => restored,
             Ok(Err(error)) => {
@@ -185,6 +202,19 @@ impl RoomCheckpoints {
         Some(restored)
     }
 
+    /// Something has changed that neither the tick nor the number of sessions tells of.
+    pub fn is_outdated(&mut self) {
+        self.saved = None;
+    }
+
+    /// The room ends because its game panics again and again: its newest state is set aside, for another version of the game.
+    pub fn set_aside(&mut self, room: &str) {
+        if let Some(newest) = self.newest.take() {
+            let why = "its game panics again and again";
+            (self.writer).set_aside(room, checkpoint::seal(&newest.body), why);
+        }
+    }
+
     /// The room has ended: its checkpoint goes, unless it is the last one of a process that ends.
     pub fn forget(&self, room: &str) {
         if !self.head.is_last {
@@ -193,16 +223,19 @@ impl RoomCheckpoints {
     }
 }
 
-/// Head and state of a room in `buffer`, and how long the head is.
+/// The head and the state of a room, in `buffer`.
 fn saved(
     head: &CheckpointHead,
     room: &ServerRoom,
     moment: Moment,
     buffer: Vec<u8>,
-) -> Result<(Vec<u8>, usize), SaveError> {
+) -> Result<RoomState, SaveError> {
     let mut body = postcard::to_extend(head, buffer)
         .map_err(|error| SaveError::Unreadable(error.to_string()))?;
     let head_bytes = body.len();
     room.save(moment, &mut body)?;
-    Ok((body, head_bytes))
+    Ok(RoomState {
+        body: Arc::new(body),
+        head_bytes,
+    })
 }

@@ -300,7 +300,17 @@ impl RoomRunner {
             tick = tick.0,
             "the game panicked, and its room ends with it"
         );
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.set_aside(self.room.name());
+        }
         self.close("the room has failed; a new one opens", metrics);
+    }
+
+    /// Something has changed that neither the tick nor the number of sessions tells of, so a room that rests is saved again.
+    pub fn is_outdated(&mut self) {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.is_outdated();
+        }
     }
 
     /// Puts a room that is made of the last checkpoint in the place of one that has failed. `false`: there is none.

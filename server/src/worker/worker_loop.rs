@@ -1,7 +1,7 @@
 //! The thread of a worker: commands and due ticks, one after the other.
 //!
 //! In: commands, and the time. Out: ticks of the rooms by absolute deadlines, and answers. A due tick waits for one command at
-//! most, and a panic of a game ends its room alone.
+//! most, and a panic of a game concerns its room alone: the room goes on from its last checkpoint, or ends.
 
 use super::command::{Command, Newcomer, RoomEntry, ServerRoom};
 use super::due_ticks::{self, DueTicks};
@@ -372,18 +372,21 @@ impl WorkerLoop {
         let mut failed = Vec::new();
         let live = (self.rooms.iter_mut()).filter(|(_, room)| room.activity != Activity::Closed);
         for (key, runner) in live {
-            // A game that panics when a player leaves ends its room alone.
-            let act = || runner.room.act_on_sessions(whom, action);
-            match catch_unwind(AssertUnwindSafe(act)) {
-                Ok(of_room) => {
+            // A game may panic when a player leaves. In a room that goes on from its checkpoint the player is there again.
+            for _ in 0..2 {
+                let act = || runner.room.act_on_sessions(whom, action);
+                if let Ok(of_room) = catch_unwind(AssertUnwindSafe(act)) {
                     if of_room.sessions > 0 {
                         runner.count_sessions(&self.metrics);
+                        runner.is_outdated();
                     }
                     acted_on.add(of_room);
+                    break;
                 }
-                Err(_) => {
-                    runner.fail(&self.metrics);
-                    failed.push(key);
+                runner.fail(&self.metrics);
+                failed.push(key);
+                if runner.activity == Activity::Closed {
+                    break;
                 }
             }
         }
@@ -529,7 +532,7 @@ impl WorkerLoop {
     }
 }
 
-/// Does something with a room in which the game may panic, which then ends it alone.
+/// Does something with a room in which the game may panic, which then fails alone.
 fn or_fail(runner: &mut RoomRunner, metrics: &Metrics, act: impl FnOnce(&mut RoomRunner)) {
     if catch_unwind(AssertUnwindSafe(|| act(runner))).is_err() {
         runner.fail(metrics);
