@@ -37,7 +37,7 @@ fn every_promise_holds_under_the_fixed_seeds() {
     // Crowded cells went in parts, were whole again, and rows came, went and moved between cells meanwhile.
     let parts = total.parts;
     assert!(
-        parts.parted_global > 20 && parts.parted_square > 20 && parts.made_whole > 15,
+        parts.parted_global > 20 && parts.parted_square > 5 && parts.made_whole > 15,
         "{parts:?}"
     );
     assert!(parts.apart > 1_000, "{parts:?}");

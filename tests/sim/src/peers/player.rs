@@ -118,7 +118,7 @@ impl Player {
         let newest = self.client.newest_message();
         // A crowded cell in the plain encoding is more than a thin line carries while it is fresh.
         let takes_whole_cells = !self.line.is_thin() || self.encoding == v1::Encoding::Packed;
-        if takes_whole_cells && self.random.u8(0..3) == 0 {
+        if takes_whole_cells && self.random.bool() {
             self.knows_parts = !self.knows_parts;
         }
         self.client = self.new_client(now);
