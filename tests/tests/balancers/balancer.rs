@@ -313,7 +313,8 @@ fn haproxy(ports: Ports, nodes: &[TestServer], certificate: &Certificate) -> Str
         text = changed(&text, &format!("bind {from}"), &to);
     }
     for (number, node) in nodes.iter().enumerate() {
-        let to = format!("{} port {}", node.addr, node.ops.port());
+        let (addr, ops) = (node.addr, node.ops);
+        let to = format!("{addr} addr {} port {}", ops.ip(), ops.port());
         text = changed(&text, &format!("10.0.0.1{}:7777", number + 1), &to);
     }
     text

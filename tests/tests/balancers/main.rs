@@ -15,6 +15,8 @@ use balancer::{
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+use tickwire::prelude::*;
+use tickwire::{Game, RoomGame};
 use tickwire_client::SessionEvent;
 use tickwire_proto::v1::{self, client_message, server_message};
 use tickwire_server::config::Config;
@@ -190,6 +192,87 @@ async fn a_draining_node_behind_haproxy_gets_no_new_players() {
     assert_eq!(with_one.count(), 2, "{rooms:?}");
     plays_on(&mut old).await;
     plays_on(&mut new).await;
+}
+
+/// A player at the fire.
+#[derive(Entity, Clone, PartialEq, Debug, Default)]
+#[entity(placed)]
+struct Guest {
+    pos: Pos<16>,
+}
+
+#[derive(Input, Clone, PartialEq, Debug, Default)]
+struct Wish {
+    dx: i8,
+}
+
+/// A game that saves its state.
+#[derive(World)]
+struct Camp {
+    guests: Players<Guest>,
+}
+
+impl Game for Camp {
+    const NAME: &str = "camp";
+    const SPACE: Space = Space::new(16, 1000, 1000);
+    type Input = Wish;
+    type Event = Nothing;
+    type Command = Nothing;
+    type Message = Nothing;
+    type Rules = NoRules;
+
+    fn new(_: &Setup) -> Self {
+        Self {
+            guests: Players::new(),
+        }
+    }
+
+    fn join(&mut self, player: PlayerId, _: &Identity) -> Result<(), Refusal> {
+        self.guests.insert(player, Guest::default());
+        Ok(())
+    }
+
+    fn step(&mut self, _: &mut Step<'_, Self>) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_behind_haproxy_waits_for_a_node_that_restarts() {
+    let folder = std::env::temp_dir().join(format!("tickwire-camp-{}", std::process::id()));
+    let start = |number: usize, listen: &str| {
+        let folder = folder.join(number.to_string());
+        let folder = ["--data-dir", folder.to_str().unwrap(), "--listen", listen];
+        let flags = [&balancer::NODE[..], &folder].concat();
+        TestServer::start_with(&flags, |settings| Box::new(RoomGame::<Camp>::new(settings)))
+    };
+    // An address of its own: nobody else takes the port meanwhile.
+    let mut nodes: Vec<_> = (0..3).map(|node| start(node, "127.0.0.31:0")).collect();
+    // The restart is over before the health checks have noticed it, also on a busy machine.
+    let patient = |text: &str| changed(text, "check port 9777 inter 1s fall 3 rise 2 ", "");
+    let balancer = Balancer::start_changed(Kind::HaProxy, "restart", &nodes, patient).await;
+    let mut player = Player::joined(&balancer.url("r"), "Ada").await;
+    let home = home_of(&nodes, "r", 1).await;
+    let (session, entity) = (player.client.session(), player.client.entity());
+
+    let node = nodes.remove(home);
+    let addr = node.addr;
+    let draining = tokio::spawn(node.drain());
+    player
+        .until("the goodbye", |player| !player.is_playing())
+        .await;
+    within("the drain", draining).await.unwrap();
+    let refused = balancer.open(Way::Plain, FRIEND, "/ws?room=r", &[], None);
+    assert_eq!(refused.await.err(), Some(503));
+    nodes.insert(home, start(home, &addr.to_string()));
+    player
+        .until("the session again", |player| player.is_playing())
+        .await;
+    assert_eq!(home_of(&nodes, "r", 1).await, home);
+    assert_eq!(
+        (player.client.session(), player.client.entity()),
+        (session, entity)
+    );
+    drop(nodes);
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 #[tokio::test(flavor = "multi_thread")]
