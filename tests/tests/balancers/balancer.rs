@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -18,8 +19,8 @@ use tokio_rustls::TlsConnector;
 pub const HAPROXY: &str = include_str!("../../../deploy/haproxy/haproxy.cfg");
 pub const NGINX: &str = include_str!("../../../deploy/nginx/nginx.conf");
 
-/// Where balancers listen. They ask the nodes from 127.0.0.1.
-const FRONT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 21);
+/// Balancers of this process so far.
+static BALANCERS: AtomicU8 = AtomicU8::new(0);
 pub const PLAYER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 99));
 pub const FRIEND: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 98));
 
@@ -160,6 +161,7 @@ pub struct Balancer {
 /// Where it listens.
 #[derive(Clone, Copy)]
 struct Ports {
+    front: Ipv4Addr,
     plain: u16,
     tls: u16,
     passed_through: u16,
@@ -193,9 +195,7 @@ impl Balancer {
                 std::fs::write(&file, change(&text)).unwrap();
                 let mut process = run(kind, &file, &folder);
                 loop {
-                    let mut is_open = TcpStream::connect((FRONT, ports.plain)).await.is_ok();
-                    is_open &= TcpStream::connect((FRONT, ports.tls)).await.is_ok();
-                    if is_open && process.try_wait().unwrap().is_none() {
+                    if is_open(kind, ports).await && process.try_wait().unwrap().is_none() {
                         return Self {
                             process,
                             folder,
@@ -218,7 +218,10 @@ impl Balancer {
 
     /// The URL of a room for a client that connects without TLS.
     pub fn url(&self, room: &str) -> String {
-        format!("ws://{FRONT}:{}/ws?room={room}", self.ports.plain)
+        format!(
+            "ws://{}:{}/ws?room={room}",
+            self.ports.front, self.ports.plain
+        )
     }
 
     /// Connects from an address of this machine, as another host would. `nodes`: the certificate of the nodes.
@@ -230,7 +233,7 @@ impl Balancer {
         };
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(source, 0)).unwrap();
-        let front = SocketAddr::new(FRONT.into(), port);
+        let front = SocketAddr::new(self.ports.front.into(), port);
         let stream = within("a connection", socket.connect(front)).await.unwrap();
         match way {
             Way::Plain => Box::new(stream),
@@ -261,7 +264,7 @@ impl Balancer {
 
     /// Asks for a page. Returns the status and the body.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let front = SocketAddr::new(FRONT.into(), self.ports.plain);
+        let front = SocketAddr::new(self.ports.front.into(), self.ports.plain);
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: game.example\r\nconnection: close\r\n\r\n");
         let (head, body) = http_from(PLAYER, front, &request).await;
@@ -277,11 +280,16 @@ impl Drop for Balancer {
     }
 }
 
+/// Ports of an address that no other balancer of this machine listens at. From 127.0.0.1 it asks the nodes.
 fn free_ports() -> Ports {
-    let listeners = [(); 3].map(|()| std::net::TcpListener::bind((FRONT, 0)).unwrap());
+    let [high, low] = (std::process::id() as u16).to_be_bytes();
+    let number = BALANCERS.fetch_add(1, Ordering::Relaxed) % 254;
+    let front = Ipv4Addr::new(127, 1 + high % 254, low, 1 + number);
+    let listeners = [(); 3].map(|()| std::net::TcpListener::bind((front, 0)).unwrap());
     let [plain, tls, passed_through] =
         listeners.map(|listener| listener.local_addr().unwrap().port());
     Ports {
+        front,
         plain,
         tls,
         passed_through,
@@ -292,6 +300,19 @@ fn free_ports() -> Ports {
 pub fn changed(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "the file has no {from:?}");
     text.replace(from, to)
+}
+
+async fn is_open(kind: Kind, ports: Ports) -> bool {
+    let mut expected = vec![ports.plain, ports.tls];
+    if kind == Kind::HaProxy {
+        expected.push(ports.passed_through);
+    }
+    for port in expected {
+        if TcpStream::connect((ports.front, port)).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 fn haproxy(ports: Ports, nodes: &[TestServer], certificate: &Certificate) -> String {
@@ -309,7 +330,7 @@ fn haproxy(ports: Ports, nodes: &[TestServer], certificate: &Certificate) -> Str
         (":8443\n", ports.passed_through),
     ] {
         let end = from.chars().last().unwrap();
-        let to = format!("bind {FRONT}:{port}{end}");
+        let to = format!("bind {}:{port}{end}", ports.front);
         text = changed(&text, &format!("bind {from}"), &to);
     }
     for (number, node) in nodes.iter().enumerate() {
@@ -329,7 +350,7 @@ fn nginx(ports: Ports, nodes: &[TestServer], certificate: &Certificate, folder: 
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("    {what}_temp_path {at}/{what};\n"))
         .concat();
-    let front = format!("listen {FRONT}");
+    let front = format!("listen {}", ports.front);
     let [chain, key, _] = &certificate.files;
     for (from, to) in [
         ("http {\n", &*format!("http {{\n{temporary}")),
