@@ -21,7 +21,8 @@ packages=(
   firefox-esr:firefox-esr # the browser tests that run in both
   Xvfb:xvfb           # a display for windows: the hidden-tab test
   ip:iproute2         # network namespaces: the test that cuts a network
-  nginx:nginx         # the recipe in docs/OPERATIONS.md
+  nginx:nginx         # the recipe in docs/OPERATIONS.md, and deploy/nginx
+  haproxy:haproxy     # deploy/haproxy
 )
 # Without rustup's target for wasm32: a compiler that builds the standard library for it.
 packages_wasm=(rustc-web cargo-web rust-web-src lld-19)

@@ -4,14 +4,15 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use std::net::{IpAddr, SocketAddr};
 use tickwire_proto::v1::{self, client_message, server_message};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// A WebSocket connection without a client behind it.
-pub struct RawClient {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub struct RawClient<S = MaybeTlsStream<TcpStream>> {
+    socket: WebSocketStream<S>,
 }
 
 /// How a connection ended.
@@ -58,6 +59,40 @@ impl RawClient {
         let upgrade = tokio_tungstenite::client_async(request, MaybeTlsStream::Plain(stream));
         let (socket, _) = crate::within("the upgrade", upgrade).await.ok()?;
         Some(Self { socket })
+    }
+
+    /// Resets the connection, as a device does that was switched off and on.
+    ///
+    /// # Panics
+    /// If the connection is TLS.
+    pub fn reset(self) {
+        match self.socket.get_ref() {
+            MaybeTlsStream::Plain(stream) => stream.set_zero_linger().unwrap(),
+            _ => panic!("resets are of plain connections"),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> RawClient<S> {
+    /// Opens a WebSocket over any stream, for a URL and with further headers.
+    ///
+    /// # Errors
+    /// The HTTP status if the server refuses; 0 if it does not answer.
+    ///
+    /// # Panics
+    /// If the URL or a header cannot be used.
+    pub async fn over(stream: S, url: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let mut request = url.into_client_request().unwrap();
+        let subprotocol = ("sec-websocket-protocol", tickwire_proto::SUBPROTOCOL);
+        for (name, value) in headers.iter().chain([&subprotocol]) {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let upgrade = tokio_tungstenite::client_async(request, stream);
+        match crate::within("the upgrade", upgrade).await {
+            Ok((socket, _)) => Ok(Self { socket }),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(_) => Err(0),
+        }
     }
 
     /// Sends a message.
@@ -141,17 +176,6 @@ impl RawClient {
             if let Some(found) = pick(self.next().await.unwrap()) {
                 return found;
             }
-        }
-    }
-
-    /// Resets the connection, as a device does that was switched off and on.
-    ///
-    /// # Panics
-    /// If the connection is TLS.
-    pub fn reset(self) {
-        match self.socket.get_ref() {
-            MaybeTlsStream::Plain(stream) => stream.set_zero_linger().unwrap(),
-            _ => panic!("resets are of plain connections"),
         }
     }
 

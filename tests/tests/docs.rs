@@ -61,6 +61,9 @@ impl Repository {
         if SKIPPED_FOLDERS.iter().any(|skipped| first == *skipped) {
             return false; // what a build makes is there on some machines only
         }
+        if word.starts_with("deploy/bin/") {
+            return false; // of a game made from the template
+        }
         if word.contains('/') && self.root.join(first).is_dir() {
             return !self.root.join(path).exists();
         }
