@@ -141,7 +141,9 @@ impl Case {
             // A fixed pause would look at the same few moments of each tick.
             sleep(Duration::from_millis(random.u64(2..=6))).await;
             let Some(server_ticks) = reference.server_ticks() else {
-                return Err(io::Error::other("the reference has lost the server's clock"));
+                return Err(io::Error::other(
+                    "the reference has lost the server's clock",
+                ));
             };
             for follower in followers {
                 let ticks = server_ticks - f64::from(follower.tick());

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_states_tick_is_found() {
-        let state = br#"{"entities":[{"texts":{"tick":"7"}}],"room":"a","tick":421,"tick_rate":60}"#;
+        let state =
+            br#"{"entities":[{"texts":{"tick":"7"}}],"room":"a","tick":421,"tick_rate":60}"#;
         assert_eq!(tick_of(state), Some(421));
         assert_eq!(tick_of(b"{}"), None);
     }

@@ -75,11 +75,11 @@ impl StateBoard {
                 let changed = self.changed.notified();
                 let mut changed = std::pin::pin!(changed);
                 changed.as_mut().enable();
-                self.is_tick_awaited.store(true, Ordering::SeqCst);
                 let latest = self.latest();
                 if let Some(copy) = latest.as_ref().filter(|copy| copy.is_after(after)) {
                     return copy.clone().answer();
                 }
+                self.is_tick_awaited.store(true, Ordering::SeqCst);
                 let is_fresh = latest.is_some_and(|copy| now < copy.fresh_until);
                 // The room may have made a tick before it was marked. After the next one, the worker looks for the mark.
                 if let Some(ask) = ask.take_if(|_| !is_fresh)
@@ -238,8 +238,7 @@ mod tests {
         };
         assert!(!board.wants_tick(), "nobody waits");
         board.publish(tick(7, "seven"), Micros(10));
-        let waiting =
-            (0..100).map(|_| board.read_newer(Tick(7), Duration::MAX, Micros(5), ask));
+        let waiting = (0..100).map(|_| board.read_newer(Tick(7), Duration::MAX, Micros(5), ask));
         let worker = async {
             // A copy of the same tick, which another request has asked for, is no answer.
             board.publish(tick(7, "seven again"), Micros(10));

@@ -271,7 +271,9 @@ async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
 
     run_until(&mut worker, key, |room| room.activity == Activity::Resting);
     let last = worker.rooms[key].room.tick_now();
-    entry.state.publish(Some((state.json, last)), Micros(u64::MAX));
+    entry
+        .state
+        .publish(Some((state.json, last)), Micros(u64::MAX));
     let rest = async {
         let due = worker.rooms[key].due;
         run_until(&mut worker, key, |room| room.due != due);
