@@ -1,5 +1,7 @@
-//! A world for the benches of the core: ships that turn and move every tick. The load bench is in [`load`].
+//! A world for the benches of the core: ships that turn and move every tick. The load bench is in [`load`], and what it costs to
+//! follow a room in [`followers`].
 
+pub mod followers;
 pub mod load;
 pub mod typed;
 

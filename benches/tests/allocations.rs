@@ -172,6 +172,7 @@ impl Counting {
             half: 300,
             cell: 256,
             resting: 100,
+            drifting: 0,
         };
         Self {
             game: Turning::new(size),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tickwire_benches::load::case::{Case, Outcome, PLAYERS_CORE, Verdict};
 use tickwire_benches::load::child::Kind;
-use tickwire_benches::load::game::{Turning, WorldSize};
+use tickwire_benches::load::game::WorldSize;
+use tickwire_benches::load::server::Server;
 use tickwire_benches::load::{floor, process, sleeper, storm};
 use tickwire_server::TlsSource;
-use tickwire_server::config::Config;
 use tickwire_server::internals::Tls;
 
 #[derive(Parser)]
@@ -70,16 +70,6 @@ struct Repeated {
 }
 
 #[derive(Args)]
-struct Server {
-    #[command(flatten)]
-    size: WorldSize,
-    #[arg(long)]
-    core: usize,
-    #[arg(long)]
-    tls: bool,
-}
-
-#[derive(Args)]
 struct Floor {
     #[arg(long)]
     bytes: usize,
@@ -100,7 +90,7 @@ struct Sleeper {
 fn main() -> anyhow::Result<()> {
     process::raise_socket_limit();
     match Options::parse().what {
-        What::Server(server) => serve(&server),
+        What::Server(server) => server.serve(),
         What::Floor(role) => {
             process::pin(role.core)?;
             let tls = match role.tls {
@@ -121,38 +111,6 @@ fn main() -> anyhow::Result<()> {
             Ok(measure(what)?)
         }
     }
-}
-
-/// Serves the game of the bench.
-fn serve(server: &Server) -> anyhow::Result<()> {
-    process::pin(server.core)?;
-    let mut arguments = vec![
-        "load",
-        "--listen",
-        "127.0.0.1:0",
-        "--ops-listen",
-        "127.0.0.1:0",
-        "--world-seed",
-        "0",
-    ];
-    arguments.extend([
-        "--max-rooms",
-        "100000",
-        "--max-players",
-        "20000",
-        "--max-connections",
-        "0",
-    ]);
-    if server.tls {
-        arguments.push("--tls-self-signed");
-    }
-    let config = Config::load(arguments)?;
-    let size = server.size;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let game = Arc::new(move |_: &_| Box::new(Turning::new(size)) as Box<dyn tickwire_game::Game>);
-    Ok(runtime.block_on(tickwire_server::run(config, game))?)
 }
 
 fn measure(what: What) -> io::Result<()> {
@@ -188,6 +146,7 @@ fn w1(repeated: &Repeated, players: usize) -> WorldSize {
         half: if repeated.rows > 50 { 480 } else { 220 },
         cell: 384,
         resting: 0,
+        drifting: 0,
     }
 }
 

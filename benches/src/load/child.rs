@@ -37,7 +37,11 @@ impl Role {
                 for (flag, value) in [("--side", size.side), ("--half", size.half)] {
                     command.args([flag, &value.to_string()]);
                 }
-                for (flag, value) in [("--cell", size.cell), ("--resting", size.resting)] {
+                for (flag, value) in [
+                    ("--cell", size.cell),
+                    ("--resting", size.resting),
+                    ("--drifting", size.drifting),
+                ] {
                     command.args([flag, &value.to_string()]);
                 }
             }

@@ -28,12 +28,15 @@ pub struct WorldSize {
     /// Ships that never move
     #[arg(long, default_value_t = 0)]
     pub resting: u32,
+    /// Ships that move without a player
+    #[arg(long, default_value_t = 0)]
+    pub drifting: u32,
 }
 
 /// The game of workload W1.
 pub struct Turning {
     size: WorldSize,
-    /// One ship per player.
+    /// One ship per player, and the drifting ships under the ids that no player gets: the last ones.
     ships: BTreeMap<PlayerId, Ship>,
     resting: Vec<[i32; 3]>,
 }
@@ -55,16 +58,38 @@ impl Turning {
                 [at.x, at.y, (index as i32 * 37) % TURN]
             })
             .collect();
+        let drifting = (0..size.drifting).map(|index| {
+            let pilot = PlayerId(u32::MAX - index);
+            (pilot, Ship::new(size.resting + index, size.side))
+        });
         Self {
             size,
-            ships: BTreeMap::new(),
+            ships: drifting.collect(),
             resting,
         }
     }
 
-    /// Ships at rest have the first slots, so that the table has no gaps.
+    /// Ships at rest have the first slots, and drifting ships the next, so that the table has no gaps.
     fn ship_id(&self, player: PlayerId) -> EntityId {
-        ship(self.size.resting + player.0)
+        let WorldSize {
+            resting, drifting, ..
+        } = self.size;
+        match u32::MAX - player.0 {
+            index if index < drifting => ship(resting + index),
+            _ => ship(resting + drifting + player.0),
+        }
+    }
+}
+
+impl Ship {
+    fn new(number: u32, side: i32) -> Self {
+        let at = scattered(number, side);
+        Self {
+            x: at.x,
+            y: at.y,
+            heading: (number as i32 * 131) % TURN,
+            speed: 60 + (number as i32 * 17) % 40,
+        }
     }
 }
 
@@ -113,13 +138,7 @@ impl Game for Turning {
     }
 
     fn join(&mut self, player: PlayerId, _: &Identity) -> Result<Option<EntityId>, Refusal> {
-        let at = scattered(player.0, self.size.side);
-        let new = Ship {
-            x: at.x,
-            y: at.y,
-            heading: (player.0 as i32 * 131) % TURN,
-            speed: 60 + (player.0 as i32 * 17) % 40,
-        };
+        let new = Ship::new(player.0, self.size.side);
         self.ships.insert(player, new);
         Ok(Some(self.ship_id(player)))
     }
@@ -130,12 +149,18 @@ impl Game for Turning {
 
     fn step(&mut self, step: &mut Step<'_>) {
         let side = self.size.side * UNIT;
+        let drifting = self.size.drifting;
         for (player, ship) in &mut self.ships {
-            let wheel = step
-                .inputs
-                .of(*player)
-                .and_then(|input| input.payload().first().copied());
-            ship.heading = (ship.heading + i32::from(wheel.unwrap_or(0) as i8)).rem_euclid(TURN);
+            let index = u32::MAX - player.0;
+            let wheel = if index < drifting {
+                // As the bench's players steer.
+                ((step.tick.0 / 40 + index) % 5) as i32 * 3 - 6
+            } else {
+                let input = step.inputs.of(*player);
+                let first = input.and_then(|input| input.payload().first().copied());
+                i32::from(first.unwrap_or(0) as i8)
+            };
+            ship.heading = (ship.heading + wheel).rem_euclid(TURN);
             let angle = ship.heading as f32 * (std::f32::consts::TAU / TURN as f32);
             let way = Vec2::from_angle(angle) * ship.speed as f32;
             ship.x = (ship.x + way.x.round() as i32).rem_euclid(side);

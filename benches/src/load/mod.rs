@@ -13,6 +13,7 @@ pub mod measure;
 pub mod player;
 pub mod players;
 pub mod process;
+pub mod server;
 pub mod sleeper;
 pub mod storm;
 pub mod stream;

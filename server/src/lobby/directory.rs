@@ -26,7 +26,6 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire_game::{Game, GameSettings};
 use tickwire_proto::GameSchema;
@@ -37,12 +36,6 @@ use tokio::sync::oneshot;
 
 /// Joins that an address may make at once, in seconds of `--join-rate`.
 const JOIN_BURST: f64 = 4.0;
-
-/// When a request that waits for a newer tick first looks for it again. It then waits twice as long each time, up to
-/// [`MAX_STATE_PAUSE`]: each look at a room that rests has its state made anew.
-const FIRST_STATE_PAUSE: Duration = Duration::from_millis(10);
-/// See [`FIRST_STATE_PAUSE`].
-const MAX_STATE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Makes the game of a new room. Called once at the start too, to check the game's schema and to
 /// try its rules module.
@@ -215,23 +208,6 @@ impl RoomDirectory {
 
     /// The public state of a room, at a newer tick than `after`.
     pub async fn state(&self, room: &str, after: Option<Tick>) -> RoomState {
-        let deadline = Instant::now() + MAX_STATE_WAIT;
-        let mut pause = FIRST_STATE_PAUSE;
-        loop {
-            match self.newest_state(room).await {
-                RoomState::Now(state) if after.is_some_and(|after| state.tick <= after) => {}
-                answer => return answer,
-            }
-            // A room without a connection makes no ticks.
-            if Instant::now() >= deadline {
-                return RoomState::Unchanged;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_STATE_PAUSE);
-        }
-    }
-
-    async fn newest_state(&self, room: &str) -> RoomState {
         // A private room is nobody's to look at.
         let is_shown = |handle: &&RoomHandle| handle.is_open && !handle.profile.is_private();
         let Some(handle) = self.rooms().by_name.get(room).filter(is_shown).cloned() else {
@@ -242,7 +218,13 @@ impl RoomDirectory {
             let (room, entry) = (room.to_owned(), Arc::clone(entry));
             self.workers[handle.worker].send(Command::State { room, entry });
         };
-        entry.state.read(now(), ask).await
+        match (entry.state.read(now(), ask).await, after) {
+            (RoomState::Now(state), Some(after)) if state.tick <= after => {
+                let newer = entry.state.read_newer(after, MAX_STATE_WAIT, now(), ask);
+                newer.await
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Whether there is an open room of this name, in which a token may resume a session.

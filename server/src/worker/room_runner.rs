@@ -363,6 +363,7 @@ impl RoomRunner {
             && self.activity != Activity::Closed
         {
             self.activity = Activity::Closed;
+            self.entry.state.end();
             checkpoints.save_last(&self.room);
         }
     }
@@ -380,6 +381,7 @@ impl RoomRunner {
         *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
         self.room.say_goodbye(reason, RECONNECT_AFTER_FAILURE);
         self.set_gauge_share(GaugeShare::default(), metrics);
+        self.entry.state.end();
     }
 
     /// Lets a player come to a seat: to their own, to the reserved one, or to one that nobody has reserved. [`Self::settle_seats`] must
@@ -450,7 +452,9 @@ impl RoomRunner {
 
     /// The room's state at its newest tick, as JSON.
     pub fn state_json(&self) -> Bytes {
-        format!("{}\n", self.room.state()).into()
+        let mut json = self.room.state_json();
+        json.push(b'\n');
+        json.into()
     }
 
     /// Whether the list of rooms wants newer metadata of this room.

@@ -149,6 +149,10 @@ impl WorkerLoop {
             runner.fail(&self.metrics);
             now()
         });
+        if runner.entry.state.wants_tick() {
+            let (room, entry) = (runner.room.name().to_owned(), Arc::clone(&runner.entry));
+            self.wanted_states.push_back((room, entry));
+        }
         update_metadata(runner, &mut self.state_budget, ended, &self.metrics);
         // After the snapshots: no player waits for it.
         or_fail(runner, &self.metrics, |runner| runner.save_if_due(ended));
@@ -243,7 +247,7 @@ impl WorkerLoop {
             runner.record(&RoomStats::default(), &self.metrics, tick);
             self.metrics.rooms.dec();
             // Who asks for the state of a room that is gone hears so.
-            runner.entry.state.publish(None, Micros(u64::MAX));
+            runner.entry.state.end();
             runner.forget_checkpoint();
             drop_room(runner, &self.metrics);
             freed_memory::count(freed_memory::ROOM_BYTES);
@@ -269,31 +273,36 @@ impl WorkerLoop {
         let key = self.names.get(&room).copied();
         let runner = key.and_then(|key| self.rooms.get_mut(key));
         let Some(runner) = runner.filter(|runner| runner.activity != Activity::Closed) else {
-            entry.state.publish(None, Micros(u64::MAX));
+            entry.state.end();
             return Micros(0);
         };
         let tick = runner.room.tick_now();
         let made = catch_unwind(AssertUnwindSafe(|| runner.state_json()));
-        let ended = now();
-        self.state_budget.spend(began, ended);
-        let tick_us = runner.room.tick_clock().tick_us() as u64;
         match made {
             Ok(json) => {
-                let fresh_until = runner.next_due().max(began.plus(Micros(tick_us)));
+                let fresh_until = match runner.next_due() {
+                    due if due > began => due,
+                    // The room rests, or is late.
+                    _ => began.plus(Micros(runner.room.tick_clock().tick_us() as u64)),
+                };
                 runner.entry.state.publish(Some((json, tick)), fresh_until);
             }
             Err(_) => {
+                let failed_at = now();
                 runner.fail(&self.metrics);
                 let fresh_until = match runner.activity {
                     Activity::Closed => Micros(u64::MAX),
-                    Activity::Ticking | Activity::Resting => ended,
+                    Activity::Ticking | Activity::Resting => failed_at,
                 };
                 entry.state.publish(None, fresh_until);
                 if let Some(key) = key {
-                    self.schedule(key, ended);
+                    self.schedule(key, failed_at);
                 }
             }
         }
+        // Waking those who wait is part of it.
+        let ended = now();
+        self.state_budget.spend(began, ended);
         ended.since(began)
     }
 
@@ -416,7 +425,7 @@ impl WorkerLoop {
             self.metrics.rooms_failed.inc();
             let has_ended = entry.has_ended.write();
             *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
-            return entry.state.publish(None, Micros(u64::MAX));
+            return entry.state.end();
         };
         let opened = now();
         if log_limit::admits("room_opened", opened) {

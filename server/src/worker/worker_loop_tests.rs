@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::net::peer::connection::tests::connected;
+use crate::net::room_service::RoomState;
 use crate::room::JoinRequest;
 use crate::room::test_game::{Fault, Wanderers};
 use crate::room::tests::{room, room_of};
+use bytes::Bytes;
 use prost::Message as _;
 use std::io::Read as _;
 use std::sync::atomic::Ordering;
@@ -241,6 +243,45 @@ fn a_state_that_panics_ends_its_room_alone() {
     worker.make_state(now());
     assert!(*entry.has_ended.read().unwrap());
     assert_eq!(metrics.rooms_failed.get(), 1);
+}
+
+#[tokio::test]
+async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default());
+    let key = open(&mut worker);
+    let entry = Arc::clone(&worker.rooms[key].entry);
+    let after = worker.rooms[key].room.tick_now();
+    let first = Some((Bytes::from_static(b"{}"), after));
+    entry.state.publish(first, Micros(u64::MAX));
+    let wait = |after| {
+        let nobody = || panic!("the copy is fresh");
+        (entry.state).read_newer(after, Duration::from_secs(60), Micros(0), nobody)
+    };
+    let ticks = async {
+        run_until(&mut worker, key, |room| room.room.tick_now() > after);
+        assert_eq!(worker.wanted_states.len(), 1);
+        worker.make_state(now());
+    };
+    let (answer, ()) = tokio::join!(wait(after), ticks);
+    let RoomState::Now(state) = answer else {
+        panic!("{answer:?}");
+    };
+    assert!(state.tick > after);
+
+    run_until(&mut worker, key, |room| room.activity == Activity::Resting);
+    let last = worker.rooms[key].room.tick_now();
+    entry
+        .state
+        .publish(Some((state.json, last)), Micros(u64::MAX));
+    let rest = async {
+        let due = worker.rooms[key].due;
+        run_until(&mut worker, key, |room| room.due != due);
+        assert!(worker.wanted_states.is_empty());
+        worker.end_room(key);
+    };
+    let (answer, ()) = tokio::join!(wait(last), rest);
+    assert_eq!(answer, RoomState::Missing);
 }
 
 #[test]
