@@ -392,3 +392,29 @@ async fn one_host_takes_its_share_of_rooms_and_seats() {
     let (status, _) = ask_from(STRANGER, &server, &named).await;
     assert_eq!(status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_room_is_the_same_after_a_restart() {
+    let folder = std::env::temp_dir().join(format!("tickwire-private-{}", std::process::id()));
+    let flags = ["--data-dir", folder.to_str().unwrap()];
+    let first = server(&flags);
+    let wanted = json!({ "mode": "create", "private": true, "max": 2, "tags": { "mode": "duel" } });
+    let host = seat(&first, wanted).await;
+    let (room, key) = (name_of(&host), host["key"].as_str().unwrap());
+    let (one, welcome) = sit(&first, &host).await;
+    drop(one);
+    first.drain().await;
+    let again = server(&flags);
+    let (code, _) = refusal(join(&again, room, Vec::new(), Vec::new()).await);
+    assert_eq!(code, 1008);
+    let back = join(&again, room, Vec::new(), welcome.resume_token).await;
+    assert!(back.unwrap().1.resumed);
+    // The key invites, and the room has as many seats as before.
+    let invited = json!({ "mode": "join", "room": room, "key": key });
+    let guest = seat(&again, invited.clone()).await;
+    let (_two, guest) = sit(&again, &guest).await;
+    assert!(!guest.resumed);
+    assert_eq!(ask(&again, invited).await.0, 409);
+    again.drain().await;
+    let _ = std::fs::remove_dir_all(&folder);
+}
