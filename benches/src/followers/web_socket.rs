@@ -98,7 +98,7 @@ impl Spectator {
 const fn framed(payload: usize) -> usize {
     match payload {
         ..126 => payload + 2,
-        ..65_536 => payload + 4,
+        126..65_536 => payload + 4,
         _ => payload + 10,
     }
 }

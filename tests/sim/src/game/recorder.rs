@@ -71,6 +71,13 @@ pub struct Ledger {
     players: Vec<PlayerId>,
 }
 
+impl Ledger {
+    /// The game was restored with these players.
+    pub fn know(&mut self, players: impl IntoIterator<Item = PlayerId>) {
+        self.players = players.into_iter().collect();
+    }
+}
+
 /// The ledger of a room's game, which the simulator shares.
 pub type SharedLedger = Arc<Mutex<Ledger>>;
 
@@ -241,9 +248,7 @@ impl Game for RecordedGame {
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SaveError> {
-        self.game.restore(state)?;
-        self.ledger().players = self.game.game().players();
-        Ok(())
+        self.game.restore(state)
     }
 
     fn skip_ids(&mut self) {

@@ -98,6 +98,7 @@ impl World {
         self.server.unattended_since = Some(self.now);
         self.server.was_late = false;
         self.server.made = go_on.tick;
+        (self.server).with_ledger(|ledger| ledger.know(kept.sessions.keys().copied()));
         // The game was told who is away now.
         self.read_ledger();
         // A server that ends before it saves the room again starts from the same state.
