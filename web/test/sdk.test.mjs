@@ -139,7 +139,7 @@ test("mistakes throw where they are made", MINUTE, async (t) => {
     /^TypeError: "game.example\/ws" is no address like/,
     /^TypeError: name is 5; it must be a string$/,
     /^Error: .*room/,
-    /^Error: ws:\/\/127\.0\.0\.1:9\/ws does not let anybody in: the server cannot be reached/,
+    /^Error: ws:\/\/127\.0\.0\.1:9\/ws lets nobody in: the server cannot be reached/,
     /^Error: this page is for the game chess, and the room plays tag$/,
     /^Error: this page takes runner\.x for boolean, and in the room's game it is number/,
   ];

@@ -49,6 +49,8 @@ impl Link {
 pub(crate) struct LinkSet {
     pub all: Vec<Link>,
     newest_id: u32,
+    /// The newest link over which `Hello` went: that the server closes an older one is this client's own doing.
+    pub newest_hello: LinkId,
     pub backoff: Backoff,
     /// When to open the next link; `None` while none is wanted.
     pub retry_at: Option<Micros>,
@@ -68,6 +70,7 @@ impl LinkSet {
         Self {
             all: Vec::new(),
             newest_id: 0,
+            newest_hello: LinkId(0),
             backoff: Backoff::new(seed),
             retry_at: Some(now),
             unanswered_attempts: 0,

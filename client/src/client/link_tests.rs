@@ -218,6 +218,15 @@ fn a_revived_old_link_does_not_close_one_that_said_hello() {
     assert_eq!(client.phase(), &Phase::Playing);
 }
 
+/// Seed 5121 of the simulator: the way of the new link was blocked, so the client had given it up when the old one brought the close.
+#[test]
+fn the_end_of_an_old_link_is_not_the_end_after_the_new_one_was_given_up() {
+    let (mut client, old, new, now) = with_new_link_beside_silent_one();
+    client.closed(new, None, "", now);
+    client.closed(old, Some(CloseCode::ResumedElsewhere.number()), "", now);
+    assert_eq!(client.phase(), &Phase::Reconnecting);
+}
+
 #[test]
 fn a_hello_that_is_too_big_ends_the_session() {
     let mut client = seeded();

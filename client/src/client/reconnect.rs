@@ -28,6 +28,7 @@ impl Client {
         link.state = LinkState::Joining { since: now };
         link.last_heard = now;
         self.links.unanswered_attempts = 0;
+        self.links.newest_hello = self.links.newest_hello.max(id);
         let (resume_token, reservation) = match &self.session {
             Some(session) => (&session.resume_token, &Vec::new()),
             None => (&self.first_token, &self.options.reservation),
@@ -66,9 +67,9 @@ impl Client {
             self.finish(CloseCode::TooBig, reason);
             return;
         }
-        // After a resume the server closes the old link and sends `Welcome` on the new one. The two may arrive in either order,
-        // as they are two sockets.
-        if known_code == Some(CloseCode::ResumedElsewhere) && self.links.is_any_joining() {
+        // After a resume the server closes the old link and sends `Welcome` on the new one. The two may arrive in either order, as they
+        // are two sockets, or the second not at all.
+        if known_code == Some(CloseCode::ResumedElsewhere) && id < self.links.newest_hello {
             self.lost(link, now);
             return;
         }

@@ -80,7 +80,7 @@ function joined<G extends GameTypes>(room: Room<G>, address: string, timeoutMs: 
       reject(error as Error);
     };
     const giveUp = () => fail(signal?.reason);
-    const late = () => fail(new Error(`${address} does not let anybody in: ${room.trouble || "it does not answer"} (tried for ${timeoutMs / 1000} s)`));
+    const late = () => fail(new Error(`${address} lets nobody in: ${room.trouble || "no answer"} after ${timeoutMs / 1000} s`));
     // Longer delays than a timer can have are as good as endless.
     const timer = timeoutMs < 2 ** 31 ? setTimeout(late, timeoutMs) : undefined;
     room.onUpdate(() => {
