@@ -55,6 +55,9 @@ struct Repeated {
     /// About how many ships a player sees: 32 or 85
     #[arg(long, default_value_t = 32)]
     rows: u32,
+    /// Side of a cell, in units: smaller ones show less of what is out of sight
+    #[arg(long, default_value_t = 384)]
+    cell: u32,
     /// Ships that rest
     #[arg(long, default_value_t = 10_000)]
     resting: u32,
@@ -144,7 +147,7 @@ fn w1(repeated: &Repeated, players: usize) -> WorldSize {
     WorldSize {
         side: (4096.0 * (players as f64 / 800.0).sqrt()) as i32,
         half: if repeated.rows > 50 { 480 } else { 220 },
-        cell: 384,
+        cell: repeated.cell,
         resting: 0,
         drifting: 0,
     }
