@@ -3,7 +3,7 @@
 //! Input: the state of a room, as [`Room::save`] writes it. The same bytes are read as a whole checkpoint too, which hardly any are.
 
 use crate::room::{MemoryLink, Walkers, settings};
-use tickwire_server::internals::{GoOn, Moment, Room, is_checkpoint};
+use tickwire_server::internals::{Moment, RestorePoint, Room, is_checkpoint};
 use tickwire_sync::{Micros, Tick, TickClock};
 
 /// One run of the target.
@@ -37,7 +37,7 @@ const MOMENT: Moment = Moment {
 };
 
 fn restored(state: &[u8]) -> Option<Room<MemoryLink>> {
-    let go_on = GoOn {
+    let point = RestorePoint {
         tick: Tick(100),
         skips: 0,
         moment: MOMENT,
@@ -47,5 +47,5 @@ fn restored(state: &[u8]) -> Option<Room<MemoryLink>> {
         tick_rate: 60,
     };
     let game = Box::new(Walkers::default());
-    Room::restore("fuzz", settings(), game, ticks, [7; 32], state, go_on).ok()
+    Room::restore("fuzz", settings(), game, ticks, [7; 32], state, point).ok()
 }

@@ -127,8 +127,8 @@ pub mod internals {
     pub use crate::net::websocket::violation::Violation;
     pub use crate::ops::{Health, RoomOperations};
     pub use crate::room::{
-        ChatLine, Footprint, GoOn, Inbox, InboxMessage, JoinError, JoinRequest, Link, Moment,
-        PhaseTimes, ReceivedInput, RestoreError, Room, RoomSettings, RoomStats,
+        ChatLine, Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, Moment, PhaseTimes,
+        ReceivedInput, RestoreError, RestorePoint, Room, RoomSettings, RoomStats,
     };
     pub use crate::serve::{Server, start};
 

@@ -13,4 +13,4 @@ mod writer;
 pub(crate) use format::{CheckpointHead, open, seal, sealed_len};
 pub(crate) use metrics::{CheckpointOutcome, RestoreOutcome};
 pub(crate) use store::{CheckpointStore, StoreError};
-pub(crate) use writer::{CheckpointWriter, Checkpointed, WriterError};
+pub(crate) use writer::{CheckpointWriter, NewCheckpoint, WriterError};

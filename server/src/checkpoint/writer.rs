@@ -31,7 +31,7 @@ pub(crate) struct CheckpointWriter {
 }
 
 /// A state of a room for the store.
-pub(crate) struct Checkpointed {
+pub(crate) struct NewCheckpoint {
     /// The room's epoch.
     pub epoch: u64,
     /// The head and the state.
@@ -121,10 +121,10 @@ impl CheckpointWriter {
     }
 
     /// Writes a state of a room, unless a newer one comes before that.
-    pub fn put(&self, room: &str, checkpoint: Checkpointed) {
+    pub fn put(&self, room: &str, checkpoint: NewCheckpoint) {
         let saved_at = now();
         let mut queue = self.shared.queue();
-        let Checkpointed {
+        let NewCheckpoint {
             epoch,
             body,
             goes_on,
@@ -162,7 +162,7 @@ impl CheckpointWriter {
     }
 
     /// Says that a checkpoint was read from the store, before its room is made.
-    pub fn was_read(&self, room: &str, head: &CheckpointHead) {
+    pub fn note_found(&self, room: &str, head: &CheckpointHead) {
         let at = now();
         let kept = KeptRoom {
             epoch: head.epoch,
@@ -373,8 +373,8 @@ mod tests {
     use super::super::store::tests::{Folder, body};
     use super::*;
 
-    fn checkpointed(epoch: u64, tick: u32) -> Checkpointed {
-        Checkpointed {
+    fn checkpointed(epoch: u64, tick: u32) -> NewCheckpoint {
+        NewCheckpoint {
             epoch,
             body: body(tick),
             goes_on: true,

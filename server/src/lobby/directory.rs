@@ -4,7 +4,7 @@
 
 use super::pending_join::HookCaller;
 use super::restored_rooms::{
-    KeepError, KeptRooms, LeftRoom, RoomRecipe, clock_at, saves_its_state,
+    FoundRoom, KeepError, KeptRooms, RoomRecipe, clock_at, saves_its_state,
 };
 use super::room_handle::{RoomHandle, RoomProfile, is_private_name};
 use super::tried_module::tried_module;
@@ -132,10 +132,10 @@ impl RoomDirectory {
         let workers = (0..config.workers)
             .map(|number| WorkerHandle::start(number, config.io_uring, Arc::clone(&metrics)))
             .collect::<Result<_, _>>()?;
-        let (kept, left) = match &config.data_dir {
+        let (kept, found) = match &config.data_dir {
             Some(folder) if saves_state => {
-                let (kept, left) = KeptRooms::open(folder, game_name, rules_hash, &metrics)?;
-                (Some(kept), left)
+                let (kept, found) = KeptRooms::open(folder, game_name, rules_hash, &metrics)?;
+                (Some(kept), found)
             }
             Some(_) => {
                 tracing::warn!(
@@ -159,26 +159,26 @@ impl RoomDirectory {
             kept,
             rules_hash,
         };
-        directory.restore(left);
+        directory.restore(found);
         Ok(directory)
     }
 
     /// Opens the rooms that an earlier process has left.
-    fn restore(&self, left: Vec<LeftRoom>) {
-        let count = left.len();
+    fn restore(&self, found: Vec<FoundRoom>) {
+        let count = found.len();
         let mut rooms = self.rooms();
-        for left in left {
+        for found in found {
             let now = now();
             let tick_rate = self.config.tick_rate;
             let process = self.kept.as_ref().map_or(0, KeptRooms::process);
-            let tick = left.tick_at(process, unix_ms(), tick_rate);
-            let profile = Arc::new(left.profile());
+            let tick = found.tick_at(process, unix_ms(), tick_rate);
+            let profile = Arc::new(found.profile());
             let clock = |number| clock_at(number, tick_rate, tick, now);
-            let handle = self.new_handle(&mut rooms, left.head.opened_by, profile, clock);
+            let handle = self.new_handle(&mut rooms, found.head.opened_by, profile, clock);
             // Its players are on their way: it is nobody's to give up before they have come and gone.
             handle.entry.is_attended.store(true, Ordering::Release);
-            let name = left.name.clone();
-            self.open(&name, &handle, Some((left, tick)));
+            let name = found.name.clone();
+            self.open(&name, &handle, Some((found, tick)));
             let handle = RoomHandle {
                 is_open: true,
                 ..handle
@@ -443,7 +443,7 @@ impl RoomDirectory {
     }
 
     /// Has the room's worker open it: anew, or as an earlier process has left it.
-    fn open(&self, name: &str, handle: &RoomHandle, left: Option<(LeftRoom, Tick)>) {
+    fn open(&self, name: &str, handle: &RoomHandle, found: Option<(FoundRoom, Tick)>) {
         let settings = RoomSettings {
             rules_module: self.rules_module.as_ref().map(RulesModule::hash),
             moderation: Arc::clone(&self.config.moderation),
@@ -467,11 +467,11 @@ impl RoomDirectory {
             rules_hash,
         );
         let checkpoints = self.kept.as_ref().map(|kept| {
-            let left = left.as_ref().map(|(left, _)| left);
-            Box::new(kept.checkpoints_of(config, handle, recipe.clone(), left))
+            let found = found.as_ref().map(|(found, _)| found);
+            Box::new(kept.checkpoints_of(config, handle, recipe.clone(), found))
         });
-        let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, left) {
-            (Some(kept), Some((left, tick))) => Box::new(kept.maker(left, recipe, tick)),
+        let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, found) {
+            (Some(kept), Some((found, tick))) => Box::new(kept.maker(found, recipe, tick)),
             _ => Box::new(move || recipe.make()),
         };
         self.workers[handle.worker].send(Command::Open {

@@ -12,7 +12,7 @@ use crate::checkpoint::{
 use crate::clock::{now, unix_ms};
 use crate::config::Config;
 use crate::metrics::{Metrics, MetricsError};
-use crate::room::{GoOn, Moment, Room, RoomSettings};
+use crate::room::{Moment, RestorePoint, Room, RoomSettings};
 use crate::worker::{RoomCheckpoints, RoomState, ServerRoom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(super) struct KeptRooms {
 }
 
 /// A room that an earlier process has left.
-pub(super) struct LeftRoom {
+pub(super) struct FoundRoom {
     pub name: String,
     pub head: CheckpointHead,
     state: RoomState,
@@ -74,16 +74,16 @@ impl KeptRooms {
         game: &'static str,
         rules_hash: u64,
         metrics: &Metrics,
-    ) -> Result<(Self, Vec<LeftRoom>), KeepError> {
+    ) -> Result<(Self, Vec<FoundRoom>), KeepError> {
         let (store, rooms) = CheckpointStore::open(folder)?;
         let process = store.process();
         let writer = Arc::new(CheckpointWriter::start(store, metrics)?);
-        let mut left = Vec::new();
+        let mut found = Vec::new();
         for (name, checkpoint) in rooms {
             match read(game, &checkpoint) {
                 Ok((head, state)) => {
-                    writer.was_read(&name, &head);
-                    left.push(LeftRoom { name, head, state });
+                    writer.note_found(&name, &head);
+                    found.push(FoundRoom { name, head, state });
                 }
                 Err(why) => writer.set_aside(&name, checkpoint, &why),
             }
@@ -94,7 +94,7 @@ impl KeptRooms {
             game,
             rules_hash,
         };
-        Ok((kept, left))
+        Ok((kept, found))
     }
 
     /// The number of this process among those that have kept rooms here.
@@ -107,13 +107,13 @@ impl KeptRooms {
         self.writer.close().await;
     }
 
-    /// What the worker needs to keep a room, which is made anew or of `left`.
+    /// What the worker needs to keep a room, which is made anew or of `found`.
     pub fn checkpoints_of(
         &self,
         config: &Config,
         handle: &RoomHandle,
         recipe: RoomRecipe,
-        left: Option<&LeftRoom>,
+        found: Option<&FoundRoom>,
     ) -> RoomCheckpoints {
         let profile = &handle.profile;
         let unix_ms = unix_ms();
@@ -121,7 +121,7 @@ impl KeptRooms {
             game: self.game.to_owned(),
             rules_hash: self.rules_hash,
             // Later than any that an earlier room of this name can have had, also where its checkpoint is gone.
-            epoch: left.map_or(unix_ms, |left| unix_ms.max(left.head.epoch + 1)),
+            epoch: found.map_or(unix_ms, |found| unix_ms.max(found.head.epoch + 1)),
             process: self.process,
             tick: Tick(0),
             tick_rate: config.tick_rate,
@@ -137,24 +137,24 @@ impl KeptRooms {
         let phase = (handle.number as f64 * 0.618_033_988_75).fract();
         let interval_us = config.checkpoint_interval.as_micros() as f64;
         let due = now().since(Micros((interval_us * phase) as u64));
-        let restore = Box::new(move |state: &[u8], go_on| recipe.restore(state, go_on));
+        let restore = Box::new(move |state: &[u8], point| recipe.restore(state, point));
         let writer = Arc::clone(&self.writer);
-        let newest = left.map(|left| (left.state.clone(), left.skips(self.process)));
+        let newest = found.map(|found| (found.state.clone(), found.skips(self.process)));
         let interval = config.checkpoint_interval;
         RoomCheckpoints::new(writer, interval, head, due, newest, restore)
     }
 
-    /// A closure that makes a left room on its worker.
+    /// A closure that makes a found room on its worker.
     pub fn maker(
         &self,
-        left: LeftRoom,
+        found: FoundRoom,
         recipe: RoomRecipe,
         tick: Tick,
     ) -> impl FnOnce() -> ServerRoom + Send + use<> {
         let writer = Arc::clone(&self.writer);
-        let skips = left.skips(self.process);
+        let skips = found.skips(self.process);
         move || {
-            let go_on = GoOn {
+            let point = RestorePoint {
                 tick,
                 skips,
                 moment: Moment {
@@ -163,7 +163,7 @@ impl KeptRooms {
                 },
             };
             // The game may panic at a state of another version.
-            let restore = || recipe.restore(left.state.state(), go_on);
+            let restore = || recipe.restore(found.state.state(), point);
             let why = match catch_unwind(AssertUnwindSafe(restore)) {
                 Ok(Ok(room)) => {
                     writer.metrics.restored.get(RestoreOutcome::Restored).inc();
@@ -172,12 +172,12 @@ impl KeptRooms {
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "the game panicked".to_owned(),
             };
-            let changed = match left.head.rules_hash == recipe.rules_hash {
+            let changed = match found.head.rules_hash == recipe.rules_hash {
                 true => "",
                 false => " (it was saved under other rules)",
             };
-            let checkpoint = checkpoint::seal(&left.state.body);
-            writer.set_aside(&left.name, checkpoint, &format!("{why}{changed}"));
+            let checkpoint = checkpoint::seal(&found.state.body);
+            writer.set_aside(&found.name, checkpoint, &format!("{why}{changed}"));
             recipe.make()
         }
     }
@@ -197,7 +197,7 @@ fn read(game: &str, checkpoint: &[u8]) -> Result<(CheckpointHead, RoomState), St
     Ok((head, state))
 }
 
-impl LeftRoom {
+impl FoundRoom {
     /// What the match that opened the room wanted.
     pub fn profile(&self) -> RoomProfile {
         RoomProfile {
@@ -294,7 +294,7 @@ impl RoomRecipe {
     pub fn restore(
         &self,
         state: &[u8],
-        go_on: GoOn,
+        point: RestorePoint,
     ) -> Result<ServerRoom, crate::room::RestoreError> {
         let game = (self.new_game)(&self.game_settings);
         let (name, settings) = (&self.game_settings.room, self.settings.clone());
@@ -305,7 +305,7 @@ impl RoomRecipe {
             self.tick_clock,
             rand::random(),
             state,
-            go_on,
+            point,
         )
     }
 }
@@ -319,7 +319,7 @@ pub(super) fn saves_its_state(game: &dyn tickwire_game::Game) -> bool {
 mod tests {
     use super::*;
 
-    fn left(tick: u32, is_last: bool) -> LeftRoom {
+    fn found(tick: u32, is_last: bool) -> FoundRoom {
         let head = CheckpointHead {
             game: "tested".to_owned(),
             rules_hash: 0,
@@ -335,7 +335,7 @@ mod tests {
             key: None,
             opened_by: None,
         };
-        LeftRoom {
+        FoundRoom {
             name: "tested".to_owned(),
             head,
             state: RoomState {
@@ -349,28 +349,28 @@ mod tests {
     fn no_tick_that_anybody_has_seen_comes_again() {
         // Ten seconds later; at once; and after the wall's clock was set back.
         for (unix_ms, expected) in [(1_010_000, 700), (1_000_100, 160), (3, 160)] {
-            assert_eq!(left(100, false).tick_at(4, unix_ms, 60), Tick(expected));
+            assert_eq!(found(100, false).tick_at(4, unix_ms, 60), Tick(expected));
         }
         // After the last checkpoint nothing came, unless a process went on from it and ended.
-        assert_eq!(left(100, true).tick_at(4, 1_000_100, 60), Tick(106));
-        assert_eq!(left(100, true).tick_at(4, 3, 60), Tick(100));
-        assert_eq!(left(100, true).tick_at(5, 3, 60), Tick(160));
+        assert_eq!(found(100, true).tick_at(4, 1_000_100, 60), Tick(106));
+        assert_eq!(found(100, true).tick_at(4, 3, 60), Tick(100));
+        assert_eq!(found(100, true).tick_at(5, 3, 60), Tick(160));
         // At a lower rate, and after a clock that was years ahead.
-        assert_eq!(left(100, false).tick_at(4, 1_000_900, 30), Tick(160));
+        assert_eq!(found(100, false).tick_at(4, 1_000_900, 30), Tick(160));
         let a_day = 24 * 3_600 * 240;
         assert_eq!(
-            left(100, false).tick_at(4, u64::MAX, 240),
+            found(100, false).tick_at(4, u64::MAX, 240),
             Tick(100 + a_day)
         );
         assert_eq!(
-            left(u32::MAX, false).tick_at(4, u64::MAX, 240),
+            found(u32::MAX, false).tick_at(4, u64::MAX, 240),
             Tick(LAST_TICK)
         );
     }
 
     #[test]
     fn each_process_that_went_on_from_a_checkpoint_has_numbers_of_its_own() {
-        let skips = |is_last, process| left(100, is_last).skips(process);
+        let skips = |is_last, process| found(100, is_last).skips(process);
         assert_eq!(
             [skips(false, 4), skips(false, 5), skips(false, 6)],
             [1, 2, 3]

@@ -26,7 +26,7 @@ pub use chat::ChatLine;
 pub use inbox::{Inbox, InboxMessage, ReceivedInput};
 pub use join::join_request::{JoinError, JoinRequest, KnownMap};
 pub use link::Link;
-pub use saved::{GoOn, Moment, RestoreError};
+pub use saved::{Moment, RestoreError, RestorePoint};
 pub use session::footprint::Footprint;
 pub use settings::RoomSettings;
 pub use stats::{PhaseTimes, RoomStats};

@@ -46,7 +46,7 @@ impl Moment {
 
 /// Where a restored room goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GoOn {
+pub struct RestorePoint {
     /// The newest tick that counts as made. No client has seen a later one.
     pub tick: Tick,
     /// How often the saved state was gone on from so that players may have seen what came after it, this time not included: the
@@ -111,7 +111,7 @@ impl<L: Link> Room<L> {
         tick_clock: TickClock,
         secret_seed: [u8; 32],
         state: &[u8],
-        go_on: GoOn,
+        point: RestorePoint,
     ) -> Result<Self, RestoreError> {
         let malformed = |problem: &str| RestoreError::Room(problem.to_owned());
         let (saved, world): (SavedRoom, _) =
@@ -123,12 +123,12 @@ impl<L: Link> Room<L> {
             return Err(malformed("its sessions are not in order"));
         }
         game.restore(world)?;
-        for _ in 0..go_on.skips.min(MAX_SKIPS) {
+        for _ in 0..point.skips.min(MAX_SKIPS) {
             game.skip_ids();
         }
-        let skipped = SKIPPED_NUMBERS * go_on.skips.min(MAX_SKIPS);
+        let skipped = SKIPPED_NUMBERS * point.skips.min(MAX_SKIPS);
         let mut room = Self::new(name, settings, game, tick_clock, secret_seed);
-        room.tick = go_on.tick;
+        room.tick = point.tick;
         room.resume_tokens = ResumeTokens::restored(secret_seed, saved.room_number);
         room.newest_session = saved.newest_session.0.saturating_add(skipped);
         let next_event = saved.next_event.wrapping_add(skipped);
@@ -138,7 +138,7 @@ impl<L: Link> Room<L> {
             if let Some(source) = saved.name_source() {
                 room.names.hold(saved.name(), source, saved.player());
             }
-            let session = Session::restored(saved, skipped, &room.settings, go_on);
+            let session = Session::restored(saved, skipped, &room.settings, point);
             let player = session.player;
             room.sessions.push(session);
             if was_connected {

@@ -5,11 +5,11 @@
 
 use super::command::ServerRoom;
 use crate::checkpoint::{
-    self, CheckpointHead, CheckpointOutcome, CheckpointWriter, Checkpointed, RestoreOutcome,
+    self, CheckpointHead, CheckpointOutcome, CheckpointWriter, NewCheckpoint, RestoreOutcome,
 };
 use crate::clock::{now, unix_ms};
 use crate::log_limit;
-use crate::room::{GoOn, Moment, RestoreError};
+use crate::room::{Moment, RestoreError, RestorePoint};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ const MAX_RESTARTS: usize = 3;
 const RESTART_WINDOW: Micros = Micros::from_millis(60_000);
 
 /// Makes the room again from a saved state.
-pub(crate) type RestoreRoom = Box<dyn Fn(&[u8], GoOn) -> Result<ServerRoom, RestoreError> + Send>;
+pub(crate) type RestoreRoom =
+    Box<dyn Fn(&[u8], RestorePoint) -> Result<ServerRoom, RestoreError> + Send>;
 
 /// A saved state of a room, behind its head.
 #[derive(Clone)]
@@ -139,7 +140,7 @@ impl RoomCheckpoints {
                 return;
             }
         };
-        let checkpoint = Checkpointed {
+        let checkpoint = NewCheckpoint {
             epoch: self.head.epoch,
             body: Arc::clone(&saved.body),
             goes_on,
@@ -170,7 +171,7 @@ impl RoomCheckpoints {
         }
         self.restarts.push_back(now);
         self.skips += 1;
-        let go_on = GoOn {
+        let point = RestorePoint {
             tick,
             skips: self.skips,
             moment: Moment {
@@ -178,7 +179,7 @@ impl RoomCheckpoints {
                 unix_ms: unix_ms(),
             },
         };
-        let restore = || (self.restore)(newest.state(), go_on);
+        let restore = || (self.restore)(newest.state(), point);
         let restored = match catch_unwind(AssertUnwindSafe(restore)) {
             Ok(Ok(restored)) => restored,
             Ok(Err(error)) => {

@@ -7,7 +7,7 @@ use super::resume_token::ResumeToken;
 use super::{Presence, Session};
 use crate::room::join::player_name::NameSource;
 use crate::room::link::Link;
-use crate::room::saved::{GoOn, Moment};
+use crate::room::saved::{Moment, RestorePoint};
 use crate::room::settings::RoomSettings;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -101,9 +101,9 @@ impl<L: Link> Session<L> {
         saved: SavedSession,
         skipped: u32,
         settings: &RoomSettings,
-        go_on: GoOn,
+        point: RestorePoint,
     ) -> Self {
-        let GoOn { tick, moment, .. } = go_on;
+        let RestorePoint { tick, moment, .. } = point;
         let identity = Identity {
             name: saved.name,
             subject: saved.subject,

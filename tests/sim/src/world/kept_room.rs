@@ -8,7 +8,7 @@ use super::server::room_settings;
 use crate::game::RecordedGame;
 use crate::model::{Life, SessionModel};
 use std::collections::BTreeMap;
-use tickwire_server::internals::{GoOn, Moment, Room};
+use tickwire_server::internals::{Moment, RestorePoint, Room};
 use tickwire_sync::{PlayerId, Seq, Tick};
 
 /// From one checkpoint to the next, in ticks.
@@ -77,7 +77,7 @@ impl World {
             .map_err(|error| error.to_string())?;
         let mut secret = [0; 32];
         self.random.fill(&mut secret);
-        let go_on = GoOn {
+        let point = RestorePoint {
             tick: self.server.tick_at(self.now).max(self.server.made),
             skips: kept.skips,
             moment: self.moment(),
@@ -91,13 +91,13 @@ impl World {
             self.server.ticks,
             secret,
             &kept.state,
-            go_on,
+            point,
         );
         self.server.room = Some(restored.map_err(|error| error.to_string())?);
         self.server.connections.clear();
         self.server.unattended_since = Some(self.now);
         self.server.was_late = false;
-        self.server.made = go_on.tick;
+        self.server.made = point.tick;
         (self.server).with_ledger(|ledger| ledger.know(kept.sessions.keys().copied()));
         // The game was told who is away now.
         self.read_ledger();
