@@ -87,7 +87,7 @@ pub(crate) struct RoomEntry {
     /// Set when the room has ended, by the worker, or by the lobby for a room that nobody is connected to; no join may be sent
     /// after that.
     pub has_ended: RwLock<bool>,
-    /// Whether somebody is connected.
+    /// Whether somebody is connected, or the room was restored and its players are still to come.
     pub is_attended: AtomicBool,
     /// The room's public state.
     pub state: StateBoard,

@@ -31,8 +31,8 @@ use tickwire_sync::{Micros, Tick};
 const MAX_IDLE: Duration = Duration::from_millis(500);
 /// A worker counts as late while a room of it was late by more than a tick within this time.
 const LATE_MEMORY: Micros = Micros::from_millis(1_000);
-/// Poll interval for the connections of a failed room, until all of its players are gone.
-const FAILED_ROOM_POLL: Micros = Micros::from_millis(20);
+/// Poll interval for the connections of a room that makes no ticks any more, until all of its players are gone.
+const CLOSED_ROOM_POLL: Micros = Micros::from_millis(20);
 /// Poll interval for rooms that nobody is connected to.
 const RESTING_ROOM_POLL: Micros = Micros::from_millis(500);
 
@@ -206,7 +206,7 @@ impl WorkerLoop {
         // A room that rests shows how it was left.
         update_metadata(runner, &mut self.state_budget, now, &self.metrics);
         let poll_interval = match runner.activity {
-            Activity::Closed => FAILED_ROOM_POLL,
+            Activity::Closed => CLOSED_ROOM_POLL,
             Activity::Ticking | Activity::Resting => RESTING_ROOM_POLL,
         };
         self.tick_cost = self.tick_cost.since(runner.take_shared_cost());
