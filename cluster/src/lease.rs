@@ -105,11 +105,6 @@ impl Lease {
         self.renew_at = now.plus(RENEW_EVERY);
     }
 
-    /// The next renewal is due now: there is reason to believe that Redis is back.
-    pub fn renew_now(&mut self) {
-        self.renew_at = Micros(0);
-    }
-
     /// Redis confirmed the renewal that was sent at `sent_at`.
     pub fn renewed(&mut self, now: Micros, sent_at: Micros, was_missing: bool) -> Renewed {
         self.has_lost_redis = false;
@@ -149,7 +144,9 @@ impl Lease {
         if !self.has_lost_redis || self.state == State::Lapsed || !self.clock.is_valid(now) {
             return;
         }
-        let oldest = others.into_iter().try_fold(now, |oldest, said_at| Some(oldest.min(said_at?)));
+        let oldest = others
+            .into_iter()
+            .try_fold(now, |oldest, said_at| Some(oldest.min(said_at?)));
         if let Some(oldest) = oldest {
             self.clock.extend(oldest.plus(WITNESS_FOR));
         }
@@ -185,7 +182,10 @@ mod tests {
     fn held() -> Lease {
         let mut lease = Lease::new();
         assert_eq!(lease.renewed(T, T, true), Renewed::RegisterFirst);
-        assert!(!lease.clock().is_valid(T), "not before the rooms are registered");
+        assert!(
+            !lease.clock().is_valid(T),
+            "not before the rooms are registered"
+        );
         assert!(lease.registered(at(5), T));
         lease
     }
@@ -204,7 +204,10 @@ mod tests {
     fn a_late_answer_does_not_count() {
         let mut lease = held();
         assert!(lease.lapses(at(1_800)));
-        assert_eq!(lease.renewed(at(3_000), at(500), false), Renewed::RegisterFirst);
+        assert_eq!(
+            lease.renewed(at(3_000), at(500), false),
+            Renewed::RegisterFirst
+        );
         assert!(!lease.registered(at(3_000), at(500)));
         assert!(!lease.clock().is_valid(at(3_000)));
     }
@@ -213,7 +216,10 @@ mod tests {
     fn a_lapsed_lease_counts_after_registration() {
         let mut lease = held();
         // Nobody has asked whether it lapses: a paused process.
-        assert_eq!(lease.renewed(at(2_000), at(1_990), false), Renewed::RegisterFirst);
+        assert_eq!(
+            lease.renewed(at(2_000), at(1_990), false),
+            Renewed::RegisterFirst
+        );
         assert!(!lease.clock().is_valid(at(2_000)));
         assert!(lease.lapses(at(2_001)));
         assert!(lease.registered(at(2_010), at(1_990)));
@@ -223,7 +229,10 @@ mod tests {
     #[test]
     fn a_forgotten_lease_is_registered_while_it_counts() {
         let mut lease = held();
-        assert_eq!(lease.renewed(at(500), at(499), true), Renewed::RegisterFirst);
+        assert_eq!(
+            lease.renewed(at(500), at(499), true),
+            Renewed::RegisterFirst
+        );
         assert!(lease.clock().is_valid(at(500)));
         assert!(!lease.registered(at(501), at(499)), "it never lapsed");
         assert_eq!(lease.clock().valid_until(), at(2_299));
@@ -248,16 +257,26 @@ mod tests {
         lease.witnessed(at(1_700), [Some(at(1_650)), None]);
         assert_eq!(lease.clock().valid_until(), at(1_800));
         lease.witnessed(at(1_700), [Some(at(1_650)), Some(at(1_200))]);
-        assert_eq!(lease.clock().valid_until(), at(2_200), "a second after the oldest word");
+        assert_eq!(
+            lease.clock().valid_until(),
+            at(2_200),
+            "a second after the oldest word"
+        );
         lease.witnessed(at(2_000), [Some(at(1_900)), None]);
         assert!(lease.lapses(at(2_200)), "one says otherwise");
         lease.witnessed(at(2_300), [Some(at(2_290)), Some(at(2_290))]);
-        assert!(!lease.clock().is_valid(at(2_300)), "a lapsed lease is not brought back");
+        assert!(
+            !lease.clock().is_valid(at(2_300)),
+            "a lapsed lease is not brought back"
+        );
     }
 
     #[test]
     fn a_claim_waits_for_longer_than_a_witness_counts() {
-        assert!(NO_CLAIMS_FOR.0 > WITNESS_FOR.0 + 1_000_000, "a link is dead after a second of silence");
+        assert!(
+            NO_CLAIMS_FOR.0 > WITNESS_FOR.0 + 1_000_000,
+            "a link is dead after a second of silence"
+        );
         assert!(VALID_FOR < Micros::from_millis(2_000));
     }
 }

@@ -23,9 +23,14 @@ pub(crate) enum LinkEvent<'a> {
     Envelope(&'a [u8]),
 }
 
+/// Tells the links of one process apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LinkId(pub u64);
+
 /// Where envelopes for the other node go.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkQueue {
+    id: LinkId,
     messages: mpsc::Sender<Vec<u8>>,
 }
 
@@ -46,9 +51,9 @@ impl LinkQueue {
         let _ = self.messages.send(bytes).await;
     }
 
-    /// Both are the same link's.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.messages.same_channel(&other.messages)
+    /// The link.
+    pub fn id(&self) -> LinkId {
+        self.id
     }
 }
 
@@ -59,29 +64,53 @@ pub(crate) struct Connection {
 }
 
 /// Connects to the node at this address.
-pub(crate) async fn connect(address: SocketAddr, node: &NodeId, me: &NodeId, tls: &LinkTls, secret: &Secret) -> Result<Connection, LinkError> {
+pub(crate) async fn connect(
+    address: SocketAddr,
+    node: &NodeId,
+    me: &NodeId,
+    tls: &LinkTls,
+    secret: &Secret,
+) -> Result<Connection, LinkError> {
     let connected = async {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let stream = tls.connector.connect(tls.name.clone(), stream).await?;
         let connection = Connection::proven(stream.into(), Role::Dialer, me, secret).await?;
-        if connection.node == *node { Ok(connection) } else { Err(LinkError::AnotherNode) }
+        if connection.node == *node {
+            Ok(connection)
+        } else {
+            Err(LinkError::AnotherNode)
+        }
     };
-    timeout(HANDSHAKE_TIMEOUT, connected).await.unwrap_or(Err(LinkError::HandshakeTimeout))
+    timeout(HANDSHAKE_TIMEOUT, connected)
+        .await
+        .unwrap_or(Err(LinkError::HandshakeTimeout))
 }
 
 /// Takes what somebody connected.
-pub(super) async fn accept(stream: TcpStream, me: &NodeId, tls: &LinkTls, secret: &Secret) -> Result<Connection, LinkError> {
+pub(super) async fn accept(
+    stream: TcpStream,
+    me: &NodeId,
+    tls: &LinkTls,
+    secret: &Secret,
+) -> Result<Connection, LinkError> {
     let accepted = async {
         stream.set_nodelay(true)?;
         let stream = tls.acceptor.accept(stream).await?;
         Connection::proven(stream.into(), Role::Listener, me, secret).await
     };
-    timeout(HANDSHAKE_TIMEOUT, accepted).await.unwrap_or(Err(LinkError::HandshakeTimeout))
+    timeout(HANDSHAKE_TIMEOUT, accepted)
+        .await
+        .unwrap_or(Err(LinkError::HandshakeTimeout))
 }
 
 impl Connection {
-    async fn proven(mut stream: TlsStream<TcpStream>, role: Role, me: &NodeId, secret: &Secret) -> Result<Self, LinkError> {
+    async fn proven(
+        mut stream: TlsStream<TcpStream>,
+        role: Role,
+        me: &NodeId,
+        secret: &Secret,
+    ) -> Result<Self, LinkError> {
         let channel = handshake::channel(&stream)?;
         let node = handshake::prove(&mut stream, role, me, secret, &channel).await?;
         Ok(Self { node, stream })
@@ -93,13 +122,13 @@ impl Connection {
     }
 
     /// Splits the connection into the queue of its envelopes and the link that carries them.
-    pub fn open(self) -> (LinkQueue, OpenLink) {
+    pub fn open(self, id: LinkId) -> (LinkQueue, OpenLink) {
         let (messages, queued) = mpsc::channel(QUEUE_LEN);
         let link = OpenLink {
             stream: self.stream,
             queued,
         };
-        (LinkQueue { messages }, link)
+        (LinkQueue { id, messages }, link)
     }
 }
 
@@ -111,7 +140,11 @@ pub(crate) struct OpenLink {
 
 impl OpenLink {
     /// Runs the link until it fails, or until every [`LinkQueue`] of it is gone. Says how this node is whenever that changes.
-    pub async fn run(self, status: watch::Receiver<LinkStatus>, mut handler: impl FnMut(LinkEvent<'_>)) -> LinkError {
+    pub async fn run(
+        self,
+        status: watch::Receiver<LinkStatus>,
+        mut handler: impl FnMut(LinkEvent<'_>),
+    ) -> LinkError {
         // Both halves in one task: neither waits for the other's lock.
         let (reader, writer) = tokio::io::split(self.stream);
         let ended = tokio::select! {
@@ -122,7 +155,10 @@ impl OpenLink {
     }
 }
 
-async fn read(mut reader: impl AsyncRead + Unpin, handler: &mut impl FnMut(LinkEvent<'_>)) -> Result<(), LinkError> {
+async fn read(
+    mut reader: impl AsyncRead + Unpin,
+    handler: &mut impl FnMut(LinkEvent<'_>),
+) -> Result<(), LinkError> {
     let mut received = BytesMut::with_capacity(READ_BYTES);
     loop {
         received.reserve(READ_BYTES);
@@ -130,7 +166,9 @@ async fn read(mut reader: impl AsyncRead + Unpin, handler: &mut impl FnMut(LinkE
         if read.map_err(|_| LinkError::Silent)?? == 0 {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         }
-        while let Some(message) = wire::take_message(&mut received).map_err(|error| LinkError::NotAMessage(error.to_string()))? {
+        while let Some(message) = wire::take_message(&mut received)
+            .map_err(|error| LinkError::NotAMessage(error.to_string()))?
+        {
             match message {
                 Message::Status(status) => handler(LinkEvent::Status(status)),
                 Message::Envelope(envelope) => handler(LinkEvent::Envelope(&envelope)),

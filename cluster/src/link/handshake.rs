@@ -67,7 +67,9 @@ pub(super) async fn prove(
 ) -> Result<NodeId, LinkError> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let id = me.as_str().as_bytes();
-    let len = u16::try_from(id.len()).ok().filter(|&len| usize::from(len) <= MAX_ID_BYTES);
+    let len = u16::try_from(id.len())
+        .ok()
+        .filter(|&len| usize::from(len) <= MAX_ID_BYTES);
     let mut hello = len.ok_or(LinkError::LongId)?.to_be_bytes().to_vec();
     hello.extend_from_slice(id);
     hello.extend_from_slice(hmac::sign(&key, &proven(role, id, channel)).as_ref());
@@ -83,17 +85,30 @@ pub(super) async fn prove(
     let mut proof = [0; PROOF_BYTES];
     stream.read_exact(&mut proof).await?;
     // In constant time.
-    hmac::verify(&key, &proven(role.other(), &id, channel), &proof).map_err(|_| LinkError::Stranger)?;
+    hmac::verify(&key, &proven(role.other(), &id, channel), &proof)
+        .map_err(|_| LinkError::Stranger)?;
     let id = std::str::from_utf8(&id).map_err(|_| LinkError::Stranger)?;
     Ok(NodeId::from_text(id))
 }
 
 /// The channel of a TLS connection whose handshake is done.
-pub(super) fn channel(connection: &tokio_rustls::TlsStream<tokio::net::TcpStream>) -> Result<Channel, TlsError> {
+pub(super) fn channel(
+    connection: &tokio_rustls::TlsStream<tokio::net::TcpStream>,
+) -> Result<Channel, TlsError> {
     let mut channel = [0; 32];
     match connection {
-        tokio_rustls::TlsStream::Client(stream) => stream.get_ref().1.export_keying_material(&mut channel, EXPORTER_LABEL, None)?,
-        tokio_rustls::TlsStream::Server(stream) => stream.get_ref().1.export_keying_material(&mut channel, EXPORTER_LABEL, None)?,
+        tokio_rustls::TlsStream::Client(stream) => {
+            stream
+                .get_ref()
+                .1
+                .export_keying_material(&mut channel, EXPORTER_LABEL, None)?
+        }
+        tokio_rustls::TlsStream::Server(stream) => {
+            stream
+                .get_ref()
+                .1
+                .export_keying_material(&mut channel, EXPORTER_LABEL, None)?
+        }
     };
     Ok(channel)
 }
@@ -102,7 +117,11 @@ pub(super) fn channel(connection: &tokio_rustls::TlsStream<tokio::net::TcpStream
 mod tests {
     use super::*;
 
-    async fn meet(secrets: [Secret; 2], channels: [Channel; 2], roles: [Role; 2]) -> [Result<NodeId, LinkError>; 2] {
+    async fn meet(
+        secrets: [Secret; 2],
+        channels: [Channel; 2],
+        roles: [Role; 2],
+    ) -> [Result<NodeId, LinkError>; 2] {
         let (mut a, mut b) = tokio::io::duplex(1024);
         let ids = [NodeId::new("a", 1), NodeId::new("b", 2)];
         let (at_a, at_b) = tokio::join!(

@@ -61,7 +61,8 @@ impl LinkListener {
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 continue;
             };
-            let (me, tls, secret, handler) = (me.clone(), tls.clone(), secret(), Arc::clone(&handler));
+            let (me, tls, secret, handler) =
+                (me.clone(), tls.clone(), secret(), Arc::clone(&handler));
             connections.spawn(async move {
                 let accepted = connection::accept(stream, &me, &tls, &secret).await;
                 drop(place);

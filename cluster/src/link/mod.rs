@@ -15,7 +15,7 @@ pub use listener::MAX_HANDSHAKES;
 pub use tls::LinkTlsError;
 pub use wire::LinkStatus;
 
-pub(crate) use connection::{Connection, LinkEvent, LinkQueue, connect};
+pub(crate) use connection::{Connection, LinkEvent, LinkId, LinkQueue, connect};
 pub(crate) use listener::LinkListener;
 pub(crate) use tls::LinkTls;
 
@@ -36,7 +36,9 @@ pub enum LinkError {
     #[error("the other end is no node of this cluster: it does not know the cluster's secret")]
     Stranger,
     /// Another node than the one that was dialled.
-    #[error("another node answers at this address: see that --node-listen of each node can be reached by the others")]
+    #[error(
+        "another node answers at this address: see that --node-listen of each node can be reached by the others"
+    )]
     AnotherNode,
     /// The handshake took too long.
     #[error("the handshake took longer than 2 s")]

@@ -25,7 +25,9 @@ impl Drop for Listener {
 }
 
 async fn listen() -> Listener {
-    let listener = LinkListener::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let listener = LinkListener::bind(([127, 0, 0, 1], 0).into())
+        .await
+        .expect("a free port");
     let address = listener.address();
     let (sender, accepted) = mpsc::channel(256);
     let handler = move |result| {
@@ -36,7 +38,11 @@ async fn listen() -> Listener {
     };
     let tls = LinkTls::new().expect("TLS");
     let task = tokio::spawn(listener.run(b(), tls, || SECRET, handler)).abort_handle();
-    Listener { address, accepted, task }
+    Listener {
+        address,
+        accepted,
+        task,
+    }
 }
 
 fn a() -> NodeId {
@@ -55,13 +61,20 @@ async fn dial(address: SocketAddr, secret: &Secret) -> Result<Connection, LinkEr
 async fn envelopes_and_status_cross_a_link_in_order() {
     let mut listener = listen().await;
     let dialled = dial(listener.address, &SECRET).await.expect("a link");
-    let accepted = listener.accepted.recv().await.expect("an answer").expect("a link");
+    let accepted = listener
+        .accepted
+        .recv()
+        .await
+        .expect("an answer")
+        .expect("a link");
     assert_eq!((dialled.node(), accepted.node()), (&b(), &a()));
 
-    let (queue, at_a) = dialled.open();
-    let (_queue_b, at_b) = accepted.open();
+    let (queue, at_a) = dialled.open(LinkId(1));
+    let (_queue_b, at_b) = accepted.open(LinkId(1));
     let (status_a, status) = watch::channel(LinkStatus::default());
-    let (_status_b, status_b) = watch::channel(LinkStatus { has_lost_redis: true });
+    let (_status_b, status_b) = watch::channel(LinkStatus {
+        has_lost_redis: true,
+    });
     let a_task = tokio::spawn(async move { at_a.run(status, |_| ()).await });
     let (events, mut seen) = mpsc::unbounded_channel();
     let b_task = tokio::spawn(async move {
@@ -86,7 +99,9 @@ async fn envelopes_and_status_cross_a_link_in_order() {
             number += 1;
         }
     }
-    status_a.send_replace(LinkStatus { has_lost_redis: true });
+    status_a.send_replace(LinkStatus {
+        has_lost_redis: true,
+    });
     while seen.recv().await.expect("the link stands") != Err(true) {}
 
     drop(queue);
@@ -99,9 +114,15 @@ async fn envelopes_and_status_cross_a_link_in_order() {
 async fn another_secret_opens_no_link() {
     let mut listener = listen().await;
     let dialled = dial(listener.address, &[8; 32]).await;
-    assert!(matches!(dialled, Err(LinkError::Stranger | LinkError::Io(_))));
+    assert!(matches!(
+        dialled,
+        Err(LinkError::Stranger | LinkError::Io(_))
+    ));
     let accepted = listener.accepted.recv().await.expect("an answer");
-    assert!(matches!(accepted, Err(LinkError::Stranger | LinkError::Io(_))));
+    assert!(matches!(
+        accepted,
+        Err(LinkError::Stranger | LinkError::Io(_))
+    ));
 }
 
 #[tokio::test]
@@ -116,12 +137,16 @@ async fn another_node_than_dialled_is_no_link() {
 async fn strangers_bytes_and_silence_are_closed_in_time() {
     let mut listener = listen().await;
     let began = Instant::now();
-    let mut talker = TcpStream::connect(listener.address).await.expect("a connection");
+    let mut talker = TcpStream::connect(listener.address)
+        .await
+        .expect("a connection");
     talker.write_all(&[0x5a; 300]).await.expect("sent");
     let talk = listener.accepted.recv().await.expect("an answer");
     assert!(matches!(talk, Err(LinkError::Io(_))), "no TLS");
 
-    let mut silent = TcpStream::connect(listener.address).await.expect("a connection");
+    let mut silent = TcpStream::connect(listener.address)
+        .await
+        .expect("a connection");
     let silence = listener.accepted.recv().await.expect("an answer");
     assert!(matches!(silence, Err(LinkError::HandshakeTimeout)));
     assert_eq!(silent.read(&mut [0; 16]).await.expect("an end"), 0);
@@ -133,10 +158,16 @@ async fn handshakes_at_once_are_bounded() {
     let mut listener = listen().await;
     let mut silent = Vec::new();
     for _ in 0..MAX_HANDSHAKES {
-        silent.push(TcpStream::connect(listener.address).await.expect("a connection"));
+        silent.push(
+            TcpStream::connect(listener.address)
+                .await
+                .expect("a connection"),
+        );
     }
     // Connections are accepted in order: the one beyond is closed while all the others still wait.
-    let mut beyond = TcpStream::connect(listener.address).await.expect("a connection");
+    let mut beyond = TcpStream::connect(listener.address)
+        .await
+        .expect("a connection");
     let closed = beyond.read(&mut [0; 16]).await;
     assert!(matches!(closed, Ok(0) | Err(_)));
     // Places are free again afterwards.
@@ -152,8 +183,13 @@ async fn a_silent_link_is_dead_after_a_second() {
     let mut listener = listen().await;
     let dialled = dial(listener.address, &SECRET).await.expect("a link");
     // The other end is authenticated, and never says anything.
-    let _accepted = listener.accepted.recv().await.expect("an answer").expect("a link");
-    let (_queue, link) = dialled.open();
+    let _accepted = listener
+        .accepted
+        .recv()
+        .await
+        .expect("an answer")
+        .expect("a link");
+    let (_queue, link) = dialled.open(LinkId(1));
     let (_status, status) = watch::channel(LinkStatus::default());
     let began = Instant::now();
     assert!(matches!(link.run(status, |_| ()).await, LinkError::Silent));
@@ -164,16 +200,24 @@ async fn a_silent_link_is_dead_after_a_second() {
 async fn a_broken_message_ends_the_link() {
     let mut listener = listen().await;
     let dialled = dial(listener.address, &SECRET).await.expect("a link");
-    let accepted = listener.accepted.recv().await.expect("an answer").expect("a link");
-    let (queue, at_a) = dialled.open();
-    let (_queue_b, at_b) = accepted.open();
+    let accepted = listener
+        .accepted
+        .recv()
+        .await
+        .expect("an answer")
+        .expect("a link");
+    let (queue, at_a) = dialled.open(LinkId(1));
+    let (_queue_b, at_b) = accepted.open(LinkId(1));
     let (_status, status) = watch::channel(LinkStatus::default());
     let status_b = status.clone();
     let a_task = tokio::spawn(async move { at_a.run(status, |_| ()).await });
     // A length beyond the limit, past the queue's own check.
     assert!(!queue.send(vec![0; wire::MAX_MESSAGE_BYTES + 5]).await);
     let seen = Arc::new(Mutex::new(0));
-    let b_task = tokio::spawn(async move { at_b.run(status_b, move |_| *seen.lock().expect("no panic") += 1).await });
+    let b_task = tokio::spawn(async move {
+        at_b.run(status_b, move |_| *seen.lock().expect("no panic") += 1)
+            .await
+    });
     queue.send_raw(vec![0xff; 8]).await;
     let ended = b_task.await.expect("no panic");
     assert!(matches!(ended, LinkError::NotAMessage(_)), "{ended}");

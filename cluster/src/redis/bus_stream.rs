@@ -12,7 +12,10 @@ pub struct BusStream {}
 impl BusStream {
     /// Begins at the newest message: those that are posted once this returned reach the handler. The handler gets messages in order and
     /// must not block.
-    pub async fn start(directory: Arc<Directory>, handler: impl FnMut(BusEvent) + Send + 'static) -> Result<Arc<Self>, DirectoryError> {
+    pub async fn start(
+        directory: Arc<Directory>,
+        handler: impl FnMut(BusEvent) + Send + 'static,
+    ) -> Result<Arc<Self>, DirectoryError> {
         todo!()
     }
 

@@ -6,15 +6,21 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DirectoryError {
     /// The URL of Redis is none.
-    #[error("--redis-url must be redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH, with :PASSWORD@ before the host if needed: {0}")]
+    #[error(
+        "--redis-url must be redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH, with :PASSWORD@ before the host if needed: {0}"
+    )]
     Url(String),
     /// There is no connection, or no answer in time. What was asked may have been done all the same.
-    #[error("Redis can't be reached; see that it runs, and that this machine may connect to it: {0}")]
+    #[error(
+        "Redis can't be reached; see that it runs, and that this machine may connect to it: {0}"
+    )]
     Unreachable(String),
     /// Redis answered with an error: a wrong password, no right to a command, no memory, still loading, a read-only replica.
     #[error("Redis refuses a command; see its own message: {0}")]
     Refused(String),
     /// Redis answered something that no version of this program stores. Two programs may share the cluster's keys.
-    #[error("Redis holds or answers what is not of this program; see that nothing else uses the same keys: {0}")]
+    #[error(
+        "Redis holds or answers what is not of this program; see that nothing else uses the same keys: {0}"
+    )]
     Unexpected(String),
 }

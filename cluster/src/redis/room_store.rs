@@ -49,7 +49,10 @@ impl RoomStore {
 
     /// Applies changes, in order, and returns an outcome for each. After an error some of them may have been applied; all of them can be
     /// applied again.
-    pub fn apply<'a>(&mut self, changes: impl Iterator<Item = RoomChange<'a>>) -> Result<Vec<RoomChangeOutcome>, DirectoryError> {
+    pub fn apply<'a>(
+        &mut self,
+        changes: impl Iterator<Item = RoomChange<'a>>,
+    ) -> Result<Vec<RoomChangeOutcome>, DirectoryError> {
         todo!()
     }
 

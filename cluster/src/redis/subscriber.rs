@@ -28,7 +28,11 @@ impl Subscriber {
     ///
     /// # Errors
     /// [`DirectoryError::Url`] alone: a Redis that can't be reached is tried for ever.
-    pub fn start(url: &str, channels: Vec<String>, handler: impl FnMut(SubscriberEvent) + Send + 'static) -> Result<Self, DirectoryError> {
+    pub fn start(
+        url: &str,
+        channels: Vec<String>,
+        handler: impl FnMut(SubscriberEvent) + Send + 'static,
+    ) -> Result<Self, DirectoryError> {
         todo!()
     }
 }

@@ -10,6 +10,9 @@ const ASKS_AGAIN: u8 = 2;
 const WANTS_ANSWER: u8 = 4;
 const KNOWN_FLAGS: u8 = HAS_FRAMES | ASKS_AGAIN | WANTS_ANSWER;
 
+/// The longest head: flags, and four numbers of 62 bits.
+pub(super) const MAX_HEAD_BYTES: usize = 1 + 4 * 9;
+
 /// Numbers from here on belong to no stream: so many envelopes never exist, and the sums of smaller ones cannot overflow.
 const NUMBER_LIMIT: u64 = 1 << 62;
 

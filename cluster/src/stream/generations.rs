@@ -20,7 +20,12 @@ impl Generations {
     /// The generation that a new stream with this node begins with.
     #[must_use]
     pub fn first_for(&self, node: &NodeId) -> u64 {
-        self.last.get(node).copied().unwrap_or(self.floor).max(self.floor) + 1
+        self.last
+            .get(node)
+            .copied()
+            .unwrap_or(self.floor)
+            .max(self.floor)
+            + 1
     }
 
     /// A stream has ended with this generation.
@@ -29,7 +34,10 @@ impl Generations {
             self.order.push_back(node.clone());
         }
         while self.order.len() > MAX_REMEMBERED {
-            let forgotten = self.order.pop_front().and_then(|node| self.last.remove(&node));
+            let forgotten = self
+                .order
+                .pop_front()
+                .and_then(|node| self.last.remove(&node));
             self.floor = self.floor.max(forgotten.unwrap_or_default());
         }
     }
@@ -49,7 +57,12 @@ mod tests {
         for number in 1..=MAX_REMEMBERED as u64 {
             generations.ended(&node(number), 1);
         }
-        assert!(generations.order.len() == MAX_REMEMBERED && generations.last.len() == MAX_REMEMBERED);
-        assert!(generations.first_for(&node(0)) > first + 6, "it was forgotten, but not what it had");
+        assert!(
+            generations.order.len() == MAX_REMEMBERED && generations.last.len() == MAX_REMEMBERED
+        );
+        assert!(
+            generations.first_for(&node(0)) > first + 6,
+            "it was forgotten, but not what it had"
+        );
     }
 }

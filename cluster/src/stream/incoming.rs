@@ -59,7 +59,11 @@ impl Incoming {
     /// What the envelope that goes out now says: ack, how long it was held, whether it asks for what is missing.
     pub fn answer(&mut self, now: Micros) -> (u64, Micros, bool) {
         self.ack_at = None;
-        (self.expected, now.since(self.received_at), std::mem::take(&mut self.asks_again))
+        (
+            self.expected,
+            now.since(self.received_at),
+            std::mem::take(&mut self.asks_again),
+        )
     }
 
     /// Something came since the generation began.

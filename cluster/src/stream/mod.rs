@@ -38,7 +38,9 @@ const HOP_WEIGHT: u64 = 8;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Agreement {
     /// No envelope of this generation has come. An envelope goes out at this time at the latest.
-    Announcing { at: Micros },
+    Announcing {
+        at: Micros,
+    },
     Agreed,
 }
 
@@ -97,6 +99,7 @@ impl PeerStream {
         let must_announce = matches!(self.agreement, Agreement::Announcing { at } if at <= now);
         let must_answer = self.incoming.answer_at().is_some_and(|at| at <= now);
         let next = self.outgoing.next(now);
+        out.reserve(envelope::MAX_HEAD_BYTES + next.as_ref().map_or(0, |(_, frames)| frames.len()));
         if next.is_none() && !must_announce && !must_answer {
             return false;
         }
@@ -126,7 +129,11 @@ impl PeerStream {
     ///
     /// # Errors
     /// If the bytes are no envelope of this stream; nothing has changed then.
-    pub fn receive<'a>(&mut self, now: Micros, envelope: &'a [u8]) -> Result<Received<'a>, NotAnEnvelope> {
+    pub fn receive<'a>(
+        &mut self,
+        now: Micros,
+        envelope: &'a [u8],
+    ) -> Result<Received<'a>, NotAnEnvelope> {
         let (head, frames) = Head::read(envelope).ok_or(NotAnEnvelope)?;
         let mut received = Received {
             is_reset: false,
@@ -146,10 +153,14 @@ impl PeerStream {
             self.begin(head.generation, Agreement::Agreed);
             self.incoming.answer_by(now);
         }
-        let round_trip = self.outgoing.acked(now, head.ack, head.ack_held).map_err(|_| NotAnEnvelope)?;
+        let round_trip = self
+            .outgoing
+            .acked(now, head.ack, head.ack_held)
+            .map_err(|_| NotAnEnvelope)?;
         self.agreement = Agreement::Agreed;
         if let Some(round_trip) = round_trip {
-            let smoothed = |hop: Micros| Micros((hop.0 * (HOP_WEIGHT - 1) + round_trip.0) / HOP_WEIGHT);
+            let smoothed =
+                |hop: Micros| Micros((hop.0 * (HOP_WEIGHT - 1) + round_trip.0) / HOP_WEIGHT);
             self.hop = Some(self.hop.map_or(round_trip, smoothed));
         }
         if head.asks_again {
@@ -164,15 +175,14 @@ impl PeerStream {
         Ok(received)
     }
 
-    /// Begins a new generation if too much is unacked, or for too long. True: whatever was in flight is lost.
+    /// Too much is unacked, or for too long: the stream must be reset before anything else is sent.
     #[must_use]
-    pub fn reset_if_overdue(&mut self, now: Micros) -> bool {
-        let is_old = self.outgoing.oldest().is_some_and(|at| now.since(at) > MAX_UNACKED_AGE);
-        let is_overdue = is_old || self.outgoing.bytes() > MAX_UNACKED_BYTES;
-        if is_overdue {
-            self.reset(now);
-        }
-        is_overdue
+    pub fn is_overdue(&self, now: Micros) -> bool {
+        let is_old = self
+            .outgoing
+            .oldest()
+            .is_some_and(|at| now.since(at) > MAX_UNACKED_AGE);
+        is_old || self.outgoing.bytes() > MAX_UNACKED_BYTES
     }
 
     /// Begins a new generation: whatever is in flight, both ways, is lost.
@@ -198,15 +208,25 @@ impl PeerStream {
         self.outgoing.carrier_refused(now);
     }
 
-    /// When [`PeerStream::next_envelope`] or [`PeerStream::reset_if_overdue`] has something to do at the latest, if nothing else happens.
+    /// When (zero: at once) [`PeerStream::next_envelope`] or [`PeerStream::is_overdue`] has something to do at the latest, if nothing else happens.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Micros> {
         let announce_at = match self.agreement {
             Agreement::Announcing { at } => Some(at),
             Agreement::Agreed => None,
         };
-        let overdue_at = self.outgoing.oldest().map(|at| at.plus(MAX_UNACKED_AGE).plus(Micros(1)));
-        let times = [announce_at, self.incoming.answer_at(), self.outgoing.retransmit_at(), overdue_at];
+        let overdue_at = self
+            .outgoing
+            .oldest()
+            .map(|at| at.plus(MAX_UNACKED_AGE).plus(Micros(1)));
+        let send_at = self.outgoing.has_next().then_some(Micros(0));
+        let times = [
+            send_at,
+            announce_at,
+            self.incoming.answer_at(),
+            self.outgoing.retransmit_at(),
+            overdue_at,
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -225,7 +245,9 @@ impl PeerStream {
     /// More is unacked, or for longer, than a stream has that keeps up: what can be left out should be.
     #[must_use]
     pub fn is_congested(&self, now: Micros) -> bool {
-        let is_old = self.oldest_unacked().is_some_and(|at| now.since(at) > CONGESTED_AGE);
+        let is_old = self
+            .oldest_unacked()
+            .is_some_and(|at| now.since(at) > CONGESTED_AGE);
         is_old || self.unacked_bytes() > CONGESTED_BYTES
     }
 

@@ -65,11 +65,10 @@ impl Outgoing {
 
     /// Sequence number and frames of the envelope that goes out now.
     pub fn next(&mut self, now: Micros) -> Option<(u64, &[u8])> {
-        let index = (self.next - self.first) as usize;
-        let may_send = index == 0 || self.window.is_none_or(|window| self.in_flight < window);
-        if !may_send || index >= self.kept.len() {
+        if !self.has_next() {
             return None;
         }
+        let index = (self.next - self.first) as usize;
         let is_last = index + 1 == self.kept.len();
         let kept = &mut self.kept[index];
         kept.is_repeated = self.next < self.sent_end;
@@ -87,8 +86,20 @@ impl Outgoing {
         Some((seq, &kept.frames))
     }
 
+    /// An envelope can go out now.
+    pub fn has_next(&self) -> bool {
+        let index = (self.next - self.first) as usize;
+        let may_send = index == 0 || self.window.is_none_or(|window| self.in_flight < window);
+        may_send && index < self.kept.len()
+    }
+
     /// Forgets what the other side has. Returns the hop's round trip if this ack tells it; `Err` if it acks what was never sent.
-    pub fn acked(&mut self, now: Micros, ack: u64, held: Micros) -> Result<Option<Micros>, AckOfUnsent> {
+    pub fn acked(
+        &mut self,
+        now: Micros,
+        ack: u64,
+        held: Micros,
+    ) -> Result<Option<Micros>, AckOfUnsent> {
         if ack > self.sent_end {
             return Err(AckOfUnsent);
         }

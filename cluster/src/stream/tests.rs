@@ -28,31 +28,52 @@ impl Side {
         let mut frames = number.to_le_bytes().to_vec();
         frames.resize(len.max(4), 7);
         self.stream.push(now, frames);
-        self.pushed.entry(self.stream.generation()).or_default().push(number);
+        self.pushed
+            .entry(self.stream.generation())
+            .or_default()
+            .push(number);
     }
 
     fn send(&mut self, now: Micros) -> Option<Vec<u8>> {
-        if self.stream.reset_if_overdue(now) {
+        if self.stream.is_overdue(now) {
+            self.stream.reset(now);
             self.resets += 1;
         }
         let mut envelope = Vec::new();
-        self.stream.next_envelope(now, &mut envelope).then_some(envelope)
+        self.stream
+            .next_envelope(now, &mut envelope)
+            .then_some(envelope)
     }
 
     fn receive(&mut self, now: Micros, envelope: &[u8]) {
-        let received = self.stream.receive(now, envelope).expect("envelopes of this stream");
+        let received = self
+            .stream
+            .receive(now, envelope)
+            .expect("envelopes of this stream");
         self.resets += u32::from(received.is_reset);
         if let Some(frames) = received.frames {
             let number = u32::from_le_bytes(frames[..4].try_into().expect("four bytes"));
-            assert!(frames[4..].iter().all(|&byte| byte == 7), "frames are delivered as they were pushed");
-            self.delivered.entry(self.stream.generation()).or_default().push(number);
+            assert!(
+                frames[4..].iter().all(|&byte| byte == 7),
+                "frames are delivered as they were pushed"
+            );
+            self.delivered
+                .entry(self.stream.generation())
+                .or_default()
+                .push(number);
         }
     }
 
     fn has_prefixes_of(&self, other: &Self) {
         for (generation, delivered) in &self.delivered {
-            let pushed = other.pushed.get(generation).map_or(&[][..], |pushed| pushed);
-            assert!(pushed.starts_with(delivered), "{delivered:?} of {pushed:?} in {generation}");
+            let pushed = other
+                .pushed
+                .get(generation)
+                .map_or(&[][..], |pushed| pushed);
+            assert!(
+                pushed.starts_with(delivered),
+                "{delivered:?} of {pushed:?} in {generation}"
+            );
         }
     }
 }
@@ -111,7 +132,8 @@ impl Pair {
     }
 
     fn act(&mut self, act: Act) {
-        let pick = |carrier: &Vec<Vec<u8>>, at: usize| (!carrier.is_empty()).then(|| at % carrier.len());
+        let pick =
+            |carrier: &Vec<Vec<u8>>, at: usize| (!carrier.is_empty()).then(|| at % carrier.len());
         match act {
             Act::Push(side, len) => self.push(side, len),
             Act::Send(side) => {
@@ -161,7 +183,11 @@ impl Pair {
             }
             let on_their_way = std::mem::take(&mut self.carrier);
             if on_their_way.iter().all(Vec::is_empty) && !has_sent {
-                let next = self.sides.iter().filter_map(|side| side.stream.next_timeout()).min();
+                let next = self
+                    .sides
+                    .iter()
+                    .filter_map(|side| side.stream.next_timeout())
+                    .min();
                 match next {
                     Some(next) => self.now = next.max(self.now),
                     None => return,
@@ -180,10 +206,18 @@ impl Pair {
 
     fn is_whole(&self) {
         let generation = self.sides[0].stream.generation();
-        assert_eq!(generation, self.sides[1].stream.generation(), "both sides agree");
+        assert_eq!(
+            generation,
+            self.sides[1].stream.generation(),
+            "both sides agree"
+        );
         for side in 0..2 {
             let delivered = self.sides[side].delivered.get(&generation);
-            assert_eq!(delivered, self.sides[1 - side].pushed.get(&generation), "all of it came");
+            assert_eq!(
+                delivered,
+                self.sides[1 - side].pushed.get(&generation),
+                "all of it came"
+            );
             assert_eq!(self.sides[side].stream.unacked_bytes(), 0);
         }
     }
@@ -232,7 +266,11 @@ fn two_new_streams_meet_without_a_reset() {
     pair.settle(Micros(500));
     pair.is_whole();
     assert_eq!([pair.sides[0].resets, pair.sides[1].resets], [0, 0]);
-    assert_eq!(pair.sides[0].stream.hop(), Some(Micros(1_000)), "there and back, without the time of the ack");
+    assert_eq!(
+        pair.sides[0].stream.hop(),
+        Some(Micros(1_000)),
+        "there and back, without the time of the ack"
+    );
 }
 
 #[test]
@@ -242,7 +280,11 @@ fn a_lone_envelope_is_acked_within_10_ms() {
     pair.push(0, 100);
     let envelope = pair.sides[0].send(pair.now).expect("frames go out at once");
     pair.sides[1].receive(pair.now, &envelope);
-    assert_eq!(pair.sides[1].send(pair.now), None, "it waits for frames to travel with");
+    assert_eq!(
+        pair.sides[1].send(pair.now),
+        None,
+        "it waits for frames to travel with"
+    );
     let ack_at = pair.sides[1].stream.next_timeout().expect("an ack is due");
     assert_eq!(ack_at, pair.now.plus(Micros::from_millis(10)));
     let ack = pair.sides[1].send(ack_at).expect("an ack");
@@ -260,7 +302,10 @@ fn a_gap_is_closed_in_a_round_trip() {
     let _lost = pair.sides[0].send(pair.now);
     pair.settle(Micros(1_000));
     pair.is_whole();
-    assert!(pair.now.since(START) < Micros::from_millis(50), "not after the retransmission time");
+    assert!(
+        pair.now.since(START) < Micros::from_millis(50),
+        "not after the retransmission time"
+    );
 }
 
 #[test]
@@ -270,7 +315,10 @@ fn a_lost_last_envelope_goes_out_again_after_200_ms() {
     let sent_at = pair.now;
     pair.push(0, 100);
     let _lost = pair.sides[0].send(pair.now);
-    assert_eq!(pair.sides[0].stream.next_timeout(), Some(sent_at.plus(Micros::from_millis(200))));
+    assert_eq!(
+        pair.sides[0].stream.next_timeout(),
+        Some(sent_at.plus(Micros::from_millis(200)))
+    );
     pair.settle(Micros(1_000));
     pair.is_whole();
 }
@@ -290,7 +338,11 @@ fn silence_is_not_flooded() {
     };
     assert_eq!(count(&mut stream, START), 100);
     assert_eq!(count(&mut stream, START.plus(Micros::from_millis(199))), 0);
-    assert_eq!(count(&mut stream, START.plus(Micros::from_millis(200))), 2, "64 KiB");
+    assert_eq!(
+        count(&mut stream, START.plus(Micros::from_millis(200))),
+        2,
+        "64 KiB"
+    );
     assert_eq!(count(&mut stream, START.plus(Micros::from_millis(400))), 2);
 }
 
