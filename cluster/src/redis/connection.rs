@@ -3,7 +3,7 @@
 use super::error::DirectoryError;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, ScriptInvocation};
+use ::redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, ScriptInvocation, Value, from_redis_value};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,6 +42,12 @@ struct Numbered {
     connection: MultiplexedConnection,
 }
 
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Command(&'a Cmd),
+    Script(&'a ScriptInvocation<'a>),
+}
+
 /// A connection, and whether it was made for this very command.
 struct Obtained {
     numbered: Numbered,
@@ -56,21 +62,21 @@ impl CommandConnection {
 
     /// Runs a command for at most 1 s.
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, DirectoryError> {
-        self.run(async |mut connection| command.query_async(&mut connection).await).await
+        read_value(self.run(Request::Command(command)).await?)
     }
 
     /// Runs a script for at most 1 s.
     pub(super) async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, DirectoryError> {
-        self.run(async |mut connection| script.invoke_async(&mut connection).await).await
+        read_value(self.run(Request::Script(script)).await?)
     }
 
-    async fn run<T>(&self, request: impl AsyncFn(MultiplexedConnection) -> RedisResult<T>) -> Result<T, DirectoryError> {
+    async fn run(&self, request: Request<'_>) -> Result<Value, DirectoryError> {
         let mut used = None;
         let result = timeout(COMMAND_TIMEOUT, async {
             loop {
-                let Obtained { numbered: Numbered { number, connection }, is_new } = self.obtain().await?;
+                let Obtained { numbered: Numbered { number, mut connection }, is_new } = self.obtain().await?;
                 used = Some(number);
-                match request(connection).await {
+                match request.send(&mut connection).await {
                     // Redis closed the connection at some time since the last command, most likely because it restarted. Every command of
                     // this crate may run twice.
                     Err(error) if error.is_connection_dropped() && !is_new => self.give_up(number),
@@ -79,9 +85,11 @@ impl CommandConnection {
             }
         })
         .await
-        .unwrap_or_else(|_elapsed| Err(timed_out()));
+        .unwrap_or_else(|_elapsed| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
         result.map_err(|error| {
-            if is_broken(&error) && let Some(number) = used {
+            if is_broken(&error)
+                && let Some(number) = used
+            {
                 self.give_up(number);
             }
             error.into()
@@ -116,8 +124,18 @@ impl CommandConnection {
     }
 }
 
-fn timed_out() -> RedisError {
-    io::Error::from(io::ErrorKind::TimedOut).into()
+impl Request<'_> {
+    async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
+        match self {
+            Self::Command(command) => command.query_async(connection).await,
+            Self::Script(script) => script.invoke_async(connection).await,
+        }
+    }
+}
+
+/// Reads a part of an answer.
+pub(super) fn read_value<T: FromRedisValue>(value: Value) -> Result<T, DirectoryError> {
+    Ok(from_redis_value(value).map_err(RedisError::from)?)
 }
 
 /// Whether the next command needs another connection. A connection without answers is given up, because a line that was cut looks like that

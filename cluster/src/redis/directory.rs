@@ -3,11 +3,11 @@
 //! In: this node's entry, claims, registrations. Out: what Redis says of nodes and rooms at that moment. Each answer was true when Redis gave
 //! it; what must be true later is checked again by the script that depends on it (see [`super::room_store`]).
 
-use super::connection::{CommandConnection, client};
+use super::connection::{CommandConnection, client, read_value};
 use super::error::DirectoryError;
 use super::keys::Keys;
 use crate::node::{NodeEntry, NodeId};
-use ::redis::{ProtocolVersion, Script, Value, cmd, from_redis_value};
+use ::redis::{ProtocolVersion, Script, Value, cmd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -232,19 +232,12 @@ impl KnownMarker {
 fn read_claim(answer: Vec<Value>) -> Result<Claim, DirectoryError> {
     let mut answer = answer.into_iter();
     let mut next = || answer.next().ok_or_else(|| DirectoryError::Unexpected("an answer to a claim is too short".to_owned()));
-    let kind: String = from_redis_value(next()?).map_err(::redis::RedisError::from)?;
-    match kind.as_str() {
-        "elsewhere" => {
-            let owner: String = from_redis_value(next()?).map_err(::redis::RedisError::from)?;
-            Ok(Claim::Elsewhere(NodeId::from_text(&owner)))
-        }
-        "wait" => Ok(Claim::Wait(Duration::from_millis(from_redis_value(next()?).map_err(::redis::RedisError::from)?))),
-        _ => Ok(Claim::Owned {
-            epoch: from_redis_value(next()?).map_err(::redis::RedisError::from)?,
-            opened: from_redis_value(next()?).map_err(::redis::RedisError::from)?,
-            checkpoint: from_redis_value(next()?).map_err(::redis::RedisError::from)?,
-        }),
-    }
+    let kind: String = read_value(next()?)?;
+    Ok(match kind.as_str() {
+        "elsewhere" => Claim::Elsewhere(NodeId::from_text(&read_value::<String>(next()?)?)),
+        "wait" => Claim::Wait(Duration::from_millis(read_value(next()?)?)),
+        _ => Claim::Owned { epoch: read_value(next()?)?, opened: read_value(next()?)?, checkpoint: read_value(next()?)? },
+    })
 }
 
 fn millis(duration: Duration) -> u64 {
