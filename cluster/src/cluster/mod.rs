@@ -419,13 +419,10 @@ fn subscribe(
             channel_index,
             payload,
         } if channel_index == NODE_CHANNEL => core.published(&payload),
-        SubscriberEvent::Message { payload, .. } => bus.published(payload),
+        SubscriberEvent::Message { payload, .. } => bus.published(&payload),
         SubscriberEvent::Lost => {
             stands.send_replace(false);
         }
     };
     Ok((Subscriber::start(url, channels, handler)?, subscribed))
 }
-
-#[cfg(test)]
-mod tests;
