@@ -133,7 +133,11 @@ impl BusReader {
     /// The read that [`BusReader::begin_read`] asked for.
     pub fn stream_read(&mut self, read: StreamRead) {
         let again = matches!(self.state, State::Reading { again: true });
-        self.state = if again || !read.is_complete { State::ReadWanted } else { State::Following };
+        self.state = if again || !read.is_complete {
+            State::ReadWanted
+        } else {
+            State::Following
+        };
         if read.epoch != self.epoch {
             self.events.push_back(BusEvent::Forgotten);
             self.epoch = read.epoch;
@@ -199,7 +203,9 @@ impl BusReader {
     }
 
     fn keep_early(&mut self, message: BusMessage) {
-        if self.early.len() < EARLY_MESSAGES && self.early_bytes + message.payload.len() <= EARLY_BYTES {
+        if self.early.len() < EARLY_MESSAGES
+            && self.early_bytes + message.payload.len() <= EARLY_BYTES
+        {
             self.early_bytes += message.payload.len();
             self.early.insert(message.seq, message);
         } else {

@@ -54,7 +54,9 @@ pub(super) struct ClusterMetrics {
     messages: ByLabel<Direction, IntCounter>,
     bytes: ByLabel<Direction, IntCounter>,
     resets: IntCounter,
-    bus_gaps: IntCounter,
+    lapses: IntCounter,
+    bus_messages: IntCounter,
+    bus_missed: IntCounter,
     pub moved: ByLabel<MoveOutcome, IntCounter>,
     before: std::sync::Mutex<ClusterCounts>,
 }
@@ -110,9 +112,17 @@ impl ClusterMetrics {
                 "tickwire_cluster_stream_resets_total",
                 "Streams to other nodes that began anew: what was under way in them was lost, and their players came again.",
             )?,
-            bus_gaps: metrics.add_counter(
-                "tickwire_cluster_bus_gaps_total",
-                "Gaps in the messages of the bus, which were read again from its stream.",
+            lapses: metrics.add_counter(
+                "tickwire_cluster_lease_lapses_total",
+                "Times that this node's lease lapsed, so that its rooms stood still.",
+            )?,
+            bus_messages: metrics.add_counter(
+                "tickwire_cluster_bus_messages_total",
+                "Messages to all nodes that came over the bus.",
+            )?,
+            bus_missed: metrics.add_counter(
+                "tickwire_cluster_bus_missed_total",
+                "Messages to all nodes that Redis dropped before this node could read them.",
             )?,
             moved: metrics.add_counters(
                 "tickwire_rooms_moved_total",
@@ -151,35 +161,40 @@ impl ClusterMetrics {
         let counts = cluster.counts();
         let before = self.before.lock();
         let mut before = before.unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (link, redis) = (&counts.link, &counts.redis);
-        let (link_before, redis_before) = (&before.link, &before.redis);
         for (direction, messages, bytes) in [
             (
                 Direction::SentByLink,
-                link.sent - link_before.sent,
-                link.sent_bytes - link_before.sent_bytes,
+                counts.link_envelopes_sent - before.link_envelopes_sent,
+                counts.link_bytes_sent - before.link_bytes_sent,
             ),
             (
                 Direction::ReceivedByLink,
-                link.received - link_before.received,
-                link.received_bytes - link_before.received_bytes,
+                counts.link_envelopes_received - before.link_envelopes_received,
+                counts.link_bytes_received - before.link_bytes_received,
             ),
             (
                 Direction::SentByRedis,
-                redis.sent - redis_before.sent,
-                redis.sent_bytes - redis_before.sent_bytes,
+                counts.redis_envelopes_sent - before.redis_envelopes_sent,
+                counts.redis_bytes_sent - before.redis_bytes_sent,
             ),
             (
                 Direction::ReceivedByRedis,
-                redis.received - redis_before.received,
-                redis.received_bytes - redis_before.received_bytes,
+                counts.redis_envelopes_received - before.redis_envelopes_received,
+                counts.redis_bytes_received - before.redis_bytes_received,
             ),
         ] {
             self.messages.get(direction).inc_by(messages);
             self.bytes.get(direction).inc_by(bytes);
         }
-        self.resets.inc_by(counts.resets - before.resets);
-        self.bus_gaps.inc_by(counts.bus_gaps - before.bus_gaps);
+        let resets = counts.stream_resets + counts.peers_lost;
+        let resets_before = before.stream_resets + before.peers_lost;
+        self.resets.inc_by(resets - resets_before);
+        self.lapses
+            .inc_by(counts.lease_lapses - before.lease_lapses);
+        self.bus_messages
+            .inc_by(counts.bus_messages - before.bus_messages);
+        self.bus_missed
+            .inc_by(counts.bus_messages_missed - before.bus_messages_missed);
         *before = counts;
     }
 }
