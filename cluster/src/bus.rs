@@ -5,7 +5,7 @@
 //!
 //! Messages are numbered. What is published may have gaps (a subscription was lost) and repetitions (a post was tried twice, under one id); a
 //! gap is filled from the stream. Numbers of a new epoch, which begins when Redis may have forgotten messages, are larger than all before,
-//! unless Redis's clock was set back.
+//! unless Redis's clock was set back. A reader notices that too, unless it is away until yet another epoch begins: then it misses the one between.
 
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -133,7 +133,11 @@ impl BusReader {
     /// The read that [`BusReader::begin_read`] asked for.
     pub fn stream_read(&mut self, read: StreamRead) {
         let again = matches!(self.state, State::Reading { again: true });
-        self.state = if again || !read.is_complete { State::ReadWanted } else { State::Following };
+        self.state = if again || !read.is_complete {
+            State::ReadWanted
+        } else {
+            State::Following
+        };
         if read.epoch != self.epoch {
             self.events.push_back(BusEvent::Forgotten);
             self.epoch = read.epoch;
@@ -154,11 +158,13 @@ impl BusReader {
                 self.deliver(message);
             }
         }
-        if read.is_complete && read.newest > self.last {
-            self.count_missed(read.newest);
-            self.last = read.newest;
+        if read.is_complete {
+            if read.newest > self.last {
+                self.count_missed(read.newest);
+                self.last = read.newest;
+            }
+            self.deliver_early();
         }
-        self.deliver_early();
     }
 
     /// Whether [`BusReader::begin_read`] has something to read.
@@ -199,7 +205,9 @@ impl BusReader {
     }
 
     fn keep_early(&mut self, message: BusMessage) {
-        if self.early.len() < EARLY_MESSAGES && self.early_bytes + message.payload.len() <= EARLY_BYTES {
+        if self.early.len() < EARLY_MESSAGES
+            && self.early_bytes + message.payload.len() <= EARLY_BYTES
+        {
             self.early_bytes += message.payload.len();
             self.early.insert(message.seq, message);
         } else {
@@ -207,14 +215,14 @@ impl BusReader {
         }
     }
 
+    /// Goes on with what was published while the stream was read to its end.
     fn deliver_early(&mut self) {
-        while let Some(entry) = self.early.first_entry() {
-            let seq = *entry.key();
-            if seq > self.last.max(self.base) + 1 {
+        while let Some((seq, message)) = self.early.pop_first() {
+            if seq > self.next_seq() {
+                self.early.insert(seq, message);
                 self.want_read();
                 return;
             }
-            let message = entry.remove();
             self.early_bytes -= message.payload.len();
             if seq > self.last {
                 self.deliver(message);

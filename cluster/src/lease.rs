@@ -27,7 +27,10 @@ pub const WITNESS_FOR: Micros = Micros::from_millis(1_000);
 /// what it said before it counts as dead.
 pub const NO_CLAIMS_FOR: Micros = Micros::from_millis(2_500);
 
-const _: () = assert!(NO_CLAIMS_FOR.0 > WITNESS_FOR.0 + 1_000_000, "a link is dead after a second of silence");
+const _: () = assert!(
+    NO_CLAIMS_FOR.0 > WITNESS_FOR.0 + 1_000_000,
+    "a link is dead after a second of silence"
+);
 const _: () = assert!(VALID_FOR.0 < 2_000_000, "before Redis forgets the lease");
 
 /// Until when this node's lease counts, for every thread. On the process's monotonic clock.

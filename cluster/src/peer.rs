@@ -180,7 +180,8 @@ impl Peer {
     /// Everything that was pushed has been acked.
     pub(crate) fn is_idle(&self) -> bool {
         // In the order in which frames move on, so that none is missed on its way.
-        self.waiting_bytes.load(Ordering::Acquire) == 0 && self.unacked_bytes.load(Ordering::Acquire) == 0
+        self.waiting_bytes.load(Ordering::Acquire) == 0
+            && self.unacked_bytes.load(Ordering::Acquire) == 0
     }
 
     /// A direct link carries the frames now.

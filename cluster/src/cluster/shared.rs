@@ -204,7 +204,11 @@ impl Core {
 
     /// The directory can't say any more which nodes live.
     pub fn has_old_directory(&self, now: Micros) -> bool {
-        self.has_lost_redis() || self.history().read_at.is_none_or(|at| now.since(at) > SILENT_AFTER)
+        self.has_lost_redis()
+            || self
+                .history()
+                .read_at
+                .is_none_or(|at| now.since(at) > SILENT_AFTER)
     }
 
     pub fn note_lost(&self, lost: &[NodeId]) {

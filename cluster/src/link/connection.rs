@@ -49,7 +49,10 @@ impl LinkQueue {
     #[cfg(test)]
     pub fn unconnected() -> Self {
         let (messages, _) = mpsc::channel(1);
-        Self { id: LinkId(0), messages }
+        Self {
+            id: LinkId(0),
+            messages,
+        }
     }
 
     /// Sends bytes that need not be a message.

@@ -80,13 +80,34 @@ impl BusStream {
     ///
     /// # Errors
     /// [`DirectoryError`].
-    pub async fn start(directory: Arc<Directory>, handler: impl FnMut(BusEvent) + Send + 'static) -> Result<Arc<Self>, DirectoryError> {
+    pub async fn start(
+        directory: Arc<Directory>,
+        handler: impl FnMut(BusEvent) + Send + 'static,
+    ) -> Result<Arc<Self>, DirectoryError> {
         let scripts = Scripts {
-            post: Script::new(concat!(include_str!("scripts/marker.lua"), include_str!("scripts/bus.lua"), include_str!("scripts/bus_post.lua"))),
-            read: Script::new(concat!(include_str!("scripts/marker.lua"), include_str!("scripts/bus.lua"), include_str!("scripts/bus_read.lua"))),
+            post: Script::new(concat!(
+                include_str!("scripts/marker.lua"),
+                include_str!("scripts/bus.lua"),
+                include_str!("scripts/bus_post.lua")
+            )),
+            read: Script::new(concat!(
+                include_str!("scripts/marker.lua"),
+                include_str!("scripts/bus.lua"),
+                include_str!("scripts/bus_read.lua")
+            )),
         };
-        let StreamRead { epoch, base, newest, .. } = scripts.read(directory.commands(), directory.keys(), 0, 0).await?;
-        let delivery = Delivery { reader: BusReader::new(epoch, base, newest), handler: Box::new(handler) };
+        let StreamRead {
+            epoch,
+            base,
+            newest,
+            ..
+        } = scripts
+            .read(directory.commands(), directory.keys(), 0, 0)
+            .await?;
+        let delivery = Delivery {
+            reader: BusReader::new(epoch, base, newest),
+            handler: Box::new(handler),
+        };
         let shared = Arc::new(Shared {
             directory,
             scripts,
@@ -107,10 +128,14 @@ impl BusStream {
     /// A payload of the bus's channel. One that is no message of the bus is ignored.
     pub fn published(&self, payload: &Bytes) {
         let Some((epoch, message)) = read_published(payload) else {
-            debug!(bytes = payload.len(), "ignores what is no message of the bus");
+            debug!(
+                bytes = payload.len(),
+                "ignores what is no message of the bus"
+            );
             return;
         };
-        self.shared.change(|reader| reader.published(epoch, message));
+        self.shared
+            .change(|reader| reader.published(epoch, message));
     }
 
     /// Posts a message to all nodes, this one included, and returns once Redis has it. Tries for 5 s, so that a Redis that restarts meanwhile
@@ -131,7 +156,11 @@ impl BusStream {
             sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }
-        self.shared.posts().keep(Post { id, payload: Bytes::copy_from_slice(payload), confirmed: Instant::now() });
+        self.shared.posts().keep(Post {
+            id,
+            payload: Bytes::copy_from_slice(payload),
+            confirmed: Instant::now(),
+        });
         Ok(())
     }
 }
@@ -163,8 +192,19 @@ impl Shared {
 
     async fn catch_up(&self) -> Result<(), DirectoryError> {
         loop {
-            let Some(after) = self.delivery().reader.begin_read() else { break };
-            match self.scripts.read(self.directory.commands(), self.directory.keys(), after, READ_COUNT).await {
+            let Some(after) = self.delivery().reader.begin_read() else {
+                break;
+            };
+            match self
+                .scripts
+                .read(
+                    self.directory.commands(),
+                    self.directory.keys(),
+                    after,
+                    READ_COUNT,
+                )
+                .await
+            {
                 Ok(read) => self.change(|reader| reader.stream_read(read)),
                 Err(error) => {
                     self.delivery().reader.read_failed();
@@ -175,10 +215,15 @@ impl Shared {
         if self.is_forgotten.swap(false, Ordering::AcqRel) {
             let posts = self.posts().newest();
             if !posts.is_empty() {
-                warn!(posts = posts.len(), "posts again what Redis may have forgotten");
+                warn!(
+                    posts = posts.len(),
+                    "posts again what Redis may have forgotten"
+                );
             }
             for Post { id, payload, .. } in posts {
-                self.post(id, &payload).await.inspect_err(|_| self.is_forgotten.store(true, Ordering::Release))?;
+                self.post(id, &payload)
+                    .await
+                    .inspect_err(|_| self.is_forgotten.store(true, Ordering::Release))?;
             }
         }
         Ok(())
@@ -187,7 +232,13 @@ impl Shared {
     async fn post(&self, id: u128, payload: &[u8]) -> Result<(), DirectoryError> {
         let keys = self.directory.keys();
         let mut script = self.scripts.post.key(keys.marker());
-        script.key(keys.bus_head()).key(keys.bus_stream()).arg(keys.bus_channel()).arg(format!("{id:032x}")).arg(payload).arg(STREAM_LENGTH);
+        script
+            .key(keys.bus_head())
+            .key(keys.bus_stream())
+            .arg(keys.bus_channel())
+            .arg(format!("{id:032x}"))
+            .arg(payload)
+            .arg(STREAM_LENGTH);
         self.directory.commands().invoke(&script).await
     }
 
@@ -221,7 +272,9 @@ impl RecentPosts {
         self.bytes += post.payload.len();
         self.posts.push_back(post);
         while let Some(oldest) = self.posts.front()
-            && (self.posts.len() > KEPT_POSTS || self.bytes > KEPT_BYTES || oldest.confirmed.elapsed() > REPOST_TIME)
+            && (self.posts.len() > KEPT_POSTS
+                || self.bytes > KEPT_BYTES
+                || oldest.confirmed.elapsed() > REPOST_TIME)
         {
             self.bytes -= oldest.payload.len();
             self.posts.pop_front();
@@ -229,37 +282,80 @@ impl RecentPosts {
     }
 
     fn newest(&self) -> Vec<Post> {
-        self.posts.iter().filter(|post| post.confirmed.elapsed() <= REPOST_TIME).cloned().collect()
+        self.posts
+            .iter()
+            .filter(|post| post.confirmed.elapsed() <= REPOST_TIME)
+            .cloned()
+            .collect()
     }
 }
 
 impl Scripts {
     /// Reads at most `count` messages after a number.
-    async fn read(&self, commands: &CommandConnection, keys: &Keys, after: u64, count: usize) -> Result<StreamRead, DirectoryError> {
+    async fn read(
+        &self,
+        commands: &CommandConnection,
+        keys: &Keys,
+        after: u64,
+        count: usize,
+    ) -> Result<StreamRead, DirectoryError> {
         let mut script = self.read.key(keys.marker());
-        script.key(keys.bus_head()).key(keys.bus_stream()).arg(after.saturating_add(1)).arg(count);
-        let (epoch, base, newest, entries): (String, u64, u64, Vec<(String, Vec<Value>)>) = commands.invoke(&script).await?;
+        script
+            .key(keys.bus_head())
+            .key(keys.bus_stream())
+            .arg(after.saturating_add(1))
+            .arg(count);
+        let (epoch, base, newest, entries): (String, u64, u64, Vec<(String, Vec<Value>)>) =
+            commands.invoke(&script).await?;
         let is_complete = entries.len() < count;
-        let messages = entries.into_iter().map(|(name, fields)| read_entry(&name, fields)).collect::<Result<_, _>>()?;
-        Ok(StreamRead { epoch, base, newest, messages, is_complete })
+        let messages = entries
+            .into_iter()
+            .map(|(name, fields)| read_entry(&name, fields))
+            .collect::<Result<_, _>>()?;
+        Ok(StreamRead {
+            epoch,
+            base,
+            newest,
+            messages,
+            is_complete,
+        })
     }
 }
 
 /// Reads an entry of the stream: `SEQ-0`, with the fields `id` and `payload`.
 fn read_entry(name: &str, fields: Vec<Value>) -> Result<BusMessage, DirectoryError> {
-    let unexpected = || DirectoryError::Unexpected("an entry of the bus's stream is no message".to_owned());
-    let seq = name.strip_suffix("-0").and_then(|seq| seq.parse().ok()).ok_or_else(unexpected)?;
+    let unexpected =
+        || DirectoryError::Unexpected("an entry of the bus's stream is no message".to_owned());
+    let seq = name
+        .strip_suffix("-0")
+        .and_then(|seq| seq.parse().ok())
+        .ok_or_else(unexpected)?;
     let [_, id, _, payload] = <[Value; 4]>::try_from(fields).map_err(|_| unexpected())?;
     let id: String = read_value(id)?;
     let payload: Vec<u8> = read_value(payload)?;
-    Ok(BusMessage { seq, id: u128::from_str_radix(&id, 16).map_err(|_| unexpected())?, payload: payload.into() })
+    Ok(BusMessage {
+        seq,
+        id: u128::from_str_radix(&id, 16).map_err(|_| unexpected())?,
+        payload: payload.into(),
+    })
 }
 
 /// Reads what the script publishes: `EPOCH SEQ ID PAYLOAD`.
 fn read_published(bytes: &Bytes) -> Option<(&str, BusMessage)> {
     let mut parts = bytes.splitn(4, |byte| *byte == b' ');
     let mut text = || std::str::from_utf8(parts.next()?).ok();
-    let (epoch, seq, id) = (text()?, text()?.parse().ok()?, u128::from_str_radix(text()?, 16).ok()?);
+    let (epoch, seq, id) = (
+        text()?,
+        text()?.parse().ok()?,
+        u128::from_str_radix(text()?, 16).ok()?,
+    );
     let payload = parts.next()?;
-    Some((epoch, BusMessage { seq, id, payload: bytes.slice_ref(payload) }))
+    Some((
+        epoch,
+        BusMessage {
+            seq,
+            id,
+            payload: bytes.slice_ref(payload),
+        },
+    ))
 }

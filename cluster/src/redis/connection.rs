@@ -3,7 +3,10 @@
 use super::error::DirectoryError;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, ScriptInvocation, Value, from_redis_value};
+use ::redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo,
+    ProtocolVersion, RedisError, RedisResult, ScriptInvocation, Value, from_redis_value,
+};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,13 +21,21 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client that connects as all of this crate's connections do.
 pub(super) fn client(url: &str, protocol: ProtocolVersion) -> Result<Client, DirectoryError> {
-    let info = url.into_connection_info().map_err(|error| DirectoryError::Url(error.category().to_owned()))?;
+    let info = url
+        .into_connection_info()
+        .map_err(|error| DirectoryError::Url(error.category().to_owned()))?;
     if let ConnectionAddr::TcpTls { .. } = info.addr() {
         // A game may link a second provider; redis-rs would then panic for want of a default.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let settings = info.redis_settings().clone().set_protocol(protocol).set_skip_set_lib_name();
-    let info = info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let settings = info
+        .redis_settings()
+        .clone()
+        .set_protocol(protocol)
+        .set_skip_set_lib_name();
+    let info = info
+        .set_redis_settings(settings)
+        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
     Ok(Client::open(info)?)
 }
 
@@ -57,16 +68,26 @@ struct Obtained {
 impl CommandConnection {
     /// Connects when it is first used.
     pub(super) fn new(client: Client) -> Self {
-        Self { client, current: Mutex::new(None), connecting: tokio::sync::Mutex::new(()) }
+        Self {
+            client,
+            current: Mutex::new(None),
+            connecting: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// Runs a command for at most 1 s.
-    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, DirectoryError> {
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+    ) -> Result<T, DirectoryError> {
         read_value(self.run(Request::Command(command)).await?)
     }
 
     /// Runs a script for at most 1 s.
-    pub(super) async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, DirectoryError> {
+    pub(super) async fn invoke<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, DirectoryError> {
         read_value(self.run(Request::Script(script)).await?)
     }
 
@@ -74,7 +95,14 @@ impl CommandConnection {
         let mut used = None;
         let result = timeout(COMMAND_TIMEOUT, async {
             loop {
-                let Obtained { numbered: Numbered { number, mut connection }, is_new } = self.obtain().await?;
+                let Obtained {
+                    numbered:
+                        Numbered {
+                            number,
+                            mut connection,
+                        },
+                    is_new,
+                } = self.obtain().await?;
                 used = Some(number);
                 match request.send(&mut connection).await {
                     // Redis closed the connection at some time since the last command, most likely because it restarted. Every command of
@@ -98,23 +126,43 @@ impl CommandConnection {
 
     async fn obtain(&self) -> RedisResult<Obtained> {
         if let Some(numbered) = self.lock().clone() {
-            return Ok(Obtained { numbered, is_new: false });
+            return Ok(Obtained {
+                numbered,
+                is_new: false,
+            });
         }
         let _connecting = self.connecting.lock().await;
         if let Some(numbered) = self.lock().clone() {
-            return Ok(Obtained { numbered, is_new: true });
+            return Ok(Obtained {
+                numbered,
+                is_new: true,
+            });
         }
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTION_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let numbered = Numbered { number: rand::random(), connection };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        let connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let numbered = Numbered {
+            number: rand::random(),
+            connection,
+        };
         *self.lock() = Some(numbered.clone());
-        Ok(Obtained { numbered, is_new: true })
+        Ok(Obtained {
+            numbered,
+            is_new: true,
+        })
     }
 
     /// Drops a connection, unless another one has taken its place.
     fn give_up(&self, number: u64) {
         let mut current = self.lock();
-        if current.as_ref().is_some_and(|numbered| numbered.number == number) {
+        if current
+            .as_ref()
+            .is_some_and(|numbered| numbered.number == number)
+        {
             *current = None;
         }
     }

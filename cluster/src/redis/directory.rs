@@ -88,10 +88,16 @@ impl Directory {
             commands: CommandConnection::new(client.clone()),
             relays: CommandConnection::new(client),
             scripts: Scripts {
-                renew: Script::new(concat!(include_str!("scripts/marker.lua"), include_str!("scripts/renew.lua"))),
+                renew: Script::new(concat!(
+                    include_str!("scripts/marker.lua"),
+                    include_str!("scripts/renew.lua")
+                )),
                 register: Script::new(include_str!("scripts/register.lua")),
                 nodes: Script::new(include_str!("scripts/nodes.lua")),
-                claim: Script::new(concat!(include_str!("scripts/marker.lua"), include_str!("scripts/claim.lua"))),
+                claim: Script::new(concat!(
+                    include_str!("scripts/marker.lua"),
+                    include_str!("scripts/claim.lua")
+                )),
                 locate: Script::new(include_str!("scripts/locate.lua")),
             },
             marker: Mutex::default(),
@@ -112,11 +118,19 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`]. The lease may have been renewed all the same.
     pub async fn renew(&self, entry: &NodeEntry) -> Result<Renewal, DirectoryError> {
-        let entry = serde_json::to_string(entry).map_err(|error| DirectoryError::Unexpected(error.to_string()))?;
+        let entry = serde_json::to_string(entry)
+            .map_err(|error| DirectoryError::Unexpected(error.to_string()))?;
         let mut script = self.scripts.renew.key(self.keys.lease(&self.me));
-        script.key(self.keys.nodes()).key(self.keys.marker()).arg(self.me.as_str()).arg(entry).arg(millis(LEASE_TTL));
+        script
+            .key(self.keys.nodes())
+            .key(self.keys.marker())
+            .arg(self.me.as_str())
+            .arg(entry)
+            .arg(millis(LEASE_TTL));
         let (existed, marker): (bool, String) = self.commands.invoke(&script).await?;
-        Ok(Renewal { was_missing: self.known_marker().see(marker) || !existed })
+        Ok(Renewal {
+            was_missing: self.known_marker().see(marker) || !existed,
+        })
     }
 
     /// Registers the rooms that this node owns, with their epochs, where Redis does not know them or knows an older owner. Returns those that
@@ -132,7 +146,12 @@ impl Directory {
                 script.key(self.keys.room(room)).arg(*epoch);
             }
             let indices: Vec<usize> = self.commands.invoke(&script).await?;
-            lost.extend(indices.into_iter().filter_map(|index| rooms.get(index.checked_sub(1)?)).map(|(room, _)| room.clone()));
+            lost.extend(
+                indices
+                    .into_iter()
+                    .filter_map(|index| rooms.get(index.checked_sub(1)?))
+                    .map(|(room, _)| room.clone()),
+            );
         }
         Ok(lost)
     }
@@ -143,12 +162,25 @@ impl Directory {
     /// [`DirectoryError`].
     pub async fn nodes(&self) -> Result<Vec<NodeEntry>, DirectoryError> {
         let mut script = self.scripts.nodes.key(self.keys.nodes());
-        let entries: Vec<Vec<u8>> = self.commands.invoke(script.arg(self.keys.lease_prefix())).await?;
-        Ok(entries.iter().filter_map(|entry| serde_json::from_slice(entry).inspect_err(|error| warn!(%error, "ignores a node whose entry in Redis can't be read")).ok()).collect())
+        let entries: Vec<Vec<u8>> = self
+            .commands
+            .invoke(script.arg(self.keys.lease_prefix()))
+            .await?;
+        Ok(entries
+            .iter()
+            .filter_map(|entry| {
+                serde_json::from_slice(entry)
+                    .inspect_err(
+                        |error| warn!(%error, "ignores a node whose entry in Redis can't be read"),
+                    )
+                    .ok()
+            })
+            .collect())
     }
 
     /// Claims a room that is not open on this node. Of two claims at once one gets the room. A node that owns the room already opens it anew,
-    /// with a later epoch.
+    /// with a later epoch. Where Redis may have forgotten owners, a claim waits, also the first one of a new cluster; a node that does not renew
+    /// its lease waits for ever then.
     ///
     /// # Errors
     /// [`DirectoryError`]. This node may own the room all the same: claim it again.
@@ -158,8 +190,15 @@ impl Directory {
             (known.marker.clone().unwrap_or_default(), known.hold())
         };
         let mut script = self.scripts.claim.key(self.keys.room(room));
-        script.key(self.keys.checkpoint(room)).key(self.keys.marker());
-        script.arg(self.me.as_str()).arg(self.keys.lease_prefix()).arg(marker).arg(millis(REGISTRATION_TIME)).arg(millis(hold));
+        script
+            .key(self.keys.checkpoint(room))
+            .key(self.keys.marker());
+        script
+            .arg(self.me.as_str())
+            .arg(self.keys.lease_prefix())
+            .arg(marker)
+            .arg(millis(REGISTRATION_TIME))
+            .arg(millis(hold));
         read_claim(self.commands.invoke(&script).await?)
     }
 
@@ -169,7 +208,10 @@ impl Directory {
     /// [`DirectoryError`].
     pub async fn locate(&self, room: &str) -> Result<Option<NodeId>, DirectoryError> {
         let mut script = self.scripts.locate.key(self.keys.room(room));
-        let owner: Option<String> = self.commands.invoke(script.arg(self.keys.lease_prefix())).await?;
+        let owner: Option<String> = self
+            .commands
+            .invoke(script.arg(self.keys.lease_prefix()))
+            .await?;
         Ok(owner.map(|owner| NodeId::from_text(&owner)))
     }
 
@@ -178,8 +220,12 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`]; the lease lapses then.
     pub async fn leave(&self) -> Result<(), DirectoryError> {
-        self.commands.query::<()>(cmd("DEL").arg(self.keys.lease(&self.me))).await?;
-        self.commands.query(cmd("SREM").arg(self.keys.nodes()).arg(self.me.as_str())).await
+        self.commands
+            .query::<()>(cmd("DEL").arg(self.keys.lease(&self.me)))
+            .await?;
+        self.commands
+            .query(cmd("SREM").arg(self.keys.nodes()).arg(self.me.as_str()))
+            .await
     }
 
     /// The secret that all nodes of the cluster share. After Redis forgot it, the first node that asks brings back the one that it knows.
@@ -187,10 +233,26 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`].
     pub async fn secret(&self) -> Result<[u8; 32], DirectoryError> {
-        let proposed = self.secret.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(rand::random);
-        self.commands.query::<()>(cmd("SET").arg(self.keys.secret()).arg(&proposed[..]).arg("NX")).await?;
-        let stored: Option<Vec<u8>> = self.commands.query(cmd("GET").arg(self.keys.secret())).await?;
-        let secret = stored.and_then(|secret| secret.try_into().ok()).ok_or_else(|| DirectoryError::Unexpected("the secret has not 32 bytes".to_owned()))?;
+        let proposed = self
+            .secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(rand::random);
+        self.commands
+            .query::<()>(
+                cmd("SET")
+                    .arg(self.keys.secret())
+                    .arg(&proposed[..])
+                    .arg("NX"),
+            )
+            .await?;
+        let stored: Option<Vec<u8>> = self
+            .commands
+            .query(cmd("GET").arg(self.keys.secret()))
+            .await?;
+        let secret = stored
+            .and_then(|secret| secret.try_into().ok())
+            .ok_or_else(|| DirectoryError::Unexpected("the secret has not 32 bytes".to_owned()))?;
         *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
         Ok(secret)
     }
@@ -200,7 +262,9 @@ impl Directory {
     /// # Errors
     /// [`DirectoryError`]. The envelope may have been published all the same.
     pub async fn send(&self, to: &NodeId, envelope: &[u8]) -> Result<u32, DirectoryError> {
-        self.relays.query(cmd("PUBLISH").arg(self.keys.node_channel(to)).arg(envelope)).await
+        self.relays
+            .query(cmd("PUBLISH").arg(self.keys.node_channel(to)).arg(envelope))
+            .await
     }
 
     pub(super) fn commands(&self) -> &CommandConnection {
@@ -225,18 +289,28 @@ impl KnownMarker {
 
     /// How long this node claims nothing, because its Redis became another one, whose own marker may be old.
     fn hold(&self) -> Duration {
-        self.changed.map_or(Duration::ZERO, |changed| REGISTRATION_TIME.saturating_sub(changed.elapsed()))
+        self.changed.map_or(Duration::ZERO, |changed| {
+            REGISTRATION_TIME.saturating_sub(changed.elapsed())
+        })
     }
 }
 
 fn read_claim(answer: Vec<Value>) -> Result<Claim, DirectoryError> {
     let mut answer = answer.into_iter();
-    let mut next = || answer.next().ok_or_else(|| DirectoryError::Unexpected("an answer to a claim is too short".to_owned()));
+    let mut next = || {
+        answer.next().ok_or_else(|| {
+            DirectoryError::Unexpected("an answer to a claim is too short".to_owned())
+        })
+    };
     let kind: String = read_value(next()?)?;
     Ok(match kind.as_str() {
         "elsewhere" => Claim::Elsewhere(NodeId::from_text(&read_value::<String>(next()?)?)),
         "wait" => Claim::Wait(Duration::from_millis(read_value(next()?)?)),
-        _ => Claim::Owned { epoch: read_value(next()?)?, opened: read_value(next()?)?, checkpoint: read_value(next()?)? },
+        _ => Claim::Owned {
+            epoch: read_value(next()?)?,
+            opened: read_value(next()?)?,
+            checkpoint: read_value(next()?)?,
+        },
     })
 }
 

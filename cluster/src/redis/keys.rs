@@ -12,7 +12,9 @@ impl Keys {
     /// The keys of this game's cluster.
     #[must_use]
     pub fn new(game: &str) -> Self {
-        Self { prefix: format!("tickwire:{game}:") }
+        Self {
+            prefix: format!("tickwire:{game}:"),
+        }
     }
 
     /// The channel of envelopes for this node.

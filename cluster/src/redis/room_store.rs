@@ -7,7 +7,9 @@ use super::connection::{CONNECTION_TIMEOUT, client};
 use super::error::DirectoryError;
 use super::keys::Keys;
 use crate::node::NodeId;
-use ::redis::{Client, Connection, Pipeline, ProtocolVersion, RedisError, RedisResult, Script, cmd, pipe};
+use ::redis::{
+    Client, Connection, Pipeline, ProtocolVersion, RedisError, RedisResult, Script, cmd, pipe,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -86,23 +88,38 @@ impl RoomStore {
     ///
     /// # Errors
     /// [`DirectoryError`]. Some of the changes may have been applied then; all of them can be applied again.
-    pub fn apply<'a>(&mut self, changes: impl Iterator<Item = RoomChange<'a>>) -> Result<Vec<RoomChangeOutcome>, DirectoryError> {
+    pub fn apply<'a>(
+        &mut self,
+        changes: impl Iterator<Item = RoomChange<'a>>,
+    ) -> Result<Vec<RoomChangeOutcome>, DirectoryError> {
         let mut outcomes = Vec::new();
         let mut changes = changes.peekable();
         while changes.peek().is_some() {
             let mut pipeline = pipe();
             // A Redis that restarted has forgotten the scripts. Bringing them along costs less than a second try that keeps the order.
-            for script in [include_str!("scripts/save.lua"), include_str!("scripts/remove.lua")] {
+            for script in [
+                include_str!("scripts/save.lua"),
+                include_str!("scripts/remove.lua"),
+            ] {
                 pipeline.cmd("SCRIPT").arg("LOAD").arg(script).ignore();
             }
             let (mut bytes, mut commands) = (0, 0);
-            while let Some(change) = changes.next_if(|change| commands < PIPELINE_COMMANDS && (bytes == 0 || bytes + size(change) <= PIPELINE_BYTES)) {
+            while let Some(change) = changes.next_if(|change| {
+                commands < PIPELINE_COMMANDS
+                    && (bytes == 0 || bytes + size(change) <= PIPELINE_BYTES)
+            }) {
                 bytes += size(&change);
                 commands += 1;
                 self.add(&mut pipeline, change);
             }
             let answers: Vec<bool> = self.run(|connection| pipeline.query(connection))?;
-            outcomes.extend(answers.into_iter().map(|is_done| if is_done { RoomChangeOutcome::Done } else { RoomChangeOutcome::Fenced }));
+            outcomes.extend(answers.into_iter().map(|is_done| {
+                if is_done {
+                    RoomChangeOutcome::Done
+                } else {
+                    RoomChangeOutcome::Fenced
+                }
+            }));
         }
         Ok(outcomes)
     }
@@ -112,7 +129,9 @@ impl RoomStore {
     /// # Errors
     /// [`DirectoryError`].
     pub fn set_aside(&mut self, room: &str, bytes: &[u8]) -> Result<String, DirectoryError> {
-        let time_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let time_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
         let key = self.keys.aside(room, time_ms);
         let mut set = cmd("SET");
         set.arg(&key).arg(bytes).arg("EX").arg(ASIDE_SECONDS);
@@ -128,27 +147,52 @@ impl RoomStore {
             },
             change,
         );
-        pipeline.cmd("EVALSHA").arg(script.get_hash()).arg(2).arg(self.keys.room(room)).arg(self.keys.checkpoint(room)).arg(self.me.as_str()).arg(epoch);
-        if let RoomChange::Save { bytes, hand_over, .. } = change {
-            pipeline.arg(bytes).arg(u8::from(hand_over)).arg(SAVES.fetch_add(1, Ordering::Relaxed) + 1);
+        pipeline
+            .cmd("EVALSHA")
+            .arg(script.get_hash())
+            .arg(2)
+            .arg(self.keys.room(room))
+            .arg(self.keys.checkpoint(room))
+            .arg(self.me.as_str())
+            .arg(epoch);
+        if let RoomChange::Save {
+            bytes, hand_over, ..
+        } = change
+        {
+            pipeline
+                .arg(bytes)
+                .arg(u8::from(hand_over))
+                .arg(SAVES.fetch_add(1, Ordering::Relaxed) + 1);
         }
     }
 
-    fn run<T>(&mut self, request: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, DirectoryError> {
+    fn run<T>(
+        &mut self,
+        request: impl Fn(&mut Connection) -> RedisResult<T>,
+    ) -> Result<T, DirectoryError> {
         let was_connected = self.connection.is_some();
         let mut result = self.run_once(&request);
         // The connection is as old as the last save: Redis may have restarted since.
-        if was_connected && result.as_ref().is_err_and(RedisError::is_connection_dropped) {
+        if was_connected
+            && result
+                .as_ref()
+                .is_err_and(RedisError::is_connection_dropped)
+        {
             result = self.run_once(&request);
         }
         Ok(result?)
     }
 
-    fn run_once<T>(&mut self, request: &impl Fn(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
+    fn run_once<T>(
+        &mut self,
+        request: &impl Fn(&mut Connection) -> RedisResult<T>,
+    ) -> RedisResult<T> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let connection = self.client.get_connection_with_timeout(CONNECTION_TIMEOUT)?;
+                let connection = self
+                    .client
+                    .get_connection_with_timeout(CONNECTION_TIMEOUT)?;
                 connection.set_read_timeout(Some(IO_TIMEOUT))?;
                 connection.set_write_timeout(Some(IO_TIMEOUT))?;
                 connection

@@ -6,7 +6,10 @@
 
 use super::connection::{CONNECTION_TIMEOUT, client};
 use super::error::DirectoryError;
-use ::redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
+use ::redis::{
+    AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
+    Value, cmd,
+};
 use bytes::Bytes;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,12 +79,19 @@ impl Subscriber {
     ///
     /// # Errors
     /// [`DirectoryError::Url`] alone: a Redis that can't be reached, or refuses, is tried for ever.
-    pub fn start(url: &str, channels: Vec<String>, handler: impl FnMut(SubscriberEvent) + Send + 'static) -> Result<Self, DirectoryError> {
+    pub fn start(
+        url: &str,
+        channels: Vec<String>,
+        handler: impl FnMut(SubscriberEvent) + Send + 'static,
+    ) -> Result<Self, DirectoryError> {
         // Pushes are what lets messages and answers to pings share one connection.
         let client = client(url, ProtocolVersion::RESP3)?;
         let shared = Arc::new(Shared {
             channels,
-            delivery: Mutex::new(Delivery { state: State::Lost, handler: Box::new(handler) }),
+            delivery: Mutex::new(Delivery {
+                state: State::Lost,
+                handler: Box::new(handler),
+            }),
             disconnected: Notify::new(),
         });
         let task = tokio::spawn(run(client, Arc::clone(&shared)));
@@ -114,7 +124,11 @@ async fn run(client: Client, shared: Arc<Shared>) {
 }
 
 /// Subscribes over a new connection and watches it until it fails.
-async fn follow(client: &Client, shared: &Arc<Shared>, connection: u64) -> RedisResult<std::convert::Infallible> {
+async fn follow(
+    client: &Client,
+    shared: &Arc<Shared>,
+    connection: u64,
+) -> RedisResult<std::convert::Infallible> {
     let receiver = Arc::clone(shared);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECTION_TIMEOUT))
@@ -124,7 +138,9 @@ async fn follow(client: &Client, shared: &Arc<Shared>, connection: u64) -> Redis
             Ok::<(), ()>(())
         });
     shared.begin(connection);
-    let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut redis = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
     redis.subscribe(&shared.channels).await?;
     loop {
         match timeout(PING_INTERVAL, shared.disconnected.notified()).await {
@@ -132,7 +148,9 @@ async fn follow(client: &Client, shared: &Arc<Shared>, connection: u64) -> Redis
             Ok(()) | Err(_) => cmd("PING").query_async::<Value>(&mut redis).await?,
         };
         if shared.lock().state != (State::Subscribed { connection }) {
-            return Err(RedisError::from(io::Error::other("Redis has not confirmed all channels")));
+            return Err(RedisError::from(io::Error::other(
+                "Redis has not confirmed all channels",
+            )));
         }
     }
 }
@@ -142,7 +160,10 @@ impl Shared {
     fn begin(&self, connection: u64) {
         let mut delivery = self.lock();
         if delivery.state != State::Closed {
-            delivery.state = State::Confirming { connection, confirmed: 0 };
+            delivery.state = State::Confirming {
+                connection,
+                confirmed: 0,
+            };
         }
     }
 
@@ -164,17 +185,34 @@ impl Shared {
         let mut delivery = self.lock();
         match (push.kind, delivery.state) {
             (PushKind::Disconnection, _) => self.disconnected.notify_one(),
-            (PushKind::Subscribe, State::Confirming { connection: current, confirmed }) if current == connection => {
+            (
+                PushKind::Subscribe,
+                State::Confirming {
+                    connection: current,
+                    confirmed,
+                },
+            ) if current == connection => {
                 if confirmed + 1 < self.channels.len() {
-                    delivery.state = State::Confirming { connection, confirmed: confirmed + 1 };
+                    delivery.state = State::Confirming {
+                        connection,
+                        confirmed: confirmed + 1,
+                    };
                 } else {
                     delivery.state = State::Subscribed { connection };
                     (delivery.handler)(SubscriberEvent::Subscribed);
                 }
             }
-            (PushKind::Message, State::Subscribed { connection: current }) if current == connection => {
+            (
+                PushKind::Message,
+                State::Subscribed {
+                    connection: current,
+                },
+            ) if current == connection => {
                 if let Some((channel_index, payload)) = self.message(push.data) {
-                    (delivery.handler)(SubscriberEvent::Message { channel_index, payload });
+                    (delivery.handler)(SubscriberEvent::Message {
+                        channel_index,
+                        payload,
+                    });
                 }
             }
             _ => {}
@@ -182,8 +220,15 @@ impl Shared {
     }
 
     fn message(&self, data: Vec<Value>) -> Option<(usize, Bytes)> {
-        let [Value::BulkString(channel), Value::BulkString(payload)] = <[Value; 2]>::try_from(data).ok()? else { return None };
-        let channel_index = self.channels.iter().position(|name| name.as_bytes() == channel)?;
+        let [Value::BulkString(channel), Value::BulkString(payload)] =
+            <[Value; 2]>::try_from(data).ok()?
+        else {
+            return None;
+        };
+        let channel_index = self
+            .channels
+            .iter()
+            .position(|name| name.as_bytes() == channel)?;
         Some((channel_index, payload.into()))
     }
 

@@ -20,7 +20,9 @@ impl Line {
         let (whole, port) = (is_whole.clone(), server.port());
         let task = tokio::spawn(async move {
             loop {
-                let Ok((mut near, _)) = listener.accept().await else { continue };
+                let Ok((mut near, _)) = listener.accept().await else {
+                    continue;
+                };
                 let mut whole = whole.subscribe();
                 tokio::spawn(async move {
                     if *whole.borrow_and_update()
@@ -35,7 +37,11 @@ impl Line {
             }
         });
         let task = task.abort_handle();
-        Self { url, is_whole, task }
+        Self {
+            url,
+            is_whole,
+            task,
+        }
     }
 }
 
@@ -61,49 +67,85 @@ async fn keeps_its_lease(node: &Node, during: impl Future<Output = ()>) {
 async fn linked_nodes_play_on_while_redis_is_paused() {
     let server = RedisServer::start();
     server.settle(GAME);
-    let (a, b) = (Node::start(&server, "a", true).await, Node::start(&server, "b", true).await);
+    let (a, b) = (
+        Node::start(&server, "a", true).await,
+        Node::start(&server, "b", true).await,
+    );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
     a.claim("arena").await;
     let pause = async {
         server.pause();
-        until("both notice", || !a.cluster.is_redis_up() && !b.cluster.is_redis_up()).await;
+        until("both notice", || {
+            !a.cluster.is_redis_up() && !b.cluster.is_redis_up()
+        })
+        .await;
         // For longer than the leases live in Redis.
         let began = Instant::now();
         let mut number = 0;
         while began.elapsed() < Duration::from_secs(4) {
-            tokio::join!(relay(&a, &b, number..number + 10), relay(&b, &a, number..number + 10));
+            tokio::join!(
+                relay(&a, &b, number..number + 10),
+                relay(&b, &a, number..number + 10)
+            );
             number += 10;
             sleep(Duration::from_millis(20)).await;
         }
         let claimed = b.cluster.claim("other").await;
-        assert!(matches!(claimed, Err(ClusterError::RedisLost)), "{claimed:?}");
+        assert!(
+            matches!(claimed, Err(ClusterError::RedisLost)),
+            "{claimed:?}"
+        );
         server.resume();
-        until("Redis is back", || a.cluster.is_redis_up() && b.cluster.is_redis_up()).await;
+        until("Redis is back", || {
+            a.cluster.is_redis_up() && b.cluster.is_redis_up()
+        })
+        .await;
         let claimed = b.cluster.claim("other").await.expect("Redis answers");
-        assert!(matches!(claimed, Claim::Wait(_)), "b said that it has lost Redis: {claimed:?}");
-        tokio::join!(relay(&a, &b, number..number + 10), relay(&b, &a, number..number + 10));
+        assert!(
+            matches!(claimed, Claim::Wait(_)),
+            "b said that it has lost Redis: {claimed:?}"
+        );
+        tokio::join!(
+            relay(&a, &b, number..number + 10),
+            relay(&b, &a, number..number + 10)
+        );
     };
     keeps_its_lease(&a, async { keeps_its_lease(&b, pause).await }).await;
     assert_eq!(a.losses(&b) + b.losses(&a), 0);
     assert!(a.recorder.seen().rooms_lost.is_empty());
-    assert_eq!(b.cluster.locate("arena").await.expect("Redis answers"), Some(a.id().clone()));
+    assert_eq!(
+        b.cluster.locate("arena").await.expect("Redis answers"),
+        Some(a.id().clone())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_without_links_stop_and_come_back() {
     let server = RedisServer::start();
-    let (a, b) = (Node::start(&server, "a", false).await, Node::start(&server, "b", false).await);
+    let (a, b) = (
+        Node::start(&server, "a", false).await,
+        Node::start(&server, "b", false).await,
+    );
     meet(&[&a, &b]).await;
     relay(&a, &b, 0..10).await;
     server.pause();
     until("the leases lapse", || !a.has_lease() && !b.has_lease()).await;
-    until("both are told", || a.recorder.seen().lapses == 1 && b.recorder.seen().lapses == 1).await;
-    until("both lose the other", || a.peer(&b).is_none() && b.peer(&a).is_none()).await;
+    until("both are told", || {
+        a.recorder.seen().lapses == 1 && b.recorder.seen().lapses == 1
+    })
+    .await;
+    until("both lose the other", || {
+        a.peer(&b).is_none() && b.peer(&a).is_none()
+    })
+    .await;
     assert!(a.losses(&b) > 0 && b.losses(&a) > 0);
     server.resume();
     until("the leases count again", || a.has_lease() && b.has_lease()).await;
-    until("both are told", || a.recorder.seen().confirmations == 2 && b.recorder.seen().confirmations == 2).await;
+    until("both are told", || {
+        a.recorder.seen().confirmations == 2 && b.recorder.seen().confirmations == 2
+    })
+    .await;
     meet(&[&a, &b]).await;
     settled_relay(&a, &b).await;
     settled_relay(&b, &a).await;
@@ -136,7 +178,10 @@ async fn a_lone_node_plays_on_without_redis() {
     keeps_its_lease(&a, outage).await;
     // Redis came back empty: the room was registered again.
     let b = Node::start(&server, "b", false).await;
-    assert_eq!(b.cluster.locate("arena").await.expect("Redis answers"), Some(a.id().clone()));
+    assert_eq!(
+        b.cluster.locate("arena").await.expect("Redis answers"),
+        Some(a.id().clone())
+    );
     assert!(a.recorder.seen().rooms_lost.is_empty() && epoch > 0);
 }
 
@@ -144,7 +189,10 @@ async fn a_lone_node_plays_on_without_redis() {
 async fn an_emptied_redis_separates_no_linked_nodes() {
     let mut server = RedisServer::start();
     server.settle(GAME);
-    let (a, b) = (Node::start(&server, "a", true).await, Node::start(&server, "b", true).await);
+    let (a, b) = (
+        Node::start(&server, "a", true).await,
+        Node::start(&server, "b", true).await,
+    );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
     a.claim("arena").await;
@@ -183,17 +231,30 @@ async fn a_node_that_alone_lost_redis_stops() {
     until_linked(&a, &b).await;
     let epoch = b.claim("arena").await;
     line.is_whole.send_replace(false);
-    until("its lease lapses, although a link stands", || b.recorder.seen().lapses == 1).await;
-    until("the other loses it", || a.losses(&b) > 0 && a.peer(&b).is_none()).await;
+    until("its lease lapses, although a link stands", || {
+        b.recorder.seen().lapses == 1
+    })
+    .await;
+    until("the other loses it", || {
+        a.losses(&b) > 0 && a.peer(&b).is_none()
+    })
+    .await;
     let mut claimed = a.cluster.claim("arena").await.expect("Redis answers");
     while let Claim::Wait(wait) = claimed {
         sleep(wait).await;
         claimed = a.cluster.claim("arena").await.expect("Redis answers");
     }
-    assert!(matches!(claimed, Claim::Owned { epoch: later, .. } if later > epoch), "{claimed:?}");
+    assert!(
+        matches!(claimed, Claim::Owned { epoch: later, .. } if later > epoch),
+        "{claimed:?}"
+    );
     line.is_whole.send_replace(true);
     until("it comes back", || b.has_lease()).await;
-    assert_eq!(b.recorder.seen().rooms_lost, ["arena"], "it knows what it lost before its lease counts");
+    assert_eq!(
+        b.recorder.seen().rooms_lost,
+        ["arena"],
+        "it knows what it lost before its lease counts"
+    );
     meet(&[&a, &b]).await;
     settled_relay(&a, &b).await;
     settled_relay(&b, &a).await;
@@ -213,14 +274,23 @@ async fn a_paused_node_takes_nothing_that_was_in_flight() {
         clock: jumping_clock,
         ..settings(server.url(), "a", true)
     };
-    let (a, b) = (Node::start_with(settings).await, Node::start(&server, "b", true).await);
+    let (a, b) = (
+        Node::start_with(settings).await,
+        Node::start(&server, "b", true).await,
+    );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
     relay(&b, &a, 0..100).await;
     AHEAD.store(5_000_000, Ordering::Relaxed);
-    until("it notices", || a.recorder.seen().lapses == 1 && a.losses(&b) > 0).await;
+    until("it notices", || {
+        a.recorder.seen().lapses == 1 && a.losses(&b) > 0
+    })
+    .await;
     until("the other is told", || b.losses(&a) > 0).await;
-    until("it comes back", || a.has_lease() && a.recorder.seen().confirmations == 2).await;
+    until("it comes back", || {
+        a.has_lease() && a.recorder.seen().confirmations == 2
+    })
+    .await;
     meet(&[&a, &b]).await;
     settled_relay(&a, &b).await;
     settled_relay(&b, &a).await;

@@ -69,7 +69,10 @@ fn read_frames(mut bytes: &[u8]) -> Vec<u32> {
     while let Some((number, rest)) = bytes.split_first_chunk::<4>() {
         let number = u32::from_le_bytes(*number);
         let (body, rest) = rest.split_at(number as usize % 1000);
-        assert!(body.iter().all(|&byte| byte == number as u8), "a frame is whole");
+        assert!(
+            body.iter().all(|&byte| byte == number as u8),
+            "a frame is whole"
+        );
         numbers.push(number);
         bytes = rest;
     }
@@ -80,7 +83,11 @@ fn read_frames(mut bytes: &[u8]) -> Vec<u32> {
 impl ClusterHandler for Recorder {
     fn received(&self, from: &Arc<Peer>, frames: &[u8]) {
         let numbers = read_frames(frames);
-        self.seen().frames.entry(from.node().clone()).or_default().extend(numbers);
+        self.seen()
+            .frames
+            .entry(from.node().clone())
+            .or_default()
+            .extend(numbers);
     }
 
     fn peer_lost(&self, node: &NodeId) {
@@ -167,17 +174,31 @@ impl Node {
 
     /// How often this node lost the other.
     fn losses(&self, other: &Self) -> u32 {
-        self.recorder.seen().lost.get(other.id()).copied().unwrap_or_default()
+        self.recorder
+            .seen()
+            .lost
+            .get(other.id())
+            .copied()
+            .unwrap_or_default()
     }
 
     fn frames(&self, from: &Self) -> Vec<u32> {
-        self.recorder.seen().frames.get(from.id()).cloned().unwrap_or_default()
+        self.recorder
+            .seen()
+            .frames
+            .get(from.id())
+            .cloned()
+            .unwrap_or_default()
     }
 
     async fn claim(&self, room: &str) -> u64 {
         match self.cluster.claim(room).await.expect("Redis answers") {
             Claim::Owned { epoch, .. } => {
-                self.recorder.rooms.lock().expect("no panic").push((room.to_owned(), epoch));
+                self.recorder
+                    .rooms
+                    .lock()
+                    .expect("no panic")
+                    .push((room.to_owned(), epoch));
                 epoch
             }
             claim => panic!("{claim:?}"),
@@ -188,7 +209,12 @@ impl Node {
 /// Nodes that know each other.
 async fn meet(nodes: &[&Node]) {
     until("all nodes know each other", || {
-        nodes.iter().all(|node| nodes.iter().filter(|other| other.id() != node.id()).all(|other| node.peer(other).is_some()))
+        nodes.iter().all(|node| {
+            nodes
+                .iter()
+                .filter(|other| other.id() != node.id())
+                .all(|other| node.peer(other).is_some())
+        })
     })
     .await;
 }
@@ -209,6 +235,9 @@ async fn relay(a: &Node, b: &Node, numbers: std::ops::Range<u32>) {
         }
     }
     peer.flush();
-    until("all frames come", || b.frames(a).len() >= before + numbers.len()).await;
+    until("all frames come", || {
+        b.frames(a).len() >= before + numbers.len()
+    })
+    .await;
     assert_eq!(b.frames(a)[before..], numbers.collect::<Vec<_>>());
 }

@@ -6,7 +6,10 @@ use crate::stream::MAX_UNACKED_BYTES;
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_come_in_order_over_redis_alone() {
     let server = RedisServer::start();
-    let (a, b) = (Node::start(&server, "a", false).await, Node::start(&server, "b", false).await);
+    let (a, b) = (
+        Node::start(&server, "a", false).await,
+        Node::start(&server, "b", false).await,
+    );
     meet(&[&a, &b]).await;
     tokio::join!(relay(&a, &b, 0..5_000), relay(&b, &a, 0..5_000));
     let peer = a.peer(&b).expect("b lives");
@@ -15,7 +18,10 @@ async fn frames_come_in_order_over_redis_alone() {
     assert_eq!(a.losses(&b) + b.losses(&a), 0);
     let counts = a.cluster.counts();
     assert!(counts.redis_envelopes_sent > 0 && counts.redis_envelopes_received > 0);
-    assert_eq!(counts.link_envelopes_sent + counts.links + counts.malformed_envelopes, 0);
+    assert_eq!(
+        counts.link_envelopes_sent + counts.links + counts.malformed_envelopes,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,13 +49,22 @@ async fn frames_come_in_order_over_links_between_three_nodes() {
     assert_eq!(counts.links, 2);
     assert!(counts.link_envelopes_sent > 0 && counts.link_envelopes_received > 0);
     assert_eq!(counts.redis_envelopes_sent, by_redis, "links spare Redis");
-    assert_eq!(nodes.iter().map(|node| node.cluster.counts().stream_resets).sum::<u64>(), 0);
+    assert_eq!(
+        nodes
+            .iter()
+            .map(|node| node.cluster.counts().stream_resets)
+            .sum::<u64>(),
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_link_loses_no_frame() {
     let server = RedisServer::start();
-    let (a, b) = (Node::start(&server, "a", true).await, Node::start(&server, "b", true).await);
+    let (a, b) = (
+        Node::start(&server, "a", true).await,
+        Node::start(&server, "b", true).await,
+    );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
     let (at_a, at_b) = (a.peer(&b).expect("b lives"), b.peer(&a).expect("a lives"));
@@ -83,14 +98,20 @@ async fn a_cut_link_loses_no_frame() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_takes_nothing_is_congested_and_bounded() {
     let server = RedisServer::start();
-    let (a, b) = (Node::start(&server, "a", false).await, Node::start(&server, "b", false).await);
+    let (a, b) = (
+        Node::start(&server, "a", false).await,
+        Node::start(&server, "b", false).await,
+    );
     meet(&[&a, &b]).await;
     relay(&a, &b, 0..10).await;
     let peer = a.peer(&b).expect("b lives");
     server.pause();
     peer.push(|out| write_frame(out, 10));
     peer.flush();
-    until("what is not acked for 150 ms is congestion", || peer.is_congested()).await;
+    until("what is not acked for 150 ms is congestion", || {
+        peer.is_congested()
+    })
+    .await;
     let frame = vec![0; 64 * 1024];
     let mut is_written = true;
     let mut pushed = 0;
@@ -101,7 +122,10 @@ async fn a_peer_that_takes_nothing_is_congested_and_bounded() {
             is_written = true;
         });
         pushed += frame.len();
-        assert!(pushed <= MAX_UNACKED_BYTES + 2 * frame.len(), "memory is bounded");
+        assert!(
+            pushed <= MAX_UNACKED_BYTES + 2 * frame.len(),
+            "memory is bounded"
+        );
     }
     until("the handler hears of the loss", || a.losses(&b) > 0).await;
     server.resume();
@@ -123,7 +147,10 @@ async fn a_peer_that_takes_nothing_is_congested_and_bounded() {
 #[ignore = "a measurement"]
 async fn cost_of_a_push() {
     let server = RedisServer::start();
-    let (a, b) = (Node::start(&server, "a", true).await, Node::start(&server, "b", true).await);
+    let (a, b) = (
+        Node::start(&server, "a", true).await,
+        Node::start(&server, "b", true).await,
+    );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
     let peer = a.peer(&b).expect("b lives");
@@ -140,6 +167,11 @@ async fn cost_of_a_push() {
         count += 50;
         sleep(Duration::from_millis(1)).await;
     }
-    println!("{count} frames of {} bytes: {:?} each, flushes included; hop {:?}", frame.len(), pushing / count, peer.hop());
+    println!(
+        "{count} frames of {} bytes: {:?} each, flushes included; hop {:?}",
+        frame.len(),
+        pushing / count,
+        peer.hop()
+    );
     assert_eq!(a.losses(&b), 0);
 }
