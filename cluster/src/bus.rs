@@ -5,7 +5,7 @@
 //!
 //! Messages are numbered. What is published may have gaps (a subscription was lost) and repetitions (a post was tried twice, under one id); a
 //! gap is filled from the stream. Numbers of a new epoch, which begins when Redis may have forgotten messages, are larger than all before,
-//! unless Redis's clock was set back.
+//! unless Redis's clock was set back. A reader notices that too, unless it is away until yet another epoch begins: then it misses the one between.
 
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -158,11 +158,13 @@ impl BusReader {
                 self.deliver(message);
             }
         }
-        if read.is_complete && read.newest > self.last {
-            self.count_missed(read.newest);
-            self.last = read.newest;
+        if read.is_complete {
+            if read.newest > self.last {
+                self.count_missed(read.newest);
+                self.last = read.newest;
+            }
+            self.deliver_early();
         }
-        self.deliver_early();
     }
 
     /// Whether [`BusReader::begin_read`] has something to read.
@@ -213,14 +215,14 @@ impl BusReader {
         }
     }
 
+    /// Goes on with what was published while the stream was read to its end.
     fn deliver_early(&mut self) {
-        while let Some(entry) = self.early.first_entry() {
-            let seq = *entry.key();
-            if seq > self.last.max(self.base) + 1 {
+        while let Some((seq, message)) = self.early.pop_first() {
+            if seq > self.next_seq() {
+                self.early.insert(seq, message);
                 self.want_read();
                 return;
             }
-            let message = entry.remove();
             self.early_bytes -= message.payload.len();
             if seq > self.last {
                 self.deliver(message);

@@ -35,6 +35,8 @@ struct Batch {
     since: Micros,
     /// The stream is about to reset: what is pushed until then is lost with the rest.
     is_overflowing: bool,
+    /// The peer has ended.
+    is_closed: bool,
 }
 
 impl Batch {
@@ -126,7 +128,7 @@ impl Peer {
     /// node can tell.
     pub fn push(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut batch = lock(&self.batch);
-        if batch.is_overflowing {
+        if batch.is_overflowing || batch.is_closed {
             return;
         }
         let len_before = batch.open.len();
@@ -173,6 +175,13 @@ impl Peer {
     #[must_use]
     pub fn hop(&self) -> Option<Micros> {
         optional(self.hop.load(Ordering::Relaxed))
+    }
+
+    /// Everything that was pushed has been acked.
+    pub(crate) fn is_idle(&self) -> bool {
+        // In the order in which frames move on, so that none is missed on its way.
+        self.waiting_bytes.load(Ordering::Acquire) == 0
+            && self.unacked_bytes.load(Ordering::Acquire) == 0
     }
 
     /// A direct link carries the frames now.
@@ -274,10 +283,18 @@ impl Peer {
         let has_ended = std::mem::replace(&mut delivery.has_ended, true);
         lock(&self.link).take();
         self.is_linked.store(false, Ordering::Release);
+        let mut stream = lock(&self.stream);
+        let generation = stream.generation();
+        // Whoever still holds this peer pushes into nothing.
+        *stream = PeerStream::new((self.context.clock)(), generation);
+        self.forget_waiting();
+        lock(&self.batch).is_closed = true;
+        self.note(&stream);
+        drop(stream);
         if !has_ended {
             self.context.handler.peer_lost(&self.node);
         }
-        lock(&self.stream).generation()
+        generation
     }
 
     /// Appends the envelope that goes out now; false if there is none. Resets the stream if that is overdue.
@@ -334,7 +351,7 @@ impl Peer {
         batch.bytes = 0;
         // Before the batch is unlocked: no moment in which these frames count nowhere.
         self.note(stream);
-        self.waiting_bytes.store(0, Ordering::Relaxed);
+        self.waiting_bytes.store(0, Ordering::Release);
         self.waiting_since.store(NONE, Ordering::Relaxed);
     }
 
@@ -390,6 +407,19 @@ impl Peer {
         self.carrier_lost();
     }
 
+    /// Ends the link that stands, with all that is on its way.
+    #[cfg(test)]
+    pub(crate) fn cut_link(&self) {
+        lock(&self.link).take();
+    }
+
+    /// Both streams have the same generation.
+    #[cfg(test)]
+    pub(crate) fn has_met(&self, other: &Self) -> bool {
+        let generation = lock(&self.stream).generation();
+        generation == lock(&other.stream).generation()
+    }
+
     /// The node said over the link whether it has lost Redis. True: it has it again.
     pub(crate) fn said(&self, has_lost_redis: bool) -> bool {
         let now = (self.context.clock)();
@@ -421,4 +451,63 @@ fn optional(micros: u64) -> Option<Micros> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Deaf;
+
+    impl ClusterHandler for Deaf {
+        fn received(&self, _from: &Arc<Peer>, _frames: &[u8]) {}
+        fn peer_lost(&self, _node: &NodeId) {}
+        fn bus_message(&self, _payload: &[u8]) {}
+        fn bus_lost(&self) {}
+        fn load(&self) -> (u32, u32) {
+            (0, 0)
+        }
+        fn owned_rooms(&self) -> Vec<(String, u64)> {
+            Vec::new()
+        }
+        fn rooms_lost(&self, _rooms: &[String]) {}
+        fn lease_lapsed(&self) {}
+        fn lease_confirmed(&self) {}
+    }
+
+    fn peer() -> Peer {
+        let context = PeerContext {
+            clock: || Micros(1_000_000),
+            lease: Arc::default(),
+            handler: Arc::new(Deaf),
+            counters: Arc::default(),
+        };
+        Peer::new(NodeId::new("b", 2), 1, Arc::new(context))
+    }
+
+    #[test]
+    fn an_envelope_carries_whole_frames_and_not_many_more_than_64_kib() {
+        let peer = peer();
+        for _ in 0..10 {
+            peer.push(|out| out.extend_from_slice(&[1; 40_000]));
+        }
+        let mut lens = Vec::new();
+        let mut envelope = Vec::new();
+        while peer.next_envelope(&mut envelope) {
+            lens.push(envelope.iter().filter(|&&byte| byte == 1).count() / 40_000);
+            envelope.clear();
+        }
+        assert_eq!(lens, [2; 5]);
+    }
+
+    #[test]
+    fn a_peer_that_has_ended_takes_nothing() {
+        let peer = peer();
+        peer.push(|out| out.extend_from_slice(&[1; 2 * 1024 * 1024]));
+        assert!(peer.is_congested() && !peer.is_idle());
+        peer.end();
+        assert!(!peer.is_congested() && peer.is_idle());
+        peer.push(|_| panic!("nobody gets it"));
+        assert!(!peer.link_up(crate::link::LinkQueue::unconnected()));
+    }
 }

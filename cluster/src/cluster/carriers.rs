@@ -171,7 +171,7 @@ impl Core {
         let down = LinkDown { peer, id };
         let error = link
             .run(self.status.subscribe(), |event| {
-                self.link_event(peer, event)
+                self.link_event(peer, event);
             })
             .await;
         drop(down);

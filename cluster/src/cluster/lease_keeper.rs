@@ -85,11 +85,13 @@ impl Core {
     pub async fn watch(self: Arc<Self>) {
         loop {
             self.notice_lapse();
+            let now = self.now();
             if self.has_lost_redis() {
                 self.note_said_lost();
                 let witnesses = self.members.witnesses(&self.me);
-                let now = self.now();
                 self.lease().witnessed(now, witnesses);
+            }
+            if self.has_old_directory(now) {
                 let lost = self.members.lose_silent(now);
                 self.note_lost(&lost);
             }

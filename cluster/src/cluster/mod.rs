@@ -36,6 +36,11 @@ use tokio::time::timeout;
 /// A node that starts is subscribed to its channels within this time, or does not start.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 
+/// A node that leaves waits this long for the acks of what it sent last.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// How often it looks whether they have come.
+const SENT_CHECK: Duration = Duration::from_millis(2);
+
 /// The channels of a node, in the order in which it subscribes to them.
 const NODE_CHANNEL: usize = 0;
 
@@ -346,12 +351,29 @@ impl Cluster {
         self.core.renew_now.notify_one();
     }
 
-    /// Leaves the cluster: ends all tasks, and gives the lease back, so that others may claim this node's rooms at once. The handler is
-    /// not called any more. Where Redis is lost, the lease ends by itself.
+    /// Leaves the cluster: sends what was pushed, for at most a second, ends all tasks, and gives the lease back, so that others may claim
+    /// this node's rooms at once. The handler is not called any more. Where Redis is lost, the lease ends by itself.
     pub async fn leave(&self) {
+        self.send_the_rest().await;
         self.end();
         if let Err(error) = self.core.directory.leave().await {
             tracing::warn!("the lease can't be given back, it ends within 2 s: {error}");
+        }
+    }
+
+    /// Waits until the other nodes have everything that was pushed, for at most [`LEAVE_WITHIN`].
+    async fn send_the_rest(&self) {
+        let peers = self.core.members.all();
+        for peer in &peers {
+            peer.flush();
+        }
+        let all_sent = async {
+            while !peers.iter().all(|peer| peer.is_idle()) {
+                tokio::time::sleep(SENT_CHECK).await;
+            }
+        };
+        if timeout(LEAVE_WITHIN, all_sent).await.is_err() {
+            tracing::warn!("not all that this node sent last has arrived at the other nodes");
         }
     }
 
@@ -426,3 +448,6 @@ fn subscribe(
     };
     Ok((Subscriber::start(url, channels, handler)?, subscribed))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 pub(super) struct RedisHistory {
     /// Redis answered again, or had forgotten the lease. Entries of other nodes may be missing for a while.
     back_at: Option<Micros>,
+    /// When the directory was last read.
+    read_at: Option<Micros>,
     /// When this node last said over a link that it has lost Redis.
     said_lost_at: Option<Micros>,
 }
@@ -189,6 +191,7 @@ impl Core {
         let now = self.now();
         // Owners have the time of a lease to come back into a directory that was lost.
         let is_complete = (self.history().back_at).is_none_or(|at| now.since(at) > SILENT_AFTER);
+        self.history().read_at = Some(now);
         let new = |node, generation| Peer::new(node, generation, Arc::clone(&self.context));
         let changes = self.members.apply(now, &self.me, entries, is_complete, new);
         self.note_lost(&changes.lost);
@@ -197,6 +200,15 @@ impl Core {
             self.begin_peer(&peer, &entry);
         }
         Ok(())
+    }
+
+    /// The directory can't say any more which nodes live.
+    pub fn has_old_directory(&self, now: Micros) -> bool {
+        self.has_lost_redis()
+            || self
+                .history()
+                .read_at
+                .is_none_or(|at| now.since(at) > SILENT_AFTER)
     }
 
     pub fn note_lost(&self, lost: &[NodeId]) {

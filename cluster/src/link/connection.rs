@@ -45,6 +45,16 @@ impl LinkQueue {
         wire::end_envelope(&mut message) && self.messages.send(message).await.is_ok()
     }
 
+    /// The queue of no link.
+    #[cfg(test)]
+    pub fn unconnected() -> Self {
+        let (messages, _) = mpsc::channel(1);
+        Self {
+            id: LinkId(0),
+            messages,
+        }
+    }
+
     /// Sends bytes that need not be a message.
     #[cfg(test)]
     pub async fn send_raw(&self, bytes: Vec<u8>) {

@@ -179,7 +179,8 @@ impl Directory {
     }
 
     /// Claims a room that is not open on this node. Of two claims at once one gets the room. A node that owns the room already opens it anew,
-    /// with a later epoch.
+    /// with a later epoch. Where Redis may have forgotten owners, a claim waits, also the first one of a new cluster; a node that does not renew
+    /// its lease waits for ever then.
     ///
     /// # Errors
     /// [`DirectoryError`]. This node may own the room all the same: claim it again.
