@@ -14,8 +14,10 @@ mod peer;
 pub mod redis;
 pub mod stream;
 
-pub use cluster::{Cluster, ClusterError, ClusterHandler, ClusterSettings};
+pub use cluster::{Cluster, ClusterCounts, ClusterError, ClusterHandler, ClusterSettings};
 pub use lease::LeaseClock;
 pub use node::{NodeEntry, NodeId};
 pub use peer::Peer;
+pub use redis::DirectoryError;
 pub use redis::directory::Claim;
+pub use redis::room_store::{RoomChange, RoomChangeOutcome, RoomStore};

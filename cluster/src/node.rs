@@ -1,6 +1,7 @@
 //! What identifies a node, and what the others know of it.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,6 +33,13 @@ impl NodeId {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.rsplit_once(':').map_or(&self.0, |(name, _)| name)
+    }
+}
+
+/// As [`NodeId::as_str`], so that maps find a node by the text of its id.
+impl Borrow<str> for NodeId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
