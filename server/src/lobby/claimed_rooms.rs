@@ -49,14 +49,16 @@ impl RoomDirectory {
         claimed: ClaimedRoom,
         opened_by: Option<IpAddr>,
     ) -> Result<(), Close> {
-        let tenure = Tenure {
-            epoch: Some(claimed.epoch),
-            process: claimed.opened,
-        };
         let kept = self.kept.as_ref();
         let found = claimed
             .checkpoint
             .and_then(|checkpoint| kept?.read_claimed(room, checkpoint));
+        // A Redis that forgot the room has counted anew.
+        let before = found.as_ref().map_or(0, |found| found.head.process);
+        let tenure = Tenure {
+            epoch: Some(claimed.epoch),
+            process: claimed.opened.max(before + 1),
+        };
         let mut rooms = self.rooms();
         if let Some(found) = found {
             self.open_found(&mut rooms, found, tenure);

@@ -61,16 +61,27 @@ async fn players_of_three_nodes_share_a_room(flags: &[&str]) {
         let [room] = &rooms.as_array().unwrap()[..] else {
             panic!("{rooms}");
         };
-        assert_eq!((&room["room"], &room["node"]), (&json!("shared"), &json!("a")));
+        assert_eq!(
+            (&room["room"], &room["node"]),
+            (&json!("shared"), &json!("a"))
+        );
         let (status, state) = http_get(node.addr, "/rooms/shared/state").await;
         assert_eq!(status, 200, "{state}");
         let state: Value = serde_json::from_str(&state).unwrap();
         assert_eq!(state["players"].as_array().unwrap().len(), 3);
     }
-    nodes[0].until_metric("tickwire_cluster_relayed_players", |players| players == 2.0).await;
-    nodes[1].until_metric("tickwire_cluster_relaying_players", |players| players == 1.0).await;
+    nodes[0]
+        .until_metric("tickwire_cluster_relayed_players", |players| players == 2.0)
+        .await;
+    nodes[1]
+        .until_metric("tickwire_cluster_relaying_players", |players| {
+            players == 1.0
+        })
+        .await;
     let links = if flags.is_empty() { 0.0 } else { 2.0 };
-    nodes[2].until_metric("tickwire_cluster_links", |count| count == links).await;
+    nodes[2]
+        .until_metric("tickwire_cluster_links", |count| count == links)
+        .await;
     for player in &mut players {
         player.for_snapshots(120).await;
         assert_eq!(player.client.counters().view_mismatches, 0);
@@ -88,20 +99,28 @@ async fn players_of_three_nodes_share_a_room(flags: &[&str]) {
     }
     // A notice of any node reaches each player once.
     let (status, answer) = http_post(nodes[1].ops, "/notice", r#"{"text": "soon"}"#).await;
-    assert_eq!((status, &*answer.replace([' ', '\n'], "")), (200, r#"{"players":3}"#));
+    assert_eq!(
+        (status, &*answer.replace([' ', '\n'], "")),
+        (200, r#"{"players":3}"#)
+    );
     for player in &mut players {
-        player.until("the notice", |player| notices(player) > 0).await;
+        player
+            .until("the notice", |player| notices(player) > 0)
+            .await;
         player.for_snapshots(30).await;
         assert_eq!(notices(player), 1);
     }
-    let (status, answer) = http_post(nodes[1].ops, "/notice", r#"{"text": "x", "room": "none"}"#).await;
+    let (status, answer) =
+        http_post(nodes[1].ops, "/notice", r#"{"text": "x", "room": "none"}"#).await;
     assert_eq!(status, 404, "{answer}");
     // A kick of any node.
     let session = players[1].client.session();
     let whom = json!({ "room": "shared", "session": session, "reason": "test" });
     let (status, answer) = http_post(nodes[2].ops, "/kick", &whom.to_string()).await;
     assert_eq!(status, 200, "{answer}");
-    players[1].until("the end", |player| !player.is_playing()).await;
+    players[1]
+        .until("the end", |player| !player.is_playing())
+        .await;
     // A ban of one node holds at all of them.
     let (status, entry) = http_post(nodes[2].ops, "/ban", r#"{"sub": "eve"}"#).await;
     assert_eq!(status, 200, "{entry}");

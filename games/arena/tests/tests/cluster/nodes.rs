@@ -32,8 +32,13 @@ impl Node {
         command.args(["--listen", listen, "--ops-listen", "127.0.0.1:0"]);
         command.args(["--redis", redis, "--node-name", name, "--workers", "1"]);
         command.args(["--npcs", "0"]).args(flags);
-        let log = std::env::temp_dir().join(format!("tickwire-node-{}-{name}.log", std::process::id()));
-        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        let log =
+            std::env::temp_dir().join(format!("tickwire-node-{}-{name}.log", std::process::id()));
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -162,7 +167,9 @@ impl Bots {
         }
         command.args(["--room", prefix, "--rooms", &rooms.to_string()]);
         command.args(["--bots", &count.to_string(), "--behaviour", "duel"]);
-        command.args(["--duration", "3600s", "--report"]).arg(&report);
+        command
+            .args(["--duration", "3600s", "--report"])
+            .arg(&report);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         Self {
             child: command.spawn().unwrap(),
