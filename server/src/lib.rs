@@ -98,6 +98,9 @@ pub fn start_with_page(
     new_game: NewGame,
     page: &'static [PageFile],
 ) -> Result<Server, RunError> {
+    if config.cluster.is_some() {
+        clock::begin_with_the_wall();
+    }
     let metrics = Arc::new(Metrics::new()?);
     let config = Arc::new(config);
     let lobby = Lobby::start(Arc::clone(&config), Arc::clone(&metrics), new_game)?;

@@ -13,7 +13,9 @@ use tickwire_sync::Tick;
 
 const MAGIC: &[u8; 4] = b"TWCP";
 /// Counts up when older checkpoints can no longer be read.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+/// Heads of this version have no [`CheckpointHead::tick_zero_us`].
+const VERSION_WITHOUT_CLOCK: u16 = 1;
 const HASH_START: usize = MAGIC.len() + size_of::<u16>();
 const BODY_START: usize = HASH_START + SHA256_OUTPUT_LEN;
 
@@ -46,6 +48,47 @@ pub(crate) struct CheckpointHead {
     pub key: Option<[u8; 16]>,
     /// The address that the room counts under.
     pub opened_by: Option<IpAddr>,
+    /// When tick 0 of the room's clock was, where the nodes of a cluster share their clock; `None`: the clock was the process's own.
+    pub tick_zero_us: Option<i64>,
+}
+
+/// The head of version 1.
+#[derive(Deserialize)]
+struct HeadWithoutClock {
+    game: String,
+    rules_hash: u64,
+    epoch: u64,
+    process: u64,
+    tick: Tick,
+    tick_rate: u32,
+    unix_ms: u64,
+    interval_ms: u64,
+    is_last: bool,
+    tags: Tags,
+    max_players: Option<u32>,
+    key: Option<[u8; 16]>,
+    opened_by: Option<IpAddr>,
+}
+
+impl From<HeadWithoutClock> for CheckpointHead {
+    fn from(head: HeadWithoutClock) -> Self {
+        Self {
+            game: head.game,
+            rules_hash: head.rules_hash,
+            epoch: head.epoch,
+            process: head.process,
+            tick: head.tick,
+            tick_rate: head.tick_rate,
+            unix_ms: head.unix_ms,
+            interval_ms: head.interval_ms,
+            is_last: head.is_last,
+            tags: head.tags,
+            max_players: head.max_players,
+            key: head.key,
+            opened_by: head.opened_by,
+            tick_zero_us: None,
+        }
+    }
 }
 
 /// Why a checkpoint cannot be used.
@@ -94,7 +137,7 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(CheckpointHead, &[u8]), UnusableChec
     let (version, rest) =
         (rest.and_then(<[u8]>::split_first_chunk)).ok_or(UnusableCheckpoint::Foreign)?;
     let version = u16::from_le_bytes(*version);
-    if version != VERSION {
+    if version != VERSION && version != VERSION_WITHOUT_CLOCK {
         return Err(UnusableCheckpoint::Version(version));
     }
     let (hash, body) =
@@ -102,7 +145,12 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(CheckpointHead, &[u8]), UnusableChec
     if digest(&SHA256, body).as_ref() != hash {
         return Err(UnusableCheckpoint::Checksum);
     }
-    postcard::take_from_bytes(body).map_err(|error| UnusableCheckpoint::Head(error.to_string()))
+    let malformed = |error: postcard::Error| UnusableCheckpoint::Head(error.to_string());
+    if version == VERSION {
+        return postcard::take_from_bytes(body).map_err(malformed);
+    }
+    let (head, state) = postcard::take_from_bytes::<HeadWithoutClock>(body).map_err(malformed)?;
+    Ok((head.into(), state))
 }
 
 #[cfg(test)]
@@ -124,6 +172,7 @@ pub(crate) mod tests {
             max_players: Some(4),
             key: Some([5; 16]),
             opened_by: Some([127, 0, 0, 1].into()),
+            tick_zero_us: Some(-5),
         }
     }
 
@@ -149,7 +198,19 @@ pub(crate) mod tests {
             assert!(open(&bytes[..index]).is_err(), "cut at {index}");
         }
         let mut other = bytes;
-        other[4] = 2;
-        assert_eq!(open(&other), Err(UnusableCheckpoint::Version(2)));
+        other[4] = 3;
+        assert_eq!(open(&other), Err(UnusableCheckpoint::Version(3)));
+    }
+
+    #[test]
+    fn a_checkpoint_of_the_version_before_is_read() {
+        let mut expected = head(600);
+        expected.tick_zero_us = None;
+        let mut body = postcard::to_extend(&expected, Vec::new()).unwrap();
+        // The absent field is one byte.
+        assert_eq!(body.pop(), Some(0));
+        let mut bytes = seal(&[&body[..], b"state"].concat());
+        bytes[4] = 1;
+        assert_eq!(open(&bytes), Ok((expected, &b"state"[..])));
     }
 }

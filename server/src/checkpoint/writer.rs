@@ -58,6 +58,8 @@ struct Queue {
     /// Answered when the store is closed; `None`: it is.
     closes: Option<Vec<oneshot::Sender<()>>>,
     is_closing: bool,
+    /// Another node waits for a state that is in the changes.
+    is_urgent: bool,
 }
 
 /// What the writer knows of a room that has a checkpoint.
@@ -104,6 +106,7 @@ impl CheckpointWriter {
                 rooms: BTreeMap::new(),
                 closes: Some(Vec::new()),
                 is_closing: false,
+                is_urgent: false,
             }),
             has_work: Condvar::new(),
         });
@@ -155,6 +158,7 @@ impl CheckpointWriter {
         let change = Change { epoch, kind };
         let before = queue.changes.insert(room.to_owned(), change);
         queue.rooms.insert(room.to_owned(), kept);
+        queue.is_urgent |= is_last;
         drop(queue);
         if before.is_some_and(|before| before.is_put()) {
             let outcomes = &self.metrics.checkpoints;
@@ -269,6 +273,7 @@ fn run(
         let queue = shared.has_work.wait_while(shared.queue(), is_idle);
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         let batch = Batch::take(&mut queue);
+        queue.is_urgent = false;
         let is_closing = queue.is_closing;
         drop(queue);
         let is_written = batch.is_empty() || write(shared, store, metrics, on_fenced, batch);
@@ -281,7 +286,7 @@ fn run(
             true => PAUSE,
             false => PAUSE_AFTER_FAILURE,
         };
-        let may_pause = |queue: &mut Queue| !queue.is_closing;
+        let may_pause = |queue: &mut Queue| !queue.is_closing && !queue.is_urgent;
         let waited = (shared.has_work).wait_timeout_while(shared.queue(), pause, may_pause);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }

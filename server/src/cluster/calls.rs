@@ -8,8 +8,11 @@ use super::bus_message::BusMessage;
 use super::frame::{Frame, frames};
 use super::member::Member;
 use super::question::{Question, RemoteMatch, RemoteState, encoded};
+use super::relay::{RelayedClient, Successor};
+use crate::lobby::{RoomDirectory, RoomSearch};
 use crate::moderation::Entry;
 use crate::net::room_service::RoomState;
+use crate::room::Inbox;
 use serde_json::Value;
 use std::sync::Arc;
 use tickwire_cluster::{ClusterHandler, NodeId, Peer};
@@ -58,7 +61,10 @@ impl ClusterHandler for Calls {
                     counted_as,
                     reason,
                 } => self.0.relays.close(node, relay, code, counted_as, reason),
-                Frame::NotHere { relay } => self.0.relays.refer_elsewhere(node, relay),
+                Frame::NotHere { relay } => {
+                    let client = self.0.relays.take(node, relay);
+                    self.0.look_again(&directory, client);
+                }
                 Frame::Ask { number, question } => {
                     let Ok(question) = postcard::from_bytes(question) else {
                         continue;
@@ -81,8 +87,11 @@ impl ClusterHandler for Calls {
 
     fn peer_lost(&self, node: &NodeId) {
         tracing::warn!(%node, "a node is gone, or what was under way with it is lost");
-        self.0.relays.lose(node);
         self.0.relayed.lose(node);
+        let clients = self.0.relays.take_all_of(node);
+        if let Some(directory) = self.0.directory() {
+            self.0.look_again(&directory, clients);
+        }
     }
 
     fn bus_message(&self, payload: &[u8]) {
@@ -135,6 +144,30 @@ impl ClusterHandler for Calls {
 }
 
 impl Member {
+    /// Looks for the rooms of relayed clients, which are no longer where they were.
+    fn look_again(
+        self: &Arc<Self>,
+        directory: &Arc<RoomDirectory>,
+        clients: impl IntoIterator<Item = Arc<RelayedClient>>,
+    ) {
+        for client in clients {
+            let (mut newcomer, opening) = client.going_on();
+            newcomer.inbox = Arc::new(Inbox::for_messages_of(self.config.max_message_bytes));
+            let (room, inbox) = (newcomer.room.clone(), Arc::clone(&newcomer.inbox));
+            let search = RoomSearch {
+                directory: Arc::clone(directory),
+                member: Arc::clone(self),
+                newcomer,
+                opening,
+            };
+            client.set_successor(Successor {
+                pending: search.begin_again(),
+                room,
+                inbox,
+            });
+        }
+    }
+
     async fn answer(&self, question: Question) -> Vec<u8> {
         let Some(directory) = self.directory() else {
             return Vec::new();

@@ -1,7 +1,9 @@
 //! What a relay tells the owner of a room about a client that has come.
 
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use tickwire_proto::v1::{self, client_message::Body};
 
 /// A client at its relay. The relay has checked nothing of it but its flood limits: the owner does, as with its own clients.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -14,4 +16,27 @@ pub(crate) struct Opening {
     pub opened_ago_us: u64,
     /// The client's first message, which is a `Hello`.
     pub hello: Vec<u8>,
+    /// The client is in the room already, and does not know that the room changed its node: it gets no `Welcome`.
+    pub goes_on: bool,
+}
+
+impl Opening {
+    /// The opening for a client that goes on with the session of `token`.
+    pub fn going_on(&self, token: &[u8]) -> Self {
+        let mut opening = self.clone();
+        let hello = v1::ClientMessage::decode(&*self.hello);
+        if let Ok(v1::ClientMessage {
+            body: Some(Body::Hello(mut hello)),
+        }) = hello
+        {
+            hello.resume_token = token.to_vec();
+            // Nobody here knows which messages the client has. It ignores those that it has.
+            hello.last_message = 0;
+            hello.reservation.clear();
+            let body = Some(Body::Hello(hello));
+            opening.hello = v1::ClientMessage { body }.encode_to_vec();
+            opening.goes_on = true;
+        }
+        opening
+    }
 }

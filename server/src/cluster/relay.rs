@@ -1,30 +1,34 @@
 //! The relay's end of a relayed client: this node has the connection, and another owns the room.
 //!
 //! In: the client's messages, and the owner's frames. Out: frames to the owner, and messages on the connection. A relay reads nothing of a
-//! message but its first byte, and holds no world. What the owner sent counts as sent, so a relay drops nothing: what the client's line does
+//! message but its first byte, and of the owner's messages the resume token alone; it holds no world. Where the room goes on at another node,
+//! the relay finds it and goes on with the session, and the client notices nothing but a full snapshot. What the owner sent counts as sent, so a relay drops nothing: what the client's line does
 //! not take waits in the connection's queue, and the owner hears of it and sends no further snapshots.
 
 use super::frame::{Frame, RelayId, messages};
+use super::opening::Opening;
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::labels::Label as _;
+use crate::lobby::PendingJoin;
 use crate::net::peer::connection::Connection;
 use crate::net::peer::send::{MAX_MESSAGES, SendOutcome};
-use crate::room::goodbye;
+use crate::room::{Inbox, goodbye};
+use crate::worker::Newcomer;
 use arrayvec::ArrayVec;
+use prost::Message as _;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tickwire_cluster::{NodeId, Peer};
+use tickwire_proto::v1::{self, server_message::Body};
 
 /// The owner hears of the line once in so many messages of the client: four times a second.
 const MESSAGES_PER_LINE: u32 = 16;
 /// The first byte of a `Leave` (field 6).
 const LEAVE_KEY: u8 = 0x32;
-/// What a player reads when the way to the room is lost.
-const OWNER_LOST: &str = "the room's server is gone; you will be back in a moment";
-/// How long such a player waits before it connects again.
-const RECONNECT_AFTER_LOSS: Duration = Duration::from_millis(100);
+/// The first byte of a `Welcome` (field 2).
+const WELCOME_KEY: u8 = 0x12;
 
 /// A client of this node that plays in another node's room.
 pub(crate) struct RelayedClient {
@@ -32,9 +36,24 @@ pub(crate) struct RelayedClient {
     peer: Arc<Peer>,
     relay: RelayId,
     connection: Arc<Connection>,
+    /// As it came, for the time when the room goes on elsewhere.
+    newcomer: Newcomer,
+    opening: Opening,
+    /// The token of the client's session, once it has one.
+    token: OnceLock<Vec<u8>>,
+    /// Where the client goes on, since it is no longer with [`Self::peer`].
+    successor: OnceLock<Successor>,
     message_count: AtomicU32,
     /// Whether the owner has heard that bytes wait here.
     is_pending: AtomicBool,
+}
+
+/// The search for the room that a relayed client was in.
+pub(crate) struct Successor {
+    pub pending: Arc<PendingJoin>,
+    pub room: String,
+    /// Of the session, if the room opens at this node.
+    pub inbox: Arc<Inbox>,
 }
 
 /// All relayed clients of this node.
@@ -50,20 +69,33 @@ impl Relays {
         self: &Arc<Self>,
         peer: Arc<Peer>,
         connection: Arc<Connection>,
-        opening: &[u8],
-    ) -> Arc<RelayedClient> {
+        newcomer: Newcomer,
+        opening: Opening,
+    ) -> Result<Arc<RelayedClient>, postcard::Error> {
+        let encoded = postcard::to_stdvec(&opening)?;
+        let token = OnceLock::new();
+        if opening.goes_on {
+            let _ = token.set(newcomer.request.resume_token.clone());
+        }
         let relay = RelayId(self.newest.fetch_add(1, Ordering::Relaxed) + 1);
         let client = Arc::new(RelayedClient {
             relays: Arc::clone(self),
             peer,
             relay,
             connection,
+            newcomer,
+            opening,
+            token,
+            successor: OnceLock::new(),
             message_count: AtomicU32::new(0),
             is_pending: AtomicBool::new(false),
         });
         self.clients().insert(relay, Arc::clone(&client));
-        client.push(&Frame::Open { relay, opening });
-        client
+        client.push(&Frame::Open {
+            relay,
+            opening: &encoded,
+        });
+        Ok(client)
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<RelayId, Arc<RelayedClient>>> {
@@ -101,23 +133,17 @@ impl Relays {
         });
     }
 
-    /// The room is not where it was: the client comes again, and the room is looked for anew.
-    pub fn refer_elsewhere(&self, from: &NodeId, relay: RelayId) {
-        if let Some(client) = self.client(relay, from) {
-            client.send_away(OWNER_LOST, RECONNECT_AFTER_LOSS);
-        }
+    /// The client whose room is not where it was: it is relayed to there no more.
+    pub fn take(&self, from: &NodeId, relay: RelayId) -> Option<Arc<RelayedClient>> {
+        self.client(relay, from)?;
+        self.clients().remove(&relay)
     }
 
-    /// All that was in flight with a node is lost: its clients come again.
-    pub fn lose(&self, node: &NodeId) {
+    /// The clients of whom all that was in flight with a node is lost. They are relayed to there no more.
+    pub fn take_all_of(&self, node: &NodeId) -> Vec<Arc<RelayedClient>> {
         let mut clients = self.clients();
-        let lost: Vec<_> = clients
-            .extract_if(|_, client| client.peer.node() == node)
-            .collect();
-        drop(clients);
-        for (_, client) in lost {
-            client.send_away(OWNER_LOST, RECONNECT_AFTER_LOSS);
-        }
+        let lost = clients.extract_if(|_, client| client.peer.node() == node);
+        lost.map(|(_, client)| client).collect()
     }
 
     /// Asks all relayed clients for a second connection, to another node, while play goes on over this one.
@@ -138,6 +164,41 @@ impl Relays {
 }
 
 impl RelayedClient {
+    /// Who comes, and what a room's owner must know, where the client goes on with its session, if it has one.
+    pub fn going_on(&self) -> (Newcomer, Opening) {
+        let mut newcomer = self.newcomer.clone();
+        let mut opening = self.opening.clone();
+        if let Some(token) = self.token.get() {
+            newcomer.request.resume_token.clone_from(token);
+            newcomer.request.last_message = 0;
+            newcomer.request.goes_on = true;
+            newcomer.reservation.clear();
+            opening = opening.going_on(token);
+        }
+        (newcomer, opening)
+    }
+
+    /// The room is looked for anew.
+    pub fn set_successor(&self, successor: Successor) {
+        let _ = self.successor.set(successor);
+    }
+
+    /// The search for the room, since it is no longer where it was.
+    pub fn successor(&self) -> Option<&Successor> {
+        self.successor.get()
+    }
+
+    /// Keeps the token of the session that the client has now.
+    fn note_token(&self, message: &[u8]) {
+        if message.first() == Some(&WELCOME_KEY)
+            && let Ok(v1::ServerMessage {
+                body: Some(Body::Welcome(welcome)),
+            }) = v1::ServerMessage::decode(message)
+        {
+            let _ = self.token.set(welcome.resume_token);
+        }
+    }
+
     fn push(&self, frame: &Frame<'_>) {
         self.peer.push(|batch| frame.write(batch));
         self.peer.flush();
@@ -189,7 +250,11 @@ impl RelayedClient {
 
     fn deliver(&self, bytes: &[u8]) {
         let mut together: ArrayVec<&[u8], MAX_MESSAGES> = ArrayVec::new();
+        let awaits_welcome = self.token.get().is_none();
         for message in messages(bytes) {
+            if awaits_welcome {
+                self.note_token(message);
+            }
             if together.try_push(message).is_err() {
                 self.send_all(&together);
                 together.clear();

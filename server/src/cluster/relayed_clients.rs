@@ -73,7 +73,8 @@ impl RelayedClients {
             Arc::clone(directory),
             Arc::clone(&link),
             opening.url_room,
-            Micros(opened_at.0),
+            opened_at,
+            opening.goes_on,
         );
         if let Err(close) = ingress.message(&opening.hello, Instant::now(), false) {
             return link.close(&close);

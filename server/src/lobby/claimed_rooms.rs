@@ -153,15 +153,18 @@ impl RoomDirectory {
         rooms.collect()
     }
 
-    /// Hands all rooms over to whichever nodes their players reach, a few at a time, so that not all of them stand still at once. Returns
+    /// Hands all rooms over to whichever nodes their players reach, a few at a time with a `pause` between, so that not all of them stand
+    /// still at once. The pauses take at most `within` in all. Returns
     /// how many, once their last states are with the writer.
-    pub async fn hand_over_all(&self, reason: &str, pause: Duration) -> usize {
+    pub async fn hand_over_all(&self, reason: &str, pause: Duration, within: Duration) -> usize {
         let rooms: Vec<(String, usize)> = {
             let rooms = self.rooms();
             let open = rooms.by_name.iter().filter(|(_, handle)| handle.is_open);
             open.map(|(name, handle)| (name.clone(), handle.worker))
                 .collect()
         };
+        let pauses = rooms.len().div_ceil(HANDED_OVER_AT_ONCE).max(1);
+        let pause = pause.min(within / u32::try_from(pauses).unwrap_or(u32::MAX));
         for together in rooms.chunks(HANDED_OVER_AT_ONCE) {
             let mut answers = Vec::new();
             for (room, worker) in together {

@@ -37,6 +37,7 @@ pub struct ClientIngress {
     directory: Arc<RoomDirectory>,
     link: Arc<PlayerLink>,
     opened_at: Micros,
+    goes_on: bool,
     state: IngressState,
     /// Passes the connection on to the room's worker, until the reader has taken it.
     migration: Option<Migration>,
@@ -74,20 +75,23 @@ impl ClientIngress {
         url_room: Option<String>,
     ) -> Self {
         let link = Arc::new(PlayerLink::Local(connection));
-        Self::relayed(directory, link, url_room, now())
+        Self::relayed(directory, link, url_room, now(), false)
     }
 
-    /// For a client over any link, whose connection was opened at `opened_at`.
+    /// For a client over any link, whose connection was opened at `opened_at`. `goes_on`: it is in the room already, and does not know that the
+    /// room changed its node.
     pub(crate) fn relayed(
         directory: Arc<RoomDirectory>,
         link: Arc<PlayerLink>,
         url_room: Option<String>,
         opened_at: Micros,
+        goes_on: bool,
     ) -> Self {
         Self {
             directory,
             link,
             opened_at,
+            goes_on,
             state: IngressState::AwaitingHello { url_room },
             migration: None,
             over_limit: OverLimit::default(),
@@ -127,6 +131,7 @@ impl ClientIngress {
                 url_room,
                 opened_ago_us: now().since(self.opened_at).0,
                 hello: message.to_vec(),
+                goes_on: self.goes_on,
             };
             let search = RoomSearch {
                 directory: Arc::clone(&self.directory),
@@ -187,12 +192,23 @@ impl ClientIngress {
     fn destination(&self) -> Option<Destination> {
         match &self.state {
             IngressState::Pending { pending, .. } => pending.destination(),
+            IngressState::Relayed(client) => client.successor()?.pending.destination(),
             _ => None,
         }
     }
 
     /// Follows what was decided about the client, if it was.
     fn follow_verdict(&mut self) {
+        if let IngressState::Relayed(client) = &self.state
+            && let Some(successor) = client.successor()
+        {
+            self.state = IngressState::Pending {
+                pending: Arc::clone(&successor.pending),
+                room: successor.room.clone(),
+                inbox: Arc::clone(&successor.inbox),
+                unread: Vec::new(),
+            };
+        }
         let Some(destination) = self.destination() else {
             return;
         };
@@ -310,6 +326,7 @@ impl ClientIngress {
             takes_cell_parts: hello.cell_parts,
             encoding,
             is_spectator: hello.spectate,
+            goes_on: self.goes_on,
         };
         let config = &self.directory.config;
         if let Some(keys) = &config.ticket_keys {
@@ -492,6 +509,7 @@ impl Handler for ClientIngress {
     }
 
     fn closed(&mut self, why: DisconnectReason) {
+        self.follow_verdict();
         let state = std::mem::replace(&mut self.state, IngressState::Closed);
         match state {
             IngressState::InRoom(in_room) => {

@@ -5,7 +5,7 @@
 
 use super::pending_join::HookCaller;
 use super::restored_rooms::{
-    FoundRoom, KeepError, KeptRooms, RoomRecipe, clock_at, saves_its_state,
+    FoundRoom, KeepError, KeptRooms, RoomRecipe, clock_at, saves_its_state, shared_clock,
 };
 use super::room_handle::{RoomHandle, RoomProfile, Tenure, is_private_name};
 use super::tried_module::tried_module;
@@ -214,9 +214,15 @@ impl RoomDirectory {
     pub(super) fn open_found(&self, rooms: &mut Rooms, found: FoundRoom, tenure: Tenure) {
         let now = now();
         let tick_rate = self.config.tick_rate;
-        let tick = found.tick_at(tenure.process, unix_ms(), tick_rate);
+        let mut tick = found.tick_at(tenure.process, unix_ms(), tick_rate);
         let profile = Arc::new(found.profile());
-        let clock = |number| clock_at(number, tick_rate, tick, now);
+        let shared = tenure
+            .epoch
+            .and_then(|_| shared_clock(&found.head, tick_rate, tick, now));
+        if let Some(clock) = shared {
+            tick = tick.max(Tick(clock.ticks_at(now.0 as f64).max(0.0) as u32));
+        }
+        let clock = |number| shared.unwrap_or_else(|| clock_at(number, tick_rate, tick, now));
         let handle = self.new_handle(rooms, found.head.opened_by, profile, tenure, clock);
         // Its players are on their way: it is nobody's to give up before they have come and gone.
         handle.entry.is_attended.store(true, Ordering::Release);

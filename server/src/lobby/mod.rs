@@ -37,7 +37,9 @@ use tickwire_sync::Tick;
 pub(crate) use claimed_rooms::ClaimedRoom;
 pub(crate) use client_ingress::ClientIngress;
 pub(crate) use directory::RoomDirectory;
+pub(crate) use pending_join::PendingJoin;
 pub(crate) use room_handle::{Tenure, is_private_name};
+pub(crate) use room_search::RoomSearch;
 
 pub use directory::{LobbyError, NewGame, schema_of};
 pub use over_limit::OverLimit;
@@ -230,8 +232,13 @@ impl Lobby {
             })
             .await;
         member.relays().lead_away(reason);
-        tokio::time::sleep(LEAD_AWAY_FOR).await;
-        let handed_over = self.directory.hand_over_all(reason, HAND_OVER_PAUSE).await;
+        // However short the timeout is, all rooms are saved.
+        let quarter = self.directory.config.drain_timeout / 4;
+        tokio::time::sleep(LEAD_AWAY_FOR.min(quarter)).await;
+        let handed_over = self
+            .directory
+            .hand_over_all(reason, HAND_OVER_PAUSE, quarter)
+            .await;
         member.count_handed_over(handed_over);
         member.relays().say_goodbye(reason, Duration::ZERO);
         self.directory.close_checkpoints().await;

@@ -28,7 +28,7 @@ pub(super) struct Waiting {
 
 /// How far the join is.
 #[derive(Default)]
-pub(super) struct PendingJoin(Mutex<Stage>);
+pub(crate) struct PendingJoin(Mutex<Stage>);
 
 #[derive(Default)]
 enum Stage {
@@ -55,7 +55,7 @@ impl PendingJoin {
     }
 
     /// Where the client plays, once that is decided.
-    pub fn destination(&self) -> Option<Destination> {
+    pub(super) fn destination(&self) -> Option<Destination> {
         match &*self.lock() {
             Stage::Decided(destination) => Some(destination.clone()),
             Stage::AwaitingVerdict | Stage::Gone => None,
@@ -63,7 +63,11 @@ impl PendingJoin {
     }
 
     /// Decides about the client, unless it has gone. An error closes its connection.
-    pub fn decide(&self, link: &PlayerLink, decide: impl FnOnce() -> Result<Destination, Close>) {
+    pub(super) fn decide(
+        &self,
+        link: &PlayerLink,
+        decide: impl FnOnce() -> Result<Destination, Close>,
+    ) {
         let mut stage = self.lock();
         if matches!(*stage, Stage::Gone) || !link.is_open() {
             return;
@@ -78,7 +82,7 @@ impl PendingJoin {
     }
 
     /// The client has gone: it is not joined any more or, if it was, its session learns of it.
-    pub fn end(&self, inbox: &Inbox, why: DisconnectReason) {
+    pub(super) fn end(&self, inbox: &Inbox, why: DisconnectReason) {
         let mut stage = self.lock();
         match &*stage {
             Stage::Decided(Destination::Room(_)) => {

@@ -182,6 +182,7 @@ impl KeptRooms {
             max_players: profile.max_players.map(|max| max as u32),
             key: profile.key,
             opened_by: handle.opened_by,
+            tick_zero_us: (handle.tenure.epoch).map(|_| handle.tick_clock.tick_zero_us),
         };
         // The first is due at once, and the golden ratio spreads the second ones of any number of rooms over the interval.
         let phase = (handle.number as f64 * 0.618_033_988_75).fract();
@@ -282,6 +283,23 @@ impl FoundRoom {
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
         Tick(self.head.tick.0.saturating_add(ticks).min(LAST_TICK))
     }
+}
+
+/// The clock that a room of another node had, if that still shows about `tick`: the walls' clocks of two machines may differ by much.
+pub(super) fn shared_clock(
+    head: &CheckpointHead,
+    tick_rate: u32,
+    tick: Tick,
+    now: Micros,
+) -> Option<TickClock> {
+    const MAX_DIFFERENCE_SECONDS: f64 = 2.0;
+    let clock = TickClock {
+        tick_zero_us: head.tick_zero_us?,
+        tick_rate,
+    };
+    let difference = clock.ticks_at(now.0 as f64) - f64::from(tick.0);
+    let is_near = difference.abs() <= MAX_DIFFERENCE_SECONDS * f64::from(tick_rate);
+    (is_near && tick_rate == head.tick_rate).then_some(clock)
 }
 
 /// The process's `number`th room's clock, by which `tick` is now.
@@ -387,6 +405,7 @@ mod tests {
             max_players: None,
             key: None,
             opened_by: None,
+            tick_zero_us: None,
         };
         FoundRoom {
             name: "tested".to_owned(),

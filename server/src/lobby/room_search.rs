@@ -17,8 +17,11 @@ use tokio::time::Instant;
 /// claimed, and a little more.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// How long a room takes that is handed over: one write to Redis.
+const MOMENT: Duration = Duration::from_millis(4);
+
 /// A newcomer whose room is looked for.
-pub(super) struct RoomSearch {
+pub(crate) struct RoomSearch {
     pub directory: Arc<RoomDirectory>,
     pub member: Arc<Member>,
     pub newcomer: Newcomer,
@@ -29,10 +32,24 @@ pub(super) struct RoomSearch {
 impl RoomSearch {
     /// Begins the search. Returns at once.
     pub fn begin(self) -> Arc<PendingJoin> {
+        self.begin_after(Duration::ZERO)
+    }
+
+    /// Begins the search for a room that has just left its node, and may be there for a moment longer as far as the directory knows.
+    pub fn begin_again(self) -> Arc<PendingJoin> {
+        self.begin_after(MOMENT)
+    }
+
+    fn begin_after(self, pause: Duration) -> Arc<PendingJoin> {
         let pending = Arc::new(PendingJoin::default());
         let found = Arc::clone(&pending);
         let runtime = self.member.runtime().clone();
-        runtime.spawn(async move { self.run(&found).await });
+        runtime.spawn(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            self.run(&found).await;
+        });
         pending
     }
 
@@ -47,11 +64,13 @@ impl RoomSearch {
                 Whereabouts::At(peer) => {
                     return match &*link {
                         PlayerLink::Local(connection) => pending.decide(&link, || {
-                            let opening = postcard::to_stdvec(&self.opening)
-                                .map_err(|error| Close::new(CloseCode::Full, error.to_string()))?;
                             let relays = self.member.relays();
-                            let client = relays.open(peer, Arc::clone(connection), &opening);
-                            Ok(Destination::Relay(client))
+                            let connection = Arc::clone(connection);
+                            let opened =
+                                relays.open(peer, connection, self.newcomer.clone(), self.opening);
+                            opened
+                                .map(Destination::Relay)
+                                .map_err(|error| Close::new(CloseCode::Full, error.to_string()))
                         }),
                         // Its relay looks again, rather than that a player goes over three nodes.
                         PlayerLink::Relayed(link) => link.refer_elsewhere(),

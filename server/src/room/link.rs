@@ -27,6 +27,12 @@ pub trait Link: Sized + Send + Sync + 'static {
     /// Ends the connection.
     fn close(&self, close: &Close);
 
+    /// The room goes on at another node, and the client with it, over the same connection. `false`: its connection ends here, and it has to
+    /// come again.
+    fn hand_over(&self) -> bool {
+        false
+    }
+
     /// The steady round trip by WebSocket ping, without what queued behind stalls, and no longer than the kernel makes plausible;
     /// `None` before the first pong.
     fn round_trip(&self) -> Option<Micros>;

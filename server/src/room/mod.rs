@@ -112,11 +112,12 @@ impl<L: Link> Room<L> {
         secret_seed: [u8; 32],
     ) -> Self {
         let schema = game.schema();
+        let block_cache = BlockCache::new(&schema);
         Self {
             name: name.to_owned(),
             history: History::new(Arc::clone(&schema), MIN_HISTORY_FRAMES),
-            block_cache: BlockCache::new(&schema),
-            codebooks: CodebookSchedule::new(settings.tick_rate),
+            codebooks: CodebookSchedule::new(settings.tick_rate, &block_cache),
+            block_cache,
             step_output: StepOutput::default(),
             sessions: Vec::new(),
             newest_session: 0,
@@ -344,6 +345,26 @@ impl<L: Link> Room<L> {
             let Some(link) = session.link() else { continue };
             link.send(&message);
             link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
+        }
+    }
+
+    /// The room goes on at another node: says goodbye to the players who are connected here, and leaves those of other nodes to them.
+    pub fn hand_over_players(&mut self, reason: &str) {
+        let message = goodbye(reason, Duration::ZERO);
+        for session in &self.sessions {
+            if let Some(link) = session.link()
+                && !link.hand_over()
+            {
+                link.send(&message);
+                link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
+            }
+        }
+    }
+
+    /// Sends all reliable messages that wait.
+    pub fn send_waiting_messages(&mut self) {
+        for session in &mut self.sessions {
+            session.send_waiting_now();
         }
     }
 

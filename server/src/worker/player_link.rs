@@ -127,6 +127,16 @@ impl Link for PlayerLink {
         }
     }
 
+    fn hand_over(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Relayed(link) => {
+                link.refer_elsewhere();
+                true
+            }
+        }
+    }
+
     fn round_trip(&self) -> Option<Micros> {
         match self {
             Self::Local(connection) => connection

@@ -368,6 +368,22 @@ impl RoomRunner {
         }
     }
 
+    /// Saves the room as it is for another node, and leaves the players to it. It makes no ticks here any more. May panic as the game does.
+    pub fn hand_over(&mut self, reason: &str) {
+        if self.activity == Activity::Closed {
+            return;
+        }
+        self.room.send_waiting_messages();
+        if let Some(checkpoints) = &mut self.checkpoints {
+            self.activity = Activity::Closed;
+            self.entry.state.end();
+            checkpoints.save_last(&self.room);
+            self.room.hand_over_players(reason);
+        } else {
+            self.room.say_goodbye(reason, Duration::ZERO);
+        }
+    }
+
     /// The room goes on at another node, from a state that was saved before: this one shows its players nothing more.
     pub fn abandon(&mut self, metrics: &Metrics) {
         tracing::warn!(

@@ -378,9 +378,7 @@ impl WorkerLoop {
                 if let Some(key) = self.names.get(&room).copied()
                     && let Some(runner) = self.rooms.get_mut(key)
                 {
-                    or_fail(runner, &self.metrics, |runner| {
-                        runner.say_last_goodbye(&reason, Duration::ZERO);
-                    });
+                    or_fail(runner, &self.metrics, |runner| runner.hand_over(&reason));
                     self.schedule(key, now());
                 }
                 let _ = answer.send(());
@@ -565,6 +563,10 @@ impl WorkerLoop {
             }
             Err(full @ (JoinError::Full | JoinError::TooFast)) => {
                 link.close(&Close::new(CloseCode::Full, full.to_string()));
+            }
+            Err(unknown @ JoinError::Unknown) => {
+                let reason = unknown.to_string();
+                link.close(&Close::new(CloseCode::GoingAway, reason));
             }
             Err(replaced @ JoinError::Replaced) => {
                 let reason = replaced.to_string();

@@ -36,6 +36,9 @@ pub struct JoinRequest {
     pub encoding: Encoding,
     /// The player watches without playing.
     pub is_spectator: bool,
+    /// The client is in the room already, over this very connection, and does not know that the room changed its node: it gets no `Welcome`,
+    /// and must have a session.
+    pub goes_on: bool,
 }
 
 /// What a `Hello` says of maps.
@@ -55,6 +58,9 @@ pub enum JoinError {
     /// The session is connected over a connection that was opened later.
     #[error("this session goes on over a newer connection")]
     Replaced,
+    /// The session of a client that is in the room already is not there.
+    #[error("the room has gone on without this session; connect again")]
+    Unknown,
     /// The room has `--max-players` sessions.
     #[error("this room is full; try later or choose another room")]
     Full,

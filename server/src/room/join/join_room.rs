@@ -10,6 +10,7 @@ use crate::room::Room;
 use crate::room::inbox::Inbox;
 use crate::room::link::Link;
 use crate::room::session::{Session, resume_token};
+use crate::room::tick::codebook_schedule::UNKNOWN_VERSION;
 use std::sync::Arc;
 use tickwire_game::Identity;
 use tickwire_proto::v1;
@@ -46,6 +47,7 @@ impl<L: Link> Room<L> {
             .flatten();
         let index = match resumed.or(taken_over) {
             Some(index) => index,
+            None if request.goes_on => return Err(JoinError::Unknown),
             None => self.open_session(request, now)?,
         };
         let session = &mut self.sessions[index];
@@ -82,9 +84,15 @@ impl<L: Link> Room<L> {
             }
             self.game.resume(joined.player);
         }
-        let welcome = self.welcome(index, joined.resumed, now);
-        let map = &self.welcome_parts.map;
-        map.welcome(&*link, welcome, self.sessions[index].map_transfer);
+        if request.goes_on {
+            let session = &mut self.sessions[index];
+            session.map_transfer = None;
+            session.codebooks_version = UNKNOWN_VERSION;
+        } else {
+            let welcome = self.welcome(index, joined.resumed, now);
+            let map = &self.welcome_parts.map;
+            map.welcome(&*link, welcome, self.sessions[index].map_transfer);
+        }
         if resumed.is_some() {
             // Sent with the next ticks' batches.
             self.sessions[index]

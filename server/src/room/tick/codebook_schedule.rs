@@ -12,6 +12,8 @@ use tickwire_sync::encode::BlockCache;
 /// Seconds from one search to the next. Each search that finds nothing better doubles them, up to the maximum.
 const MIN_INTERVAL_SECONDS: u32 = 2;
 const MAX_INTERVAL_SECONDS: u32 = 16;
+/// The version of the codebooks of a client that was in another node's room before.
+pub(in crate::room) const UNKNOWN_VERSION: u32 = u32::MAX - 1;
 /// Residuals that a search needs.
 const MIN_SAMPLES: u64 = 2_000;
 
@@ -22,7 +24,7 @@ pub(in crate::room) struct CodebookSchedule {
     pub version: u32,
     /// The message for clients with the version before the newest: the changes. Empty for version 0, which `Welcome` carries.
     changes_message: Vec<u8>,
-    /// The message for clients with older versions: all codebooks.
+    /// The message for clients with older versions, or unknown ones: all codebooks.
     full_message: Vec<u8>,
     tick_rate: u32,
     interval_ticks: u32,
@@ -31,11 +33,12 @@ pub(in crate::room) struct CodebookSchedule {
 
 impl CodebookSchedule {
     /// The schedule of a room before its first tick.
-    pub fn new(tick_rate: u32) -> Self {
+    pub fn new(tick_rate: u32, block_cache: &BlockCache) -> Self {
+        let codebooks = block_cache.codebooks().to_proto();
         Self {
             version: 0,
             changes_message: Vec::new(),
-            full_message: Vec::new(),
+            full_message: messages::encode(Body::Codebooks(codebooks)),
             tick_rate,
             interval_ticks: tick_rate * MIN_INTERVAL_SECONDS,
             next_search: Tick(tick_rate * MIN_INTERVAL_SECONDS),
@@ -67,7 +70,7 @@ impl CodebookSchedule {
 
     /// The message that gives the newest codebooks to a client that has those of `version`.
     pub fn update_message(&self, version: u32) -> &[u8] {
-        if version + 1 == self.version {
+        if version.checked_add(1) == Some(self.version) {
             &self.changes_message
         } else {
             &self.full_message
@@ -85,10 +88,13 @@ mod tests {
             version: 3,
             changes_message: b"changes".to_vec(),
             full_message: b"full".to_vec(),
-            ..CodebookSchedule::new(60)
+            tick_rate: 60,
+            interval_ticks: 120,
+            next_search: Tick(120),
         };
         assert_eq!(schedule.update_message(2), b"changes");
         assert_eq!(schedule.update_message(1), b"full");
         assert_eq!(schedule.update_message(0), b"full");
+        assert_eq!(schedule.update_message(UNKNOWN_VERSION), b"full");
     }
 }
