@@ -410,7 +410,9 @@ impl Peer {
     /// Ends the link that stands, with all that is on its way.
     #[cfg(test)]
     pub(crate) fn cut_link(&self) {
-        lock(&self.link).take();
+        let mut link = lock(&self.link);
+        *link = None;
+        self.is_linked.store(false, Ordering::Release);
     }
 
     /// Both streams have the same generation.
