@@ -174,15 +174,10 @@ async fn cost_of_a_push() {
         sleep(Duration::from_millis(1)).await;
     }
     println!(
-        "{count} frames of {} bytes, flushed every 50: {:?} each, {:?} in the fastest 50; hop {:?}",
+        "{count} frames of {} bytes, flushed every 50: {:?} each, {:?} in the fastest 50, hop {:?}",
         frame.len(),
         pushing / count,
         fastest / 50,
-        peer.hop()
-    );
-hop {:?}",
-        frame.len(),
-        pushing / count,
         peer.hop()
     );
     assert_eq!(a.losses(&b), 0);
