@@ -50,6 +50,7 @@ impl Bot {
         options: &Options,
         playbook: Option<Arc<dyn Playbook>>,
         target: Arc<Target>,
+        others: Vec<Arc<Target>>,
         totals: Arc<SwarmTotals>,
     ) -> Self {
         let behaviour = options.behaviour_of(index);
@@ -90,7 +91,7 @@ impl Bot {
         });
         let mut bot = Self {
             pilot: Pilot::new(client, by_game),
-            shell: Shell::with_emulation(target, emulation),
+            shell: Shell::with_emulation(target, emulation).or_at(others),
             random: fastrand::Rng::with_seed(seed),
             start: Instant::now(),
             measurements,

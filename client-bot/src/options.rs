@@ -21,9 +21,10 @@ pub struct Options {
     /// TOML file with flags as keys, e.g. bots = 200
     #[arg(long, env = "TICKWIRE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Server address: ws://HOST:PORT/ws or wss://HOST:PORT/ws
-    #[arg(long, env = "TICKWIRE_URL", default_value = "ws://127.0.0.1:7777/ws")]
-    pub url: String,
+    /// Server address: ws://HOST:PORT/ws or wss://HOST:PORT/ws; repeatable: the bots are spread over the addresses, and each comes back
+    /// at the next one
+    #[arg(long, env = "TICKWIRE_URL", default_value = "ws://127.0.0.1:7777/ws", value_delimiter = ',')]
+    pub url: Vec<String>,
     /// Accept any certificate (for development servers with a self-signed one)
     #[arg(long, env = "TICKWIRE_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
     pub insecure: bool,
@@ -196,7 +197,9 @@ impl Options {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        Target::new(&self.url, self.insecure).map_err(|error| anyhow!("--url: {error}"))?;
+        for url in &self.url {
+            Target::new(url, self.insecure).map_err(|error| anyhow!("--url: {error}"))?;
+        }
         let last = self.room_of(self.rooms - 1);
         // Without a name the server chooses the room.
         if !last.is_empty() && !is_room_name(&last) {
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn defaults_are_as_documented() {
         let options = load(&[]).unwrap();
-        assert_eq!(options.url, "ws://127.0.0.1:7777/ws");
+        assert_eq!(options.url, ["ws://127.0.0.1:7777/ws"]);
         assert_eq!(
             (options.bots, options.ramp, options.rooms, options.seed),
             (50, 200, 1, 1)

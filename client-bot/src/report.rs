@@ -260,7 +260,7 @@ impl Report {
             cpu_seconds,
             seconds,
             timer_control,
-            url: options.url.clone(),
+            url: options.url.join(" "),
             behaviour: options.behaviour.as_str(),
             latency_ms: options.latency.as_secs_f64() * 1e3,
             jitter_ms: options.jitter.as_secs_f64() * 1e3,

@@ -22,10 +22,12 @@ use tokio::task::JoinSet;
 /// # Errors
 /// If the URL cannot be used.
 pub async fn run(options: &Options, playbook: Option<Arc<dyn Playbook>>) -> anyhow::Result<Report> {
-    let target = Arc::new(
-        Target::new(&options.url, options.insecure)
-            .with_context(|| format!("--url {}", options.url))?,
-    );
+    let targets: Vec<Arc<Target>> = (options.url.iter())
+        .map(|url| {
+            let target = Target::new(url, options.insecure);
+            target.map(Arc::new).with_context(|| format!("--url {url}"))
+        })
+        .collect::<anyhow::Result<_>>()?;
     let totals = Arc::new(SwarmTotals::default());
     let (stopper, stop) = watch::channel(false);
     let start = Instant::now();
@@ -41,8 +43,12 @@ pub async fn run(options: &Options, playbook: Option<Arc<dyn Playbook>>) -> anyh
     let starting = async {
         for index in 0..options.bots {
             tokio::time::sleep_until((start + pause * index).into()).await;
-            let (target, totals) = (Arc::clone(&target), Arc::clone(&totals));
-            let bot = Bot::new(index, options, playbook.clone(), target, totals);
+            // Spread over the addresses; each comes back at the ones that follow its own.
+            let first = index as usize % targets.len();
+            let (before, from) = targets.split_at(first);
+            let others = from[1..].iter().chain(before).map(Arc::clone).collect();
+            let (target, totals) = (Arc::clone(&from[0]), Arc::clone(&totals));
+            let bot = Bot::new(index, options, playbook.clone(), target, others, totals);
             swarm.spawn(bot.play(stop.clone()));
         }
         // Every bot plays for the whole duration, even the last one started.

@@ -30,8 +30,9 @@ use crate::ticket::TicketKeys;
 use crate::tls::TlsSource;
 use crate::trusted_proxy::TrustedProxies;
 use validate::{
-    address, checkpoint_interval, duration, host_names, invalid, join_hook, max_rewind, moderation,
-    nonzero_duration, ops_token, origins, page_folder, ticket_keys, tls, trusted_proxies, within,
+    address, checkpoint_interval, cluster, duration, host_names, invalid, join_hook, max_rewind,
+    moderation, nonzero_duration, ops_token, origins, page_folder, ticket_keys, tls,
+    trusted_proxies, within,
 };
 
 /// Every setting of the server, validated.
@@ -81,7 +82,9 @@ pub struct Config {
     pub join_hook_fails: JoinHookFails,
     /// The folder of what is kept over restarts; `None`: nothing is.
     pub data_dir: Option<PathBuf>,
-    /// How often each room is saved in that folder.
+    /// The cluster that the node joins; `None`: it is alone.
+    pub cluster: Option<ClusterConfig>,
+    /// How often each room is saved, in that folder or in the cluster's Redis.
     pub checkpoint_interval: Duration,
     /// Bans and mutes, which are kept in that folder.
     pub(crate) moderation: Arc<Moderation>,
@@ -212,6 +215,12 @@ impl TryFrom<Options> for Config {
                 None => Arc::default(),
             },
             data_dir: options.data_dir,
+            cluster: cluster(
+                options.redis,
+                options.node_name,
+                options.node_listen,
+                options.public_url,
+            )?,
             checkpoint_interval: checkpoint_interval(options.checkpoint_interval)?,
             max_players: within(
                 "max-players",
@@ -265,6 +274,28 @@ impl TryFrom<Options> for Config {
             return Err(invalid("ops-token-file", problem));
         }
         Ok(config)
+    }
+}
+
+/// A cluster, and this node in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClusterConfig {
+    /// Where Redis is; may hold a password.
+    pub redis_url: String,
+    /// This node's name.
+    pub node_name: String,
+    /// Where other nodes reach this one directly; `None`: by Redis alone.
+    pub node_listen: Option<SocketAddr>,
+    /// Where clients reach this node, if not at the cluster's common address.
+    pub public_url: Option<String>,
+}
+
+impl std::fmt::Debug for ClusterConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClusterConfig")
+            .field("node_name", &self.node_name)
+            .field("node_listen", &self.node_listen)
+            .finish_non_exhaustive()
     }
 }
 

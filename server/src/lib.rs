@@ -5,11 +5,12 @@
 //!
 //! The modules inside, in the order in which a message passes through them: `net` (sockets, HTTP, WebSocket frames, limits),
 //! `lobby` (from a first message to a place in a room), `worker` (threads that tick rooms by deadline), and `room` (one world
-//! and its sessions). Beside them: `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
+//! and its sessions). Beside them: `cluster` (this node among others), `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
 
 mod checkpoint;
 mod clock;
 mod close;
+mod cluster;
 pub mod config;
 mod fair_share;
 mod fd_budget;
@@ -38,6 +39,7 @@ mod token_bucket;
 mod trusted_proxy;
 mod worker;
 
+pub use cluster::JoinClusterError;
 pub use lobby::{LobbyError, NewGame};
 pub use metrics::MetricsError;
 pub use page_file::PageFile;

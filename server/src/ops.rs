@@ -24,11 +24,12 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::cluster::JoinClusterError;
 use crate::config::OpsToken;
 use crate::host;
 use crate::http_answers::{Answer, answer, check_host, check_method, json, not_found, text};
 use crate::metrics::Metrics;
-use crate::moderation::{ActedOn, Moderation, SessionAction, Whom};
+use crate::moderation::{ActedOn, Entry, Moderation, SessionAction, Whom};
 use crate::net::accept::AcceptErrors;
 use crate::shutdown::Shutdown;
 
@@ -53,6 +54,8 @@ pub enum Health {
     Late(Duration),
     /// A worker makes no progress.
     Stuck,
+    /// The node's lease in its cluster has lapsed, so its rooms stand still.
+    Lapsed,
 }
 
 impl Health {
@@ -66,7 +69,7 @@ impl Health {
         match self {
             Self::Ok => true,
             Self::Late(late) => late < MAX_LATE,
-            Self::Stuck => false,
+            Self::Stuck | Self::Lapsed => false,
         }
     }
 }
@@ -77,12 +80,28 @@ impl fmt::Display for Health {
             Self::Ok => f.write_str("ok"),
             Self::Late(late) => write!(f, "late for {late:.1?}"),
             Self::Stuck => f.write_str("a worker makes no progress"),
+            Self::Lapsed => f.write_str("out of touch with the cluster"),
         }
     }
 }
 
 /// The rooms, as operators see them.
 pub trait RoomOperations: Send + Sync + 'static {
+    /// Joins the cluster of `--redis`, if there is one, before any player comes.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    fn join_cluster(&self) -> impl Future<Output = Result<(), JoinClusterError>> + Send;
+
+    /// The nodes of the cluster, for `GET /nodes`; without a cluster, this one.
+    fn list_nodes(&self) -> serde_json::Value;
+
+    /// Tells the other nodes of a ban or mute.
+    fn share_entry(&self, entry: &Entry) -> impl Future<Output = ()> + Send;
+
+    /// Tells the other nodes that a ban or mute is lifted.
+    fn share_lift(&self, id: u64) -> impl Future<Output = ()> + Send;
+
     /// The list of rooms, for `GET /rooms`.
     fn list_rooms(&self) -> impl Future<Output = serde_json::Value> + Send;
 
@@ -225,6 +244,8 @@ impl<R: RoomOperations> Operations<R> {
                 Ok(()) => Ok(json(StatusCode::OK, &self.rooms.list_rooms().await)),
                 Err(answer) => Err(answer),
             },
+            "/nodes" => check_method(method, "GET, HEAD")
+                .map(|()| json(StatusCode::OK, &self.rooms.list_nodes())),
             "/drain" => (self.check_command(&request, &Method::POST)).map(|()| self.drain()),
             "/notice" => match self.check_command(&request, &Method::POST) {
                 Ok(()) => self.notice(request).await,

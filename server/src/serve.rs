@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::clock;
+use crate::cluster::JoinClusterError;
 use crate::config::Config;
 use crate::freed_memory;
 use crate::log_limit;
@@ -45,6 +46,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The cluster cannot be joined.
+    #[error(transparent)]
+    Cluster(#[from] JoinClusterError),
     /// Signal handlers cannot be installed.
     #[error("signals can't be received: {0}")]
     Signals(io::Error),
@@ -197,6 +201,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
     /// If signals cannot be received, or the ready line cannot be printed.
     pub async fn run(mut self) -> Result<(), StartError> {
         let mut signals = Signals::new().map_err(StartError::Signals)?;
+        self.port.rooms.join_cluster().await?;
         print_line(&self.ready_line()).map_err(StartError::Output)?;
         tracing::info!("open {}", self.page_url());
         let draining = self.draining();

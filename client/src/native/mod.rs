@@ -45,7 +45,11 @@ pub enum SocketEvent {
 
 /// The sockets of one session.
 pub struct Shell {
+    /// The address of the newest attempt to connect.
     target: Arc<Target>,
+    /// Where to connect next, in turn, after the first attempt.
+    others: VecDeque<Arc<Target>>,
+    has_attempted: bool,
     #[cfg(feature = "emulation")]
     emulation: Emulation,
     attempts: Vec<(LinkId, ConnectTask)>,
@@ -81,6 +85,8 @@ impl Shell {
     pub fn new(target: impl Into<Arc<Target>>) -> Self {
         Self {
             target: target.into(),
+            others: VecDeque::new(),
+            has_attempted: false,
             #[cfg(feature = "emulation")]
             emulation: Emulation::default(),
             attempts: Vec::new(),
@@ -91,11 +97,29 @@ impl Shell {
         }
     }
 
+    /// Further addresses of the same service: each attempt after the first one takes the next of them, in turn with the first.
+    #[must_use]
+    pub fn or_at(mut self, others: impl IntoIterator<Item = Arc<Target>>) -> Self {
+        self.others.extend(others);
+        self
+    }
+
+    /// The address for the next attempt to connect.
+    fn next_target(&mut self) -> Arc<Target> {
+        if std::mem::replace(&mut self.has_attempted, true)
+            && let Some(next) = self.others.pop_front()
+        {
+            let before = std::mem::replace(&mut self.target, next);
+            self.others.push_back(before);
+        }
+        Arc::clone(&self.target)
+    }
+
     /// Carries out an action of the core. Messages are written with the next [`Self::next_event`].
     pub fn perform(&mut self, action: Action) {
         match action {
             Action::Open(id) => {
-                let target = Arc::clone(&self.target);
+                let target = self.next_target();
                 #[cfg(feature = "emulation")]
                 let connect = emulation::connect(target, self.emulation, id.0);
                 #[cfg(not(feature = "emulation"))]

@@ -14,3 +14,11 @@ pub mod subscriber;
 
 pub use error::DirectoryError;
 pub use keys::Keys;
+
+/// Checks the address of a Redis without connecting to it.
+///
+/// # Errors
+/// [`DirectoryError::Url`] if it is none.
+pub fn check_url(url: &str) -> Result<(), DirectoryError> {
+    room_store::RoomStore::new(url, "", crate::node::NodeId::new("", 0)).map(|_| ())
+}

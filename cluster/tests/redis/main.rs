@@ -1,5 +1,7 @@
 //! The directory, checkpoints, subscriptions and the bus, over a real Redis that is paused, killed, emptied and restarted.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
 #[path = "../redis_server/mod.rs"]
 mod redis_server;
 

@@ -13,6 +13,8 @@ labels! {
         Superseded = "superseded",
         /// It could not be written.
         Failed = "failed",
+        /// Another node owns the room by now, and goes on with a later state.
+        Fenced = "fenced",
         /// The game could not save its state.
         Unsaved = "unsaved",
     }

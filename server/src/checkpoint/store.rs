@@ -1,10 +1,11 @@
-//! The newest checkpoint of each room, in one file of `--data-dir`.
+//! The newest checkpoint of each room: what a store does, and the one in a file of `--data-dir`.
 //!
 //! The file is a redb database. A transaction is on the disk as a whole or not at all, whenever the process or the machine ends.
 //! Checkpoints that cannot be used are kept beside the others, for whoever wants to know why.
 
 use super::format::{seal_into, sealed_len};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,15 +36,59 @@ pub enum StoreError {
     /// The file cannot be opened or written.
     #[error("{path}: {problem}", path = .0.display(), problem = .1)]
     System(PathBuf, String),
+    /// Redis does not take them.
+    #[error("--redis: {0}")]
+    Redis(String),
 }
 
 /// A change of what is kept.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(crate) struct Change {
+    /// The epoch of the room.
+    pub epoch: u64,
+    pub kind: ChangeKind,
+}
+
+/// What changes.
+#[derive(Clone, Debug)]
+pub(crate) enum ChangeKind {
     /// The room's newest checkpoint, as head and state.
-    Put(Arc<Vec<u8>>),
+    Put {
+        body: Arc<Vec<u8>>,
+        /// Nothing comes after it from this process: another may go on.
+        is_last: bool,
+    },
     /// The room has ended.
     Remove,
+}
+
+impl Change {
+    /// Whether it is a checkpoint.
+    pub fn is_put(&self) -> bool {
+        matches!(self.kind, ChangeKind::Put { .. })
+    }
+}
+
+/// What came of a batch of changes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Applied {
+    /// Bytes of checkpoints that were written.
+    pub bytes: u64,
+    /// Rooms whose changes were refused, because another node owns them with a later epoch.
+    pub fenced: Vec<String>,
+}
+
+/// Where checkpoints are kept. Used by the writer's thread, which may block.
+pub(crate) trait StateStore: Send + 'static {
+    /// Makes all these changes, in any order, after what is set aside. A batch that has failed may be made again as a whole.
+    ///
+    /// # Errors
+    /// If they cannot be made now. It may be possible the next time.
+    fn apply(
+        &mut self,
+        changes: &BTreeMap<String, Change>,
+        set_aside: &[SetAside],
+    ) -> Result<Applied, StoreError>;
 }
 
 /// A checkpoint that cannot be used.
@@ -119,32 +164,6 @@ impl CheckpointStore {
         self.process
     }
 
-    /// Makes all these changes, or none. Returns how many bytes of checkpoints were written, once they are on the disk.
-    ///
-    /// # Errors
-    /// If the file cannot be written. It may be possible the next time.
-    pub fn apply<'a>(
-        &mut self,
-        changes: impl Iterator<Item = (&'a String, &'a Change)>,
-        set_aside: &[SetAside],
-    ) -> Result<u64, StoreError> {
-        let written = match self.database.take() {
-            Some(database) => Ok(database),
-            None => (self.open)().map_err(redb::Error::from),
-        }
-        .and_then(|database| {
-            let bytes = write(&database, changes, set_aside)?;
-            Ok((database, bytes))
-        });
-        match written {
-            Ok((database, bytes)) => {
-                self.database = Some(database);
-                Ok(bytes)
-            }
-            Err(error) => Err(system(&self.path, error)),
-        }
-    }
-
     /// The rooms whose checkpoints were set aside, oldest first.
     #[cfg(test)]
     pub fn set_aside(&self) -> Vec<String> {
@@ -156,6 +175,34 @@ impl CheckpointStore {
             name.split(' ').next_back().unwrap().to_owned()
         });
         names.collect()
+    }
+}
+
+impl StateStore for CheckpointStore {
+    /// Makes all changes or none. They are on the disk when this returns.
+    fn apply(
+        &mut self,
+        changes: &BTreeMap<String, Change>,
+        set_aside: &[SetAside],
+    ) -> Result<Applied, StoreError> {
+        let written = match self.database.take() {
+            Some(database) => Ok(database),
+            None => (self.open)().map_err(redb::Error::from),
+        }
+        .and_then(|database| {
+            let bytes = write(&database, changes, set_aside)?;
+            Ok((database, bytes))
+        });
+        match written {
+            Ok((database, bytes)) => {
+                self.database = Some(database);
+                Ok(Applied {
+                    bytes,
+                    fenced: Vec::new(),
+                })
+            }
+            Err(error) => Err(system(&self.path, error)),
+        }
     }
 }
 
@@ -173,9 +220,9 @@ fn read_rooms(database: &Database) -> Result<StoredRooms, redb::Error> {
     Ok(all)
 }
 
-fn write<'a>(
+fn write(
     database: &Database,
-    changes: impl Iterator<Item = (&'a String, &'a Change)>,
+    changes: &BTreeMap<String, Change>,
     set_aside: &[SetAside],
 ) -> Result<u64, redb::Error> {
     let mut bytes = 0;
@@ -190,14 +237,14 @@ fn write<'a>(
             aside.insert(&*name, &**checkpoint)?;
         }
         for (room, change) in changes {
-            match change {
-                Change::Put(body) => {
+            match &change.kind {
+                ChangeKind::Put { body, .. } => {
                     let length = sealed_len(body.len());
                     let mut place = rooms.insert_reserve(&**room, length)?;
                     seal_into(body, place.as_mut());
                     bytes += length as u64;
                 }
-                Change::Remove => {
+                ChangeKind::Remove => {
                     rooms.remove(&**room)?;
                 }
             }
@@ -269,9 +316,19 @@ pub(crate) mod tests {
         Arc::new(postcard::to_extend(&head(tick), Vec::new()).unwrap())
     }
 
-    fn apply(store: &mut CheckpointStore, room: &str, change: Change) {
-        let room = room.to_owned();
-        store.apply([(&room, &change)].into_iter(), &[]).unwrap();
+    fn put(tick: u32) -> ChangeKind {
+        ChangeKind::Put {
+            body: body(tick),
+            is_last: false,
+        }
+    }
+
+    fn changes(room: &str, kind: ChangeKind) -> BTreeMap<String, Change> {
+        BTreeMap::from([(room.to_owned(), Change { epoch: 3, kind })])
+    }
+
+    fn apply(store: &mut CheckpointStore, room: &str, kind: ChangeKind) {
+        store.apply(&changes(room, kind), &[]).unwrap();
     }
 
     #[test]
@@ -280,14 +337,14 @@ pub(crate) mod tests {
         let (mut store, rooms) = CheckpointStore::open(&folder.0).unwrap();
         assert!(rooms.is_empty());
         for (room, tick) in [("a", 1), ("b", 2), ("a", 3), ("c", 4)] {
-            apply(&mut store, room, Change::Put(body(tick)));
+            apply(&mut store, room, put(tick));
         }
-        apply(&mut store, "b", Change::Remove);
+        apply(&mut store, "b", ChangeKind::Remove);
         let bad = SetAside {
             room: "c".to_owned(),
             checkpoint: b"bad".to_vec(),
         };
-        store.apply([].into_iter(), &[bad]).unwrap();
+        store.apply(&BTreeMap::new(), &[bad]).unwrap();
         assert!(matches!(
             CheckpointStore::open(&folder.0),
             Err(StoreError::InUse(_))
@@ -306,7 +363,7 @@ pub(crate) mod tests {
     fn a_damaged_file_is_kept_and_a_new_one_begun() {
         let folder = Folder::new();
         let (mut store, _) = CheckpointStore::open(&folder.0).unwrap();
-        apply(&mut store, "a", Change::Put(body(1)));
+        apply(&mut store, "a", put(1));
         drop(store);
         let path = folder.0.join(NAME);
         let length = std::fs::metadata(&path).unwrap().len() as usize;
@@ -369,15 +426,14 @@ pub(crate) mod tests {
         let open_disk: OpenDatabase =
             Box::new(move || Database::builder().create_with_backend(backend.clone()));
         let (mut store, _) = CheckpointStore::open_with(open_disk, PathBuf::from("disk")).unwrap();
-        apply(&mut store, "a", Change::Put(body(1)));
+        apply(&mut store, "a", put(1));
         disk.is_full.store(true, Ordering::Relaxed);
-        let (room, change) = ("a".to_owned(), Change::Put(body(2)));
         for _ in 0..3 {
-            let applied = store.apply([(&room, &change)].into_iter(), &[]);
+            let applied = store.apply(&changes("a", put(2)), &[]);
             assert!(matches!(applied, Err(StoreError::System(..))));
         }
         disk.is_full.store(false, Ordering::Relaxed);
-        apply(&mut store, "a", change);
+        apply(&mut store, "a", put(2));
         let rooms = read_rooms(store.database.as_ref().unwrap()).unwrap();
         assert_eq!(open(&rooms[0].1).unwrap().0.tick.0, 2);
         assert_eq!(store.process(), 1);

@@ -5,7 +5,7 @@
 
 use super::format::CheckpointHead;
 use super::metrics::{CheckpointMetrics, CheckpointOutcome, RestoreOutcome};
-use super::store::{Change, CheckpointStore, SetAside, StoreError};
+use super::store::{Change, ChangeKind, SetAside, StateStore, StoreError};
 use crate::clock::now;
 use crate::log_limit;
 use crate::metrics::{Metrics, MetricsError};
@@ -38,7 +38,12 @@ pub(crate) struct NewCheckpoint {
     pub body: Arc<Vec<u8>>,
     /// Whether the room makes further ticks, so that its checkpoints age.
     pub goes_on: bool,
+    /// Whether nothing comes after it from this process.
+    pub is_last: bool,
 }
+
+/// Called with the rooms that another node owns by now.
+pub(crate) type OnFenced = Box<dyn Fn(&[String]) + Send>;
 
 struct Shared {
     queue: Mutex<Queue>,
@@ -87,7 +92,11 @@ impl CheckpointWriter {
     ///
     /// # Errors
     /// If its metrics exist already, or the system cannot start a thread.
-    pub fn start(mut store: CheckpointStore, metrics: &Metrics) -> Result<Self, WriterError> {
+    pub fn start(
+        mut store: impl StateStore,
+        metrics: &Metrics,
+        on_fenced: OnFenced,
+    ) -> Result<Self, WriterError> {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue {
                 changes: BTreeMap::new(),
@@ -108,7 +117,7 @@ impl CheckpointWriter {
             .name("checkpoints".to_owned())
             .spawn(move || {
                 end_process_on_panic("checkpoints", || {
-                    run(&shared, &mut store, &counts);
+                    run(&shared, &mut store, &counts, &on_fenced);
                     // Other processes may open it from now on.
                     drop(store);
                     let closes = shared.queue().closes.take();
@@ -128,6 +137,7 @@ impl CheckpointWriter {
             epoch,
             body,
             goes_on,
+            is_last,
         } = checkpoint;
         let kept = queue.rooms.get(room).copied();
         if kept.is_some_and(|kept| kept.epoch > epoch) {
@@ -141,10 +151,12 @@ impl CheckpointWriter {
             goes_on,
             is_written: false,
         };
-        let before = queue.changes.insert(room.to_owned(), Change::Put(body));
+        let kind = ChangeKind::Put { body, is_last };
+        let change = Change { epoch, kind };
+        let before = queue.changes.insert(room.to_owned(), change);
         queue.rooms.insert(room.to_owned(), kept);
         drop(queue);
-        if matches!(before, Some(Change::Put(_))) {
+        if before.is_some_and(|before| before.is_put()) {
             let outcomes = &self.metrics.checkpoints;
             outcomes.get(CheckpointOutcome::Superseded).inc();
         }
@@ -156,7 +168,20 @@ impl CheckpointWriter {
         let mut queue = self.shared.queue();
         if (queue.rooms.get(room)).is_some_and(|kept| kept.epoch <= epoch) {
             queue.rooms.remove(room);
-            queue.changes.insert(room.to_owned(), Change::Remove);
+            let kind = ChangeKind::Remove;
+            let change = Change { epoch, kind };
+            queue.changes.insert(room.to_owned(), change);
+            self.shared.has_work.notify_one();
+        }
+    }
+
+    /// Gives up the claim on a room that was never saved.
+    pub fn release(&self, room: &str, epoch: u64) {
+        let mut queue = self.shared.queue();
+        if !queue.rooms.contains_key(room) {
+            let kind = ChangeKind::Remove;
+            let change = Change { epoch, kind };
+            queue.changes.entry(room.to_owned()).or_insert(change);
             self.shared.has_work.notify_one();
         }
     }
@@ -229,7 +254,12 @@ impl From<prometheus::Error> for WriterError {
 }
 
 /// The thread: one transaction after the other.
-fn run(shared: &Shared, store: &mut CheckpointStore, metrics: &CheckpointMetrics) {
+fn run(
+    shared: &Shared,
+    store: &mut impl StateStore,
+    metrics: &CheckpointMetrics,
+    on_fenced: &OnFenced,
+) {
     let mut failures = 0;
     loop {
         let is_idle = |queue: &mut Queue| {
@@ -241,7 +271,7 @@ fn run(shared: &Shared, store: &mut CheckpointStore, metrics: &CheckpointMetrics
         let batch = Batch::take(&mut queue);
         let is_closing = queue.is_closing;
         drop(queue);
-        let is_written = batch.is_empty() || write(shared, store, metrics, batch);
+        let is_written = batch.is_empty() || write(shared, store, metrics, on_fenced, batch);
         failures = if is_written { 0 } else { failures + 1 };
         // The last states get a second try.
         if is_closing && (is_written || failures > 1) {
@@ -290,7 +320,7 @@ impl Batch {
         let newer = std::mem::replace(&mut queue.set_aside, self.set_aside);
         for set_aside in &newer {
             // The room's older states are of no use either.
-            if matches!(queue.changes.get(&set_aside.room), Some(Change::Put(_)))
+            if (queue.changes.get(&set_aside.room)).is_some_and(Change::is_put)
                 && !queue.rooms.contains_key(&set_aside.room)
             {
                 queue.changes.remove(&set_aside.room);
@@ -303,17 +333,28 @@ impl Batch {
 /// Returns whether it was written.
 fn write(
     shared: &Shared,
-    store: &mut CheckpointStore,
+    store: &mut impl StateStore,
     metrics: &CheckpointMetrics,
+    on_fenced: &OnFenced,
     batch: Batch,
 ) -> bool {
-    let puts = (batch.changes.values()).filter(|change| matches!(change, Change::Put(_)));
+    let puts = (batch.changes.values()).filter(|change| change.is_put());
     let puts = puts.count() as u64;
     let outcomes = &metrics.checkpoints;
-    match store.apply(batch.changes.iter(), &batch.set_aside) {
-        Ok(bytes) => {
-            metrics.bytes.inc_by(bytes);
-            outcomes.get(CheckpointOutcome::Written).inc_by(puts);
+    match store.apply(&batch.changes, &batch.set_aside) {
+        Ok(applied) => {
+            metrics.bytes.inc_by(applied.bytes);
+            let is_fenced_put = |room: &&String| {
+                let change = batch.changes.get(*room);
+                change.is_some_and(Change::is_put)
+            };
+            let fenced = applied.fenced.iter().filter(is_fenced_put).count() as u64;
+            let written = puts.saturating_sub(fenced);
+            outcomes.get(CheckpointOutcome::Written).inc_by(written);
+            outcomes.get(CheckpointOutcome::Fenced).inc_by(fenced);
+            if fenced > 0 {
+                on_fenced(&applied.fenced);
+            }
             let mut queue = shared.queue();
             for (room, saved_at) in batch.saved_at {
                 if let Some(kept) = queue.rooms.get_mut(&room) {
@@ -334,9 +375,7 @@ fn write(
 
 fn report(error: &StoreError) {
     if log_limit::admits("checkpoint_failed", now()) {
-        tracing::error!(
-            "--data-dir: checkpoints cannot be written, so a crash would take more: {error}"
-        );
+        tracing::error!("checkpoints cannot be written, so a crash would take more: {error}");
     }
 }
 
@@ -370,6 +409,7 @@ impl Collector for AgeCollector {
 #[cfg(test)]
 mod tests {
     use super::super::format::open;
+    use super::super::store::CheckpointStore;
     use super::super::store::tests::{Folder, body};
     use super::*;
 
@@ -378,6 +418,7 @@ mod tests {
             epoch,
             body: body(tick),
             goes_on: true,
+            is_last: false,
         }
     }
 
@@ -415,7 +456,7 @@ mod tests {
         let folder = Folder::new();
         let metrics = Metrics::new().unwrap();
         let (store, _) = CheckpointStore::open(&folder.0).unwrap();
-        let writer = CheckpointWriter::start(store, &metrics).unwrap();
+        let writer = CheckpointWriter::start(store, &metrics, Box::new(|_| {})).unwrap();
         for tick in 1..=100 {
             writer.put("a", checkpointed(1, tick));
         }
@@ -447,7 +488,7 @@ mod tests {
         let folder = Folder::new();
         let metrics = Metrics::new().unwrap();
         let (store, _) = CheckpointStore::open(&folder.0).unwrap();
-        let writer = CheckpointWriter::start(store, &metrics).unwrap();
+        let writer = CheckpointWriter::start(store, &metrics, Box::new(|_| {})).unwrap();
         for room in ["a", "b", "c"] {
             writer.put(room, checkpointed(1, 1));
             writer.set_aside(room, room.as_bytes().to_vec(), "the test wants it so");
@@ -465,7 +506,7 @@ mod tests {
         let folder = Folder::new();
         let metrics = Metrics::new().unwrap();
         let (store, _) = CheckpointStore::open(&folder.0).unwrap();
-        let writer = CheckpointWriter::start(store, &metrics).unwrap();
+        let writer = CheckpointWriter::start(store, &metrics, Box::new(|_| {})).unwrap();
         writer.put("a", checkpointed(1, 1));
         let mut resting = checkpointed(1, 1);
         resting.goes_on = false;

@@ -191,7 +191,19 @@ options! {
     /// Folder of what is kept over restarts (rooms with their players, bans and mutes); made if there is none [default: nothing is kept]
     #[arg(value_name = "DIR")]
     data_dir: PathBuf, "TICKWIRE_DATA_DIR";
-    /// How often each room is saved in --data-dir, from 100ms to 10s [default: 500ms]
+    /// Redis of the cluster that this node joins, like redis://host:6379 or rediss://:password@host [default: the node is alone]
+    #[arg(value_name = "URL")]
+    redis: String, "TICKWIRE_REDIS";
+    /// This node's name in the cluster: 1 to 64 letters, digits, -, _ or . [default: the host's name and a random number]
+    #[arg(value_name = "NAME")]
+    node_name: String, "TICKWIRE_NODE_NAME";
+    /// Where other nodes of the cluster reach this one directly, which spares Redis [default: by Redis alone]
+    #[arg(value_name = "ADDR:PORT")]
+    node_listen: String, "TICKWIRE_NODE_LISTEN";
+    /// Where clients reach this node, for GET /nodes, if not at the cluster's common address
+    #[arg(value_name = "URL")]
+    public_url: String, "TICKWIRE_PUBLIC_URL";
+    /// How often each room is saved in --data-dir or the cluster's Redis, from 100ms to 10s [default: 500ms]
     #[arg(value_name = "TIME")]
     checkpoint_interval: HumanDuration, "TICKWIRE_CHECKPOINT_INTERVAL";
     /// URL that is asked before each join, by POST with JSON: 2xx lets in, 403 refuses [default: nobody is asked]

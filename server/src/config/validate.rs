@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::options::HumanDuration;
-use crate::config::OpsToken;
+use crate::config::{ClusterConfig, OpsToken};
 use crate::join_hook::JoinHookUrl;
 use crate::moderation::Moderation;
 use crate::origin;
@@ -77,6 +77,66 @@ pub(super) fn checkpoint_interval(value: Option<HumanDuration>) -> Result<Durati
     } else {
         Err(invalid("checkpoint-interval", "takes 100ms to 10s"))
     }
+}
+
+/// The cluster, if `--redis` names one. The other flags need it.
+pub(super) fn cluster(
+    redis: Option<String>,
+    name: Option<String>,
+    listen: Option<String>,
+    public_url: Option<String>,
+) -> Result<Option<ClusterConfig>, ConfigError> {
+    let Some(redis_url) = redis else {
+        let given = [
+            ("node-name", name.is_some()),
+            ("node-listen", listen.is_some()),
+            ("public-url", public_url.is_some()),
+        ];
+        return match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(invalid(flag, "needs --redis as well")),
+            None => Ok(None),
+        };
+    };
+    tickwire_cluster::redis::check_url(&redis_url)
+        .map_err(|problem| invalid("redis", problem.to_string()))?;
+    let name = name.unwrap_or_else(default_node_name);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
+        let problem = format!("{name} is no name; it takes 1 to 64 letters, digits, -, _ or .");
+        return Err(invalid("node-name", problem));
+    }
+    let node_listen = listen
+        .map(|text| address("node-listen", Some(text), "0.0.0.0:7778"))
+        .transpose()?;
+    if let Some(url) = &public_url
+        && !["ws://", "wss://", "http://", "https://"]
+            .iter()
+            .any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
+    {
+        let problem = format!("{url} is no address; write it like wss://node-1.game.example");
+        return Err(invalid("public-url", problem));
+    }
+    Ok(Some(ClusterConfig {
+        redis_url,
+        node_name: name,
+        node_listen,
+        public_url,
+    }))
+}
+
+/// The host's name, as far as a node's may be like it, and a random number, so that several nodes of a host have names of their own.
+fn default_node_name() -> String {
+    let host = std::env::var("HOSTNAME").ok();
+    let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let host: String = host
+        .unwrap_or_default()
+        .chars()
+        .filter(is_kept)
+        .take(48)
+        .collect();
+    let host = if host.is_empty() { "node" } else { &host };
+    format!("{host}-{:08x}", rand::random::<u32>())
 }
 
 /// A duration from a tenth of a second to a day.

@@ -1,20 +1,23 @@
 //! Everything that one client sends: from its `Hello` to its place in a room, and its messages from there.
 //!
-//! In: messages of one connection, from `net`. Out: validated types in the session's inbox, so that nothing behind it validates
-//! again; or the close code of what is wrong with a message.
+//! In: messages of one client, from `net` or from the node that relays them. Out: validated types in the session's inbox, so that nothing behind it validates
+//! again; or the close code of what is wrong with a message. Where another node owns
+//! the room, the messages go there unread.
 
 use super::directory::RoomDirectory;
 use super::over_limit::OverLimit;
-use super::pending_join::{PendingJoin, Waiting};
+use super::pending_join::{Destination, PendingJoin, Waiting};
 use super::room_handle::RoomHandle;
+use super::room_search::RoomSearch;
 use crate::clock::now;
 use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::cluster::{Opening, RelayedClient};
 use crate::metrics::{InputOutcome, ModerationEvent};
 use crate::net::io::polled_connection::Migration;
 use crate::net::peer::connection::Connection;
 use crate::net::peer::handler::Handler;
-use crate::room::{ChatLine, Inbox, InboxMessage, JoinRequest, KnownMap, ReceivedInput};
-use crate::worker::Newcomer;
+use crate::room::{ChatLine, Inbox, InboxMessage, JoinRequest, KnownMap, Link as _, ReceivedInput};
+use crate::worker::{Newcomer, PlayerLink};
 use crate::{clock, ticket};
 use prost::Message as _;
 use std::net::IpAddr;
@@ -32,7 +35,7 @@ const MIN_RATE_FOR_WORKER_READS: u32 = 20;
 /// Receives the messages of one client.
 pub struct ClientIngress {
     directory: Arc<RoomDirectory>,
-    connection: Arc<Connection>,
+    link: Arc<PlayerLink>,
     opened_at: Micros,
     state: IngressState,
     /// Passes the connection on to the room's worker, until the reader has taken it.
@@ -43,14 +46,18 @@ pub struct ClientIngress {
 enum IngressState {
     /// The client has not said a valid `Hello` yet.
     AwaitingHello { url_room: Option<String> },
-    /// The client said a valid `Hello`, and the join hook is asked whether it may join.
-    AwaitingHook {
+    /// The client said a valid `Hello`, and the join hook is asked whether it may join, or the room is looked for at other nodes.
+    Pending {
         pending: Arc<PendingJoin>,
         room: String,
         inbox: Arc<Inbox>,
+        /// What is in the inbox, as it came: another node may have to read it.
+        unread: Vec<Vec<u8>>,
     },
     /// The client's join is with the room's worker, or done.
     InRoom(InRoom),
+    /// The room is another node's, which reads the client's messages.
+    Relayed(Arc<RelayedClient>),
     /// The connection has ended.
     Closed,
 }
@@ -66,36 +73,76 @@ impl ClientIngress {
         connection: Arc<Connection>,
         url_room: Option<String>,
     ) -> Self {
+        let link = Arc::new(PlayerLink::Local(connection));
+        Self::relayed(directory, link, url_room, now())
+    }
+
+    /// For a client over any link, whose connection was opened at `opened_at`.
+    pub(crate) fn relayed(
+        directory: Arc<RoomDirectory>,
+        link: Arc<PlayerLink>,
+        url_room: Option<String>,
+        opened_at: Micros,
+    ) -> Self {
         Self {
             directory,
-            connection,
-            opened_at: now(),
+            link,
+            opened_at,
             state: IngressState::AwaitingHello { url_room },
             migration: None,
             over_limit: OverLimit::default(),
         }
     }
 
-    fn hello(&mut self, mut hello: v1::Hello) -> Result<(), Close> {
+    /// Handles the client's `Hello`, which came in `message`.
+    fn hello(&mut self, mut hello: v1::Hello, message: &[u8]) -> Result<(), Close> {
         let IngressState::AwaitingHello { url_room } = &self.state else {
             return Err(Close::new(
                 CloseCode::WrongOrder,
                 "Hello comes once, at the start",
             ));
         };
+        let url_room = url_room.clone();
         let reservation = std::mem::take(&mut hello.reservation);
         let (room, request) = self.check_hello(hello, url_room.as_deref())?;
         let max_message_bytes = self.directory.config.max_message_bytes;
         let inbox = Arc::new(Inbox::for_messages_of(max_message_bytes));
         // The hook's time is not the client's: from here on, the heartbeat finds clients that have gone.
-        self.connection.mark_hello_received();
+        self.link.mark_hello_received();
         let newcomer = Newcomer {
             room: room.clone(),
             request,
             reservation,
-            connection: Arc::clone(&self.connection),
+            link: Arc::clone(&self.link),
             inbox: Arc::clone(&inbox),
         };
+        if let Some(member) = &self.directory.member
+            && !self.directory.is_here(&room)
+        {
+            if newcomer.request.resume_token.is_empty() {
+                self.directory.count_join(newcomer.request.address)?;
+            }
+            let opening = Opening {
+                peer: self.link.address(),
+                url_room,
+                opened_ago_us: now().since(self.opened_at).0,
+                hello: message.to_vec(),
+            };
+            let search = RoomSearch {
+                directory: Arc::clone(&self.directory),
+                member: Arc::clone(member),
+                newcomer,
+                opening,
+            };
+            let pending = search.begin();
+            self.state = IngressState::Pending {
+                pending,
+                room,
+                inbox,
+                unread: Vec::new(),
+            };
+            return Ok(());
+        }
         let mut ask = None;
         if let Some(caller) = self.directory.join_hook.clone() {
             let waiting = Waiting {
@@ -106,18 +153,17 @@ impl ClientIngress {
             if newcomer.request.resume_token.is_empty() || !self.directory.has_room(&room) {
                 self.directory.count_join(newcomer.request.address)?;
                 self.directory.check_claim(&newcomer)?;
-                let pending = caller.ask(waiting);
-                self.state = IngressState::AwaitingHook {
+                let pending = Arc::new(PendingJoin::default());
+                caller.ask(waiting, &pending);
+                self.state = IngressState::Pending {
                     pending,
                     room,
                     inbox,
+                    unread: Vec::new(),
                 };
                 return Ok(());
             }
-            let asking: Box<dyn FnOnce() + Send> = Box::new(move || {
-                caller.ask(waiting);
-            });
-            ask = Some(asking);
+            ask = Some(caller.asking(waiting));
         }
         let handle = self.directory.send_to_room(newcomer, ask)?;
         self.enter(handle, room, inbox);
@@ -137,28 +183,49 @@ impl ClientIngress {
         }
     }
 
-    /// Where the client joins, if the hook has let it in since it was asked.
-    fn admitted(&self) -> Option<RoomHandle> {
+    /// Where the client plays, if that was found out since it was asked.
+    fn destination(&self) -> Option<Destination> {
         match &self.state {
-            IngressState::AwaitingHook { pending, .. } => pending.room(),
+            IngressState::Pending { pending, .. } => pending.destination(),
             _ => None,
         }
     }
 
-    /// Follows the hook's verdict, if it has come.
+    /// Follows what was decided about the client, if it was.
     fn follow_verdict(&mut self) {
-        let Some(handle) = self.admitted() else {
+        let Some(destination) = self.destination() else {
             return;
         };
         let state = std::mem::replace(&mut self.state, IngressState::Closed);
-        if let IngressState::AwaitingHook { room, inbox, .. } = state {
-            self.enter(handle, room, inbox);
+        let IngressState::Pending {
+            room,
+            inbox,
+            unread,
+            ..
+        } = state
+        else {
+            return;
+        };
+        match destination {
+            Destination::Room(handle) => self.enter(handle, room, inbox),
+            Destination::Relay(client) => {
+                for message in &unread {
+                    client.forward(message, false);
+                }
+                self.state = IngressState::Relayed(client);
+            }
         }
     }
 
     /// Handles a message of a client that is not in its room yet. What waits in the inbox is handled with the room's first tick.
-    fn message_while_waiting(&self, body: Body) -> Result<(), Close> {
-        let IngressState::AwaitingHook { pending, inbox, .. } = &self.state else {
+    fn message_while_waiting(&mut self, body: Body, payload: &[u8]) -> Result<(), Close> {
+        let IngressState::Pending {
+            pending,
+            inbox,
+            unread,
+            ..
+        } = &mut self.state
+        else {
             return Ok(());
         };
         let message = match body {
@@ -177,6 +244,9 @@ impl ClientIngress {
             _ => return Ok(()),
         };
         if inbox.put(message) {
+            if self.directory.member.is_some() {
+                unread.push(payload.to_vec());
+            }
             return Ok(());
         }
         Err(Close::new(
@@ -188,7 +258,7 @@ impl ClientIngress {
     /// The address that the client's rooms, joins and waiting sessions count under.
     fn counted_address(&self) -> Option<IpAddr> {
         let share = self.directory.config.fair_share;
-        share.counted(self.connection.peer_addr().ip())
+        share.counted(self.link.address().ip())
     }
 
     /// Validates a `Hello`. Returns the room's name and the request to join it.
@@ -228,7 +298,7 @@ impl ClientIngress {
             subject: None,
             ticket_ends: None,
             address: self.counted_address(),
-            peer: Some(self.connection.peer_addr().ip()),
+            peer: Some(self.link.address().ip()),
             opened_at: self.opened_at,
             resume_token: hello.resume_token,
             last_message: hello.last_message,
@@ -257,7 +327,7 @@ impl ClientIngress {
 
     /// Keeps out a player whose subject or address is banned.
     fn refuse_banned(&self, subject: Option<&str>) -> Result<(), Close> {
-        let address = self.connection.peer_addr().ip();
+        let address = self.link.address().ip();
         let RoomDirectory {
             config, metrics, ..
         } = &*self.directory;
@@ -293,7 +363,7 @@ impl ClientIngress {
         let message = v1::ServerMessage {
             body: Some(server_message::Body::Pong(pong)),
         };
-        let _ = self.connection.send(&[&message.encode_to_vec()]);
+        self.link.send(&message.encode_to_vec());
     }
 }
 
@@ -312,6 +382,10 @@ impl Handler for ClientIngress {
     ) -> Result<(), Close> {
         self.follow_verdict();
         if !self.over_limit.decodes(payload, is_over_limit)? {
+            return Ok(());
+        }
+        if let IngressState::Relayed(client) = &self.state {
+            client.forward(payload, is_over_limit);
             return Ok(());
         }
         if let IngressState::InRoom(in_room) = &self.state
@@ -334,20 +408,20 @@ impl Handler for ClientIngress {
             IngressState::InRoom(in_room) => in_room,
             IngressState::AwaitingHello { .. } => {
                 return match body {
-                    Body::Hello(hello) => self.hello(hello),
+                    Body::Hello(hello) => self.hello(hello, payload),
                     _ => Err(Close::new(CloseCode::WrongOrder, "say Hello first")),
                 };
             }
-            IngressState::AwaitingHook { .. } => {
+            IngressState::Pending { .. } => {
                 return match body {
-                    Body::Hello(hello) => self.hello(hello),
-                    body => self.message_while_waiting(body),
+                    Body::Hello(hello) => self.hello(hello, payload),
+                    body => self.message_while_waiting(body, payload),
                 };
             }
-            IngressState::Closed => return Ok(()),
+            IngressState::Relayed(_) | IngressState::Closed => return Ok(()),
         };
         let was_put = match body {
-            Body::Hello(hello) => return self.hello(hello),
+            Body::Hello(hello) => return self.hello(hello, payload),
             Body::Inputs(inputs) => {
                 match ReceivedInput::new(&inputs, clock::at(arrived)) {
                     Some(input) => self.put_input(in_room, input),
@@ -373,8 +447,7 @@ impl Handler for ClientIngress {
             }),
             Body::Leave(leave) => {
                 // Many clients end the stream right after this, without the closing handshake.
-                self.connection
-                    .set_disconnect_reason(DisconnectReason::Left);
+                self.link.set_disconnect_reason(DisconnectReason::Left);
                 let grace = Duration::from_millis(leave.grace_ms.into());
                 in_room.inbox.put(InboxMessage::Leave { grace })
             }
@@ -386,7 +459,7 @@ impl Handler for ClientIngress {
         };
         if !was_put {
             tracing::debug!(
-                connection = self.connection.id().0,
+                peer = %self.link.address(),
                 "more messages than a tick can take; one was dropped"
             );
         }
@@ -394,9 +467,12 @@ impl Handler for ClientIngress {
     }
 
     fn wants_migration(&self) -> bool {
-        let goes_to_worker =
-            |handle: RoomHandle| handle.tick_clock.tick_rate >= MIN_RATE_FOR_WORKER_READS;
-        self.migration.is_some() || self.admitted().is_some_and(goes_to_worker)
+        let goes_to_worker = |destination| match destination {
+            Destination::Room(handle) => handle.tick_clock.tick_rate >= MIN_RATE_FOR_WORKER_READS,
+            // Its messages that wait are passed on with its next one, if not now.
+            Destination::Relay(_) => false,
+        };
+        self.migration.is_some() || self.destination().is_some_and(goes_to_worker)
     }
 
     fn take_migration(&mut self) -> Option<Migration> {
@@ -412,7 +488,7 @@ impl Handler for ClientIngress {
         let message = v1::ServerMessage {
             body: Some(server_message::Body::Notice(notice)),
         };
-        let _ = self.connection.send(&[&message.encode_to_vec()]);
+        self.link.send(&message.encode_to_vec());
     }
 
     fn closed(&mut self, why: DisconnectReason) {
@@ -421,7 +497,8 @@ impl Handler for ClientIngress {
             IngressState::InRoom(in_room) => {
                 in_room.inbox.put(InboxMessage::ConnectionClosed(why));
             }
-            IngressState::AwaitingHook { pending, inbox, .. } => pending.end(&inbox, why),
+            IngressState::Pending { pending, inbox, .. } => pending.end(&inbox, why),
+            IngressState::Relayed(client) => client.shut(why),
             IngressState::AwaitingHello { .. } | IngressState::Closed => {}
         }
     }

@@ -1,21 +1,23 @@
 //! Which rooms there are, and on which worker.
 //!
-//! In: join requests. Out: commands to workers. Rooms are made on demand, each on the worker with the fewest rooms.
+//! In: join requests. Out: commands to workers. Rooms are made on demand, each on the worker with the fewest rooms. In a cluster a room is
+//! made once this node has claimed it.
 
 use super::pending_join::HookCaller;
 use super::restored_rooms::{
     FoundRoom, KeepError, KeptRooms, RoomRecipe, clock_at, saves_its_state,
 };
-use super::room_handle::{RoomHandle, RoomProfile, is_private_name};
+use super::room_handle::{RoomHandle, RoomProfile, Tenure, is_private_name};
 use super::tried_module::tried_module;
 use super::world_seeds::WorldSeeds;
 use crate::clock::{now, unix_ms};
 use crate::close::{Close, CloseCode};
+use crate::cluster::{Member, RoomLease};
 use crate::config::Config;
 use crate::fair_share::{RateByAddress, allowance, item_to_give_up};
 use crate::join_hook::{self, JoinHook};
 use crate::log_limit;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsError};
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
@@ -50,13 +52,16 @@ pub enum LobbyError {
     /// The game's schema is invalid: a mistake in the game.
     #[error("the game {0} can't be played: {1}")]
     Schema(&'static str, SchemaError),
+    /// The metrics of the cluster exist already: a bug.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// Rooms cannot be kept in `--data-dir`.
     #[error(transparent)]
     Keep(#[from] KeepError),
 }
 
 /// The rooms of this server and the workers that run them.
-pub(super) struct RoomDirectory {
+pub(crate) struct RoomDirectory {
     pub config: Arc<Config>,
     pub metrics: Arc<Metrics>,
     new_game: NewGame,
@@ -68,10 +73,12 @@ pub(super) struct RoomDirectory {
     join_rate: Arc<RateByAddress>,
     seeds: WorldSeeds,
     /// Asked before each join.
-    pub join_hook: Option<HookCaller>,
+    pub(super) join_hook: Option<HookCaller>,
     /// Where rooms are kept; `None`: they end with the process.
-    kept: Option<KeptRooms>,
+    pub(super) kept: Option<KeptRooms>,
     rules_hash: u64,
+    /// This node in its cluster; `None`: it is alone.
+    pub member: Option<Arc<Member>>,
 }
 
 #[derive(Default)]
@@ -129,21 +136,39 @@ impl RoomDirectory {
         });
         let per_second = f64::from(config.join_rate);
         let join_rate = Arc::new(RateByAddress::new(per_second, per_second * JOIN_BURST));
+        let cluster = config.cluster.as_ref();
+        let member = cluster
+            .map(|cluster| Member::new(cluster, game_name, &config, &metrics))
+            .transpose()?;
+        let lease =
+            (member.as_ref()).map_or_else(RoomLease::default, |member| member.lease().clone());
         let workers = (0..config.workers)
-            .map(|number| WorkerHandle::start(number, config.io_uring, Arc::clone(&metrics)))
+            .map(|number| {
+                let (metrics, lease) = (Arc::clone(&metrics), lease.clone());
+                WorkerHandle::start(number, config.io_uring, metrics, lease)
+            })
             .collect::<Result<_, _>>()?;
-        let (kept, found) = match &config.data_dir {
-            Some(folder) if saves_state => {
+        let (kept, found) = match (&config.data_dir, &member) {
+            (_, Some(member)) => {
+                if !saves_state {
+                    tracing::warn!(
+                        "the game {game_name} does not save its state, so no other node can go on with a room of this one"
+                    );
+                }
+                let kept = KeptRooms::in_cluster(member, game_name, rules_hash, &metrics)?;
+                (Some(kept), Vec::new())
+            }
+            (Some(folder), None) if saves_state => {
                 let (kept, found) = KeptRooms::open(folder, game_name, rules_hash, &metrics)?;
                 (Some(kept), found)
             }
-            Some(_) => {
+            (Some(_), None) => {
                 tracing::warn!(
                     "the game {game_name} does not save its state, so --data-dir keeps bans and mutes, and rooms end with the process"
                 );
                 (None, Vec::new())
             }
-            None => (None, Vec::new()),
+            (None, None) => (None, Vec::new()),
         };
         let directory = Self {
             config,
@@ -158,6 +183,7 @@ impl RoomDirectory {
             join_hook,
             kept,
             rules_hash,
+            member,
         };
         directory.restore(found);
         Ok(directory)
@@ -166,24 +192,13 @@ impl RoomDirectory {
     /// Opens the rooms that an earlier process has left.
     fn restore(&self, found: Vec<FoundRoom>) {
         let count = found.len();
-        let mut rooms = self.rooms();
+        let process = self.kept.as_ref().map_or(0, KeptRooms::process);
+        let tenure = Tenure {
+            epoch: None,
+            process,
+        };
         for found in found {
-            let now = now();
-            let tick_rate = self.config.tick_rate;
-            let process = self.kept.as_ref().map_or(0, KeptRooms::process);
-            let tick = found.tick_at(process, unix_ms(), tick_rate);
-            let profile = Arc::new(found.profile());
-            let clock = |number| clock_at(number, tick_rate, tick, now);
-            let handle = self.new_handle(&mut rooms, found.head.opened_by, profile, clock);
-            // Its players are on their way: it is nobody's to give up before they have come and gone.
-            handle.entry.is_attended.store(true, Ordering::Release);
-            let name = found.name.clone();
-            self.open(&name, &handle, Some((found, tick)));
-            let handle = RoomHandle {
-                is_open: true,
-                ..handle
-            };
-            rooms.by_name.insert(name, handle);
+            self.open_found(&mut self.rooms(), found, tenure);
         }
         if count > self.config.max_rooms {
             let max_rooms = self.config.max_rooms;
@@ -193,6 +208,25 @@ impl RoomDirectory {
         } else if count > 0 {
             tracing::info!("{count} rooms go on from their checkpoints");
         }
+    }
+
+    /// Opens a room from its checkpoint.
+    pub(super) fn open_found(&self, rooms: &mut Rooms, found: FoundRoom, tenure: Tenure) {
+        let now = now();
+        let tick_rate = self.config.tick_rate;
+        let tick = found.tick_at(tenure.process, unix_ms(), tick_rate);
+        let profile = Arc::new(found.profile());
+        let clock = |number| clock_at(number, tick_rate, tick, now);
+        let handle = self.new_handle(rooms, found.head.opened_by, profile, tenure, clock);
+        // Its players are on their way: it is nobody's to give up before they have come and gone.
+        handle.entry.is_attended.store(true, Ordering::Release);
+        let name = found.name.clone();
+        self.open(&name, &handle, Some((found, tick)));
+        let handle = RoomHandle {
+            is_open: true,
+            ..handle
+        };
+        rooms.by_name.insert(name, handle);
     }
 
     /// Waits until all checkpoints are on the disk: there are no further ones.
@@ -224,6 +258,14 @@ impl RoomDirectory {
                 newer.await
             }
             (answer, _) => answer,
+        }
+    }
+
+    /// By what right a room is opened where there is no cluster.
+    pub(super) fn tenure(&self) -> Tenure {
+        Tenure {
+            epoch: None,
+            process: self.kept.as_ref().map_or(0, KeptRooms::process),
         }
     }
 
@@ -274,7 +316,7 @@ impl RoomDirectory {
     ///
     /// # Errors
     /// The close for the player, if there are too many rooms, its address joins too often, or the room is private.
-    pub fn send_to_room(
+    pub(super) fn send_to_room(
         &self,
         newcomer: Newcomer,
         ask: Option<Box<dyn FnOnce() + Send>>,
@@ -291,7 +333,7 @@ impl RoomDirectory {
     ///
     /// # Errors
     /// The close for the player, if there are too many rooms, or the room is private.
-    pub fn send_admitted(&self, newcomer: Newcomer) -> Result<RoomHandle, Close> {
+    pub(super) fn send_admitted(&self, newcomer: Newcomer) -> Result<RoomHandle, Close> {
         self.send(newcomer, false, None)
     }
 
@@ -317,7 +359,17 @@ impl RoomDirectory {
                 .by_name
                 .get(room)
                 .map(|room| Arc::clone(&room.profile));
-            let added = self.add_room(&mut rooms, room, address, profile.unwrap_or_default());
+            if self.member.is_some() {
+                // A claim comes first: the client's next `Hello` looks for the room.
+                return Err(full("the room has just ended; connect again"));
+            }
+            let added = self.add_room(
+                &mut rooms,
+                room,
+                address,
+                profile.unwrap_or_default(),
+                self.tenure(),
+            );
             added
                 .map_err(|no_place| full(no_place.sentence()))?
                 .begin_join();
@@ -361,7 +413,12 @@ impl RoomDirectory {
     }
 
     /// Hands a connection to the room's worker, which polls it from now on.
-    pub fn adopt(&self, handle: &RoomHandle, room: String, connection: Box<dyn PolledConnection>) {
+    pub(super) fn adopt(
+        &self,
+        handle: &RoomHandle,
+        room: String,
+        connection: Box<dyn PolledConnection>,
+    ) {
         self.workers[handle.worker].send(Command::Adopt { room, connection });
     }
 
@@ -375,9 +432,15 @@ impl RoomDirectory {
         name: &str,
         opened_by: Option<IpAddr>,
         profile: Arc<RoomProfile>,
+        tenure: Tenure,
     ) -> Result<&'a RoomHandle, NoPlace> {
         let now = now();
-        rooms.by_name.retain(|_, handle| !handle.is_gone(now));
+        let gone = (rooms.by_name).extract_if(.., |_, handle| handle.is_gone(now));
+        for (name, handle) in gone {
+            if let (Some(kept), Some(epoch)) = (&self.kept, handle.tenure.epoch) {
+                kept.release(&name, epoch);
+            }
+        }
         let is_own = |handle: &&RoomHandle| opened_by.is_some() && handle.opened_by == opened_by;
         let own = rooms.by_name.values().filter(is_own).count();
         let others = rooms.by_name.len() - own;
@@ -388,7 +451,7 @@ impl RoomDirectory {
             return Err(NoPlace::OfAll);
         }
         let clock = |number| new_tick_clock(number, self.config.tick_rate, now);
-        let handle = self.new_handle(rooms, opened_by, profile, clock);
+        let handle = self.new_handle(rooms, opened_by, profile, tenure, clock);
         let entry = rooms.by_name.entry(name.to_owned());
         Ok(entry.insert_entry(handle).into_mut())
     }
@@ -399,6 +462,7 @@ impl RoomDirectory {
         rooms: &mut Rooms,
         opened_by: Option<IpAddr>,
         profile: Arc<RoomProfile>,
+        tenure: Tenure,
         clock: impl FnOnce(u64) -> TickClock,
     ) -> RoomHandle {
         let mut room_counts = vec![0_usize; self.workers.len()];
@@ -421,6 +485,7 @@ impl RoomDirectory {
             number,
             opened_by,
             profile,
+            tenure,
             is_open: false,
         }
     }
@@ -471,7 +536,10 @@ impl RoomDirectory {
             Box::new(kept.checkpoints_of(config, handle, recipe.clone(), found))
         });
         let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, found) {
-            (Some(kept), Some((found, tick))) => Box::new(kept.maker(found, recipe, tick)),
+            (Some(kept), Some((found, tick))) => {
+                let process = handle.tenure.process;
+                Box::new(kept.maker(found, process, recipe, tick))
+            }
             _ => Box::new(move || recipe.make()),
         };
         self.workers[handle.worker].send(Command::Open {

@@ -4,7 +4,7 @@
 //! rooms, and a new room costs a worker nothing before its first player comes.
 
 use super::directory::{NoPlace, RoomDirectory, Rooms};
-use super::room_handle::{PRIVATE_PREFIX, RoomHandle, RoomProfile};
+use super::room_handle::{PRIVATE_PREFIX, RoomHandle, RoomProfile, Tenure};
 use crate::clock::now;
 use crate::net::room_service::{
     ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, RoomListPage, RoomListQuery,
@@ -32,37 +32,77 @@ impl RoomDirectory {
     ///
     /// # Errors
     /// If there is none.
-    pub fn find_match(
+    pub async fn find_match(
+        self: &Arc<Self>,
+        request: &MatchRequest,
+        address: Option<IpAddr>,
+    ) -> Result<Matched, MatchRefusal> {
+        let may_open = request.mode != MatchMode::Join && request.room.is_none();
+        let Some(member) = &self.member else {
+            // Under one lock, so that players who come at the same time meet.
+            let mut rooms = self.rooms();
+            return match self.seat_here(&rooms, request, address) {
+                Err(MatchRefusal::NoSuchRoom) if may_open => {
+                    let (name, key) = new_name(&rooms, request.is_private);
+                    let tenure = self.tenure();
+                    self.seat_in_new(&mut rooms, &name, key, request, address, tenure)
+                }
+                found => found,
+            };
+        };
+        let here = self.seat_here(&self.rooms(), request, address);
+        let found = match here {
+            Err(MatchRefusal::NoSuchRoom | MatchRefusal::NotInvited)
+                if request.mode != MatchMode::Create || request.room.is_some() =>
+            {
+                member.find_match(request, address).await
+            }
+            found => found,
+        };
+        match found {
+            Err(MatchRefusal::NoSuchRoom) if may_open => {
+                let (name, key) = new_name(&self.rooms(), request.is_private);
+                let busy = "the cluster's directory does not answer; try again in a moment";
+                let tenure = member.claim_new(&name).await;
+                let tenure = tenure.ok_or(MatchRefusal::TooManyRooms(busy))?;
+                let mut rooms = self.rooms();
+                let seated = self.seat_in_new(&mut rooms, &name, key, request, address, tenure);
+                if let (Err(_), Some(kept), Some(epoch)) = (&seated, &self.kept, tenure.epoch) {
+                    kept.release(&name, epoch);
+                }
+                seated
+            }
+            found => found,
+        }
+    }
+
+    /// A seat in a room that this node has, for a player of another.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn find_seat(
         &self,
         request: &MatchRequest,
         address: Option<IpAddr>,
     ) -> Result<Matched, MatchRefusal> {
+        self.seat_here(&self.rooms(), request, address)
+    }
+
+    /// A seat in a room that there is.
+    fn seat_here(
+        &self,
+        rooms: &Rooms,
+        request: &MatchRequest,
+        address: Option<IpAddr>,
+    ) -> Result<Matched, MatchRefusal> {
         let reservation: Reservation = rand::random();
-        let mut rooms = self.rooms();
-        let now = now();
-        let found = match (&request.room, request.mode) {
-            (Some(room), _) => Some(self.seat_in(&rooms, room, request, reservation, address)?),
+        let room = match (&request.room, request.mode) {
+            (Some(room), _) => Some(self.seat_in(rooms, room, request, reservation, address)?),
             (None, MatchMode::Create) => None,
-            (None, _) => self.seat_anywhere(&rooms, request, reservation, address, now),
+            (None, _) => self.seat_anywhere(rooms, request, reservation, address, now()),
         };
-        let (room, key, is_new) = match found {
-            Some(room) => (room, None, false),
-            None if request.mode == MatchMode::Join => return Err(MatchRefusal::NoSuchRoom),
-            None => {
-                let (room, key) = self.seat_in_new(&mut rooms, request, reservation, address)?;
-                (room, key, true)
-            }
-        };
-        drop(rooms);
-        let expires = SystemTime::now() + SEAT_HELD_FOR;
-        let since_1970 = expires.duration_since(SystemTime::UNIX_EPOCH);
-        Ok(Matched {
-            room,
-            reservation: URL_SAFE_NO_PAD.encode(reservation),
-            key: key.map(|key| URL_SAFE_NO_PAD.encode(key)),
-            expires_unix_s: since_1970.unwrap_or_default().as_secs(),
-            is_new,
-        })
+        let room = room.ok_or(MatchRefusal::NoSuchRoom)?;
+        Ok(matched(room, reservation, None, false))
     }
 
     /// A seat in the room that the request names.
@@ -124,37 +164,32 @@ impl RoomDirectory {
         tried.find(is_seated).map(|(_, room)| room)
     }
 
-    /// A seat in a new room. Returns its name, and its key if it is private.
+    /// A seat in a new room of this name, which nobody has opened yet.
     fn seat_in_new(
         &self,
         rooms: &mut Rooms,
+        name: &str,
+        key: Option<[u8; 16]>,
         request: &MatchRequest,
-        reservation: Reservation,
         address: Option<IpAddr>,
-    ) -> Result<(String, Option<[u8; 16]>), MatchRefusal> {
-        let key: Option<[u8; 16]> = request.is_private.then(rand::random);
-        let name = match key {
-            Some(_) => {
-                let secret: [u8; 16] = rand::random();
-                format!("{PRIVATE_PREFIX}{}", URL_SAFE_NO_PAD.encode(secret))
-            }
-            None => public_name(rooms),
-        };
+        tenure: Tenure,
+    ) -> Result<Matched, MatchRefusal> {
+        let reservation: Reservation = rand::random();
         let profile = Arc::new(RoomProfile {
             tags: request.tags.clone(),
             max_players: request.max_players,
             key,
         });
         let max_players = profile.max_players(&self.config);
-        let added = self.add_room(rooms, &name, address, profile);
+        let added = self.add_room(rooms, name, address, profile, tenure);
         let handle = added.map_err(|no_place| match no_place {
             NoPlace::OfAddress => MatchRefusal::TooManyOfAddress(no_place.sentence()),
             NoPlace::OfAll => MatchRefusal::TooManyRooms(no_place.sentence()),
         })?;
-        if !handle.reserve(max_players, reservation, address, now()) {
-            return Err(MatchRefusal::RoomIsFull);
+        match handle.reserve(max_players, reservation, address, now()) {
+            true => Ok(matched(name.to_owned(), reservation, key, true)),
+            false => Err(MatchRefusal::RoomIsFull),
         }
-        Ok((name, key))
     }
 
     /// A page of the list of public rooms.
@@ -194,7 +229,33 @@ impl RoomDirectory {
     }
 }
 
-/// A name that no room has.
+/// The name of a new room, and its key if it is private.
+fn new_name(rooms: &Rooms, is_private: bool) -> (String, Option<[u8; 16]>) {
+    let key: Option<[u8; 16]> = is_private.then(rand::random);
+    let name = match key {
+        Some(_) => {
+            let secret: [u8; 16] = rand::random();
+            format!("{PRIVATE_PREFIX}{}", URL_SAFE_NO_PAD.encode(secret))
+        }
+        None => public_name(rooms),
+    };
+    (name, key)
+}
+
+/// A seat, as the player is told of it.
+fn matched(room: String, reservation: Reservation, key: Option<[u8; 16]>, is_new: bool) -> Matched {
+    let expires = SystemTime::now() + SEAT_HELD_FOR;
+    let since_1970 = expires.duration_since(SystemTime::UNIX_EPOCH);
+    Matched {
+        room,
+        reservation: URL_SAFE_NO_PAD.encode(reservation),
+        key: key.map(|key| URL_SAFE_NO_PAD.encode(key)),
+        expires_unix_s: since_1970.unwrap_or_default().as_secs(),
+        is_new,
+    }
+}
+
+/// A name that no room here has.
 fn public_name(rooms: &Rooms) -> String {
     loop {
         let random: [u8; NAME_LENGTH] = rand::random();

@@ -2,9 +2,10 @@
 //!
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. [`client_ingress`] reads the messages of one
 //! connection; [`directory`] knows which rooms there are and on which worker, a [`room_handle`] for each; [`matchmaker`] finds rooms
-//! for players; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`restored_rooms`] brings back
+//! for players; [`room_search`] looks for those of other nodes, and [`claimed_rooms`] keeps this node's rooms in a cluster; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`restored_rooms`] brings back
 //! the rooms of the last process; [`tried_module`] tries the game's rules module; [`world_seeds`] makes the seeds of games. The lobby never ticks a room.
 
+mod claimed_rooms;
 mod client_ingress;
 mod directory;
 mod matchmaker;
@@ -12,12 +13,14 @@ mod over_limit;
 mod pending_join;
 mod restored_rooms;
 mod room_handle;
+mod room_search;
 mod tried_module;
 mod world_seeds;
 
+use crate::cluster::{BusMessage, JoinClusterError, Member, merged};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::moderation::{ActedOn, SessionAction, Whom};
+use crate::moderation::{ActedOn, Entry, SessionAction, Whom};
 use crate::net::peer::connection::Connection;
 use crate::net::room_service::{
     MatchRefusal, MatchRequest, Matched, RoomListPage, RoomListQuery, RoomService, RoomState,
@@ -25,19 +28,27 @@ use crate::net::room_service::{
 use crate::net::rules_module::RulesModule;
 use crate::ops::{Health, RoomOperations};
 use crate::worker::{Command, WorkerHandle};
-use client_ingress::ClientIngress;
-use directory::RoomDirectory;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tickwire_sync::Tick;
 
+pub(crate) use claimed_rooms::ClaimedRoom;
+pub(crate) use client_ingress::ClientIngress;
+pub(crate) use directory::RoomDirectory;
+pub(crate) use room_handle::{Tenure, is_private_name};
+
 pub use directory::{LobbyError, NewGame, schema_of};
 pub use over_limit::OverLimit;
 
 /// A worker that has made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
+/// In a cluster: how long players have to open a connection to another node while their rooms are still here. Their clients take up to a
+/// second, so that not all of them come at once.
+const LEAD_AWAY_FOR: Duration = Duration::from_millis(1_500);
+/// Between the rooms that are handed over.
+const HAND_OVER_PAUSE: Duration = Duration::from_millis(20);
 /// How long players wait before they reconnect after a `Goodbye`: another server usually takes over at once.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
@@ -89,60 +100,92 @@ impl RoomService for Lobby {
     }
 
     async fn room_state(&self, room: &str, after: Option<Tick>) -> RoomState {
-        self.directory.state(room, after).await
+        match (
+            self.directory.state(room, after).await,
+            &self.directory.member,
+        ) {
+            // A private room is nobody's to look at, wherever it is.
+            (RoomState::Missing, Some(member)) if !is_private_name(room) => {
+                member.room_state(room, after).await
+            }
+            (state, _) => state,
+        }
     }
 
-    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
-        self.directory.public_rooms(query)
+    async fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
+        let own = self.directory.public_rooms(query);
+        match &self.directory.member {
+            None => own,
+            Some(member) => {
+                let mut pages = member.public_rooms(query).await;
+                pages.push(own);
+                merged(pages, query.limit)
+            }
+        }
     }
 
-    fn find_match(
+    async fn find_match(
         &self,
         request: &MatchRequest,
         address: Option<IpAddr>,
     ) -> Result<Matched, MatchRefusal> {
-        self.directory.find_match(request, address)
+        self.directory.find_match(request, address).await
     }
 }
 
 impl RoomOperations for Lobby {
+    async fn join_cluster(&self) -> Result<(), JoinClusterError> {
+        match &self.directory.member {
+            Some(member) => member.join(&self.directory).await,
+            None => Ok(()),
+        }
+    }
+
     async fn list_rooms(&self) -> Value {
-        let lists = self
-            .directory
-            .ask_all(|answer| Command::List { answer })
-            .await;
-        let rooms = lists.into_iter().flatten().map(|mut room| {
-            room["node"] = json!("local");
-            room
-        });
-        Value::Array(rooms.collect())
+        let mut rooms = self.directory.list_rooms().await;
+        if let Some(member) = &self.directory.member {
+            rooms.extend(member.list_rooms().await);
+        }
+        Value::Array(rooms)
+    }
+
+    fn list_nodes(&self) -> Value {
+        match &self.directory.member {
+            Some(member) => member.list_nodes(),
+            None => {
+                let (players, rooms) = self.directory.load();
+                json!([{ "node": "local", "self": true, "players": players, "rooms": rooms }])
+            }
+        }
     }
 
     async fn broadcast_notice(&self, text: &str, room: Option<&str>) -> Result<usize, String> {
-        let command = |answer| Command::Notice {
-            text: text.to_owned(),
-            room: room.map(str::to_owned),
-            answer,
-        };
-        let answers = self.directory.ask_all(command).await;
-        let player_counts: Vec<usize> = answers.into_iter().flatten().collect();
-        match room {
-            Some(room) if player_counts.is_empty() => Err(format!("there is no room {room}")),
-            _ => Ok(player_counts.into_iter().sum()),
+        match (&self.directory.member, room) {
+            (Some(member), room) => member.broadcast_notice(text, room).await,
+            (None, room) => {
+                let players = self.directory.notice(text, room).await;
+                players.ok_or_else(|| format!("there is no room {}", room.unwrap_or_default()))
+            }
         }
     }
 
     async fn act_on_sessions(&self, whom: &Whom, action: &SessionAction) -> ActedOn {
-        let command = |answer| Command::ActOnSessions {
-            whom: whom.clone(),
-            action: action.clone(),
-            answer,
-        };
-        let mut acted_on = ActedOn::default();
-        for answer in self.directory.ask_all(command).await {
-            acted_on.add(answer);
+        match &self.directory.member {
+            Some(member) => member.act_on_sessions(whom, action).await,
+            None => self.directory.act_on_sessions(whom, action).await,
         }
-        acted_on
+    }
+
+    async fn share_entry(&self, entry: &Entry) {
+        if let Some(member) = &self.directory.member {
+            member.share(&BusMessage::entry(entry)).await;
+        }
+    }
+
+    async fn share_lift(&self, id: u64) {
+        if let Some(member) = &self.directory.member {
+            member.share(&BusMessage::Lift(id)).await;
+        }
     }
 
     fn health(&self) -> Health {
@@ -152,13 +195,19 @@ impl RoomOperations for Lobby {
         }
         let late = workers.iter().map(WorkerHandle::late_for);
         match late_for_more_than_half(late.collect()) {
-            Duration::ZERO => Health::Ok,
+            Duration::ZERO => match &self.directory.member {
+                Some(member) if !member.is_confirmed() => Health::Lapsed,
+                _ => Health::Ok,
+            },
             late => Health::Late(late),
         }
     }
 
     async fn drain(&self) {
         let reason = "the server is going away; you will be back in a moment";
+        if let Some(member) = &self.directory.member {
+            return self.leave_cluster(member, reason).await;
+        }
         self.directory
             .ask_all(|answer| Command::Goodbye {
                 reason: reason.to_owned(),
@@ -167,6 +216,26 @@ impl RoomOperations for Lobby {
             })
             .await;
         self.directory.close_checkpoints().await;
+    }
+}
+
+impl Lobby {
+    /// Leads the players of this node to others, and hands its rooms over.
+    async fn leave_cluster(&self, member: &Arc<Member>, reason: &str) {
+        member.begin_drain();
+        self.directory
+            .ask_all(|answer| Command::LeadAway {
+                reason: reason.to_owned(),
+                answer,
+            })
+            .await;
+        member.relays().lead_away(reason);
+        tokio::time::sleep(LEAD_AWAY_FOR).await;
+        let handed_over = self.directory.hand_over_all(reason, HAND_OVER_PAUSE).await;
+        member.count_handed_over(handed_over);
+        member.relays().say_goodbye(reason, Duration::ZERO);
+        self.directory.close_checkpoints().await;
+        member.leave().await;
     }
 }
 

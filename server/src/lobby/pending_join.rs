@@ -1,14 +1,15 @@
-//! A join that waits for the join hook's answer.
+//! A join that waits: for the join hook's answer, or until the room is found at another node.
 //!
-//! In: a validated `Hello`, and the hook's verdict. Out: the join request to the room, or the close for the player. A client that has
+//! In: a validated `Hello`, and what was found out. Out: the join request to the room, or the close for the player. A client that has
 //! gone meanwhile is not joined; whoever comes first, its end or the verdict, decides under one lock.
 
 use super::directory::RoomDirectory;
 use super::room_handle::RoomHandle;
-use crate::close::DisconnectReason;
+use crate::close::{Close, DisconnectReason};
+use crate::cluster::RelayedClient;
 use crate::join_hook::{JoinHook, Question, Verdict};
-use crate::room::{Inbox, InboxMessage};
-use crate::worker::Newcomer;
+use crate::room::{Inbox, InboxMessage, Link as _};
+use crate::worker::{Newcomer, PlayerLink};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime;
 
@@ -35,8 +36,17 @@ enum Stage {
     AwaitingVerdict,
     /// The client has gone.
     Gone,
-    /// The request is with the room's worker.
-    Sent(RoomHandle),
+    /// The client plays there: its request is with the room's worker, or with another node.
+    Decided(Destination),
+}
+
+/// Where a client plays.
+#[derive(Clone)]
+pub(super) enum Destination {
+    /// In a room of this node.
+    Room(RoomHandle),
+    /// In a room of another node.
+    Relay(Arc<RelayedClient>),
 }
 
 impl PendingJoin {
@@ -44,31 +54,51 @@ impl PendingJoin {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the player joins, once the hook has let the player in.
-    pub fn room(&self) -> Option<RoomHandle> {
+    /// Where the client plays, once that is decided.
+    pub fn destination(&self) -> Option<Destination> {
         match &*self.lock() {
-            Stage::Sent(handle) => Some(handle.clone()),
+            Stage::Decided(destination) => Some(destination.clone()),
             Stage::AwaitingVerdict | Stage::Gone => None,
         }
+    }
+
+    /// Decides about the client, unless it has gone. An error closes its connection.
+    pub fn decide(&self, link: &PlayerLink, decide: impl FnOnce() -> Result<Destination, Close>) {
+        let mut stage = self.lock();
+        if matches!(*stage, Stage::Gone) || !link.is_open() {
+            return;
+        }
+        match decide() {
+            Ok(destination) => *stage = Stage::Decided(destination),
+            Err(close) => link.close(&close),
+        }
+        drop(stage);
+        // Its reader passes the connection on to the room's worker.
+        link.poll_reader();
     }
 
     /// The client has gone: it is not joined any more or, if it was, its session learns of it.
     pub fn end(&self, inbox: &Inbox, why: DisconnectReason) {
         let mut stage = self.lock();
         match &*stage {
-            Stage::Sent(_) => {
+            Stage::Decided(Destination::Room(_)) => {
                 inbox.put(InboxMessage::ConnectionClosed(why));
             }
+            Stage::Decided(Destination::Relay(client)) => client.shut(why),
             Stage::AwaitingVerdict | Stage::Gone => *stage = Stage::Gone,
         }
     }
 }
 
 impl HookCaller {
+    /// A closure that asks the hook, for a worker that does not know yet whether it has to be asked.
+    pub fn asking(self, waiting: Waiting) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || self.ask(waiting, &Arc::new(PendingJoin::default())))
+    }
+
     /// Asks the hook, and then joins or refuses. Returns at once.
-    pub fn ask(&self, waiting: Waiting) -> Arc<PendingJoin> {
-        let pending = Arc::new(PendingJoin::default());
-        let (hook, result) = (Arc::clone(&self.hook), Arc::clone(&pending));
+    pub fn ask(&self, waiting: Waiting, pending: &Arc<PendingJoin>) {
+        let (hook, pending) = (Arc::clone(&self.hook), Arc::clone(pending));
         self.runtime.spawn(async move {
             // Here and not before: a worker calls this as well, and must not wait for the lobby.
             waiting.directory.hold_seat(&waiting.newcomer);
@@ -81,33 +111,25 @@ impl HookCaller {
                 is_spectator: request.is_spectator,
             };
             let verdict = hook.ask(&question).await;
-            waiting.conclude(verdict, &result);
+            waiting.conclude(verdict, &pending);
         });
-        pending
     }
 }
 
 impl Waiting {
     fn conclude(mut self, verdict: Verdict, pending: &PendingJoin) {
-        let mut stage = pending.lock();
-        let connection = Arc::clone(&self.newcomer.connection);
-        if matches!(*stage, Stage::Gone) || !connection.is_open() {
-            return;
-        }
-        let name = match verdict {
-            Verdict::Admit { name } => name,
-            Verdict::Refuse(close) => return connection.close(&close),
-        };
-        if let Some(name) = name {
-            self.newcomer.request.name = name;
-            self.newcomer.request.is_name_vouched = true;
-        }
-        match self.directory.send_admitted(self.newcomer) {
-            Ok(handle) => *stage = Stage::Sent(handle),
-            Err(close) => connection.close(&close),
-        }
-        drop(stage);
-        // Its reader passes the connection on to the room's worker.
-        connection.poll_reader();
+        let link = Arc::clone(&self.newcomer.link);
+        pending.decide(&link, || {
+            let name = match verdict {
+                Verdict::Admit { name } => name,
+                Verdict::Refuse(close) => return Err(close),
+            };
+            if let Some(name) = name {
+                self.newcomer.request.name = name;
+                self.newcomer.request.is_name_vouched = true;
+            }
+            let handle = self.directory.send_admitted(self.newcomer)?;
+            Ok(Destination::Room(handle))
+        });
     }
 }

@@ -1,15 +1,16 @@
-//! The rooms of the last process, from their checkpoints.
+//! The rooms of the last process, or of another node, from their checkpoints.
 //!
-//! In: the store of `--data-dir`. Out: the rooms as the lobby knows them, on its workers again, their sessions waiting for their players;
+//! In: the store of `--data-dir`, or claims on rooms in a cluster. Out: the rooms as the lobby knows them, on its workers again, their sessions waiting for their players;
 //! and for every room what its worker needs to keep it. A checkpoint that cannot be used is set aside, and its room begins anew.
 
 use super::directory::{NewGame, game_settings, new_tick_clock};
 use super::room_handle::{RoomHandle, RoomProfile};
 use super::world_seeds::WorldSeeds;
 use crate::checkpoint::{
-    self, CheckpointHead, CheckpointStore, CheckpointWriter, RestoreOutcome, StoreError,
+    self, CheckpointHead, CheckpointStore, CheckpointWriter, RedisStore, RestoreOutcome, StoreError,
 };
 use crate::clock::{now, unix_ms};
+use crate::cluster::Member;
 use crate::config::Config;
 use crate::metrics::{Metrics, MetricsError};
 use crate::room::{Moment, RestorePoint, Room, RoomSettings};
@@ -17,6 +18,7 @@ use crate::worker::{RoomCheckpoints, RoomState, ServerRoom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use tickwire_cluster::redis::DirectoryError;
 use tickwire_game::{GameSettings, SaveError};
 use tickwire_sync::{Micros, Tick, TickClock};
 
@@ -28,7 +30,7 @@ const LAST_TICK: u32 = u32::MAX - (1 << 20);
 /// Where the rooms of this process are kept.
 pub(super) struct KeptRooms {
     writer: Arc<CheckpointWriter>,
-    /// The number of this process among those that have kept rooms here.
+    /// The number of this process among those that have kept rooms here. In a cluster each room counts for itself.
     process: u64,
     game: &'static str,
     rules_hash: u64,
@@ -47,6 +49,9 @@ pub enum KeepError {
     /// The store cannot be opened or read.
     #[error("--data-dir: {0}")]
     Store(#[from] StoreError),
+    /// The address of Redis cannot be used.
+    #[error("--redis: {0}")]
+    Redis(DirectoryError),
     /// The metrics exist already: a bug.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -77,7 +82,8 @@ impl KeptRooms {
     ) -> Result<(Self, Vec<FoundRoom>), KeepError> {
         let (store, rooms) = CheckpointStore::open(folder)?;
         let process = store.process();
-        let writer = Arc::new(CheckpointWriter::start(store, metrics)?);
+        let writer = CheckpointWriter::start(store, metrics, Box::new(|_| {}))?;
+        let writer = Arc::new(writer);
         let mut found = Vec::new();
         for (name, checkpoint) in rooms {
             match read(game, &checkpoint) {
@@ -95,6 +101,48 @@ impl KeptRooms {
             rules_hash,
         };
         Ok((kept, found))
+    }
+
+    /// Keeps the rooms of a member of a cluster, each from when it is claimed.
+    ///
+    /// # Errors
+    /// If the thread cannot start.
+    pub fn in_cluster(
+        member: &Arc<Member>,
+        game: &'static str,
+        rules_hash: u64,
+        metrics: &Metrics,
+    ) -> Result<Self, KeepError> {
+        let store = member.room_store().map_err(KeepError::Redis)?;
+        let fenced = Arc::clone(member);
+        let on_fenced = Box::new(move |rooms: &[String]| fenced.lose_rooms(rooms));
+        let writer = CheckpointWriter::start(RedisStore(store), metrics, on_fenced)?;
+        Ok(Self {
+            writer: Arc::new(writer),
+            process: 0,
+            game,
+            rules_hash,
+        })
+    }
+
+    /// Reads the checkpoint of a room that this node has claimed. One that cannot be used is set aside.
+    pub fn read_claimed(&self, room: &str, checkpoint: Vec<u8>) -> Option<FoundRoom> {
+        match read(self.game, &checkpoint) {
+            Ok((head, state)) => Some(FoundRoom {
+                name: room.to_owned(),
+                head,
+                state,
+            }),
+            Err(why) => {
+                self.writer.set_aside(room, checkpoint, &why);
+                None
+            }
+        }
+    }
+
+    /// Gives up the claim on a room that was never open.
+    pub fn release(&self, room: &str, epoch: u64) {
+        self.writer.release(room, epoch);
     }
 
     /// The number of this process among those that have kept rooms here.
@@ -121,8 +169,10 @@ impl KeptRooms {
             game: self.game.to_owned(),
             rules_hash: self.rules_hash,
             // Later than any that an earlier room of this name can have had, also where its checkpoint is gone.
-            epoch: found.map_or(unix_ms, |found| unix_ms.max(found.head.epoch + 1)),
-            process: self.process,
+            epoch: (handle.tenure.epoch).unwrap_or_else(|| {
+                found.map_or(unix_ms, |found| unix_ms.max(found.head.epoch + 1))
+            }),
+            process: handle.tenure.process,
             tick: Tick(0),
             tick_rate: config.tick_rate,
             unix_ms,
@@ -139,20 +189,23 @@ impl KeptRooms {
         let due = now().since(Micros((interval_us * phase) as u64));
         let restore = Box::new(move |state: &[u8], point| recipe.restore(state, point));
         let writer = Arc::clone(&self.writer);
-        let newest = found.map(|found| (found.state.clone(), found.skips(self.process)));
+        let process = handle.tenure.process;
+        let newest = found.map(|found| (found.state.clone(), found.skips(process)));
         let interval = config.checkpoint_interval;
-        RoomCheckpoints::new(writer, interval, head, due, newest, restore)
+        let is_claimed = handle.tenure.epoch.is_some();
+        RoomCheckpoints::new(writer, interval, head, is_claimed, due, newest, restore)
     }
 
     /// A closure that makes a found room on its worker.
     pub fn maker(
         &self,
         found: FoundRoom,
+        process: u64,
         recipe: RoomRecipe,
         tick: Tick,
     ) -> impl FnOnce() -> ServerRoom + Send + use<> {
         let writer = Arc::clone(&self.writer);
-        let skips = found.skips(self.process);
+        let skips = found.skips(process);
         move || {
             let point = RestorePoint {
                 tick,

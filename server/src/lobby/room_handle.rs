@@ -24,8 +24,18 @@ pub(super) struct RoomHandle {
     /// The address that the room counts under; `None`: it counts under none.
     pub opened_by: Option<IpAddr>,
     pub profile: Arc<RoomProfile>,
+    pub tenure: Tenure,
     /// Whether the worker runs it. A match only adds a room, and its first player opens it: so matches cost a worker nothing.
     pub is_open: bool,
+}
+
+/// By what right this process runs a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tenure {
+    /// The epoch of this node's claim in its cluster; `None`: there is none.
+    pub epoch: Option<u64>,
+    /// The number of this process among those that have run the room, or rooms here: each goes on with numbers of its own.
+    pub process: u64,
 }
 
 /// What a match wanted of its room. The default is that of a room that was opened by its name.
@@ -103,6 +113,6 @@ impl RoomHandle {
 }
 
 /// Whether a name is one that only a match gives, to a private room.
-pub(super) fn is_private_name(name: &str) -> bool {
+pub(crate) fn is_private_name(name: &str) -> bool {
     name.len() == PRIVATE_NAME_BYTES && name.starts_with(PRIVATE_PREFIX)
 }

@@ -149,6 +149,24 @@ impl Moderation {
         Ok(entry)
     }
 
+    /// Takes over an entry of another node, with its id.
+    pub fn put(&self, entry: Entry) {
+        let mut entries = self.lock();
+        let is_same = |old: &Entry| old.kind == entry.kind && old.target == entry.target;
+        entries.by_id.retain(|_, old| !is_same(old));
+        if entries.by_id.len() < MAX_ENTRIES {
+            entries.newest_id = entries.newest_id.max(entry.id);
+            entries.by_id.insert(entry.id, entry);
+        }
+        self.publish(&mut entries);
+    }
+
+    /// The ids of entries that are added from now on are larger than this number.
+    pub fn count_ids_from(&self, number: u64) {
+        let mut entries = self.lock();
+        entries.newest_id = entries.newest_id.max(number);
+    }
+
     /// Removes an entry. `None`: there is none of this id.
     pub fn lift(&self, id: u64) -> Option<Entry> {
         let mut entries = self.lock();

@@ -44,7 +44,7 @@ pub struct PublicState {
 }
 
 /// Which part of the list of public rooms is wanted.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RoomListQuery {
     /// The name of the last room of the page before; empty: the first page.
     pub after: String,
@@ -55,7 +55,7 @@ pub struct RoomListQuery {
 }
 
 /// A page of the list of public rooms.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct RoomListPage {
     /// In the order of their names.
     pub rooms: Vec<ListedRoom>,
@@ -64,7 +64,7 @@ pub struct RoomListPage {
 }
 
 /// A room in the list.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListedRoom {
     /// The name.
     pub room: String,
@@ -75,7 +75,7 @@ pub struct ListedRoom {
     /// What the match that made the room asked for.
     pub tags: Tags,
     /// What the game tells of it.
-    #[serde(serialize_with = "shared_tags")]
+    #[serde(serialize_with = "shared_tags", deserialize_with = "own_tags")]
     pub metadata: Arc<Tags>,
 }
 
@@ -83,8 +83,12 @@ fn shared_tags<S: serde::Serializer>(tags: &Arc<Tags>, out: S) -> Result<S::Ok, 
     tags.as_ref().serialize(out)
 }
 
+fn own_tags<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Arc<Tags>, D::Error> {
+    Tags::deserialize(input).map(Arc::new)
+}
+
 /// Which rooms a match may give.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MatchMode {
     /// One that there is, or a new one.
@@ -97,7 +101,7 @@ pub enum MatchMode {
 }
 
 /// A request for a seat in a room, validated.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct MatchRequest {
     /// Which rooms are wanted.
     pub mode: MatchMode,
@@ -114,7 +118,7 @@ pub struct MatchRequest {
 }
 
 /// A seat in a room.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Matched {
     /// The room's name.
     pub room: String,
@@ -173,7 +177,7 @@ pub trait RoomService: Send + Sync + 'static {
     -> impl Future<Output = RoomState> + Send;
 
     /// A page of the list of public rooms, for `GET /rooms`.
-    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage;
+    fn public_rooms(&self, query: &RoomListQuery) -> impl Future<Output = RoomListPage> + Send;
 
     /// A seat in a room, for `POST /match`. `address`: that the seat and a new room count under; `None`: under none.
     ///
@@ -183,5 +187,5 @@ pub trait RoomService: Send + Sync + 'static {
         &self,
         request: &MatchRequest,
         address: Option<IpAddr>,
-    ) -> Result<Matched, MatchRefusal>;
+    ) -> impl Future<Output = Result<Matched, MatchRefusal>> + Send;
 }

@@ -175,6 +175,7 @@ impl<R: RoomOperations> Operations<R> {
             Kind::Mute => (ModerationEvent::Mute, SessionAction::Mute(entry.id)),
         };
         self.metrics.moderation.get(event).inc();
+        self.rooms.share_entry(&entry).await;
         // A muted session stays muted wherever its player comes from; a ban holds for everybody whom it is about.
         let mut sessions = 0;
         if kind == Kind::Ban {
@@ -215,6 +216,7 @@ impl<R: RoomOperations> Operations<R> {
             return Err(Box::new(text(StatusCode::NOT_FOUND, sentence)));
         };
         self.metrics.moderation.get(ModerationEvent::Lift).inc();
+        self.rooms.share_lift(entry.id).await;
         let answer = entry.to_json();
         tracing::info!(%peer, entry = %answer, "lifted by an operator");
         self.saved(&answer).await

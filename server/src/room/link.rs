@@ -1,14 +1,18 @@
 //! A client's connection, as a room sees it.
 
 use crate::close::Close;
-use crate::net::peer::batch_io;
-use crate::net::peer::connection::Connection;
 use crate::net::peer::send::SendRequest;
 use bytes::Bytes;
+use tickwire_prefetch as prefetch;
 use tickwire_sync::Micros;
 
-/// One client's connection. Nothing here blocks. The simulator of the benches has links of its own.
+/// One client's connection. Nothing here blocks. The server's links are `PlayerLink`s; the simulators have links of their own.
 pub trait Link: Sized + Send + Sync + 'static {
+    /// Prefetches what sending touches.
+    fn prefetch(&self) {
+        prefetch::value(self);
+    }
+
     /// Sends each request if its link can begin it now, and sets its outcome. A request that cannot begin is not sent at all.
     fn try_send(requests: &mut [SendRequest<'_, Self>]);
 
@@ -27,43 +31,16 @@ pub trait Link: Sized + Send + Sync + 'static {
     /// `None` before the first pong.
     fn round_trip(&self) -> Option<Micros>;
 
+    /// Whether the client is connected to this process, and not to another that relays it.
+    fn is_here(&self) -> bool {
+        true
+    }
+
     /// Bytes that wait in our memory because the kernel does not take them.
     fn pending_bytes(&self) -> usize;
 
     /// The bytes of these that no other link shares.
     fn own_pending_bytes(&self) -> usize {
         self.pending_bytes()
-    }
-}
-
-impl Link for Connection {
-    fn try_send(requests: &mut [SendRequest<'_, Self>]) {
-        batch_io::try_send(requests);
-    }
-
-    fn send(&self, message: &[u8]) {
-        // If the connection has ended, its reader puts that into the inbox soon.
-        let _ = Self::send(self, &[message]);
-    }
-
-    fn send_sharing(&self, start: &[u8], rest: &Bytes) {
-        let _ = Self::send_sharing(self, start, rest);
-    }
-
-    fn close(&self, close: &Close) {
-        Self::close(self, close);
-    }
-
-    fn round_trip(&self) -> Option<Micros> {
-        self.rtt()
-            .map(|rtt| Micros(rtt.plausible.as_micros() as u64))
-    }
-
-    fn pending_bytes(&self) -> usize {
-        Self::pending_bytes(self)
-    }
-
-    fn own_pending_bytes(&self) -> usize {
-        Self::own_pending_bytes(self)
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn notice(text: &str) -> Vec<u8> {
 }
 
 /// The last message before a close with 1001.
-pub(super) fn goodbye(reason: &str, reconnect_after: Duration) -> Vec<u8> {
+pub(crate) fn goodbye(reason: &str, reconnect_after: Duration) -> Vec<u8> {
     encode(Body::Goodbye(v1::Goodbye {
         reason: reason.to_owned(),
         reconnect_after_ms: u32::try_from(reconnect_after.as_millis()).unwrap_or(u32::MAX),

@@ -35,7 +35,8 @@ use crate::close::{Close, CloseCode};
 use crate::token_bucket::TokenBucket;
 use join::player_name::NameBook;
 use map_transfer::RoomMap;
-use messages::{game_message, goodbye};
+use messages::game_message;
+pub(crate) use messages::goodbye;
 use session::Session;
 use session::inputs::SessionInputs;
 use session::reliable_messages::MessageBody;
@@ -343,6 +344,16 @@ impl<L: Link> Room<L> {
             let Some(link) = session.link() else { continue };
             link.send(&message);
             link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));
+        }
+    }
+
+    /// Asks the players whose connections are here for a second connection. Play goes on over the one that there is until the other has
+    /// joined.
+    pub fn lead_away(&self, reason: &str) {
+        let message = goodbye(reason, Duration::ZERO);
+        let links = self.sessions.iter().filter_map(Session::link);
+        for link in links.filter(|link| link.is_here()) {
+            link.send(&message);
         }
     }
 

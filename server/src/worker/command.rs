@@ -1,12 +1,12 @@
 //! Commands to a worker, and the state of a room that the lobby and its worker share.
 
+use super::player_link::PlayerLink;
 use super::room_checkpoints::RoomCheckpoints;
 use super::seats::Seats;
 use super::state_board::StateBoard;
 use crate::fair_share::RateByAddress;
 use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection::PolledConnection;
-use crate::net::peer::connection::Connection;
 use crate::room::{Inbox, JoinRequest, Room};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -15,8 +15,8 @@ use std::time::Duration;
 use tickwire_game::Tags;
 use tokio::sync::oneshot;
 
-/// The rooms that workers run: their links are WebSocket connections.
-pub(crate) type ServerRoom = Room<Connection>;
+/// The rooms that workers run.
+pub(crate) type ServerRoom = Room<PlayerLink>;
 
 /// Who comes to a room.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(crate) struct Newcomer {
     pub request: JoinRequest,
     /// A reserved seat; may be empty.
     pub reservation: Vec<u8>,
-    pub connection: Arc<Connection>,
+    pub link: Arc<PlayerLink>,
     pub inbox: Arc<Inbox>,
 }
 
@@ -68,6 +68,19 @@ pub(crate) enum Command {
     State { room: String, entry: Arc<RoomEntry> },
     /// Looks whether the room has ended, because the lobby has ended it.
     LookAtEnd { room: String },
+    /// The room goes on at another node: it makes no ticks any more, and its players come again.
+    Abandon { room: String },
+    /// Says goodbye to the players of one room, and saves it for another node.
+    HandOver {
+        room: String,
+        reason: String,
+        answer: oneshot::Sender<()>,
+    },
+    /// Tells the players whose connections are here to open another one, which other nodes take, while play goes on over this one.
+    LeadAway {
+        reason: String,
+        answer: oneshot::Sender<()>,
+    },
     /// Answers one summary for each room.
     List { answer: oneshot::Sender<Vec<Value>> },
     /// The process ends: says goodbye to every player, and saves the rooms that have checkpoints, which make no ticks any more.

@@ -7,6 +7,7 @@
 mod command;
 mod due_ticks;
 mod liveness;
+mod player_link;
 mod record_stats;
 mod room_checkpoints;
 mod room_runner;
@@ -16,6 +17,7 @@ mod worker_handle;
 mod worker_loop;
 
 pub(crate) use command::{Command, Newcomer, RoomEntry, ServerRoom};
+pub(crate) use player_link::PlayerLink;
 pub(crate) use room_checkpoints::{RoomCheckpoints, RoomState};
 pub(crate) use seats::{Reservation, SEAT_HELD_FOR};
 pub(crate) use worker_handle::WorkerHandle;

@@ -46,6 +46,8 @@ pub(crate) struct RoomCheckpoints {
     writer: Arc<CheckpointWriter>,
     interval: Micros,
     restore: RestoreRoom,
+    /// Whether the epoch is that of a claim, which stays while this node owns the room.
+    is_claimed: bool,
     /// Of the next checkpoint; its tick and time are those of the newest.
     head: CheckpointHead,
     /// When the next checkpoint is due.
@@ -66,6 +68,7 @@ impl RoomCheckpoints {
         writer: Arc<CheckpointWriter>,
         interval: Duration,
         head: CheckpointHead,
+        is_claimed: bool,
         due: Micros,
         newest: Option<(RoomState, u32)>,
         restore: RestoreRoom,
@@ -75,6 +78,7 @@ impl RoomCheckpoints {
             writer,
             interval: Micros(interval.as_micros() as u64),
             restore,
+            is_claimed,
             head,
             due,
             newest,
@@ -144,6 +148,7 @@ impl RoomCheckpoints {
             epoch: self.head.epoch,
             body: Arc::clone(&saved.body),
             goes_on,
+            is_last: self.head.is_last,
         };
         self.writer.put(room.name(), checkpoint);
         self.saved = Some((room.tick_now(), room.sessions().len(), goes_on));
@@ -197,7 +202,9 @@ impl RoomCheckpoints {
             tick = tick.0,
             "the room goes on from its last checkpoint"
         );
-        self.head.epoch += 1;
+        if !self.is_claimed {
+            self.head.epoch += 1;
+        }
         let outcomes = &self.writer.metrics.restored;
         outcomes.get(RestoreOutcome::Restarted).inc();
         Some(restored)

@@ -368,6 +368,19 @@ impl RoomRunner {
         }
     }
 
+    /// The room goes on at another node, from a state that was saved before: this one shows its players nothing more.
+    pub fn abandon(&mut self, metrics: &Metrics) {
+        tracing::warn!(
+            room = self.room.name(),
+            tick = self.room.tick_now().0,
+            "another node owns the room now"
+        );
+        self.close(
+            "the room goes on at another server; you will be back in a moment",
+            metrics,
+        );
+    }
+
     /// The room has ended for good.
     pub fn forget_checkpoint(&self) {
         if let Some(checkpoints) = &self.checkpoints {

@@ -4,6 +4,7 @@ use super::command::Command;
 use super::liveness::Liveness;
 use super::worker_loop::WorkerLoop;
 use crate::clock::now;
+use crate::cluster::RoomLease;
 use crate::config::IoUring;
 use crate::metrics::Metrics;
 use crate::net::peer::batch_io;
@@ -23,10 +24,15 @@ impl WorkerHandle {
     ///
     /// # Errors
     /// If the system cannot start a thread.
-    pub fn start(number: usize, io_uring: IoUring, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub fn start(
+        number: usize,
+        io_uring: IoUring,
+        metrics: Arc<Metrics>,
+        lease: RoomLease,
+    ) -> std::io::Result<Self> {
         let (commands, receiver) = channel();
         let liveness = Arc::new(Liveness::new(now()));
-        let worker_loop = WorkerLoop::new(receiver, metrics, Arc::clone(&liveness));
+        let worker_loop = WorkerLoop::new(receiver, metrics, Arc::clone(&liveness), lease);
         std::thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {

@@ -11,13 +11,14 @@ use super::room_runner::{Activity, RoomRunner, drop_room};
 use super::state_board::StateBudget;
 use crate::clock::now;
 use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::cluster::RoomLease;
 use crate::fair_share::RateByAddress;
 use crate::freed_memory;
 use crate::log_limit;
 use crate::metrics::{Metrics, ModerationEvent};
 use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection;
-use crate::room::{JoinError, RoomStats};
+use crate::room::{JoinError, Link as _, RoomStats};
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -33,6 +34,8 @@ const MAX_IDLE: Duration = Duration::from_millis(500);
 const LATE_MEMORY: Micros = Micros::from_millis(1_000);
 /// Poll interval for the connections of a room that makes no ticks any more, until all of its players are gone.
 const CLOSED_ROOM_POLL: Micros = Micros::from_millis(20);
+/// How soon a room whose node may not act for it is looked at again.
+const FROZEN_ROOM_POLL: Micros = Micros::from_millis(10);
 /// Poll interval for rooms that nobody is connected to.
 const RESTING_ROOM_POLL: Micros = Micros::from_millis(500);
 
@@ -46,6 +49,8 @@ pub(super) struct WorkerLoop {
     receiver: Receiver<Command>,
     metrics: Arc<Metrics>,
     liveness: Arc<Liveness>,
+    /// Whether rooms may make ticks.
+    lease: RoomLease,
     /// Boxed, because a map keeps the places of rooms that have ended.
     rooms: SlotMap<RoomKey, Box<RoomRunner>>,
     names: BTreeMap<String, RoomKey>,
@@ -64,11 +69,13 @@ impl WorkerLoop {
         receiver: Receiver<Command>,
         metrics: Arc<Metrics>,
         liveness: Arc<Liveness>,
+        lease: RoomLease,
     ) -> Self {
         Self {
             receiver,
             metrics,
             liveness,
+            lease,
             rooms: SlotMap::with_key(),
             names: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
@@ -138,6 +145,11 @@ impl WorkerLoop {
         }
         if runner.activity == Activity::Closed || runner.may_rest(started) {
             self.poll_idle_room(key, started);
+            return;
+        }
+        if !self.lease.is_valid(started) {
+            // Another node may own the room by now: nobody must see another tick of this one.
+            self.schedule(key, started.plus(FROZEN_ROOM_POLL));
             return;
         }
         let room = &runner.room;
@@ -350,6 +362,35 @@ impl WorkerLoop {
                     self.end_room(key);
                 }
             }
+            Command::Abandon { room } => {
+                if let Some(key) = self.names.get(&room).copied()
+                    && let Some(runner) = self.rooms.get_mut(key)
+                {
+                    runner.abandon(&self.metrics);
+                    self.schedule(key, now());
+                }
+            }
+            Command::HandOver {
+                room,
+                reason,
+                answer,
+            } => {
+                if let Some(key) = self.names.get(&room).copied()
+                    && let Some(runner) = self.rooms.get_mut(key)
+                {
+                    or_fail(runner, &self.metrics, |runner| {
+                        runner.say_last_goodbye(&reason, Duration::ZERO);
+                    });
+                    self.schedule(key, now());
+                }
+                let _ = answer.send(());
+            }
+            Command::LeadAway { reason, answer } => {
+                for runner in self.rooms.values() {
+                    runner.room.lead_away(&reason);
+                }
+                let _ = answer.send(());
+            }
             Command::List { answer } => {
                 let rooms = self.names.values().filter_map(|key| self.rooms.get(*key));
                 let _ = answer.send(rooms.map(|room| room.summary()).collect());
@@ -466,7 +507,7 @@ impl WorkerLoop {
             room,
             request,
             reservation,
-            connection,
+            link,
             inbox,
         } = newcomer;
         self.wake(&room);
@@ -475,7 +516,7 @@ impl WorkerLoop {
         let Some(runner) = runner.filter(|runner| runner.activity != Activity::Closed) else {
             // The lobby keeps a room from ending while somebody is on the way, so the room has failed, which is not the
             // player's fault.
-            connection.close(&Close::new(
+            link.close(&Close::new(
                 CloseCode::Full,
                 "the room has just ended; connect again",
             ));
@@ -494,8 +535,8 @@ impl WorkerLoop {
             runner.admit(&request, &reservation, &self.metrics)
         };
         let join = || {
-            let connection = Arc::clone(&connection);
-            runner.room.join(&request, connection, inbox, now())
+            let link = Arc::clone(&link);
+            runner.room.join(&request, link, inbox, now())
         };
         let joined = match admitted {
             Ok(()) => catch_unwind(AssertUnwindSafe(join)),
@@ -509,7 +550,7 @@ impl WorkerLoop {
         runner.end_joining();
         let Ok(joined) = joined else {
             runner.fail(&self.metrics);
-            connection.close(&Close::new(
+            link.close(&Close::new(
                 CloseCode::Full,
                 "the room has just failed; connect again",
             ));
@@ -519,23 +560,23 @@ impl WorkerLoop {
             Ok(joined) => {
                 let session = joined.player.0;
                 if log_limit::admits("joined", now()) {
-                    tracing::info!(room, session, resumed = joined.resumed, peer = %connection.peer_addr(), "joined");
+                    tracing::info!(room, session, resumed = joined.resumed, peer = %link.address(), "joined");
                 }
             }
             Err(full @ (JoinError::Full | JoinError::TooFast)) => {
-                connection.close(&Close::new(CloseCode::Full, full.to_string()));
+                link.close(&Close::new(CloseCode::Full, full.to_string()));
             }
             Err(replaced @ JoinError::Replaced) => {
                 let reason = replaced.to_string();
-                connection.close(&Close::new(CloseCode::ResumedElsewhere, reason));
+                link.close(&Close::new(CloseCode::ResumedElsewhere, reason));
             }
             Err(JoinError::Banned(sentence)) => {
                 let events = &self.metrics.moderation;
                 events.get(ModerationEvent::BannedJoin).inc();
-                connection.close(&Close::unwanted(DisconnectReason::Banned, sentence));
+                link.close(&Close::unwanted(DisconnectReason::Banned, sentence));
             }
             Err(refusal) => {
-                connection.close(&Close::new(CloseCode::Policy, refusal.to_string()));
+                link.close(&Close::new(CloseCode::Policy, refusal.to_string()));
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::net::room_service::RoomState;
 use crate::room::JoinRequest;
 use crate::room::test_game::{Fault, Wanderers};
 use crate::room::tests::{room, room_of};
+use crate::worker::PlayerLink;
 use bytes::Bytes;
 use prost::Message as _;
 use std::io::Read as _;
@@ -37,7 +38,13 @@ fn a_due_tick_waits_for_one_command_at_most() {
     }
     // All commands are sent before the loop begins, and it ends when none is left.
     drop(commands);
-    WorkerLoop::new(receiver, Arc::clone(&metrics), Arc::default()).run();
+    WorkerLoop::new(
+        receiver,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    )
+    .run();
     assert!(
         metrics.ticks.get() > 0,
         "a thousand commands came before the tick"
@@ -67,7 +74,7 @@ fn run_until(worker: &mut WorkerLoop, key: RoomKey, is_done: impl Fn(&RoomRunner
 #[test]
 fn a_woken_room_that_ends_leaves_the_others_alone() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default());
+    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default(), RoomLease::default());
     let (one, other) = (open(&mut worker), open(&mut worker));
     run_until(&mut worker, one, |room| room.activity == Activity::Resting);
     run_until(&mut worker, other, |room| {
@@ -86,7 +93,12 @@ fn a_woken_room_that_ends_leaves_the_others_alone() {
 #[test]
 fn a_woken_room_ticks_again_and_is_not_late() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let key = open(&mut worker);
     run_until(&mut worker, key, |room| room.activity == Activity::Resting);
     let last_tick = worker.rooms[key].room.tick_now();
@@ -102,7 +114,12 @@ fn a_woken_room_ticks_again_and_is_not_late() {
 #[test]
 fn a_game_whose_drop_panics_harms_no_other_room() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let game = Wanderers::with_fault(1, Fault::Drop);
     game.is_armed.store(true, Ordering::Relaxed);
     let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
@@ -125,14 +142,20 @@ fn a_drop_that_panics_does_not_fail_the_end_of_the_process() {
     let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
     commands.send(open_command(broken)).unwrap();
     drop(commands);
-    WorkerLoop::new(receiver, Arc::clone(&metrics), Arc::default()).run();
+    WorkerLoop::new(
+        receiver,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    )
+    .run();
     assert_eq!(metrics.rooms_failed.get(), 1);
 }
 
 #[test]
 fn a_game_that_is_slow_to_make_has_skipped_no_ticks() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default());
+    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default(), RoomLease::default());
     // Its tick zero was two seconds ago, when somebody asked for the room.
     let room = room(now().0 as i64 - 2_000_000, WindowPolicy::default());
     worker.handle(open_command(room));
@@ -143,7 +166,12 @@ fn a_game_that_is_slow_to_make_has_skipped_no_ticks() {
 #[test]
 fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let game = Box::new(Wanderers::new(1));
     let resting = room_of(game, now().0 as i64, WindowPolicy::Open);
     worker.handle(Command::Open {
@@ -172,7 +200,12 @@ fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
 #[test]
 fn a_slow_room_beside_one_that_ticks_is_held_back() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let mut game = Wanderers::new(1);
     game.step_takes = Duration::from_millis(40);
     let slow = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
@@ -205,7 +238,12 @@ fn a_slow_room_beside_one_that_ticks_is_held_back() {
 #[test]
 fn a_game_that_cannot_be_made_harms_no_other_room() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let other = open(&mut worker);
     let entry: Arc<RoomEntry> = Arc::default();
     worker.handle(Command::Open {
@@ -224,7 +262,12 @@ fn a_game_that_cannot_be_made_harms_no_other_room() {
 #[test]
 fn a_state_that_panics_ends_its_room_alone() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let game = Wanderers::with_fault(1, Fault::Name);
     game.is_armed.store(true, Ordering::Relaxed);
     let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
@@ -248,7 +291,7 @@ fn a_state_that_panics_ends_its_room_alone() {
 #[tokio::test]
 async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default());
+    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default(), RoomLease::default());
     let key = open(&mut worker);
     let entry = Arc::clone(&worker.rooms[key].entry);
     let after = worker.rooms[key].room.tick_now();
@@ -287,7 +330,12 @@ async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
 #[test]
 fn a_room_ends_well_before_its_ticks_are_used_up() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     // As if it ran for two years.
     let ticks = i64::from(u32::MAX - (1 << 20));
     let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
@@ -318,7 +366,12 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 #[test]
 fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, Arc::clone(&metrics), Arc::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        Arc::clone(&metrics),
+        Arc::default(),
+        RoomLease::default(),
+    );
     let ticks = i64::from(u32::MAX - (1 << 20));
     let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
     let entry: Arc<RoomEntry> = Arc::default();

@@ -180,7 +180,7 @@ impl<R: RoomService> GamePort<R> {
                 Ok(port.answer(request, caller.peer.ip()).await)
             }
             "/rooms" if self.config.room_list => {
-                Ok(self.room_list_answer(&request, caller.peer.ip()))
+                Ok(self.room_list_answer(&request, caller.peer.ip()).await)
             }
             _ => match room_of_state_path(path).filter(|_| self.config.room_state) {
                 Some(room) => {
@@ -217,10 +217,10 @@ impl<R: RoomService> GamePort<R> {
         caller.is_behind_proxy || host::is_named(headers, &self.config.allowed_hosts)
     }
 
-    fn room_list_answer(&self, request: &Request<Incoming>, peer: IpAddr) -> Answer {
+    async fn room_list_answer(&self, request: &Request<Incoming>, peer: IpAddr) -> Answer {
         let address = self.config.fair_share.counted(peer);
         let (outcome, mut answer) = if self.lobby_rate.take(address, now()) {
-            room_list::answer(request, &*self.rooms)
+            room_list::answer(request, &*self.rooms).await
         } else {
             (RoomListOutcome::Rate, room_list::too_fast())
         };

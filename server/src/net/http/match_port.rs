@@ -83,7 +83,7 @@ impl<R: RoomService> MatchPort<'_, R> {
             Ok(wanted) => wanted,
             Err(refusal) => return (MatchOutcome::Bad, refusal),
         };
-        match self.rooms.find_match(&wanted, address) {
+        match self.rooms.find_match(&wanted, address).await {
             Ok(matched) if matched.is_new => (MatchOutcome::Created, seat(&matched)),
             Ok(matched) => (MatchOutcome::Joined, seat(&matched)),
             Err(refusal) => refused(refusal),

@@ -22,7 +22,7 @@ const MAX_PAGE: usize = 100;
 const MAX_TAGS: usize = 16;
 
 /// Answers a request for the list.
-pub(super) fn answer<R: RoomService>(
+pub(super) async fn answer<R: RoomService>(
     request: &Request<Incoming>,
     rooms: &R,
 ) -> (RoomListOutcome, Answer) {
@@ -36,7 +36,7 @@ pub(super) fn answer<R: RoomService>(
             return (RoomListOutcome::Bad, refusal);
         }
     };
-    let body = match serde_json::to_vec(&rooms.public_rooms(&query)) {
+    let body = match serde_json::to_vec(&rooms.public_rooms(&query).await) {
         Ok(body) => body,
         Err(error) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -59,15 +59,23 @@ pub(crate) fn enable_on_this_thread() -> bool {
     is_enabled
 }
 
-/// Sends each request if its connection can begin it now; see [`Connection::try_send`].
-pub(crate) fn try_send(requests: &mut [SendRequest<'_, Connection>]) {
+/// A link to a client that may be a connection of this process.
+pub(crate) trait MaybeConnection {
+    /// The connection; `None`: the client is connected to another node.
+    fn connection(&self) -> Option<&Connection>;
+}
+
+/// Sends each request whose link is a connection, if that can begin it now; see [`Connection::try_send`]. Leaves the others alone.
+pub(crate) fn try_send<L: MaybeConnection>(requests: &mut [SendRequest<'_, L>]) {
     BATCH_IO.with_borrow_mut(|batch_io| match batch_io {
         Some(batch_io) => requests
             .chunks_mut(MAX_ENTRIES)
             .for_each(|group| batch_io.send_group(group)),
         None => {
             for request in requests {
-                request.outcome = request.link.try_send(&request.messages);
+                if let Some(connection) = request.link.connection() {
+                    request.outcome = connection.try_send(&request.messages);
+                }
             }
         }
     });
@@ -144,11 +152,13 @@ impl BatchIo {
         }
     }
 
-    fn send_group(&mut self, group: &mut [SendRequest<'_, Connection>]) {
+    fn send_group<L: MaybeConnection>(&mut self, group: &mut [SendRequest<'_, L>]) {
         let mut members: ArrayVec<Member<'_>, MAX_ENTRIES> = ArrayVec::new();
         self.wire.clear();
         for (index, request) in group.iter_mut().enumerate() {
-            let connection = request.link;
+            let Some(connection) = request.link.connection() else {
+                continue;
+            };
             let mut outbox = connection.outbox();
             let (state_before, start) = (outbox.state, self.wire.len());
             match outbox.begin_send(connection.socket(), &request.messages, &mut self.wire) {

@@ -174,7 +174,7 @@ impl<L: Link> Session<L> {
     /// Prefetches what a snapshot touches beside the session itself.
     pub(super) fn prefetch_snapshot_pointees(&self) {
         if let Presence::Connected { link, .. } = &self.presence {
-            prefetch::value(&**link);
+            link.prefetch();
         }
         self.view.prefetch_cells();
         self.window.prefetch();

@@ -1,0 +1,202 @@
+//! What this node asks and tells the others, for people and lobbies.
+//!
+//! In: requests of operators, and of the game port. Out: the answers of all nodes as one. A node that does not answer in time is left out.
+
+use super::bus_message::{Asker, BusMessage};
+use super::member::{Member, PATIENCE};
+use super::question::{Question, RemoteMatch, RemoteState};
+use crate::moderation::{ActedOn, SessionAction, SessionIdentity, Whom};
+use crate::net::room_service::{
+    MAX_STATE_WAIT, MatchRefusal, MatchRequest, Matched, PublicState, RoomListPage, RoomListQuery,
+    RoomState,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tickwire_sync::Tick;
+use tokio::task::JoinSet;
+
+/// [`ActedOn`] between nodes.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RemoteActedOn {
+    pub sessions: u64,
+    pub first: Option<(Option<String>, Option<IpAddr>)>,
+}
+
+impl Member {
+    /// The state of another node's room.
+    pub async fn room_state(&self, room: &str, after: Option<Tick>) -> RoomState {
+        let Some(cluster) = self.cluster() else {
+            return RoomState::Missing;
+        };
+        let peer = match cluster.locate(room).await {
+            Ok(Some(node)) => cluster.peer(&node),
+            Ok(None) => return RoomState::Missing,
+            Err(_) => return RoomState::Busy,
+        };
+        let Some(peer) = peer else {
+            return RoomState::Busy;
+        };
+        let question = Question::State {
+            room: room.to_owned(),
+            after: after.map(|tick| tick.0),
+        };
+        let patience = match after {
+            Some(_) => MAX_STATE_WAIT + PATIENCE,
+            None => PATIENCE,
+        };
+        match self.questions.ask(&peer, &question, patience).await {
+            Some(RemoteState::Now(json, tick, version)) => RoomState::Now(PublicState {
+                json: json.into(),
+                tick: Tick(tick),
+                version,
+            }),
+            Some(RemoteState::Unchanged) => RoomState::Unchanged,
+            Some(RemoteState::Missing) => RoomState::Missing,
+            Some(RemoteState::Busy) | None => RoomState::Busy,
+        }
+    }
+
+    /// A page of the public rooms of all other nodes.
+    pub async fn public_rooms(self: &Arc<Self>, query: &RoomListQuery) -> Vec<RoomListPage> {
+        let question = Question::PublicRooms(query.clone());
+        self.ask_all(&question).await
+    }
+
+    /// The operators' lists of all other nodes' rooms.
+    pub async fn list_rooms(self: &Arc<Self>) -> Vec<Value> {
+        let lists: Vec<String> = self.ask_all(&Question::Rooms).await;
+        let lists = lists
+            .iter()
+            .filter_map(|list| serde_json::from_str(list).ok());
+        lists.flat_map(|list: Vec<Value>| list).collect()
+    }
+
+    /// A seat in a room of another node.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn find_match(
+        &self,
+        request: &MatchRequest,
+        address: Option<IpAddr>,
+    ) -> Result<Matched, MatchRefusal> {
+        let question = Question::Match {
+            request: request.clone(),
+            address,
+        };
+        let mut refusal = MatchRefusal::NoSuchRoom;
+        for peer in self.peers() {
+            let answer: Option<RemoteMatch> = self.ask(&peer, &question).await;
+            match answer.map(Result::from) {
+                Some(Ok(matched)) => return Ok(matched),
+                Some(Err(other)) if other != MatchRefusal::NoSuchRoom => refusal = other,
+                Some(Err(_)) | None => {}
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Asks all other nodes at once.
+    async fn ask_all<A: DeserializeOwned + Send + 'static>(
+        self: &Arc<Self>,
+        question: &Question,
+    ) -> Vec<A> {
+        let mut asked = JoinSet::new();
+        for peer in self.peers() {
+            let (member, question) = (Arc::clone(self), question.clone());
+            asked.spawn(async move { member.ask(&peer, &question).await });
+        }
+        asked.join_all().await.into_iter().flatten().collect()
+    }
+
+    /// Tells all nodes. Returns the sum of what they did, as far as they answer in time.
+    async fn tell_all(
+        &self,
+        message: impl FnOnce(Asker) -> BusMessage,
+    ) -> Result<Vec<RemoteActedOn>, String> {
+        let Some(cluster) = self.cluster() else {
+            return Err("this node has not joined its cluster yet".to_owned());
+        };
+        let mut awaited = self.questions.begin();
+        let asker = Asker {
+            node: self.me.as_str().to_owned(),
+            number: awaited.number,
+        };
+        let message = serde_json::to_vec(&message(asker)).map_err(|error| error.to_string())?;
+        let nodes = cluster.nodes().len();
+        cluster
+            .post(&message)
+            .await
+            .map_err(|error| format!("the other nodes can't be told: {error}"))?;
+        let mut answers = Vec::new();
+        let _ = tokio::time::timeout(PATIENCE, async {
+            while answers.len() < nodes {
+                answers.extend(awaited.next::<RemoteActedOn>().await);
+            }
+        })
+        .await;
+        Ok(answers)
+    }
+
+    /// Sends a notice to the players of all nodes. Returns how many got it, as far as the nodes answer.
+    ///
+    /// # Errors
+    /// A sentence for the operator, if the bus cannot be reached or no node has the room.
+    pub async fn broadcast_notice(&self, text: &str, room: Option<&str>) -> Result<usize, String> {
+        if let (Some(room), Some(cluster)) = (room, self.cluster())
+            && matches!(cluster.locate(room).await, Ok(None))
+        {
+            return Err(format!("there is no room {room}"));
+        }
+        let answers = self
+            .tell_all(|asker| BusMessage::Notice {
+                text: text.to_owned(),
+                room: room.map(str::to_owned),
+                asker,
+            })
+            .await?;
+        Ok(answers.iter().map(|answer| answer.sessions as usize).sum())
+    }
+
+    /// Does something with sessions of all nodes.
+    pub async fn act_on_sessions(&self, whom: &Whom, action: &SessionAction) -> ActedOn {
+        let answers = self
+            .tell_all(|asker| BusMessage::Act {
+                whom: whom.into(),
+                action: action.into(),
+                asker,
+            })
+            .await;
+        let mut acted_on = ActedOn::default();
+        match answers {
+            Ok(answers) => {
+                for answer in answers {
+                    acted_on.add(ActedOn {
+                        sessions: answer.sessions as usize,
+                        first: answer
+                            .first
+                            .map(|(subject, address)| SessionIdentity { subject, address }),
+                    });
+                }
+            }
+            Err(error) => tracing::error!("{error}"),
+        }
+        acted_on
+    }
+
+    /// Tells the other nodes of a ban or mute, or that one is lifted.
+    pub async fn share(&self, message: &BusMessage) {
+        let Some(cluster) = self.cluster() else {
+            return;
+        };
+        let Ok(message) = serde_json::to_vec(message) else {
+            return;
+        };
+        if let Err(error) = cluster.post(&message).await {
+            tracing::error!("the other nodes do not know of the ban or mute: {error}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What other nodes say, and the cluster itself: the calls of `tickwire-cluster`, none of which may wait.
+//!
+//! In: frames, questions, messages of the bus, news of leases. Out: messages of relayed players to rooms and connections, answers, and what
+//! the bus says done in this node's rooms.
+
+use super::asks::RemoteActedOn;
+use super::bus_message::BusMessage;
+use super::frame::{Frame, frames};
+use super::member::Member;
+use super::question::{Question, RemoteMatch, RemoteState, encoded};
+use crate::moderation::Entry;
+use crate::net::room_service::RoomState;
+use serde_json::Value;
+use std::sync::Arc;
+use tickwire_cluster::{ClusterHandler, NodeId, Peer};
+use tickwire_sync::Tick;
+
+/// What players read while their node may not act for its rooms.
+const FROZEN: &str =
+    "the server has lost touch with the others; play goes on as soon as it is back";
+
+/// The calls of the cluster to a member.
+pub(super) struct Calls(pub Arc<Member>);
+
+impl ClusterHandler for Calls {
+    fn received(&self, from: &Arc<Peer>, payload: &[u8]) {
+        let Some(directory) = self.0.directory() else {
+            return;
+        };
+        let node = from.node();
+        for frame in frames(payload) {
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => return tracing::error!(%node, "{error}"),
+            };
+            match frame {
+                Frame::Open { relay, opening } => {
+                    self.0.relayed.open(&directory, from, relay, opening);
+                }
+                Frame::Up {
+                    relay,
+                    is_over_limit,
+                    message,
+                } => self.0.relayed.message(node, relay, message, is_over_limit),
+                Frame::Line {
+                    relay,
+                    rtt_us,
+                    pending_bytes,
+                } => self
+                    .0
+                    .relayed
+                    .update_line(node, relay, rtt_us, pending_bytes),
+                Frame::Shut { relay, reason } => self.0.relayed.shut(node, relay, reason),
+                Frame::Down { relay, messages } => self.0.relays.deliver(node, relay, messages),
+                Frame::Close {
+                    relay,
+                    code,
+                    counted_as,
+                    reason,
+                } => self.0.relays.close(node, relay, code, counted_as, reason),
+                Frame::NotHere { relay } => self.0.relays.refer_elsewhere(node, relay),
+                Frame::Ask { number, question } => {
+                    let Ok(question) = postcard::from_bytes(question) else {
+                        continue;
+                    };
+                    let (member, peer) = (Arc::clone(&self.0), Arc::clone(from));
+                    self.0.runtime.spawn(async move {
+                        let answer = member.answer(question).await;
+                        let frame = Frame::Answer {
+                            number,
+                            answer: &answer,
+                        };
+                        peer.push(|batch| frame.write(batch));
+                        peer.flush();
+                    });
+                }
+                Frame::Answer { number, answer } => self.0.questions.answered(number, answer),
+            }
+        }
+    }
+
+    fn peer_lost(&self, node: &NodeId) {
+        tracing::warn!(%node, "a node is gone, or what was under way with it is lost");
+        self.0.relays.lose(node);
+        self.0.relayed.lose(node);
+    }
+
+    fn bus_message(&self, payload: &[u8]) {
+        match serde_json::from_slice(payload) {
+            // In their order: a ban may be lifted by the next one.
+            Ok(message) => {
+                let _ = self.0.bus.send(message);
+            }
+            Err(error) => tracing::error!("a message of the bus can't be read: {error}"),
+        }
+    }
+
+    fn bus_lost(&self) {
+        tracing::error!(
+            "Redis has forgotten the bus: notices, kicks and bans of the last moments may be missing"
+        );
+    }
+
+    fn load(&self) -> (u32, u32) {
+        self.0
+            .directory()
+            .map_or((0, 0), |directory| directory.load())
+    }
+
+    fn owned_rooms(&self) -> Vec<(String, u64)> {
+        self.0
+            .directory()
+            .map_or_else(Vec::new, |directory| directory.owned_rooms())
+    }
+
+    fn rooms_lost(&self, rooms: &[String]) {
+        self.0.lose_rooms(rooms);
+    }
+
+    fn lease_lapsed(&self) {
+        tracing::error!(
+            "this node's lease has lapsed: its rooms stand still until Redis confirms it"
+        );
+        let Some(directory) = self.0.directory() else {
+            return;
+        };
+        self.0.runtime.spawn(async move {
+            directory.notice(FROZEN, None).await;
+        });
+    }
+
+    fn lease_confirmed(&self) {
+        tracing::info!("this node's lease holds again");
+    }
+}
+
+impl Member {
+    async fn answer(&self, question: Question) -> Vec<u8> {
+        let Some(directory) = self.directory() else {
+            return Vec::new();
+        };
+        match question {
+            Question::Rooms => encoded(&Value::Array(directory.list_rooms().await).to_string()),
+            Question::PublicRooms(query) => encoded(&directory.public_rooms(&query)),
+            Question::State { room, after } => {
+                encoded(&match directory.state(&room, after.map(Tick)).await {
+                    RoomState::Now(state) => {
+                        RemoteState::Now(state.json.to_vec(), state.tick.0, state.version)
+                    }
+                    RoomState::Unchanged => RemoteState::Unchanged,
+                    RoomState::Missing => RemoteState::Missing,
+                    RoomState::Busy => RemoteState::Busy,
+                })
+            }
+            Question::Match { request, address } => {
+                encoded(&RemoteMatch::from(directory.find_seat(&request, address)))
+            }
+            Question::Moderation => {
+                let entries = self.config.moderation.entries();
+                let entries = entries.iter().map(Entry::to_json).collect();
+                encoded(&Value::Array(entries).to_string())
+            }
+        }
+    }
+
+    /// Does what a message of the bus says, and tells who asked what came of it.
+    pub(super) async fn follow(&self, message: BusMessage) {
+        let Some(directory) = self.directory() else {
+            return;
+        };
+        let (asker, answer) = match message {
+            BusMessage::Notice { text, room, asker } => {
+                let players = directory.notice(&text, room.as_deref()).await;
+                let answer = RemoteActedOn {
+                    sessions: players.unwrap_or(0) as u64,
+                    first: None,
+                };
+                (asker, answer)
+            }
+            BusMessage::Act {
+                whom,
+                action,
+                asker,
+            } => {
+                let Some(whom) = whom.read() else {
+                    return;
+                };
+                let acted_on = directory.act_on_sessions(&whom, &action.into()).await;
+                let answer = RemoteActedOn {
+                    sessions: acted_on.sessions as u64,
+                    first: acted_on.first.map(|first| (first.subject, first.address)),
+                };
+                (asker, answer)
+            }
+            BusMessage::Entry(entry) => {
+                match Entry::from_json(&entry) {
+                    Ok(entry) => self.config.moderation.put(entry),
+                    Err(problem) => {
+                        return tracing::error!("another node's ban can't be read: {problem}");
+                    }
+                }
+                return self.save_moderation().await;
+            }
+            BusMessage::Lift(id) => {
+                self.config.moderation.lift(id);
+                return self.save_moderation().await;
+            }
+        };
+        let answer = encoded(&answer);
+        if asker.node == self.me.as_str() {
+            return self.questions.answered(asker.number, &answer);
+        }
+        let asker_id = NodeId::from_text(&asker.node);
+        if let Some(peer) = self.cluster().and_then(|cluster| cluster.peer(&asker_id)) {
+            let frame = Frame::Answer {
+                number: asker.number,
+                answer: &answer,
+            };
+            peer.push(|batch| frame.write(batch));
+            peer.flush();
+        }
+    }
+
+    async fn save_moderation(&self) {
+        if let Err(error) = self.config.moderation.save().await {
+            tracing::error!("bans and mutes can't be kept: {error}");
+        }
+    }
+}
