@@ -161,24 +161,29 @@ async fn cost_of_a_push() {
     let peer = a.peer(&b).expect("b lives");
     let mut frame = Vec::new();
     write_frame(&mut frame, 300);
-    let (mut pushing, mut fastest, mut count) = (Duration::ZERO, Duration::MAX, 0);
+    let (mut pushes, mut flushes) = (Vec::new(), Vec::new());
     for _ in 0..2_000 {
         let began = Instant::now();
         for _ in 0..50 {
             peer.push(|out| out.extend_from_slice(&frame));
         }
+        pushes.push(began.elapsed() / 50);
+        let began = Instant::now();
         peer.flush();
-        pushing += began.elapsed();
-        fastest = fastest.min(began.elapsed());
-        count += 50;
+        flushes.push(began.elapsed());
         sleep(Duration::from_millis(1)).await;
     }
-    println!(
-        "{count} frames of {} bytes, flushed every 50: {:?} each, {:?} in the fastest 50, hop {:?}",
-        frame.len(),
-        pushing / count,
-        fastest / 50,
-        peer.hop()
-    );
+    for (what, mut times) in [("push", pushes), ("flush after 50", flushes)] {
+        times.sort_unstable();
+        let at = |share: usize| times[times.len() * share / 1000];
+        println!(
+            "{what} of {} bytes: median {:?}, p90 {:?}, p99 {:?}",
+            frame.len(),
+            at(500),
+            at(900),
+            at(990)
+        );
+    }
+    println!("hop {:?}", peer.hop());
     assert_eq!(a.losses(&b), 0);
 }
