@@ -13,7 +13,7 @@ exec </dev/null
 export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
 
 # Debian packages, and the command that shows that each is there. Add a service where the first test uses it
-# (redis-server for the cluster, promtool of prometheus for deploy/).
+# (promtool of prometheus for deploy/).
 packages=(
   node:nodejs npm:npm # the page's build, and the runner of the browser tests
   c++:g++             # libFuzzer
@@ -23,6 +23,7 @@ packages=(
   ip:iproute2         # network namespaces: the test that cuts a network
   nginx:nginx         # the recipe in docs/OPERATIONS.md, and deploy/nginx
   haproxy:haproxy     # deploy/haproxy
+  redis-server:redis-server # the cluster's tests, each with a server of its own
 )
 # Without rustup's target for wasm32: a compiler that builds the standard library for it.
 packages_wasm=(rustc-web cargo-web rust-web-src lld-19)

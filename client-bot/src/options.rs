@@ -23,7 +23,12 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// Server address: ws://HOST:PORT/ws or wss://HOST:PORT/ws; repeatable: the bots are spread over the addresses, and each comes back
     /// at the next one
-    #[arg(long, env = "TICKWIRE_URL", default_value = "ws://127.0.0.1:7777/ws", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TICKWIRE_URL",
+        default_value = "ws://127.0.0.1:7777/ws",
+        value_delimiter = ','
+    )]
     pub url: Vec<String>,
     /// Accept any certificate (for development servers with a self-signed one)
     #[arg(long, env = "TICKWIRE_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]

@@ -121,12 +121,12 @@ impl Cluster {
         }));
         let (subscriber, mut subscribed) = subscribe(&settings.redis_url, &core, &bus)?;
         // An error: the subscriber, which holds the sender, is gone.
-        let is_subscribed = timeout(
-            SUBSCRIBE_WITHIN,
-            subscribed.wait_for(|is_subscribed| *is_subscribed),
-        )
-        .await;
-        if !matches!(is_subscribed, Ok(Ok(_))) {
+        let is_subscribed = timeout(SUBSCRIBE_WITHIN, async {
+            // Only whether it came is kept: what `wait_for` gives holds a lock.
+            let awaited = subscribed.wait_for(|is_subscribed| *is_subscribed);
+            awaited.await.is_ok()
+        });
+        if is_subscribed.await != Ok(true) {
             return Err(ClusterError::NotSubscribed);
         }
         let cluster = Self {

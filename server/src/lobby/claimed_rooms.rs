@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tickwire_sync::Micros;
 use tokio::sync::oneshot;
 
+/// How long a claimed room waits for the player for whom it was claimed.
+const HELD_FOR: Micros = Micros::from_millis(10_000);
 /// Rooms that are handed over at the same time.
 const HANDED_OVER_AT_ONCE: usize = 4;
 
@@ -46,14 +49,16 @@ impl RoomDirectory {
         claimed: ClaimedRoom,
         opened_by: Option<IpAddr>,
     ) -> Result<(), Close> {
-        let tenure = Tenure {
-            epoch: Some(claimed.epoch),
-            process: claimed.opened,
-        };
         let kept = self.kept.as_ref();
         let found = claimed
             .checkpoint
             .and_then(|checkpoint| kept?.read_claimed(room, checkpoint));
+        // A Redis that forgot the room has counted anew.
+        let before = found.as_ref().map_or(0, |found| found.head.process);
+        let tenure = Tenure {
+            epoch: Some(claimed.epoch),
+            process: claimed.opened.max(before + 1),
+        };
         let mut rooms = self.rooms();
         if let Some(found) = found {
             self.open_found(&mut rooms, found, tenure);
@@ -61,12 +66,18 @@ impl RoomDirectory {
         }
         let profile = Arc::new(RoomProfile::default());
         let added = self.add_room(&mut rooms, room, opened_by, profile, tenure);
-        added.map(|_| ()).map_err(|no_place| {
-            if let Some(kept) = kept {
-                kept.release(room, claimed.epoch);
+        match added {
+            Ok(handle) => {
+                handle.held_until = now().plus(HELD_FOR);
+                Ok(())
             }
-            Close::new(CloseCode::Full, no_place.sentence())
-        })
+            Err(no_place) => {
+                if let Some(kept) = kept {
+                    kept.release(room, claimed.epoch);
+                }
+                Err(Close::new(CloseCode::Full, no_place.sentence()))
+            }
+        }
     }
 
     /// The rooms of this node, with the epochs of its claims.

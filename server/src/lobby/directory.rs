@@ -433,7 +433,7 @@ impl RoomDirectory {
         opened_by: Option<IpAddr>,
         profile: Arc<RoomProfile>,
         tenure: Tenure,
-    ) -> Result<&'a RoomHandle, NoPlace> {
+    ) -> Result<&'a mut RoomHandle, NoPlace> {
         let now = now();
         let gone = (rooms.by_name).extract_if(.., |_, handle| handle.is_gone(now));
         for (name, handle) in gone {
@@ -486,6 +486,7 @@ impl RoomDirectory {
             opened_by,
             profile,
             tenure,
+            held_until: Micros(0),
             is_open: false,
         }
     }

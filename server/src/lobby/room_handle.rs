@@ -25,6 +25,8 @@ pub(super) struct RoomHandle {
     pub opened_by: Option<IpAddr>,
     pub profile: Arc<RoomProfile>,
     pub tenure: Tenure,
+    /// Until when the room waits for the player who is about to open it.
+    pub held_until: Micros,
     /// Whether the worker runs it. A match only adds a room, and its first player opens it: so matches cost a worker nothing.
     pub is_open: bool,
 }
@@ -108,7 +110,8 @@ impl RoomHandle {
     pub fn is_gone(&self, now: Micros) -> bool {
         let has_ended = self.entry.has_ended.read();
         let has_ended = has_ended.unwrap_or_else(PoisonError::into_inner);
-        *has_ended || (!self.is_open && !self.entry.seats.is_any_reserved(now))
+        *has_ended
+            || (!self.is_open && now >= self.held_until && !self.entry.seats.is_any_reserved(now))
     }
 }
 
