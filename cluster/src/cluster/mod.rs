@@ -5,6 +5,8 @@
 
 mod carriers;
 mod counts;
+mod error;
+mod handler;
 mod lease_keeper;
 mod members;
 mod reachable_address;
@@ -12,10 +14,12 @@ mod shared;
 
 pub use counts::ClusterCounts;
 pub(crate) use counts::Counters;
+pub use error::ClusterError;
+pub use handler::ClusterHandler;
 
 use crate::bus::BusEvent;
 use crate::lease::{LeaseClock, RENEW_EVERY};
-use crate::link::{LinkListener, LinkTls, LinkTlsError};
+use crate::link::{LinkListener, LinkTls};
 use crate::node::{NodeEntry, NodeId};
 use crate::peer::Peer;
 use crate::redis::DirectoryError;
@@ -61,69 +65,6 @@ pub struct ClusterSettings {
     pub public_url: Option<String>,
     /// The process's monotonic clock.
     pub clock: fn() -> Micros,
-}
-
-/// What a cluster tells its owner. No call may block: each is made by a task that carries others' messages too.
-pub trait ClusterHandler: Send + Sync + 'static {
-    /// Frames of another node, whole and in order. One call at a time for each node.
-    fn received(&self, from: &Arc<Peer>, frames: &[u8]);
-
-    /// A node's lease is gone, or its stream was reset: whatever was in flight to or from it is lost. It may come back, and frames that
-    /// come afterwards belong to a new beginning.
-    fn peer_lost(&self, node: &NodeId);
-
-    /// A message of the bus, each once.
-    fn bus_message(&self, payload: &[u8]);
-
-    /// Messages of the bus may be missing: Redis forgot it, or dropped messages before this node could read them.
-    fn bus_lost(&self);
-
-    /// How many players are connected to this node's rooms, and how many rooms it has.
-    fn load(&self) -> (u32, u32);
-
-    /// The rooms that this node owns, with the epochs of their claims.
-    fn owned_rooms(&self) -> Vec<(String, u64)>;
-
-    /// These rooms have other owners by now, with later epochs.
-    fn rooms_lost(&self, rooms: &[String]);
-
-    /// This node may no longer act for its rooms.
-    fn lease_lapsed(&self);
-
-    /// This node may act for its rooms (again): the first time when it starts, and after every lapse.
-    fn lease_confirmed(&self);
-}
-
-/// What can go wrong with a cluster.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// Redis did not do what it was asked for.
-    #[error(transparent)]
-    Redis(#[from] DirectoryError),
-    /// The listener for other nodes can't be bound.
-    #[error(
-        "--node-listen {address}: {error}; choose an address of this machine that no other program uses"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's error.
-        error: std::io::Error,
-    },
-    /// TLS for links can't be set up.
-    #[error(transparent)]
-    Tls(#[from] LinkTlsError),
-    /// The node's channels can't be subscribed to.
-    #[error(
-        "Redis does not let this node subscribe within 5 s; see that its user may use Pub/Sub, and that it is not overloaded"
-    )]
-    NotSubscribed,
-    /// The first lease was not confirmed.
-    #[error("Redis did not confirm this node's lease in time; see that it is not overloaded")]
-    NotConfirmed,
-    /// Redis is lost at the moment. Claims are not even asked for, because Redis might run them when nobody waits for their answer.
-    #[error("Redis is lost at the moment; try again")]
-    RedisLost,
 }
 
 /// This node, as a part of its cluster.

@@ -11,10 +11,8 @@ const WINDOW_AFTER_SILENCE: usize = 64 * 1024;
 const WINDOW_WHEN_ASKED: usize = 256 * 1024;
 /// Requests to send again that come sooner after a first one are for the same gap.
 const SAME_GAP: Micros = Micros::from_millis(10);
-/// Emptied buffers that are kept for the next batches.
-const MAX_SPARE: usize = 8;
-/// A buffer that grew larger than this is not kept.
-const MAX_SPARE_BYTES: usize = 256 * 1024;
+/// Emptied buffers that are kept for the next batches, by their capacity in bytes: what a stream that keeps up has in flight.
+const MAX_SPARE_BYTES: usize = 1024 * 1024;
 
 /// One envelope's frames, until they are acked.
 #[derive(Debug)]
@@ -47,6 +45,8 @@ pub(super) struct Outgoing {
     /// When the other side's request was last followed.
     asked_at: Option<Micros>,
     spare: Vec<Vec<u8>>,
+    /// Capacity of `spare`.
+    spare_bytes: usize,
 }
 
 impl Outgoing {
@@ -117,7 +117,9 @@ impl Outgoing {
             self.first += 1;
             self.progress_at = now;
             round_trip = (!kept.is_repeated).then(|| now.since(kept.sent_at).since(held));
-            if self.spare.len() < MAX_SPARE && kept.frames.capacity() <= MAX_SPARE_BYTES {
+            let spare_bytes = self.spare_bytes + kept.frames.capacity();
+            if spare_bytes <= MAX_SPARE_BYTES {
+                self.spare_bytes = spare_bytes;
                 kept.frames.clear();
                 self.spare.push(kept.frames);
             }
@@ -186,7 +188,9 @@ impl Outgoing {
 
     /// An emptied buffer for the next batch.
     pub fn spare(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        let spare = self.spare.pop().unwrap_or_default();
+        self.spare_bytes -= spare.capacity();
+        spare
     }
 }
 

@@ -36,7 +36,6 @@ async fn frames_come_in_order_over_links_between_three_nodes() {
     let [a, b, c] = &nodes;
     meet(&[a, b, c]).await;
     tokio::join!(until_linked(a, b), until_linked(a, c), until_linked(b, c));
-    let by_redis = a.cluster.counts().redis_envelopes_sent;
     tokio::join!(
         relay(a, b, 0..3_000),
         relay(b, a, 0..3_000),
@@ -48,7 +47,10 @@ async fn frames_come_in_order_over_links_between_three_nodes() {
     let counts = a.cluster.counts();
     assert_eq!(counts.links, 2);
     assert!(counts.link_envelopes_sent > 0 && counts.link_envelopes_received > 0);
-    assert_eq!(counts.redis_envelopes_sent, by_redis, "links spare Redis");
+    assert!(
+        counts.link_bytes_sent > 10 * counts.redis_bytes_sent,
+        "links spare Redis: {counts:?}"
+    );
     assert_eq!(
         nodes
             .iter()
@@ -92,7 +94,10 @@ async fn a_cut_link_loses_no_frame() {
     until_linked(&a, &b).await;
     relay(&a, &b, 20_000..20_100).await;
     assert_eq!(a.losses(&b) + b.losses(&a), 0, "{cuts} cuts");
-    assert!(a.cluster.counts().links_opened > cuts);
+    until("every cut was of another link", || {
+        a.cluster.counts().links_opened > cuts
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,22 +161,29 @@ async fn cost_of_a_push() {
     let peer = a.peer(&b).expect("b lives");
     let mut frame = Vec::new();
     write_frame(&mut frame, 300);
-    let (mut pushing, mut count) = (Duration::ZERO, 0);
+    let (mut pushes, mut flushes) = (Vec::new(), Vec::new());
     for _ in 0..2_000 {
         let began = Instant::now();
         for _ in 0..50 {
             peer.push(|out| out.extend_from_slice(&frame));
         }
+        pushes.push(began.elapsed() / 50);
+        let began = Instant::now();
         peer.flush();
-        pushing += began.elapsed();
-        count += 50;
+        flushes.push(began.elapsed());
         sleep(Duration::from_millis(1)).await;
     }
-    println!(
-        "{count} frames of {} bytes: {:?} each, flushes included; hop {:?}",
-        frame.len(),
-        pushing / count,
-        peer.hop()
-    );
+    for (what, mut times) in [("push", pushes), ("flush after 50", flushes)] {
+        times.sort_unstable();
+        let at = |share: usize| times[times.len() * share / 1000];
+        println!(
+            "{what} of {} bytes: median {:?}, p90 {:?}, p99 {:?}",
+            frame.len(),
+            at(500),
+            at(900),
+            at(990)
+        );
+    }
+    println!("hop {:?}", peer.hop());
     assert_eq!(a.losses(&b), 0);
 }

@@ -4,49 +4,23 @@
 //! copy into a buffer under a lock that is held for the copy alone, and read atomics; everything else happens on the peer's sender task
 //! and on the tasks of the carriers.
 //!
-//! Locks are taken in this order, and the handler is called under the first alone: delivery, stream, batch.
+//! Locks are taken in this order, and the handler is called under the first alone: delivery, stream, what was pushed.
+
+mod push_buffer;
 
 use crate::cluster::{ClusterHandler, Counters};
 use crate::lease::LeaseClock;
 use crate::link::{LinkId, LinkQueue};
 use crate::node::NodeId;
 use crate::stream::{CONGESTED_AGE, CONGESTED_BYTES, MAX_UNACKED_BYTES, PeerStream};
+use push_buffer::PushBuffer;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tickwire_sync::Micros;
 use tokio::sync::Notify;
 
-/// A batch that has grown to this many bytes is closed: an envelope is not much longer.
-const BATCH_BYTES: usize = 64 * 1024;
 /// In atomics: no such time or span.
 const NONE: u64 = u64::MAX;
-
-/// Frames that wait for the sender task.
-#[derive(Default)]
-struct Batch {
-    /// Takes frames.
-    open: Vec<u8>,
-    /// Closed batches, in order.
-    closed: Vec<Vec<u8>>,
-    /// Empty buffers for when `open` is closed.
-    spare: Vec<Vec<u8>>,
-    bytes: usize,
-    /// When the first of these frames was pushed.
-    since: Micros,
-    /// The stream is about to reset: what is pushed until then is lost with the rest.
-    is_overflowing: bool,
-    /// The peer has ended.
-    is_closed: bool,
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.open.clear();
-        self.closed.clear();
-        self.bytes = 0;
-        self.is_overflowing = false;
-    }
-}
 
 /// What the carriers' tasks deliver, one envelope at a time.
 #[derive(Default)]
@@ -71,16 +45,14 @@ pub struct Peer {
     context: Arc<PeerContext>,
     delivery: Mutex<Delivery>,
     stream: Mutex<PeerStream>,
-    batch: Mutex<Batch>,
+    pushed: PushBuffer,
     /// Wakes the sender task.
     wake: Notify,
     /// When the sender task wakes by itself.
     sleeps_until: AtomicU64,
-    /// Bytes in the batch, and bytes that are not acked.
-    waiting_bytes: AtomicUsize,
+    /// Bytes that are not acked.
     unacked_bytes: AtomicUsize,
-    /// When the oldest frames of either were pushed, or [`NONE`].
-    waiting_since: AtomicU64,
+    /// When the oldest of them were pushed, or [`NONE`].
     unacked_since: AtomicU64,
     hop: AtomicU64,
     link: Mutex<Option<LinkQueue>>,
@@ -99,12 +71,10 @@ impl Peer {
             context,
             delivery: Mutex::default(),
             stream: Mutex::new(PeerStream::new(now, generation)),
-            batch: Mutex::default(),
+            pushed: PushBuffer::new(),
             wake: Notify::new(),
             sleeps_until: AtomicU64::new(0),
-            waiting_bytes: AtomicUsize::new(0),
             unacked_bytes: AtomicUsize::new(0),
-            waiting_since: AtomicU64::new(NONE),
             unacked_since: AtomicU64::new(NONE),
             hop: AtomicU64::new(NONE),
             link: Mutex::default(),
@@ -127,35 +97,15 @@ impl Peer {
     /// that are pushed between that loss and the handler's reaction to it do arrive: they must name what they belong to so that the other
     /// node can tell.
     pub fn push(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut batch = lock(&self.batch);
-        if batch.is_overflowing || batch.is_closed {
-            return;
-        }
-        let len_before = batch.open.len();
-        write(&mut batch.open);
-        let len = batch.open.len();
-        let added = len.saturating_sub(len_before);
-        if batch.bytes == 0 && added > 0 {
-            batch.since = (self.context.clock)();
-            self.waiting_since.store(batch.since.0, Ordering::Relaxed);
-        }
-        batch.bytes += added;
-        self.waiting_bytes.store(batch.bytes, Ordering::Relaxed);
-        if len >= BATCH_BYTES {
-            let next = batch.spare.pop().unwrap_or_default();
-            let closed = std::mem::replace(&mut batch.open, next);
-            batch.closed.push(closed);
-        }
-        if batch.bytes + self.unacked_bytes.load(Ordering::Relaxed) > MAX_UNACKED_BYTES {
-            batch.is_overflowing = true;
-            drop(batch);
+        let room = MAX_UNACKED_BYTES.saturating_sub(self.unacked_bytes.load(Ordering::Relaxed));
+        if self.pushed.push(self.context.clock, room, write) {
             self.wake.notify_one();
         }
     }
 
     /// Wakes the sender task: what was pushed goes out now. Call it once per batch of frames.
     pub fn flush(&self) {
-        if self.waiting_bytes.load(Ordering::Relaxed) > 0 {
+        if self.pushed.bytes() > 0 {
             self.wake.notify_one();
         }
     }
@@ -163,9 +113,10 @@ impl Peer {
     /// Frames for this node pile up, or are acked late: what can be left out should be. Reads atomics alone.
     #[must_use]
     pub fn is_congested(&self) -> bool {
-        let bytes =
-            self.waiting_bytes.load(Ordering::Relaxed) + self.unacked_bytes.load(Ordering::Relaxed);
-        let since = (self.waiting_since.load(Ordering::Relaxed))
+        let bytes = self.pushed.bytes() + self.unacked_bytes.load(Ordering::Relaxed);
+        let since = self
+            .pushed
+            .since()
             .min(self.unacked_since.load(Ordering::Relaxed));
         bytes > CONGESTED_BYTES
             || (since != NONE && (self.context.clock)().since(Micros(since)) > CONGESTED_AGE)
@@ -180,8 +131,7 @@ impl Peer {
     /// Everything that was pushed has been acked.
     pub(crate) fn is_idle(&self) -> bool {
         // In the order in which frames move on, so that none is missed on its way.
-        self.waiting_bytes.load(Ordering::Acquire) == 0
-            && self.unacked_bytes.load(Ordering::Acquire) == 0
+        self.pushed.bytes() == 0 && self.unacked_bytes.load(Ordering::Acquire) == 0
     }
 
     /// A direct link carries the frames now.
@@ -206,7 +156,7 @@ impl Peer {
         let mut stream = lock(&self.stream);
         let received = stream.receive(now, envelope);
         if matches!(&received, Ok(received) if received.is_reset) {
-            self.forget_waiting();
+            self.pushed.clear();
         }
         self.note(&stream);
         let wakes_at = stream.next_timeout();
@@ -248,7 +198,7 @@ impl Peer {
     fn reset_in(&self, delivery: &Delivery, now: Micros) {
         let mut stream = lock(&self.stream);
         stream.reset(now);
-        self.forget_waiting();
+        self.pushed.clear();
         self.note(&stream);
         drop(stream);
         self.lose(delivery);
@@ -259,13 +209,6 @@ impl Peer {
     fn lose(&self, _delivery: &Delivery) {
         self.context.counters.add_stream_resets(1);
         self.context.handler.peer_lost(&self.node);
-    }
-
-    fn forget_waiting(&self) {
-        let mut batch = lock(&self.batch);
-        batch.clear();
-        self.waiting_bytes.store(0, Ordering::Relaxed);
-        self.waiting_since.store(NONE, Ordering::Relaxed);
     }
 
     fn note(&self, stream: &PeerStream) {
@@ -287,8 +230,7 @@ impl Peer {
         let generation = stream.generation();
         // Whoever still holds this peer pushes into nothing.
         *stream = PeerStream::new((self.context.clock)(), generation);
-        self.forget_waiting();
-        lock(&self.batch).is_closed = true;
+        self.pushed.close();
         self.note(&stream);
         drop(stream);
         if !has_ended {
@@ -312,7 +254,7 @@ impl Peer {
             }
         }
         let mut stream = lock(&self.stream);
-        self.take_waiting(&mut stream);
+        self.pushed.move_to(&mut stream, |stream| self.note(stream));
         let is_some = stream.next_envelope(now, out);
         self.note(&stream);
         if !is_some {
@@ -324,35 +266,7 @@ impl Peer {
 
     fn is_overdue(&self, now: Micros) -> bool {
         let is_overdue = lock(&self.stream).is_overdue(now);
-        is_overdue || lock(&self.batch).is_overflowing
-    }
-
-    /// Moves what was pushed from the batch to the stream.
-    fn take_waiting(&self, stream: &mut PeerStream) {
-        if self.waiting_bytes.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let mut batch = lock(&self.batch);
-        let Batch {
-            open,
-            closed,
-            since,
-            ..
-        } = &mut *batch;
-        for frames in closed.drain(..) {
-            stream.push(*since, frames);
-        }
-        stream.push(*since, std::mem::take(open));
-        // Emptied buffers, so that no push allocates in the steady state.
-        batch.open = stream.spare_buffer();
-        if batch.spare.is_empty() {
-            batch.spare.push(stream.spare_buffer());
-        }
-        batch.bytes = 0;
-        // Before the batch is unlocked: no moment in which these frames count nowhere.
-        self.note(stream);
-        self.waiting_bytes.store(0, Ordering::Release);
-        self.waiting_since.store(NONE, Ordering::Relaxed);
+        is_overdue || self.pushed.is_overflowing()
     }
 
     /// Waits until something was pushed and flushed, or a time of the stream has come.
@@ -410,7 +324,9 @@ impl Peer {
     /// Ends the link that stands, with all that is on its way.
     #[cfg(test)]
     pub(crate) fn cut_link(&self) {
-        lock(&self.link).take();
+        let mut link = lock(&self.link);
+        *link = None;
+        self.is_linked.store(false, Ordering::Release);
     }
 
     /// Both streams have the same generation.
