@@ -115,7 +115,7 @@ pub mod internals {
     pub use crate::labels::Label;
     pub use crate::lobby::OverLimit;
     pub use crate::metrics::{InputOutcome, Metrics};
-    pub use crate::moderation::{ActedOn, Moderation, SessionAction, SessionIdentity, Whom};
+    pub use crate::moderation::{ActedOn, Entry, Moderation, SessionAction, SessionIdentity, Whom};
     pub use crate::net::accept::serve_stream;
     pub use crate::net::http::{GamePort, Site};
     pub use crate::net::peer::connection::{Connection, MAX_GAME_PENDING_BYTES};

@@ -12,8 +12,9 @@ pub(crate) struct Opening {
     pub peer: SocketAddr,
     /// The room in the URL.
     pub url_room: Option<String>,
-    /// How long ago the connection was opened, in microseconds.
-    pub opened_ago_us: u64,
+    /// When the connection was opened, in microseconds on the clock that the nodes share. An age would not do: the way to the owner may take seconds, and of two
+    /// connections of a client the one opened later has the session.
+    pub opened_at_us: u64,
     /// The client's first message, which is a `Hello`.
     pub hello: Vec<u8>,
     /// The client is in the room already, and does not know that the room changed its node: it gets no `Welcome`.

@@ -7,7 +7,6 @@ use super::frame::RelayId;
 use super::opening::Opening;
 use super::relay::reason_of;
 use super::relayed_link::RelayedLink;
-use crate::clock::now;
 use crate::close::DisconnectReason;
 use crate::lobby::{ClientIngress, RoomDirectory};
 use crate::net::peer::handler::Handler as _;
@@ -68,12 +67,11 @@ impl RelayedClients {
         };
         let link = RelayedLink::new(Arc::clone(peer), relay, opening.peer);
         let link = Arc::new(PlayerLink::Relayed(link));
-        let opened_at = now().since(Micros(opening.opened_ago_us));
         let mut ingress = ClientIngress::relayed(
             Arc::clone(directory),
             Arc::clone(&link),
             opening.url_room,
-            opened_at,
+            Micros(opening.opened_at_us),
             opening.goes_on,
         );
         if let Err(close) = ingress.message(&opening.hello, Instant::now(), false) {

@@ -129,7 +129,7 @@ impl ClientIngress {
             let opening = Opening {
                 peer: self.link.address(),
                 url_room,
-                opened_ago_us: now().since(self.opened_at).0,
+                opened_at_us: self.opened_at.0,
                 hello: message.to_vec(),
                 goes_on: self.goes_on,
             };

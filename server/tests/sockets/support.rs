@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
-    self, ActedOn, Close, CloseCode, Connection, DisconnectReason, Handler, Health, ListedRoom,
-    MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, PublicState, RoomListPage,
+    self, ActedOn, Close, CloseCode, Connection, DisconnectReason, Entry, Handler, Health,
+    ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, PublicState, RoomListPage,
     RoomListQuery, RoomOperations, RoomService, RoomState, RulesModule, Server, SessionAction,
     SessionIdentity, Site, Whom,
 };
-use tickwire_server::{PageFile, Shutdown};
+use tickwire_server::{JoinClusterError, PageFile, Shutdown};
 use tickwire_sync::Tick;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -96,7 +96,7 @@ impl RoomService for TestRooms {
         self.late.is_requested()
     }
 
-    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
+    async fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
         let names = ["den", "lobby"].into_iter();
         let rooms = names.filter(|name| *name > query.after.as_str());
         let listed = |room: &str| ListedRoom {
@@ -112,7 +112,7 @@ impl RoomService for TestRooms {
         RoomListPage { rooms, next }
     }
 
-    fn find_match(
+    async fn find_match(
         &self,
         request: &MatchRequest,
         _: Option<IpAddr>,
@@ -144,6 +144,18 @@ impl RoomService for TestRooms {
 }
 
 impl RoomOperations for TestRooms {
+    async fn join_cluster(&self) -> Result<(), JoinClusterError> {
+        Ok(())
+    }
+
+    fn list_nodes(&self) -> serde_json::Value {
+        serde_json::json!([{ "node": "test" }])
+    }
+
+    async fn share_entry(&self, _: &Entry) {}
+
+    async fn share_lift(&self, _: u64) {}
+
     async fn list_rooms(&self) -> serde_json::Value {
         serde_json::json!([{ "room": "lobby", "players": 2 }])
     }
