@@ -75,10 +75,13 @@ impl Target {
 pub struct Entry {
     /// Names the entry in `DELETE /bans/ID`.
     pub id: u64,
+    /// What it forbids.
     pub kind: Kind,
+    /// Whom it is about.
     pub target: Target,
     /// For the player and for operators; may be empty.
     pub reason: String,
+    /// When it was pronounced.
     pub since: SystemTime,
     /// `None`: until it is lifted.
     pub until: Option<SystemTime>,
