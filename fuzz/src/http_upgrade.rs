@@ -234,7 +234,7 @@ impl RoomService for Rooms {
         }
     }
 
-    fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
+    async fn public_rooms(&self, query: &RoomListQuery) -> RoomListPage {
         assert!(query.limit > 0);
         let listed = |room: &str| ListedRoom {
             room: room.to_owned(),
@@ -251,7 +251,7 @@ impl RoomService for Rooms {
         }
     }
 
-    fn find_match(
+    async fn find_match(
         &self,
         request: &MatchRequest,
         _: Option<IpAddr>,

@@ -2,7 +2,11 @@
 //!
 //! `TICKWIRE_BOTS=300 cargo test --release -p tickwire-arena-tests --test cluster -- --nocapture` is the long form.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
 
 mod nodes;
 #[path = "../../../../../cluster/tests/redis_server/mod.rs"]
