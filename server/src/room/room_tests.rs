@@ -129,6 +129,7 @@ fn join(room: &mut Room<RecordingLink>, encoding: Encoding) -> (Arc<RecordingLin
         takes_cell_parts: true,
         encoding,
         is_spectator: true,
+        goes_on: false,
     };
     let (link, inbox) = (
         Arc::new(RecordingLink::default()),
@@ -321,6 +322,7 @@ fn newcomer(encoding: Encoding) -> JoinRequest {
         takes_cell_parts: true,
         encoding,
         is_spectator: true,
+        goes_on: false,
     }
 }
 

@@ -387,7 +387,7 @@ fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
         room: "tested".to_owned(),
         request: JoinRequest::default(),
         reservation: Vec::new(),
-        connection,
+        link: Arc::new(PlayerLink::Local(connection)),
         inbox: Arc::default(),
     };
     worker.handle(Command::Join {

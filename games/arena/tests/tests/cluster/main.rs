@@ -194,3 +194,118 @@ async fn nobody_is_lost_in_a_rolling_restart() {
     assert_unharmed(&report);
     assert_eq!(report["resumes"], report["reconnects"]);
 }
+
+/// All bots get snapshots: each node's count grows by a second's worth for its players.
+async fn until_all_get_snapshots(nodes: &[Node], count: usize) {
+    let sent = async || {
+        let mut sent = 0.0;
+        for node in nodes {
+            sent += node.metric("tickwire_snapshots_sent_total").await;
+        }
+        sent
+    };
+    within("snapshots for everybody", async {
+        loop {
+            let (before, began) = (sent().await, Instant::now());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let per_second = (sent().await - before) / began.elapsed().as_secs_f64();
+            // Most of 60 for each: the machine may be busy.
+            if nodes::players(nodes).await >= count as f64 && per_second > 40.0 * count as f64 {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_that_was_paused_shows_nobody_another_tick() {
+    const BOTS: usize = 12;
+    let redis = redis();
+    let nodes = three_nodes(&redis, LINKED).await;
+    let swarm = Bots::start(&nodes, "pause", 3, BOTS);
+    until_players(&nodes, BOTS).await;
+    until_all_get_snapshots(&nodes, BOTS).await;
+    let (paused, others) = nodes.split_first().unwrap();
+    paused.signal("-STOP");
+    until_players(others, BOTS).await;
+    paused.signal("-CONT");
+    // The others had its rooms by then.
+    let lost = r#"tickwire_rooms_moved_total{outcome="lost"}"#;
+    paused.until_metric(lost, |rooms| rooms >= 1.0).await;
+    until_all_get_snapshots(&nodes, BOTS).await;
+    for room in 0..3 {
+        let rooms = others[0].ops_json("/rooms").await;
+        let name = format!("pause-{room}");
+        let owners = rooms.as_array().unwrap().iter();
+        assert_eq!(
+            owners.filter(|one| one["room"] == *name).count(),
+            1,
+            "{rooms}"
+        );
+    }
+    let report = swarm.end().await;
+    assert_unharmed(&report);
+    assert_eq!(report["resumes"], report["reconnects"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_with_links_play_on_while_redis_is_away() {
+    const BOTS: usize = 12;
+    let mut redis = redis();
+    let nodes = three_nodes(&redis, LINKED).await;
+    let swarm = Bots::start(&nodes, "away", 4, BOTS);
+    until_players(&nodes, BOTS).await;
+    until_all_get_snapshots(&nodes, BOTS).await;
+    redis.kill();
+    for node in &nodes {
+        node.until_metric("tickwire_cluster_redis_up", |up| up == 0.0)
+            .await;
+    }
+    // Longer than a lease.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    until_all_get_snapshots(&nodes, BOTS).await;
+    for node in &nodes {
+        assert_eq!(
+            node.metric("tickwire_cluster_lease_lapses_total").await,
+            0.0
+        );
+    }
+    // It comes back empty, and knows the rooms again.
+    redis.run();
+    for node in &nodes {
+        node.until_metric("tickwire_cluster_redis_up", |up| up == 1.0)
+            .await;
+    }
+    until_all_know(&nodes, 3).await;
+    let mut late = Player::joined(&nodes[2].url("away-0"), "late").await;
+    late.for_snapshots(60).await;
+    until_all_get_snapshots(&nodes, BOTS + 1).await;
+    let report = swarm.end().await;
+    assert_unharmed(&report);
+    assert_eq!(report["reconnects"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_without_links_stand_still_while_redis_is_away() {
+    const BOTS: usize = 12;
+    let redis = redis();
+    let nodes = three_nodes(&redis, &[]).await;
+    let swarm = Bots::start(&nodes, "still", 4, BOTS);
+    until_players(&nodes, BOTS).await;
+    until_all_get_snapshots(&nodes, BOTS).await;
+    redis.pause();
+    for node in &nodes {
+        node.until_metric("tickwire_cluster_lease_lapses_total", |lapses| {
+            lapses == 1.0
+        })
+        .await;
+        let (status, why) = http_get(node.ops, "/readyz").await;
+        assert_eq!((status, why.trim()), (503, "out of touch with the cluster"));
+    }
+    redis.resume();
+    until_all_get_snapshots(&nodes, BOTS).await;
+    let report = swarm.end().await;
+    assert_unharmed(&report);
+    assert_eq!(report["resumes"], report["reconnects"]);
+}
