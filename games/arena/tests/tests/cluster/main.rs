@@ -93,6 +93,7 @@ async fn players_of_three_nodes_share_a_room(flags: &[&str]) {
     // A line of chat reaches everybody, whoever's node it comes from.
     let said = "hello from the third node";
     players[2].client.chat(said);
+    players[2].for_snapshots(1).await;
     for player in &mut players {
         player
             .until("the line", |player| {
