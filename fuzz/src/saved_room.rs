@@ -40,6 +40,7 @@ fn restored(state: &[u8]) -> Option<Room<MemoryLink>> {
     let point = RestorePoint {
         tick: Tick(100),
         skips: 0,
+        keeps_clients: true,
         moment: MOMENT,
     };
     let ticks = TickClock {

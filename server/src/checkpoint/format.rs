@@ -14,7 +14,7 @@ use tickwire_sync::Tick;
 const MAGIC: &[u8; 4] = b"TWCP";
 /// Counts up when older checkpoints can no longer be read.
 const VERSION: u16 = 2;
-/// Heads of this version have no [`CheckpointHead::tick_zero_us`].
+/// Heads of this version have no [`CheckpointHead::shown`].
 const VERSION_WITHOUT_CLOCK: u16 = 1;
 const HASH_START: usize = MAGIC.len() + size_of::<u16>();
 const BODY_START: usize = HASH_START + SHA256_OUTPUT_LEN;
@@ -48,8 +48,17 @@ pub(crate) struct CheckpointHead {
     pub key: Option<[u8; 16]>,
     /// The address that the room counts under.
     pub opened_by: Option<IpAddr>,
-    /// When tick 0 of the room's clock was, where the nodes of a cluster share their clock; `None`: the clock was the process's own.
-    pub tick_zero_us: Option<i64>,
+    /// What clients know of the room, where the nodes of a cluster share their clock; `None`: the clock was the process's own.
+    pub shown: Option<ShownToClients>,
+}
+
+/// What clients have learned of a room with their `Welcome`. A room that goes on with the same goes on for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct ShownToClients {
+    /// When tick 0 of the room's clock was.
+    pub tick_zero_us: i64,
+    /// A hash of the schema.
+    pub schema_hash: u64,
 }
 
 /// The head of version 1.
@@ -86,7 +95,7 @@ impl From<HeadWithoutClock> for CheckpointHead {
             max_players: head.max_players,
             key: head.key,
             opened_by: head.opened_by,
-            tick_zero_us: None,
+            shown: None,
         }
     }
 }
@@ -172,7 +181,10 @@ pub(crate) mod tests {
             max_players: Some(4),
             key: Some([5; 16]),
             opened_by: Some([127, 0, 0, 1].into()),
-            tick_zero_us: Some(-5),
+            shown: Some(ShownToClients {
+                tick_zero_us: -5,
+                schema_hash: 9,
+            }),
         }
     }
 
@@ -205,7 +217,7 @@ pub(crate) mod tests {
     #[test]
     fn a_checkpoint_of_the_version_before_is_read() {
         let mut expected = head(600);
-        expected.tick_zero_us = None;
+        expected.shown = None;
         let mut body = postcard::to_extend(&expected, Vec::new()).unwrap();
         // The absent field is one byte.
         assert_eq!(body.pop(), Some(0));

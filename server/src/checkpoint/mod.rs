@@ -11,7 +11,7 @@ mod redis_store;
 mod store;
 mod writer;
 
-pub(crate) use format::{CheckpointHead, open, seal, sealed_len};
+pub(crate) use format::{CheckpointHead, ShownToClients, open, seal, sealed_len};
 pub(crate) use metrics::{CheckpointOutcome, RestoreOutcome};
 pub(crate) use redis_store::RedisStore;
 pub(crate) use store::{CheckpointStore, StoreError};

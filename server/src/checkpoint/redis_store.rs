@@ -17,9 +17,18 @@ impl StateStore for RedisStore {
         set_aside: &[SetAside],
     ) -> Result<Applied, StoreError> {
         let failed = |error| StoreError::Redis(format!("{error}"));
-        for SetAside { room, checkpoint } in set_aside {
+        for SetAside {
+            room,
+            epoch,
+            checkpoint,
+        } in set_aside
+        {
             let key = self.0.set_aside(room, checkpoint).map_err(failed)?;
             tracing::info!(room, key, "the checkpoint is kept there for a week");
+            // Else the room would begin with it the next time, too.
+            let epoch = *epoch;
+            let remove = [RoomChange::Remove { room, epoch }];
+            self.0.apply(remove.into_iter()).map_err(failed)?;
         }
         let sealed: Vec<Option<Vec<u8>>> = (changes.values())
             .map(|change| match &change.kind {
@@ -43,11 +52,14 @@ impl StateStore for RedisStore {
         let mut applied = Applied::default();
         for ((room, change), outcome) in changes.iter().zip(outcomes) {
             match (outcome, &change.kind) {
-                (RoomChangeOutcome::Fenced, _) => applied.fenced.push(room.clone()),
+                (RoomChangeOutcome::Fenced, ChangeKind::Put { .. }) => {
+                    applied.fenced.push((room.clone(), change.epoch));
+                }
                 (RoomChangeOutcome::Done, ChangeKind::Put { body, .. }) => {
                     applied.bytes += sealed_len(body.len()) as u64;
                 }
-                (RoomChangeOutcome::Done, ChangeKind::Remove) => {}
+                // A room that has ended, or goes on elsewhere.
+                (_, ChangeKind::Remove) => {}
             }
         }
         Ok(applied)

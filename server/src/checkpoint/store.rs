@@ -74,8 +74,8 @@ impl Change {
 pub(crate) struct Applied {
     /// Bytes of checkpoints that were written.
     pub bytes: u64,
-    /// Rooms whose changes were refused, because another node owns them with a later epoch.
-    pub fenced: Vec<String>,
+    /// Rooms whose checkpoints were refused, because another node owns them with a later epoch than these.
+    pub fenced: Vec<(String, u64)>,
 }
 
 /// Where checkpoints are kept. Used by the writer's thread, which may block.
@@ -95,6 +95,8 @@ pub(crate) trait StateStore: Send + 'static {
 #[derive(Clone, Debug)]
 pub(crate) struct SetAside {
     pub room: String,
+    /// The epoch of the room to which it would belong.
+    pub epoch: u64,
     pub checkpoint: Vec<u8>,
 }
 
@@ -230,7 +232,13 @@ fn write(
     {
         let mut rooms = writing.open_table(ROOMS)?;
         let mut aside = writing.open_table(SET_ASIDE)?;
-        for (number, SetAside { room, checkpoint }) in set_aside.iter().enumerate() {
+        for (
+            number,
+            SetAside {
+                room, checkpoint, ..
+            },
+        ) in set_aside.iter().enumerate()
+        {
             // What comes after it may be a checkpoint of the room that begins anew.
             rooms.remove(&**room)?;
             let name = format!("{:016} {number:06} {room}", crate::clock::unix_ms());
@@ -342,6 +350,7 @@ pub(crate) mod tests {
         apply(&mut store, "b", ChangeKind::Remove);
         let bad = SetAside {
             room: "c".to_owned(),
+            epoch: 3,
             checkpoint: b"bad".to_vec(),
         };
         store.apply(&BTreeMap::new(), &[bad]).unwrap();

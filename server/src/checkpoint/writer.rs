@@ -42,8 +42,8 @@ pub(crate) struct NewCheckpoint {
     pub is_last: bool,
 }
 
-/// Called with the rooms that another node owns by now.
-pub(crate) type OnFenced = Box<dyn Fn(&[String]) + Send>;
+/// Called with the rooms that another node owns by now, and the epochs that are over.
+pub(crate) type OnFenced = Box<dyn Fn(&[(String, u64)]) + Send>;
 
 struct Shared {
     queue: Mutex<Queue>,
@@ -170,24 +170,27 @@ impl CheckpointWriter {
     /// Forgets a room that has ended, unless a later room of this name has the place.
     pub fn remove(&self, room: &str, epoch: u64) {
         let mut queue = self.shared.queue();
-        if (queue.rooms.get(room)).is_some_and(|kept| kept.epoch <= epoch) {
+        if (queue.rooms.get(room)).is_none_or(|kept| kept.epoch <= epoch) {
             queue.rooms.remove(room);
             let kind = ChangeKind::Remove;
             let change = Change { epoch, kind };
-            queue.changes.insert(room.to_owned(), change);
-            self.shared.has_work.notify_one();
+            let before = queue.changes.get(room);
+            if before.is_none_or(|before| before.epoch <= epoch) {
+                queue.changes.insert(room.to_owned(), change);
+                self.shared.has_work.notify_one();
+            }
         }
     }
 
-    /// Gives up the claim on a room that was never saved.
-    pub fn release(&self, room: &str, epoch: u64) {
-        let mut queue = self.shared.queue();
-        if !queue.rooms.contains_key(room) {
-            let kind = ChangeKind::Remove;
-            let change = Change { epoch, kind };
-            queue.changes.entry(room.to_owned()).or_insert(change);
-            self.shared.has_work.notify_one();
-        }
+    /// Whether a room of this name has ended here, and the store may not know it yet: what it has of the room is not to be used.
+    pub fn has_ended(&self, room: &str) -> bool {
+        let queue = self.shared.queue();
+        let is_removed = |change: &Change| !change.is_put();
+        queue.changes.get(room).is_some_and(is_removed)
+            || queue
+                .set_aside
+                .iter()
+                .any(|set_aside| set_aside.room == room)
     }
 
     /// Says that a checkpoint was read from the store, before its room is made.
@@ -204,7 +207,7 @@ impl CheckpointWriter {
     }
 
     /// Keeps a checkpoint that cannot be used apart from the others, and says why.
-    pub fn set_aside(&self, room: &str, checkpoint: Vec<u8>, why: &str) {
+    pub fn set_aside(&self, room: &str, epoch: u64, checkpoint: Vec<u8>, why: &str) {
         tracing::error!(
             room,
             "the checkpoint of the room cannot be used and is set aside, so the room begins anew: {why}"
@@ -214,7 +217,11 @@ impl CheckpointWriter {
         let mut queue = self.shared.queue();
         queue.rooms.remove(&room);
         queue.changes.remove(&room);
-        queue.set_aside.push(SetAside { room, checkpoint });
+        queue.set_aside.push(SetAside {
+            room,
+            epoch,
+            checkpoint,
+        });
         self.shared.has_work.notify_one();
     }
 
@@ -349,11 +356,7 @@ fn write(
     match store.apply(&batch.changes, &batch.set_aside) {
         Ok(applied) => {
             metrics.bytes.inc_by(applied.bytes);
-            let is_fenced_put = |room: &&String| {
-                let change = batch.changes.get(*room);
-                change.is_some_and(Change::is_put)
-            };
-            let fenced = applied.fenced.iter().filter(is_fenced_put).count() as u64;
+            let fenced = applied.fenced.len() as u64;
             let written = puts.saturating_sub(fenced);
             outcomes.get(CheckpointOutcome::Written).inc_by(written);
             outcomes.get(CheckpointOutcome::Fenced).inc_by(fenced);
@@ -496,7 +499,7 @@ mod tests {
         let writer = CheckpointWriter::start(store, &metrics, Box::new(|_| {})).unwrap();
         for room in ["a", "b", "c"] {
             writer.put(room, checkpointed(1, 1));
-            writer.set_aside(room, room.as_bytes().to_vec(), "the test wants it so");
+            writer.set_aside(room, 1, room.as_bytes().to_vec(), "the test wants it so");
             writer.put(room, checkpointed(2, 2));
         }
         writer.close().await;

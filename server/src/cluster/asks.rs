@@ -13,10 +13,34 @@ use crate::net::room_service::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tickwire_sync::Tick;
 use tokio::task::JoinSet;
+
+/// Between two copies of a state of another node's room.
+const STATE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The latest copy of a state, with when it came. Locked while a newer one is fetched.
+type LatestState = Arc<tokio::sync::Mutex<Option<(tokio::time::Instant, RoomState)>>>;
+
+/// The latest states of other nodes' rooms that somebody asks for.
+#[derive(Default)]
+pub(super) struct RemoteStates(Mutex<HashMap<String, LatestState>>);
+
+impl RemoteStates {
+    fn of(&self, room: &str) -> LatestState {
+        let states = self.0.lock();
+        let mut states = states.unwrap_or_else(PoisonError::into_inner);
+        if !states.contains_key(room) {
+            // Those that nobody asks for now.
+            states.retain(|_, state| Arc::strong_count(state) > 1);
+        }
+        Arc::clone(states.entry(room.to_owned()).or_default())
+    }
+}
 
 /// [`ActedOn`] between nodes.
 #[derive(Serialize, Deserialize)]
@@ -26,8 +50,46 @@ pub(super) struct RemoteActedOn {
 }
 
 impl Member {
-    /// The state of another node's room.
+    /// The state of another node's room, at a newer tick than `after`. However many ask, its owner sends one copy at a time, and ten a second at most.
     pub async fn room_state(&self, room: &str, after: Option<Tick>) -> RoomState {
+        let state = self.states.of(room);
+        let asked = tokio::time::Instant::now();
+        let newer = async {
+            loop {
+                let mut latest = state.lock().await;
+                if let Some((fetched, known)) = &*latest {
+                    let is_newer = match (known, after) {
+                        (RoomState::Now(known), Some(after)) => known.tick > after,
+                        _ => true,
+                    };
+                    if is_newer && fetched.elapsed() < STATE_INTERVAL {
+                        return known.clone();
+                    }
+                    tokio::time::sleep_until(*fetched + STATE_INTERVAL).await;
+                }
+                let fetched = self.fetch_state(room, after).await;
+                *latest = Some((tokio::time::Instant::now(), fetched.clone()));
+                let is_wanted = match (&fetched, after) {
+                    (RoomState::Now(now), Some(after)) => now.tick > after,
+                    _ => true,
+                };
+                if is_wanted {
+                    return fetched;
+                }
+            }
+        };
+        let patience = match after {
+            Some(_) => MAX_STATE_WAIT,
+            None => PATIENCE,
+        };
+        match tokio::time::timeout_at(asked + patience, newer).await {
+            Ok(state) => state,
+            Err(_) if after.is_some() => RoomState::Unchanged,
+            Err(_) => RoomState::Busy,
+        }
+    }
+
+    async fn fetch_state(&self, room: &str, after: Option<Tick>) -> RoomState {
         let Some(cluster) = self.cluster() else {
             return RoomState::Missing;
         };
@@ -36,7 +98,7 @@ impl Member {
             Ok(None) => return RoomState::Missing,
             Err(_) => return RoomState::Busy,
         };
-        let Some(peer) = peer else {
+        let Some(peer) = peer.filter(|peer| !peer.is_congested()) else {
             return RoomState::Busy;
         };
         let question = Question::State {
@@ -182,7 +244,12 @@ impl Member {
                     });
                 }
             }
-            Err(error) => tracing::error!("{error}"),
+            Err(error) => {
+                tracing::error!("{error}; it is done at this node alone");
+                if let Some(directory) = self.directory() {
+                    acted_on = directory.act_on_sessions(whom, action).await;
+                }
+            }
         }
         acted_on
     }

@@ -63,6 +63,9 @@ impl ClusterHandler for Calls {
                 } => self.0.relays.close(node, relay, code, counted_as, reason),
                 Frame::NotHere { relay } => {
                     let client = self.0.relays.take(node, relay);
+                    if let Some(client) = &client {
+                        client.say_shut();
+                    }
                     self.0.look_again(&directory, client);
                 }
                 Frame::Ask { number, question } => {
@@ -123,7 +126,9 @@ impl ClusterHandler for Calls {
     }
 
     fn rooms_lost(&self, rooms: &[String]) {
-        self.0.lose_rooms(rooms);
+        // Whatever this node's epochs were: the directory has compared them.
+        let lost: Vec<_> = rooms.iter().map(|room| (room.clone(), u64::MAX)).collect();
+        self.0.lose_rooms(&lost);
     }
 
     fn lease_lapsed(&self) {
@@ -160,11 +165,14 @@ impl Member {
                 newcomer,
                 opening,
             };
+            let pending = Arc::default();
+            // First, so that whoever hears of the search's end finds the search.
             client.set_successor(Successor {
-                pending: search.begin_again(),
+                pending: Arc::clone(&pending),
                 room,
                 inbox,
             });
+            search.begin_again(pending);
         }
     }
 
@@ -185,6 +193,8 @@ impl Member {
                     RoomState::Busy => RemoteState::Busy,
                 })
             }
+            // A seat would end with the node.
+            Question::Match { .. } if self.is_draining() => encoded(&RemoteMatch::NoSuchRoom),
             Question::Match { request, address } => {
                 encoded(&RemoteMatch::from(directory.find_seat(&request, address)))
             }

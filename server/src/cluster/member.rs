@@ -3,6 +3,7 @@
 //! In: the calls of `tickwire-cluster`, which must not wait. Out: messages of relayed players to rooms and connections, claimed rooms for
 //! the lobby, answers to other nodes.
 
+use super::asks::RemoteStates;
 use super::bus_message::BusMessage;
 use super::calls::Calls;
 use super::metrics::{ClusterMetrics, MoveOutcome};
@@ -11,7 +12,7 @@ use super::relay::Relays;
 use super::relayed_clients::RelayedClients;
 use super::room_lease::RoomLease;
 use crate::clock;
-use crate::close::{Close, CloseCode};
+use crate::close::Close;
 use crate::config::{ClusterConfig, Config};
 use crate::lobby::{ClaimedRoom, RoomDirectory, Tenure};
 use crate::log_limit;
@@ -67,6 +68,7 @@ pub(crate) struct Member {
     pub(super) relays: Arc<Relays>,
     pub(super) relayed: RelayedClients,
     pub(super) questions: Questions,
+    pub(super) states: RemoteStates,
     /// Held while a room is looked for, so that this node claims it once.
     searches: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     is_draining: AtomicBool,
@@ -109,6 +111,7 @@ impl Member {
             relays: Arc::default(),
             relayed: RelayedClients::default(),
             questions: Questions::default(),
+            states: RemoteStates::default(),
             searches: Mutex::default(),
             is_draining: AtomicBool::new(false),
             bus,
@@ -171,8 +174,7 @@ impl Member {
         let _ = self.cluster.set(Arc::clone(&cluster));
         let metrics = Arc::clone(&self.metrics);
         self.runtime.spawn(metrics.follow(Arc::downgrade(self)));
-        // Ids of bans are given by every node: those of this one begin where no other's are.
-        self.config.moderation.count_ids_from(clock::unix_ms());
+        self.config.moderation.share_ids();
         self.take_over_bans().await;
         let link = cluster.link_addr();
         tracing::info!(node = %self.me, link = ?link, nodes = cluster.nodes().len(), "joined the cluster");
@@ -226,12 +228,14 @@ impl Member {
         self.questions.ask(peer, question, PATIENCE).await
     }
 
-    /// Finds a room that is not here, or claims it for this node if nobody has it.
+    /// Finds a room that is not here, or claims it for this node if nobody has it. `is_counted`: the newcomer's join is counted already, so
+    /// that it may open a new room.
     pub async fn find_or_claim(
         &self,
         directory: &Arc<RoomDirectory>,
         room: &str,
         opened_by: Option<IpAddr>,
+        is_counted: bool,
     ) -> Whereabouts {
         let search = {
             let searches = self.searches.lock();
@@ -247,16 +251,9 @@ impl Member {
         let Some(cluster) = self.cluster() else {
             return Whereabouts::Unclear(LOOK_AGAIN_AFTER);
         };
-        // A private room is opened by a match alone.
-        if self.is_draining.load(Ordering::Acquire) || crate::lobby::is_private_name(room) {
+        if self.is_draining() {
             return match cluster.locate(room).await {
                 Ok(Some(node)) => self.at(&node),
-                Ok(None) if crate::lobby::is_private_name(room) => {
-                    Whereabouts::Refused(Close::new(
-                        CloseCode::Unsupported,
-                        "this private room has ended; ask for a new one (POST /match)",
-                    ))
-                }
                 Ok(None) | Err(_) => Whereabouts::Unclear(LOOK_AGAIN_AFTER),
             };
         }
@@ -270,6 +267,7 @@ impl Member {
                     self.metrics.moved.get(MoveOutcome::TakenOver).inc();
                 }
                 let claimed = ClaimedRoom {
+                    is_counted,
                     epoch,
                     opened,
                     checkpoint,
@@ -349,6 +347,11 @@ impl Member {
         outcome.inc_by(rooms as u64);
     }
 
+    /// Whether this node takes no further rooms.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Acquire)
+    }
+
     /// This node takes no further rooms.
     pub fn begin_drain(&self) {
         self.is_draining.store(true, Ordering::Release);
@@ -364,8 +367,8 @@ impl Member {
         }
     }
 
-    /// Another node owns these rooms: the store has refused this node's states.
-    pub fn lose_rooms(&self, rooms: &[String]) {
+    /// Other nodes own these rooms, of which these epochs are over.
+    pub fn lose_rooms(&self, rooms: &[(String, u64)]) {
         if let Some(directory) = self.directory() {
             let lost = directory.abandon(rooms);
             self.metrics.moved.get(MoveOutcome::Lost).inc_by(lost);

@@ -41,3 +41,39 @@ impl Opening {
         opening
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_goes_on_with_its_session_and_as_itself() {
+        let hello = v1::Hello {
+            name: "Ada".to_owned(),
+            ticket: "ticket".to_owned(),
+            last_message: 7,
+            reservation: vec![1],
+            cell_parts: true,
+            ..v1::Hello::default()
+        };
+        let body = Some(Body::Hello(hello.clone()));
+        let opening = Opening {
+            peer: ([192, 0, 2, 1], 5).into(),
+            url_room: Some("main".to_owned()),
+            opened_at_us: 9,
+            hello: v1::ClientMessage { body }.encode_to_vec(),
+            goes_on: false,
+        };
+        let going_on = opening.going_on(&[4; 20]);
+        let body = v1::ClientMessage::decode(&*going_on.hello).unwrap().body;
+        let expected = v1::Hello {
+            resume_token: vec![4; 20],
+            last_message: 0,
+            reservation: Vec::new(),
+            ..hello
+        };
+        assert_eq!(body, Some(Body::Hello(expected)));
+        assert!(going_on.goes_on);
+        assert_eq!((going_on.peer, going_on.opened_at_us), (opening.peer, 9));
+    }
+}

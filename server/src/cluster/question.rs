@@ -181,3 +181,43 @@ pub(crate) fn merged(pages: Vec<RoomListPage>, limit: usize) -> RoomListPage {
     }
     RoomListPage { rooms, next }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::room_service::ListedRoom;
+
+    fn page(rooms: &[&str], next: Option<&str>) -> RoomListPage {
+        let listed = |room: &&str| ListedRoom {
+            room: (*room).to_owned(),
+            players: 0,
+            max: 8,
+            tags: tickwire_game::Tags::new(),
+            metadata: Arc::default(),
+        };
+        RoomListPage {
+            rooms: rooms.iter().map(listed).collect(),
+            next: next.map(str::to_owned),
+        }
+    }
+
+    fn shown(pages: Vec<RoomListPage>, limit: usize) -> (Vec<String>, Option<String>) {
+        let merged = merged(pages, limit);
+        let names = merged.rooms.into_iter().map(|room| room.room).collect();
+        (names, merged.next)
+    }
+
+    #[test]
+    fn pages_of_several_nodes_are_one_list_without_gaps() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let whole = vec![page(&["a", "d"], None), page(&["b"], None)];
+        assert_eq!(shown(whole, 10), (names(&["a", "b", "d"]), None));
+        // The second node has more rooms after c, perhaps before e.
+        let cut = vec![page(&["a", "e"], None), page(&["b", "c"], Some("c"))];
+        let next = Some("c".to_owned());
+        assert_eq!(shown(cut, 10), (names(&["a", "b", "c"]), next));
+        let many = vec![page(&["a", "c"], None), page(&["b", "d"], None)];
+        let next = Some("c".to_owned());
+        assert_eq!(shown(many, 3), (names(&["a", "b", "c"]), next));
+    }
+}

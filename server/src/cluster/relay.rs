@@ -16,17 +16,21 @@ use crate::room::{Inbox, goodbye};
 use crate::worker::Newcomer;
 use arrayvec::ArrayVec;
 use prost::Message as _;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tickwire_cluster::{NodeId, Peer};
-use tickwire_proto::v1::{self, server_message::Body};
+use tickwire_proto::v1::{self, client_message, server_message::Body};
 
 /// The owner hears of the line once in so many messages of the client: four times a second.
 const MESSAGES_PER_LINE: u32 = 16;
-/// The first byte of a `Leave` (field 6).
+/// Commands that are kept for the room's next owner, and their bytes.
+const MAX_COMMANDS: usize = 64;
+const MAX_COMMAND_BYTES: usize = 64 * 1024;
+/// The first byte of a `Leave` (field 6), and of a `Command` (field 7).
 const LEAVE_KEY: u8 = 0x32;
+const COMMAND_KEY: u8 = 0x3A;
 /// The first byte of a `Welcome` (field 2).
 const WELCOME_KEY: u8 = 0x12;
 
@@ -43,6 +47,9 @@ pub(crate) struct RelayedClient {
     token: OnceLock<Vec<u8>>,
     /// Where the client goes on, since it is no longer with [`Self::peer`].
     successor: OnceLock<Successor>,
+    /// The newest commands, as they came: one that was on its way when the room left its owner goes to the next one as well, which ignores those
+    /// that it has.
+    commands: Mutex<VecDeque<Vec<u8>>>,
     message_count: AtomicU32,
     /// Whether the owner has heard that bytes wait here.
     is_pending: AtomicBool,
@@ -87,6 +94,7 @@ impl Relays {
             opening,
             token,
             successor: OnceLock::new(),
+            commands: Mutex::default(),
             message_count: AtomicU32::new(0),
             is_pending: AtomicBool::new(false),
         });
@@ -211,10 +219,16 @@ impl RelayedClient {
             self.connection
                 .set_disconnect_reason(DisconnectReason::Left);
         }
+        if message.first() == Some(&COMMAND_KEY) {
+            self.keep_command(message);
+        }
         let relay = self.relay;
         let count = self.message_count.fetch_add(1, Ordering::Relaxed);
+        // The owner sends no snapshot while bytes wait here: it has to hear at once that none do.
+        let has_drained =
+            self.is_pending.load(Ordering::Relaxed) && self.connection.pending_bytes() == 0;
         self.peer.push(|batch| {
-            if count.is_multiple_of(MESSAGES_PER_LINE) {
+            if has_drained || count.is_multiple_of(MESSAGES_PER_LINE) {
                 self.line().write(batch);
             }
             let frame = Frame::Up {
@@ -225,6 +239,31 @@ impl RelayedClient {
             frame.write(batch);
         });
         self.peer.flush();
+    }
+
+    /// Keeps a numbered command; others may not come twice.
+    fn keep_command(&self, message: &[u8]) {
+        let is_numbered = v1::ClientMessage::decode(message).is_ok_and(|message| {
+            matches!(message.body, Some(client_message::Body::Command(command)) if command.number > 0)
+        });
+        if !is_numbered {
+            return;
+        }
+        let mut kept = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(message.to_vec());
+        let is_too_much = |kept: &VecDeque<Vec<u8>>| {
+            kept.len() > MAX_COMMANDS
+                || kept.iter().map(Vec::len).sum::<usize>() > MAX_COMMAND_BYTES
+        };
+        while is_too_much(&kept) {
+            kept.pop_front();
+        }
+    }
+
+    /// Takes the commands that the room's next owner may not have.
+    pub fn take_commands(&self) -> Vec<Vec<u8>> {
+        let mut kept = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept).into()
     }
 
     fn line(&self) -> Frame<'static> {
@@ -241,11 +280,20 @@ impl RelayedClient {
     /// The client's connection has ended.
     pub fn shut(&self, why: DisconnectReason) {
         if self.relays.clients().remove(&self.relay).is_some() {
-            self.push(&Frame::Shut {
-                relay: self.relay,
-                reason: why.as_str(),
-            });
+            self.push_shut(why);
         }
+    }
+
+    /// The client is with this owner no more.
+    pub fn say_shut(&self) {
+        self.push_shut(DisconnectReason::GoingAway);
+    }
+
+    fn push_shut(&self, why: DisconnectReason) {
+        self.push(&Frame::Shut {
+            relay: self.relay,
+            reason: why.as_str(),
+        });
     }
 
     fn deliver(&self, bytes: &[u8]) {

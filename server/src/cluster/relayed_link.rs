@@ -4,13 +4,16 @@
 //! that is behind, or whose client's line is, takes no snapshots, exactly as a socket that is full.
 
 use super::frame::{Frame, RelayId, write_down};
-use crate::close::Close;
+use crate::close::{Close, CloseCode};
 use crate::net::peer::send::SendOutcome;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tickwire_cluster::Peer;
 use tickwire_sync::Micros;
+
+/// A longer message would hold up all players of its relay: only maps for clients that do not take them in parts are so long.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// A client whose connection another node holds.
 pub(crate) struct RelayedLink {
@@ -76,6 +79,10 @@ impl RelayedLink {
 
     /// Sends a message that must arrive.
     pub fn send(&self, message: &[u8]) {
+        if message.len() > MAX_MESSAGE_BYTES {
+            let reason = "this map is too large at once; take it in parts (Hello.map_parts)";
+            return self.close(&Close::new(CloseCode::Unsupported, reason));
+        }
         if self.is_open() {
             self.peer
                 .push(|batch| write_down(batch, self.relay, &[message]));

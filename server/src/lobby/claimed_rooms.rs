@@ -4,7 +4,7 @@
 //! cluster asks about this node's rooms.
 
 use super::directory::RoomDirectory;
-use super::room_handle::{RoomProfile, Tenure};
+use super::room_handle::{RoomHandle, RoomProfile, Tenure, is_private_name};
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::moderation::{ActedOn, SessionAction, Whom};
@@ -29,6 +29,9 @@ pub(crate) struct ClaimedRoom {
     pub opened: u64,
     /// The room's newest checkpoint; `None`: the room is new.
     pub checkpoint: Option<Vec<u8>>,
+    /// Whether the join of the player who wants it is counted. Who comes with a token has not been counted, and does not open new rooms for
+    /// nothing by that.
+    pub is_counted: bool,
 }
 
 impl RoomDirectory {
@@ -42,7 +45,7 @@ impl RoomDirectory {
     /// Adds a room that this node has claimed. One that has a checkpoint opens at once, with its sessions waiting.
     ///
     /// # Errors
-    /// The close for the player who wants it, if there is no place for a new room; the claim is given up.
+    /// The close for the player who wants it, if there is no place for a new room, or it would be a private one; the claim is given up.
     pub fn add_claimed(
         &self,
         room: &str,
@@ -52,7 +55,7 @@ impl RoomDirectory {
         let kept = self.kept.as_ref();
         let found = claimed
             .checkpoint
-            .and_then(|checkpoint| kept?.read_claimed(room, checkpoint));
+            .and_then(|checkpoint| kept?.read_claimed(room, claimed.epoch, checkpoint));
         // A Redis that forgot the room has counted anew.
         let before = found.as_ref().map_or(0, |found| found.head.process);
         let tenure = Tenure {
@@ -64,18 +67,30 @@ impl RoomDirectory {
             self.open_found(&mut rooms, found, tenure);
             return Ok(());
         }
-        let profile = Arc::new(RoomProfile::default());
-        let added = self.add_room(&mut rooms, room, opened_by, profile, tenure);
+        let counted = match claimed.is_counted {
+            // A private room is opened by a match alone.
+            _ if is_private_name(room) => Err(Close::new(
+                CloseCode::Unsupported,
+                "this private room has ended; ask for a new one (POST /match)",
+            )),
+            true => Ok(()),
+            false => self.count_join(opened_by),
+        };
+        let added = counted.and_then(|()| {
+            let profile = Arc::new(RoomProfile::default());
+            let added = self.add_room(&mut rooms, room, opened_by, profile, tenure);
+            added.map_err(|no_place| Close::new(CloseCode::Full, no_place.sentence()))
+        });
         match added {
             Ok(handle) => {
                 handle.held_until = now().plus(HELD_FOR);
                 Ok(())
             }
-            Err(no_place) => {
+            Err(close) => {
                 if let Some(kept) = kept {
                     kept.release(room, claimed.epoch);
                 }
-                Err(Close::new(CloseCode::Full, no_place.sentence()))
+                Err(close)
             }
         }
     }
@@ -101,12 +116,17 @@ impl RoomDirectory {
         (count(players), count(rooms.by_name.len()))
     }
 
-    /// Other nodes own these rooms: they end here, and their players come again.
+    /// Other nodes own these rooms, of which these epochs are over: they end here, and their players come again.
     /// Returns how many were here.
-    pub fn abandon(&self, lost: &[String]) -> u64 {
+    pub fn abandon(&self, lost: &[(String, u64)]) -> u64 {
         let mut count = 0;
-        for room in lost {
-            let handle = self.rooms().by_name.remove(room);
+        for (room, over) in lost {
+            let is_over =
+                |handle: &RoomHandle| handle.tenure.epoch.is_some_and(|epoch| epoch <= *over);
+            let mut rooms = self.rooms();
+            let is_lost = rooms.by_name.get(room).is_some_and(is_over);
+            let handle = is_lost.then(|| rooms.by_name.remove(room)).flatten();
+            drop(rooms);
             if let Some(handle) = handle {
                 let room = room.clone();
                 self.workers[handle.worker].send(Command::Abandon { room });

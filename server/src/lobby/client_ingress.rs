@@ -199,18 +199,33 @@ impl ClientIngress {
 
     /// Follows what was decided about the client, if it was.
     fn follow_verdict(&mut self) {
+        // A room may have changed its node more than once since the client last said something.
+        while self.follow_one_verdict() {}
+    }
+
+    /// Returns whether there may be more to follow.
+    fn follow_one_verdict(&mut self) -> bool {
         if let IngressState::Relayed(client) = &self.state
             && let Some(successor) = client.successor()
         {
+            let commands = client.take_commands();
             self.state = IngressState::Pending {
                 pending: Arc::clone(&successor.pending),
                 room: successor.room.clone(),
                 inbox: Arc::clone(&successor.inbox),
                 unread: Vec::new(),
             };
+            for message in commands {
+                if let Ok(v1::ClientMessage { body: Some(body) }) =
+                    v1::ClientMessage::decode(&*message)
+                {
+                    // There are fewer than an inbox takes.
+                    let _ = self.message_while_waiting(body, &message);
+                }
+            }
         }
         let Some(destination) = self.destination() else {
-            return;
+            return false;
         };
         let state = std::mem::replace(&mut self.state, IngressState::Closed);
         let IngressState::Pending {
@@ -220,15 +235,19 @@ impl ClientIngress {
             ..
         } = state
         else {
-            return;
+            return false;
         };
         match destination {
-            Destination::Room(handle) => self.enter(handle, room, inbox),
+            Destination::Room(handle) => {
+                self.enter(handle, room, inbox);
+                false
+            }
             Destination::Relay(client) => {
                 for message in &unread {
                     client.forward(message, false);
                 }
                 self.state = IngressState::Relayed(client);
+                true
             }
         }
     }

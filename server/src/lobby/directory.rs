@@ -23,13 +23,14 @@ use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
 use crate::room::{JoinError, RoomSettings};
 use crate::worker::{Command, Newcomer, RoomEntry, ServerRoom, WorkerHandle};
+use prost::Message as _;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
-use tickwire_game::{Game, GameSettings};
+use tickwire_game::{Game, GameSettings, hash_of_sources};
 use tickwire_proto::GameSchema;
 use tickwire_sync::bench_policies::ViewPolicy;
 use tickwire_sync::world::SchemaError;
@@ -123,6 +124,7 @@ impl RoomDirectory {
         (game.schema().validate()).map_err(|error| LobbyError::Schema(game_name, error))?;
         let rules_module = tried_module(&*game);
         let rules_hash = game.rules_hash();
+        let schema_hash = hash_of_sources(&[&game.schema().to_proto().encode_to_vec()]);
         let saves_state = saves_its_state(&*game);
         // A game's `Drop` may panic, which ends no more than a game.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(game)));
@@ -155,11 +157,13 @@ impl RoomDirectory {
                         "the game {game_name} does not save its state, so no other node can go on with a room of this one"
                     );
                 }
-                let kept = KeptRooms::in_cluster(member, game_name, rules_hash, &metrics)?;
+                let kept =
+                    KeptRooms::in_cluster(member, game_name, rules_hash, schema_hash, &metrics)?;
                 (Some(kept), Vec::new())
             }
             (Some(folder), None) if saves_state => {
-                let (kept, found) = KeptRooms::open(folder, game_name, rules_hash, &metrics)?;
+                let (kept, found) =
+                    KeptRooms::open(folder, game_name, rules_hash, schema_hash, &metrics)?;
                 (Some(kept), found)
             }
             (Some(_), None) => {
@@ -213,15 +217,16 @@ impl RoomDirectory {
     /// Opens a room from its checkpoint.
     pub(super) fn open_found(&self, rooms: &mut Rooms, found: FoundRoom, tenure: Tenure) {
         let now = now();
+        self.forget_gone(rooms, now);
         let tick_rate = self.config.tick_rate;
-        let mut tick = found.tick_at(tenure.process, unix_ms(), tick_rate);
+        let unix_ms = unix_ms();
         let profile = Arc::new(found.profile());
-        let shared = tenure
-            .epoch
-            .and_then(|_| shared_clock(&found.head, tick_rate, tick, now));
-        if let Some(clock) = shared {
-            tick = tick.max(Tick(clock.ticks_at(now.0 as f64).max(0.0) as u32));
-        }
+        let shared =
+            (tenure.epoch).and_then(|_| shared_clock(&found.head, tick_rate, unix_ms, now));
+        let tick = match shared {
+            Some(clock) => Tick(clock.ticks_at(now.0 as f64) as u32),
+            None => found.tick_at(tenure.process, unix_ms, tick_rate),
+        };
         let clock = |number| shared.unwrap_or_else(|| clock_at(number, tick_rate, tick, now));
         let handle = self.new_handle(rooms, found.head.opened_by, profile, tenure, clock);
         // Its players are on their way: it is nobody's to give up before they have come and gone.
@@ -414,6 +419,10 @@ impl RoomDirectory {
             tracing::info!(room, "gave up its place: its address has too many rooms");
         }
         self.workers[handle.worker].send(Command::LookAtEnd { room });
+        if let (Some(kept), Some(epoch), false) = (&self.kept, handle.tenure.epoch, handle.is_open)
+        {
+            kept.release(name, epoch);
+        }
         rooms.by_name.remove(name);
         true
     }
@@ -441,12 +450,7 @@ impl RoomDirectory {
         tenure: Tenure,
     ) -> Result<&'a mut RoomHandle, NoPlace> {
         let now = now();
-        let gone = (rooms.by_name).extract_if(.., |_, handle| handle.is_gone(now));
-        for (name, handle) in gone {
-            if let (Some(kept), Some(epoch)) = (&self.kept, handle.tenure.epoch) {
-                kept.release(&name, epoch);
-            }
-        }
+        self.forget_gone(rooms, now);
         let is_own = |handle: &&RoomHandle| opened_by.is_some() && handle.opened_by == opened_by;
         let own = rooms.by_name.values().filter(is_own).count();
         let others = rooms.by_name.len() - own;
@@ -460,6 +464,18 @@ impl RoomDirectory {
         let handle = self.new_handle(rooms, opened_by, profile, tenure, clock);
         let entry = rooms.by_name.entry(name.to_owned());
         Ok(entry.insert_entry(handle).into_mut())
+    }
+
+    /// Forgets the rooms that have ended, and gives up the claims on those that nobody has opened.
+    fn forget_gone(&self, rooms: &mut Rooms, now: Micros) {
+        let gone = (rooms.by_name).extract_if(.., |_, handle| handle.is_gone(now));
+        for (name, handle) in gone {
+            if let (Some(kept), Some(epoch), false) =
+                (&self.kept, handle.tenure.epoch, handle.is_open)
+            {
+                kept.release(&name, epoch);
+            }
+        }
     }
 
     /// A room on the worker that has the fewest. `clock` makes its clock from its number.
@@ -544,8 +560,9 @@ impl RoomDirectory {
         });
         let make: Box<dyn FnOnce() -> ServerRoom + Send> = match (&self.kept, found) {
             (Some(kept), Some((found, tick))) => {
-                let process = handle.tenure.process;
-                Box::new(kept.maker(found, process, recipe, tick))
+                let tenure = handle.tenure;
+                let keeps_clients = kept.is_same_to_clients(&found.head, handle.tick_clock);
+                Box::new(kept.maker(found, tenure, keeps_clients, recipe, tick))
             }
             _ => Box::new(move || recipe.make()),
         };

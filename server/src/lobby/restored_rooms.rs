@@ -4,10 +4,11 @@
 //! and for every room what its worker needs to keep it. A checkpoint that cannot be used is set aside, and its room begins anew.
 
 use super::directory::{NewGame, game_settings, new_tick_clock};
-use super::room_handle::{RoomHandle, RoomProfile};
+use super::room_handle::{RoomHandle, RoomProfile, Tenure};
 use super::world_seeds::WorldSeeds;
 use crate::checkpoint::{
-    self, CheckpointHead, CheckpointStore, CheckpointWriter, RedisStore, RestoreOutcome, StoreError,
+    self, CheckpointHead, CheckpointStore, CheckpointWriter, RedisStore, RestoreOutcome,
+    ShownToClients, StoreError,
 };
 use crate::clock::{now, unix_ms};
 use crate::cluster::Member;
@@ -34,6 +35,8 @@ pub(super) struct KeptRooms {
     process: u64,
     game: &'static str,
     rules_hash: u64,
+    /// Of the schema that clients get.
+    schema_hash: u64,
 }
 
 /// A room that an earlier process has left.
@@ -78,6 +81,7 @@ impl KeptRooms {
         folder: &Path,
         game: &'static str,
         rules_hash: u64,
+        schema_hash: u64,
         metrics: &Metrics,
     ) -> Result<(Self, Vec<FoundRoom>), KeepError> {
         let (store, rooms) = CheckpointStore::open(folder)?;
@@ -91,7 +95,7 @@ impl KeptRooms {
                     writer.note_found(&name, &head);
                     found.push(FoundRoom { name, head, state });
                 }
-                Err(why) => writer.set_aside(&name, checkpoint, &why),
+                Err(why) => writer.set_aside(&name, 0, checkpoint, &why),
             }
         }
         let kept = Self {
@@ -99,6 +103,7 @@ impl KeptRooms {
             process,
             game,
             rules_hash,
+            schema_hash,
         };
         Ok((kept, found))
     }
@@ -111,22 +116,37 @@ impl KeptRooms {
         member: &Arc<Member>,
         game: &'static str,
         rules_hash: u64,
+        schema_hash: u64,
         metrics: &Metrics,
     ) -> Result<Self, KeepError> {
         let store = member.room_store().map_err(KeepError::Redis)?;
         let fenced = Arc::clone(member);
-        let on_fenced = Box::new(move |rooms: &[String]| fenced.lose_rooms(rooms));
+        let on_fenced = Box::new(move |rooms: &[(String, u64)]| fenced.lose_rooms(rooms));
         let writer = CheckpointWriter::start(RedisStore(store), metrics, on_fenced)?;
         Ok(Self {
             writer: Arc::new(writer),
             process: 0,
             game,
             rules_hash,
+            schema_hash,
         })
     }
 
+    /// Whether a room that goes on from `head` by `tick_clock` is for its clients what it was: they need no `Welcome`.
+    pub fn is_same_to_clients(&self, head: &CheckpointHead, tick_clock: TickClock) -> bool {
+        head.rules_hash == self.rules_hash
+            && head.tick_rate == tick_clock.tick_rate
+            && head.shown.is_some_and(|shown| {
+                shown.tick_zero_us == tick_clock.tick_zero_us
+                    && shown.schema_hash == self.schema_hash
+            })
+    }
+
     /// Reads the checkpoint of a room that this node has claimed. One that cannot be used is set aside.
-    pub fn read_claimed(&self, room: &str, checkpoint: Vec<u8>) -> Option<FoundRoom> {
+    pub fn read_claimed(&self, room: &str, epoch: u64, checkpoint: Vec<u8>) -> Option<FoundRoom> {
+        if self.writer.has_ended(room) {
+            return None;
+        }
         match read(self.game, &checkpoint) {
             Ok((head, state)) => Some(FoundRoom {
                 name: room.to_owned(),
@@ -134,7 +154,7 @@ impl KeptRooms {
                 state,
             }),
             Err(why) => {
-                self.writer.set_aside(room, checkpoint, &why);
+                self.writer.set_aside(room, epoch, checkpoint, &why);
                 None
             }
         }
@@ -142,7 +162,7 @@ impl KeptRooms {
 
     /// Gives up the claim on a room that was never open.
     pub fn release(&self, room: &str, epoch: u64) {
-        self.writer.release(room, epoch);
+        self.writer.remove(room, epoch);
     }
 
     /// The number of this process among those that have kept rooms here.
@@ -182,7 +202,10 @@ impl KeptRooms {
             max_players: profile.max_players.map(|max| max as u32),
             key: profile.key,
             opened_by: handle.opened_by,
-            tick_zero_us: (handle.tenure.epoch).map(|_| handle.tick_clock.tick_zero_us),
+            shown: (handle.tenure.epoch).map(|_| ShownToClients {
+                tick_zero_us: handle.tick_clock.tick_zero_us,
+                schema_hash: self.schema_hash,
+            }),
         };
         // The first is due at once, and the golden ratio spreads the second ones of any number of rooms over the interval.
         let phase = (handle.number as f64 * 0.618_033_988_75).fract();
@@ -201,16 +224,19 @@ impl KeptRooms {
     pub fn maker(
         &self,
         found: FoundRoom,
-        process: u64,
+        tenure: Tenure,
+        keeps_clients: bool,
         recipe: RoomRecipe,
         tick: Tick,
     ) -> impl FnOnce() -> ServerRoom + Send + use<> {
         let writer = Arc::clone(&self.writer);
-        let skips = found.skips(process);
+        let skips = found.skips(tenure.process);
+        let epoch = tenure.epoch.unwrap_or(found.head.epoch);
         move || {
             let point = RestorePoint {
                 tick,
                 skips,
+                keeps_clients,
                 moment: Moment {
                     now: now(),
                     unix_ms: unix_ms(),
@@ -231,7 +257,7 @@ impl KeptRooms {
                 false => " (it was saved under other rules)",
             };
             let checkpoint = checkpoint::seal(&found.state.body);
-            writer.set_aside(&found.name, checkpoint, &format!("{why}{changed}"));
+            writer.set_aside(&found.name, epoch, checkpoint, &format!("{why}{changed}"));
             recipe.make()
         }
     }
@@ -285,21 +311,25 @@ impl FoundRoom {
     }
 }
 
-/// The clock that a room of another node had, if that still shows about `tick`: the walls' clocks of two machines may differ by much.
+/// The clock that a room of another node had, if it shows about what the walls' clocks say: those of two machines may differ by much. No
+/// player has seen a later tick than it shows: the owner stopped before its lease was over.
 pub(super) fn shared_clock(
     head: &CheckpointHead,
     tick_rate: u32,
-    tick: Tick,
+    unix_ms: u64,
     now: Micros,
 ) -> Option<TickClock> {
     const MAX_DIFFERENCE_SECONDS: f64 = 2.0;
     let clock = TickClock {
-        tick_zero_us: head.tick_zero_us?,
+        tick_zero_us: head.shown?.tick_zero_us,
         tick_rate,
     };
-    let difference = clock.ticks_at(now.0 as f64) - f64::from(tick.0);
-    let is_near = difference.abs() <= MAX_DIFFERENCE_SECONDS * f64::from(tick_rate);
-    (is_near && tick_rate == head.tick_rate).then_some(clock)
+    let since_s = (unix_ms as f64 - head.unix_ms as f64) / 1e3;
+    let expected = f64::from(head.tick.0) + since_s * f64::from(tick_rate);
+    let shown = clock.ticks_at(now.0 as f64);
+    let is_near = (shown - expected).abs() <= MAX_DIFFERENCE_SECONDS * f64::from(tick_rate);
+    let goes_on = shown >= f64::from(head.tick.0) && shown < f64::from(LAST_TICK);
+    (is_near && goes_on && tick_rate == head.tick_rate).then_some(clock)
 }
 
 /// The process's `number`th room's clock, by which `tick` is now.
@@ -405,7 +435,7 @@ mod tests {
             max_players: None,
             key: None,
             opened_by: None,
-            tick_zero_us: None,
+            shown: None,
         };
         FoundRoom {
             name: "tested".to_owned(),

@@ -32,25 +32,24 @@ pub(crate) struct RoomSearch {
 impl RoomSearch {
     /// Begins the search. Returns at once.
     pub fn begin(self) -> Arc<PendingJoin> {
-        self.begin_after(Duration::ZERO)
+        let pending = Arc::new(PendingJoin::default());
+        self.begin_after(Duration::ZERO, Arc::clone(&pending));
+        pending
     }
 
     /// Begins the search for a room that has just left its node, and may be there for a moment longer as far as the directory knows.
-    pub fn begin_again(self) -> Arc<PendingJoin> {
-        self.begin_after(MOMENT)
+    pub fn begin_again(self, pending: Arc<PendingJoin>) {
+        self.begin_after(MOMENT, pending);
     }
 
-    fn begin_after(self, pause: Duration) -> Arc<PendingJoin> {
-        let pending = Arc::new(PendingJoin::default());
-        let found = Arc::clone(&pending);
+    fn begin_after(self, pause: Duration, pending: Arc<PendingJoin>) {
         let runtime = self.member.runtime().clone();
         runtime.spawn(async move {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            self.run(&found).await;
+            self.run(&pending).await;
         });
-        pending
     }
 
     async fn run(self, pending: &Arc<PendingJoin>) {
@@ -58,7 +57,9 @@ impl RoomSearch {
         let deadline = Instant::now() + PATIENCE;
         while link.is_open() {
             let (room, address) = (&self.newcomer.room, self.newcomer.request.address);
-            let search = self.member.find_or_claim(&self.directory, room, address);
+            let is_counted = self.newcomer.request.resume_token.is_empty();
+            let member = &self.member;
+            let search = member.find_or_claim(&self.directory, room, address, is_counted);
             match search.await {
                 Whereabouts::Here => return self.join_here(pending),
                 Whereabouts::At(peer) => {
@@ -77,6 +78,12 @@ impl RoomSearch {
                     };
                 }
                 Whereabouts::Refused(close) => return link.close(&close),
+                Whereabouts::Unclear(_) if self.member.is_draining() && !link.is_here() => {
+                    if let PlayerLink::Relayed(link) = &*link {
+                        link.refer_elsewhere();
+                    }
+                    return;
+                }
                 Whereabouts::Unclear(_) if Instant::now() > deadline => {
                     let reason = "the room cannot be reached now; try again in a moment";
                     return link.close(&Close::new(CloseCode::Full, reason));
@@ -95,6 +102,8 @@ impl RoomSearch {
         } = self;
         let link = Arc::clone(&newcomer.link);
         let has_token = !newcomer.request.resume_token.is_empty();
+        // In a room that is still to be opened there is nothing to resume.
+        let may_resume = has_token && directory.has_room(&newcomer.room);
         let Some(caller) = directory.join_hook.clone() else {
             return pending.decide(&link, || {
                 let handle = match has_token {
@@ -108,7 +117,7 @@ impl RoomSearch {
             directory: Arc::clone(&directory),
             newcomer: newcomer.clone(),
         };
-        if has_token {
+        if may_resume {
             let ask = caller.asking(waiting);
             return pending.decide(&link, || {
                 Ok(Destination::Room(

@@ -17,6 +17,7 @@ use crate::clock;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 use thiserror::Error;
@@ -61,6 +62,8 @@ pub struct Moderation {
     file: Option<PathBuf>,
     entries: Mutex<Entries>,
     snapshot: RwLock<Arc<Snapshot>>,
+    /// Whether other nodes give ids as well.
+    has_other_nodes: AtomicBool,
     /// Held while the file is written, so that an older state never replaces a newer one.
     writing: Mutex<()>,
 }
@@ -132,7 +135,11 @@ impl Moderation {
             Some(same) => same.id,
             None if entries.by_id.len() >= MAX_ENTRIES => return Err(Full),
             None => {
-                entries.newest_id += 1;
+                let next = entries.newest_id + 1;
+                entries.newest_id = match self.has_other_nodes.load(Ordering::Relaxed) {
+                    true => next.max(id_among_nodes()),
+                    false => next,
+                };
                 entries.newest_id
             }
         };
@@ -161,10 +168,9 @@ impl Moderation {
         self.publish(&mut entries);
     }
 
-    /// The ids of entries that are added from now on are larger than this number.
-    pub fn count_ids_from(&self, number: u64) {
-        let mut entries = self.lock();
-        entries.newest_id = entries.newest_id.max(number);
+    /// Other nodes give ids as well, from now on.
+    pub fn share_ids(&self) {
+        self.has_other_nodes.store(true, Ordering::Relaxed);
     }
 
     /// Removes an entry. `None`: there is none of this id.
@@ -219,6 +225,11 @@ impl Moderation {
         };
         file::write(file, &text)
     }
+}
+
+/// An id that no other node gives, as good as surely: by the time, and by chance. Programs that read JSON hold it exactly.
+fn id_among_nodes() -> u64 {
+    clock::unix_ms() * 1_000 + u64::from(rand::random::<u16>()) % 1_000
 }
 
 #[cfg(test)]

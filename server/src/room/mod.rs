@@ -82,6 +82,8 @@ pub struct Room<L> {
     has_waiting_messages: bool,
     /// Seats that newcomers may not take, because they are reserved.
     reserved_seats: usize,
+    /// Whether clients that were in the room at another node may go on without a `Welcome`.
+    keeps_clients: bool,
     /// When the room last looked at its sessions.
     last_look: Option<Micros>,
 }
@@ -132,6 +134,7 @@ impl<L: Link> Room<L> {
             inbox_messages: Vec::new(),
             has_waiting_messages: false,
             reserved_seats: 0,
+            keeps_clients: true,
             last_look: None,
             settings,
             schema,
@@ -352,8 +355,10 @@ impl<L: Link> Room<L> {
     pub fn hand_over_players(&mut self, reason: &str) {
         let message = goodbye(reason, Duration::ZERO);
         for session in &self.sessions {
+            // A map that is on its way would never get there.
+            let may_go_on = session.map_transfer.is_none();
             if let Some(link) = session.link()
-                && !link.hand_over()
+                && !(may_go_on && link.hand_over())
             {
                 link.send(&message);
                 link.close(&Close::new(CloseCode::GoingAway, reason.to_owned()));

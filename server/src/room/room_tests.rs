@@ -414,6 +414,43 @@ fn chat_to_an_absent_player_takes_less_than_ten_kib() {
     assert!(kept(&room, 1) < 2 * 1024, "{}", kept(&room, 1));
 }
 
+#[test]
+fn a_client_of_a_moved_room_gets_no_welcome_but_all_it_needs() {
+    let mut room = room(0, WindowPolicy::Open);
+    let (old, _) = join(&mut room, Encoding::Packed);
+    let [welcome] = &old.take()[..] else {
+        panic!("no Welcome");
+    };
+    let [Body::Welcome(welcome)] = &welcome[..] else {
+        panic!("{welcome:?}");
+    };
+    tick(&mut room, Tick(1));
+    let request = JoinRequest {
+        resume_token: welcome.resume_token.clone(),
+        opened_at: Micros(1),
+        goes_on: true,
+        ..newcomer(Encoding::Packed)
+    };
+    let link: Arc<RecordingLink> = Arc::default();
+    let joined = room.join(&request, Arc::clone(&link), Arc::default(), Micros(1));
+    assert!(joined.unwrap().resumed);
+    assert!(link.take().is_empty());
+    tick(&mut room, Tick(2));
+    let packets = link.take();
+    assert!(is_codebooks_with_snapshot(&packets), "{packets:?}");
+    let Some(Body::Snapshot(snapshot)) = packets[0].last() else {
+        panic!("no snapshot");
+    };
+    assert!(snapshot.full_snapshot);
+    // Nobody gets a new session that way.
+    let unknown = JoinRequest {
+        goes_on: true,
+        ..newcomer(Encoding::Packed)
+    };
+    let refused = room.join(&unknown, Arc::default(), Arc::default(), Micros(2));
+    assert_eq!(refused, Err(JoinError::Unknown));
+}
+
 const ATTACKER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 

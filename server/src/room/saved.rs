@@ -52,6 +52,8 @@ pub struct RestorePoint {
     /// How often the saved state was gone on from so that players may have seen what came after it, this time not included: the
     /// numbers and ids of each of these times are not used again. 0: nothing came after it.
     pub skips: u32,
+    /// Whether schema, rules and clock are those that the room's clients know, so that they may go on without a `Welcome`.
+    pub keeps_clients: bool,
     /// The present.
     pub moment: Moment,
 }
@@ -129,6 +131,7 @@ impl<L: Link> Room<L> {
         let skipped = SKIPPED_NUMBERS * point.skips.min(MAX_SKIPS);
         let mut room = Self::new(name, settings, game, tick_clock, secret_seed);
         room.tick = point.tick;
+        room.keeps_clients = point.keeps_clients;
         room.resume_tokens = ResumeTokens::restored(secret_seed, saved.room_number);
         room.newest_session = saved.newest_session.0.saturating_add(skipped);
         let next_event = saved.next_event.wrapping_add(skipped);

@@ -6,6 +6,7 @@ use crate::net::peer::batch_io::{self, MaybeConnection};
 use crate::net::peer::connection::Connection;
 use crate::net::peer::send::SendRequest;
 use crate::room::Link;
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,19 +82,20 @@ impl Link for PlayerLink {
 
     fn try_send(requests: &mut [SendRequest<'_, Self>]) {
         let mut is_any_local = false;
-        let mut unflushed: Option<&Arc<Peer>> = None;
+        // A cluster has few nodes. Where it has more, a peer is woken twice.
+        let mut unflushed: ArrayVec<&Arc<Peer>, 16> = ArrayVec::new();
         for request in requests.iter_mut() {
             let Self::Relayed(link) = request.link else {
                 is_any_local = true;
                 continue;
             };
             request.outcome = link.try_send(&request.messages);
-            if let Some(peer) = unflushed.filter(|peer| !Arc::ptr_eq(peer, link.peer())) {
-                peer.flush();
+            let is_known = unflushed.iter().any(|peer| Arc::ptr_eq(peer, link.peer()));
+            if !is_known && unflushed.try_push(link.peer()).is_err() {
+                link.peer().flush();
             }
-            unflushed = Some(link.peer());
         }
-        if let Some(peer) = unflushed {
+        for peer in unflushed {
             peer.flush();
         }
         if is_any_local {

@@ -179,6 +179,7 @@ impl RoomCheckpoints {
         let point = RestorePoint {
             tick,
             skips: self.skips,
+            keeps_clients: false,
             moment: Moment {
                 now,
                 unix_ms: unix_ms(),
@@ -219,7 +220,8 @@ impl RoomCheckpoints {
     pub fn set_aside(&mut self, room: &str) {
         if let Some(newest) = self.newest.take() {
             let why = "its game panics again and again";
-            (self.writer).set_aside(room, checkpoint::seal(&newest.body), why);
+            let epoch = self.head.epoch;
+            (self.writer).set_aside(room, epoch, checkpoint::seal(&newest.body), why);
         }
     }
 

@@ -508,6 +508,14 @@ impl WorkerLoop {
             link,
             inbox,
         } = newcomer;
+        if !self.lease.is_valid(now()) {
+            // Another node may own the room by now.
+            if let Some(runner) = self.room(&room) {
+                runner.end_joining();
+            }
+            let reason = "the server is out of touch with the others; try again in a moment";
+            return link.close(&Close::new(CloseCode::Full, reason));
+        }
         self.wake(&room);
         let key = self.names.get(&room);
         let runner = key.and_then(|key| self.rooms.get_mut(*key));

@@ -26,4 +26,6 @@ local epoch = string.format('%.0f', math.max((known or 0) + 1, now_ms))
 redis.call('HSET', KEYS[1], 'owner', node, 'epoch', epoch)
 redis.call('HDEL', KEYS[1], 'save')
 local opened = redis.call('HINCRBY', KEYS[1], 'opened', 1)
+redis.call('EXPIRE', KEYS[1], 90000)
+redis.call('EXPIRE', KEYS[2], 90000)
 return {'owned', epoch, opened, redis.call('GET', KEYS[2])}

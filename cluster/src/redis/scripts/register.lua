@@ -8,6 +8,7 @@ for index, key in ipairs(KEYS) do
   if not known or known < epoch then
     redis.call('HSET', key, 'owner', ARGV[1], 'epoch', ARGV[index + 1])
     redis.call('HDEL', key, 'save')
+    redis.call('EXPIRE', key, 90000)
   elseif known > epoch or owner ~= ARGV[1] then
     lost[#lost + 1] = index
   end

@@ -17,4 +17,7 @@ if known and known >= epoch then
 end
 redis.call('HSET', KEYS[1], 'owner', is_hand_over and '' or ARGV[1], 'epoch', ARGV[2], 'save', ARGV[5])
 redis.call('SET', KEYS[2], ARGV[3])
+-- Longer than any session waits for its player: a room that nobody comes to any more is forgotten at last.
+redis.call('EXPIRE', KEYS[1], 90000)
+redis.call('EXPIRE', KEYS[2], 90000)
 return 1

@@ -30,6 +30,9 @@ impl<L: Link> Room<L> {
         inbox: Arc<Inbox>,
         now: Micros,
     ) -> Result<Joined, JoinError> {
+        if request.goes_on && !self.keeps_clients {
+            return Err(JoinError::Unknown);
+        }
         // Looked up before `Hello` was passed on, too; but a ban may have come since, and may have ended the sessions before this one.
         let moderation = &self.settings.moderation;
         if let Some(banned) = moderation.ban_of(request.subject.as_deref(), request.peer) {
@@ -41,10 +44,9 @@ impl<L: Link> Room<L> {
             return Err(JoinError::Replaced);
         }
         let resumed = self.find_resumable(request);
-        let taken_over = resumed
-            .is_none()
-            .then(|| self.find_subject(request))
-            .flatten();
+        // Who goes on does so with the session of the token, or not at all.
+        let may_take_over = resumed.is_none() && !request.goes_on;
+        let taken_over = may_take_over.then(|| self.find_subject(request)).flatten();
         let index = match resumed.or(taken_over) {
             Some(index) => index,
             None if request.goes_on => return Err(JoinError::Unknown),

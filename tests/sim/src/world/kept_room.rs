@@ -80,6 +80,7 @@ impl World {
         let point = RestorePoint {
             tick: self.server.tick_at(self.now).max(self.server.made),
             skips: kept.skips,
+            keeps_clients: true,
             moment: self.moment(),
         };
         self.server.ledger = ledger;
