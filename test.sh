@@ -5,7 +5,8 @@
 #   ./test.sh --long    also the browser tests and the fuzzing that take minutes
 #
 # Needs Rust 1.95 or later (rustup). What else is missing it installs by name, where it may: Debian packages with apt-get
-# (as root, or by sudo without a password), web/'s pinned npm packages, and rustup's target wasm32-unknown-unknown.
+# (as root, or by sudo without a password), web/'s pinned npm packages, the pinned PyPI packages of deploy/kubernetes, and rustup's
+# target wasm32-unknown-unknown.
 # Nothing is installed that is already there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -25,6 +26,8 @@ packages=(
   haproxy:haproxy     # deploy/haproxy
   redis-server:redis-server # the cluster's tests, each with a server of its own
 )
+# Where Python or its venv is missing, for the validator of deploy/kubernetes.
+packages_python=(python3 python3-venv)
 # Without rustup's target for wasm32: a compiler that builds the standard library for it.
 packages_wasm=(rustc-web cargo-web rust-web-src lld-19)
 
@@ -80,6 +83,7 @@ done
 [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 web/build.sh --ready || apt_install "${packages_wasm[@]}"
 web/build.sh --ready
+deploy/kubernetes/check.sh --ready || apt_install "${packages_python[@]}"
 rustc --version
 echo "node $(node --version), $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
 
@@ -105,6 +109,9 @@ fi
 
 heading "tests"
 cargo test --locked --workspace --all-features
+
+heading "Kubernetes manifests"
+deploy/kubernetes/check.sh
 
 # Ten seconds each, from the corpora in the repository. A finding is a file in fuzz/artifacts, and the step prints how to repeat it.
 heading "fuzzing"
