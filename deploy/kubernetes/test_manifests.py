@@ -19,9 +19,6 @@ FILE = pathlib.Path(__file__).with_name("tickwire.yaml")
 VERSIONS = ["1.30", "1.37"]
 # Seconds that a process has to end by itself after everything that it may wait for.
 RESERVE = 5
-# Flags of a server that can be part of a cluster, which the manifests need.
-CLUSTER_FLAGS = {"redis", "node-name", "node-listen"}
-
 
 # Fields that take one of some words, which the schemas call any text.
 WORDS = {
@@ -278,7 +275,7 @@ class ManifestTests(unittest.TestCase):
         cls.text = FILE.read_text()
         cls.documents = read(cls.text)
         cls.manifests = Manifests(copy.deepcopy(cls.documents))
-        cls.known = server_flags() | CLUSTER_FLAGS
+        cls.known = server_flags()
 
     def test_every_document_fits_kubernetes_schema(self):
         kinds = [document["kind"] for document in self.documents]

@@ -22,6 +22,7 @@ use options::Switch;
 use options::{HumanDuration, Options};
 pub use options::{IoUring, KernelRtt, LogFormat};
 
+pub use crate::agones::AgonesAddress;
 pub use crate::fair_share::FairShare;
 pub use crate::join_hook::{JoinHookFails, JoinHookUrl};
 
@@ -30,8 +31,8 @@ use crate::ticket::TicketKeys;
 use crate::tls::TlsSource;
 use crate::trusted_proxy::TrustedProxies;
 use validate::{
-    address, checkpoint_interval, cluster, duration, host_names, invalid, join_hook, max_rewind,
-    moderation, nonzero_duration, ops_token, origins, page_folder, ticket_keys, tls,
+    address, agones, checkpoint_interval, cluster, duration, host_names, invalid, join_hook,
+    max_rewind, moderation, nonzero_duration, ops_token, origins, page_folder, ticket_keys, tls,
     trusted_proxies, within,
 };
 
@@ -80,6 +81,8 @@ pub struct Config {
     pub join_hook: Option<JoinHookUrl>,
     /// What happens where it does not answer.
     pub join_hook_fails: JoinHookFails,
+    /// The SDK server of Agones, which hears of this server's life; `None`: nobody does.
+    pub agones: Option<AgonesAddress>,
     /// The folder of what is kept over restarts; `None`: nothing is.
     pub data_dir: Option<PathBuf>,
     /// The cluster that the node joins; `None`: it is alone.
@@ -210,6 +213,7 @@ impl TryFrom<Options> for Config {
             ticket_grace: duration("ticket-grace", options.ticket_grace, 0)?,
             join_hook: options.join_hook.map(|url| join_hook(&url)).transpose()?,
             join_hook_fails: options.join_hook_fails.unwrap_or_default(),
+            agones: agones(options.agones.as_deref().unwrap_or("off"))?,
             moderation: match &options.data_dir {
                 Some(folder) => Arc::new(moderation(folder)?),
                 None => Arc::default(),

@@ -5,14 +5,11 @@
 //! runtime, and never on a thread that reads sockets or ticks rooms.
 
 use crate::close::{Close, CloseCode};
+use crate::http_post::post_json;
 use crate::metrics::{JoinHookOutcome, Metrics};
 use crate::{clock, log_limit};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::{StatusCode, Uri};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -22,18 +19,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 /// How long an answer may take, from the beginning of the connection.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 /// Questions under way; further players come again.
 const MAX_UNDER_WAY: usize = 256;
-/// Longest answer.
-const MAX_ANSWER_BYTES: usize = 16 * 1024;
 /// Where systems keep the certificates that they trust. The variable `SSL_CERT_FILE` names another file.
 const CERTIFICATE_FILES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -215,47 +208,20 @@ impl JoinHook {
             "address": question.address.map(|address| address.to_canonical()),
             "spectator": question.is_spectator,
         });
+        let uri = &self.url.uri;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
         let socket = TcpStream::connect((&*self.url.host, self.url.port));
         let socket = socket.await.map_err(|error| error.to_string())?;
         match &self.url.tls {
-            None => self.exchange(socket, &body).await,
+            None => post_json(socket, authority, path, &body).await,
             Some((config, name)) => {
                 let connector = TlsConnector::from(Arc::clone(config));
                 let stream = connector.connect(name.clone(), socket).await;
                 let stream = stream.map_err(|error| error.to_string())?;
-                self.exchange(stream, &body).await
+                post_json(stream, authority, path, &body).await
             }
         }
-    }
-
-    async fn exchange(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        body: &Value,
-    ) -> Result<(StatusCode, Bytes), String> {
-        let (mut sender, connection) = (http1::handshake(TokioIo::new(stream)).await)
-            .map_err(|error: hyper::Error| error.to_string())?;
-        // Ends with this call, also at the time-out.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
-        let uri = &self.url.uri;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let body = body.to_string();
-        let request = Request::post(path)
-            .header(HOST, authority)
-            .header(CONTENT_TYPE, "application/json")
-            .header(CONTENT_LENGTH, body.len())
-            .header(ACCEPT, "application/json")
-            .header(CONNECTION, "close")
-            .body(Full::<Bytes>::from(body))
-            .map_err(|error| error.to_string())?;
-        let response = sender.send_request(request).await;
-        let response = response.map_err(|error| error.to_string())?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES);
-        let body = body.collect().await.map_err(|error| error.to_string())?;
-        Ok((status, body.to_bytes()))
     }
 }
 

@@ -7,6 +7,7 @@
 //! `lobby` (from a first message to a place in a room), `worker` (threads that tick rooms by deadline), and `room` (one world
 //! and its sessions). Beside them: `cluster` (this node among others), `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
 
+mod agones;
 mod checkpoint;
 mod clock;
 mod close;
@@ -17,6 +18,7 @@ mod fd_budget;
 mod freed_memory;
 mod host;
 mod http_answers;
+mod http_post;
 mod join_hook;
 mod labels;
 mod lobby;

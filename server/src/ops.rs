@@ -60,7 +60,7 @@ pub enum Health {
 
 impl Health {
     /// The worker threads make progress.
-    fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         self != Self::Stuck
     }
 

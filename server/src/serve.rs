@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::agones::Agones;
 use crate::clock;
 use crate::cluster::JoinClusterError;
 use crate::config::Config;
@@ -29,6 +30,8 @@ use crate::tls::{Tls, TlsError};
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// The part of `--drain-timeout` that is kept for the end of the process, which must not outlast it.
 const EXIT_RESERVE: Duration = Duration::from_millis(500);
+/// The part of that reserve which stays after Agones was told of the end.
+const AGONES_RESERVE: Duration = Duration::from_millis(250);
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +74,10 @@ pub struct Server<R> {
     ops_addr: SocketAddr,
     tls: Option<Arc<Tls>>,
     port: Arc<GamePort<R>>,
+    /// Called when the server is ready, and at its end.
+    agones: Option<Arc<Agones>>,
+    /// Tells Agones that the server is ready and healthy; from the ready line on.
+    agones_task: Option<JoinHandle<()>>,
     /// The request to drain; the game port stops only after `--drain-delay`.
     drain_request: Shutdown,
     /// Accepts connections to the game port; ends when the server drains.
@@ -109,6 +116,8 @@ pub fn start<R: RoomService + RoomOperations>(
         hosts: config.ops_hosts.clone(),
         token: config.ops_token.clone(),
     });
+    let agones = config.agones.clone();
+    let agones = agones.map(|address| Arc::new(Agones::new(address, Arc::clone(&metrics))));
     let port = GamePort::new(config, rooms, site, metrics, Shutdown::new())
         .map_err(StartError::Threads)?;
     let log_task = tokio::spawn(async {
@@ -119,6 +128,8 @@ pub fn start<R: RoomService + RoomOperations>(
         }
     });
     Ok(Server {
+        agones,
+        agones_task: None,
         log_task,
         memory_task: tokio::spawn(freed_memory::give_back()),
         drain_request,
@@ -205,6 +216,11 @@ impl<R: RoomService + RoomOperations> Server<R> {
         print_line(&self.ready_line()).map_err(StartError::Output)?;
         tracing::info!("open {}", self.page_url());
         let draining = self.draining();
+        self.agones_task = self.agones.clone().map(|agones| {
+            let (port, draining) = (Arc::clone(&self.port), draining.clone());
+            let is_alive = move || port.rooms.health().is_alive();
+            tokio::spawn(async move { agones.report(is_alive, draining).await })
+        });
         loop {
             tokio::select! {
                 () = draining.requested() => break,
@@ -269,6 +285,13 @@ impl<R: RoomService + RoomOperations> Server<R> {
             .max(CLOSE_GRACE.saturating_sub(began.elapsed()));
         if timeout(time_left, open.all_closed()).await.is_err() {
             tracing::warn!("connections are still open after --drain-timeout: leaving them");
+        }
+        if let Some(task) = &self.agones_task {
+            task.abort();
+        }
+        if let Some(agones) = &self.agones {
+            let time_left = drain_timeout.saturating_sub(AGONES_RESERVE + began.elapsed());
+            agones.shut_down(time_left.max(AGONES_RESERVE)).await;
         }
         self.ops_task.abort();
         self.log_task.abort();

@@ -212,6 +212,9 @@ options! {
     /// What happens where the join hook does not answer within 2s: closed refuses, open lets in [default: closed]
     #[arg(value_enum)]
     join_hook_fails: JoinHookFails, "TICKWIRE_JOIN_HOOK_FAILS";
+    /// Tells Agones by the SDK server of this machine, or the one of a URL, when the server is ready, healthy and at its end [default: off]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "on", value_name = "URL")]
+    agones: String, "TICKWIRE_AGONES";
     /// File with the bearer token that the operations port asks for; needed where that port is not on loopback
     #[arg(value_name = "FILE")]
     ops_token_file: PathBuf, "TICKWIRE_OPS_TOKEN_FILE";

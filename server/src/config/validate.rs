@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::options::HumanDuration;
+use crate::agones::AgonesAddress;
 use crate::config::{ClusterConfig, OpsToken};
 use crate::join_hook::JoinHookUrl;
 use crate::moderation::Moderation;
@@ -253,6 +254,16 @@ pub(super) fn ticket_keys(path: PathBuf) -> Result<TicketKeys, ConfigError> {
 
 pub(super) fn join_hook(url: &str) -> Result<JoinHookUrl, ConfigError> {
     JoinHookUrl::parse(url).map_err(|problem| invalid("join-hook", problem))
+}
+
+/// The SDK server of Agones; `off` for none.
+pub(super) fn agones(address: &str) -> Result<Option<AgonesAddress>, ConfigError> {
+    if address == "off" {
+        return Ok(None);
+    }
+    AgonesAddress::parse(address)
+        .map(Some)
+        .map_err(|problem| invalid("agones", problem))
 }
 
 /// The bans and mutes in the folder of `--data-dir`, which is made if there is none.

@@ -135,6 +135,20 @@ labels! {
 }
 
 labels! {
+    /// A call to the SDK server of Agones: the `outcome` of `tickwire_agones_calls_total`.
+    pub enum AgonesOutcome {
+        /// It was told that the server is ready.
+        Ready = "ready",
+        /// It was told that the server is healthy.
+        Health = "health",
+        /// It was told that the server is at its end.
+        Shutdown = "shutdown",
+        /// It did not answer, or refused.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// The phases of a tick.
     pub enum TickPhase {
         /// Inputs are read from the connections and taken from their buffers.
@@ -260,6 +274,7 @@ pub struct Metrics {
     pub reservations: ByLabel<ReservationOutcome, IntCounter>,
     pub moderation: ByLabel<ModerationEvent, IntCounter>,
     pub join_hook: ByLabel<JoinHookOutcome, IntCounter>,
+    pub agones: ByLabel<AgonesOutcome, IntCounter>,
     pub received_bytes: IntCounter,
     pub sent_bytes: IntCounter,
     pub ticks: IntCounter,
@@ -314,6 +329,7 @@ impl Metrics {
             reservations: counters(r, "tickwire_reservations_total", "Reservations that joining players gave, by outcome.", "outcome")?,
             moderation: counters(r, "tickwire_moderation_total", "Kicks, mutes, bans and lifts by operators; banned players kept out, and lines of muted ones dropped.", "event")?,
             join_hook: counters(r, "tickwire_join_hook_total", "Questions to the join hook, by outcome.", "outcome")?,
+            agones: counters(r, "tickwire_agones_calls_total", "Calls to the SDK server of Agones, by outcome.", "outcome")?,
             received_bytes: counter("tickwire_received_bytes_total", "Bytes of WebSocket frames received, before TLS.")?,
             sent_bytes: counter("tickwire_sent_bytes_total", "Bytes that the kernel took for WebSocket connections, after TLS.")?,
             ticks: counter("tickwire_ticks_total", "Ticks made, in all rooms.")?,
