@@ -1,8 +1,10 @@
 //! A world for the benches of the core: ships that turn and move every tick. The load bench is in [`load`], and what it costs to
-//! follow a room in [`followers`].
+//! follow a room in [`followers`]. [`relays`] measures a cluster, and [`scaling`] reckons with what it finds.
 
 pub mod followers;
 pub mod load;
+pub mod relays;
+pub mod scaling;
 pub mod typed;
 
 use glam::IVec2;

@@ -72,11 +72,16 @@ impl Scrape {
         Ok(Self(numbers.collect()))
     }
 
+    /// A value by its name and labels; 0 if there is none.
+    #[must_use]
+    pub fn value(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or(0.0)
+    }
+
     /// How much a value has grown since `before`.
     #[must_use]
     pub fn grown(&self, before: &Self, name: &str) -> f64 {
-        let at = |scrape: &Self| scrape.0.get(name).copied().unwrap_or(0.0);
-        at(self) - at(before)
+        self.value(name) - before.value(name)
     }
 
     /// The upper bound of the histogram bucket that holds the quantile.
