@@ -15,13 +15,15 @@ pub const POLL: Duration = Duration::from_millis(20);
 /// A node in a process of its own, which is killed on drop.
 pub struct Node {
     child: Child,
+    /// What the node logs, for whoever looks into a failure.
+    log: PathBuf,
     pub name: String,
     pub addr: SocketAddr,
     pub ops: SocketAddr,
 }
 
 impl Node {
-    /// Starts a node, and waits until it is ready. Its log goes to the test's output.
+    /// Starts a node, and waits until it is ready. Its log stays where a test fails.
     pub fn start(redis: &str, name: &str, flags: &[&str]) -> Self {
         Self::start_at(redis, name, "127.0.0.1:0", flags)
     }
@@ -32,14 +34,14 @@ impl Node {
         command.args(["--listen", listen, "--ops-listen", "127.0.0.1:0"]);
         command.args(["--redis", redis, "--node-name", name, "--workers", "1"]);
         command.args(["--npcs", "0"]).args(flags);
-        let log =
-            std::env::temp_dir().join(format!("tickwire-node-{}-{name}.log", std::process::id()));
-        let log = std::fs::File::options()
+        let log = format!("tickwire-node-{}-{name}.log", std::process::id());
+        let log = std::env::temp_dir().join(log);
+        let file = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(log)
+            .open(&log)
             .unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().unwrap();
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
@@ -50,6 +52,7 @@ impl Node {
         let addr = ws.trim_start_matches("ws://").trim_end_matches("/ws");
         Self {
             child,
+            log,
             name: name.to_owned(),
             addr: addr.parse().unwrap(),
             ops: ops.trim_start_matches("http://").parse().unwrap(),
@@ -115,6 +118,9 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_file(&self.log);
+        }
     }
 }
 
