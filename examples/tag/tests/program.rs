@@ -31,8 +31,8 @@ fn what_is_wrong_is_one_line_in_its_own_name() {
             "tag: --game chooses among the games of tickwire-server",
         ),
         (
-            ["--redis", "redis://127.0.0.1"],
-            "tag: unexpected argument '--redis' found",
+            ["--journal", "file"],
+            "tag: unexpected argument '--journal' found",
         ),
     ] {
         let output = tag(&flags);

@@ -30,7 +30,8 @@ fn a_wrong_configuration_is_one_line_and_exit_code_2() {
     for (arguments, variable, flag) in [
         (&["--tick-rate", "0"][..], None, "--tick-rate"),
         (&["--no-such-flag"], None, "--no-such-flag"),
-        (&["--redis", "redis://127.0.0.1"], None, "--redis"),
+        (&["--journal", "file"], None, "--journal"),
+        (&["--redis", "127.0.0.1"], None, "--redis"),
         (&["--record", "."], None, "--record"),
         (&["--page", "Cargo.toml"], None, "--page"),
         (&[], Some(("TICKWIRE_MAX_ROOMS", "many")), "--max-rooms"),
