@@ -193,7 +193,7 @@ impl Carrier {
     }
 }
 
-/// A node with one worker, which serves the arena without NPCs.
+/// A node with one worker, which serves its first game without NPCs.
 pub struct Node {
     process: Process,
     address: SocketAddr,

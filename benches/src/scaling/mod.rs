@@ -95,7 +95,7 @@ pub struct Needs {
     pub redis_memory: f64,
 }
 
-/// What the bench of relays measured with the arena: docs/SCALING.md says when, where and how. Relayed players cost what they do where
+/// What the bench of relays measured: docs/SCALING.md says when, where and how. Relayed players cost what they do where
 /// only ten of a pair of nodes are: with a balancer that hashes by room they are few.
 pub const MEASURED: UnitCosts = UnitCosts {
     node_us: 4_200.0,

@@ -73,7 +73,7 @@ async fn linked_nodes_play_on_while_redis_is_paused() {
     );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
-    a.claim("arena").await;
+    a.claim("duel").await;
     let pause = async {
         server.pause();
         until("both notice", || {
@@ -115,7 +115,7 @@ async fn linked_nodes_play_on_while_redis_is_paused() {
     assert_eq!(a.losses(&b) + b.losses(&a), 0);
     assert!(a.recorder.seen().rooms_lost.is_empty());
     assert_eq!(
-        b.cluster.locate("arena").await.expect("Redis answers"),
+        b.cluster.locate("duel").await.expect("Redis answers"),
         Some(a.id().clone())
     );
 }
@@ -167,7 +167,7 @@ async fn a_lone_node_plays_on_without_redis() {
     let mut server = RedisServer::start();
     server.settle(GAME);
     let a = Node::start(&server, "a", false).await;
-    let epoch = a.claim("arena").await;
+    let epoch = a.claim("duel").await;
     let outage = async {
         server.kill();
         until("it notices", || !a.cluster.is_redis_up()).await;
@@ -179,7 +179,7 @@ async fn a_lone_node_plays_on_without_redis() {
     // Redis came back empty: the room was registered again.
     let b = Node::start(&server, "b", false).await;
     assert_eq!(
-        b.cluster.locate("arena").await.expect("Redis answers"),
+        b.cluster.locate("duel").await.expect("Redis answers"),
         Some(a.id().clone())
     );
     assert!(a.recorder.seen().rooms_lost.is_empty() && epoch > 0);
@@ -195,12 +195,12 @@ async fn an_emptied_redis_separates_no_linked_nodes() {
     );
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
-    a.claim("arena").await;
+    a.claim("duel").await;
     b.claim("other").await;
     for _ in 0..2 {
         let outage = async {
             server.restart();
-            until_owned(&b, "arena", &a).await;
+            until_owned(&b, "duel", &a).await;
             until_owned(&a, "other", &b).await;
             let first = b.frames(&a).len() as u32;
             relay(&a, &b, first..first + 500).await;
@@ -229,7 +229,7 @@ async fn a_node_that_alone_lost_redis_stops() {
     let b = Node::start_with(settings(line.url.clone(), "b", true)).await;
     meet(&[&a, &b]).await;
     until_linked(&a, &b).await;
-    let epoch = b.claim("arena").await;
+    let epoch = b.claim("duel").await;
     line.is_whole.send_replace(false);
     until("its lease lapses, although a link stands", || {
         b.recorder.seen().lapses == 1
@@ -239,10 +239,10 @@ async fn a_node_that_alone_lost_redis_stops() {
         a.losses(&b) > 0 && a.peer(&b).is_none()
     })
     .await;
-    let mut claimed = a.cluster.claim("arena").await.expect("Redis answers");
+    let mut claimed = a.cluster.claim("duel").await.expect("Redis answers");
     while let Claim::Wait(wait) = claimed {
         sleep(wait).await;
-        claimed = a.cluster.claim("arena").await.expect("Redis answers");
+        claimed = a.cluster.claim("duel").await.expect("Redis answers");
     }
     assert!(
         matches!(claimed, Claim::Owned { epoch: later, .. } if later > epoch),
@@ -252,7 +252,7 @@ async fn a_node_that_alone_lost_redis_stops() {
     until("it comes back", || b.has_lease()).await;
     assert_eq!(
         b.recorder.seen().rooms_lost,
-        ["arena"],
+        ["duel"],
         "it knows what it lost before its lease counts"
     );
     meet(&[&a, &b]).await;

@@ -11,7 +11,7 @@ async fn a_node_that_leaves_is_lost_at_once() {
         Node::start(&server, "b", false).await,
     );
     meet(&[&a, &b]).await;
-    b.claim("arena").await;
+    b.claim("duel").await;
     b.cluster.set_draining();
     let is_draining = || {
         a.cluster.nodes().iter().any(|entry| {
@@ -25,7 +25,7 @@ async fn a_node_that_leaves_is_lost_at_once() {
     assert_eq!(a.frames(&b), [7], "its last words come");
     until("it is lost", || a.losses(&b) == 1 && a.peer(&b).is_none()).await;
     assert_eq!(a.cluster.nodes().len(), 1);
-    a.claim("arena").await;
+    a.claim("duel").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,16 +37,16 @@ async fn a_node_that_vanishes_is_lost_with_its_lease() {
         Node::start(&server, "b", false).await,
     );
     meet(&[&a, &b]).await;
-    b.claim("arena").await;
+    b.claim("duel").await;
     let id = b.id().clone();
     drop(b);
     assert_eq!(
-        a.cluster.claim("arena").await.expect("Redis answers"),
+        a.cluster.claim("duel").await.expect("Redis answers"),
         Claim::Elsewhere(id.clone())
     );
     until("it is lost", || a.cluster.peer(&id).is_none()).await;
     assert_eq!(a.recorder.seen().lost.get(&id), Some(&1));
-    a.claim("arena").await;
+    a.claim("duel").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
