@@ -1,7 +1,7 @@
 //! The relay's end of a relayed client: this node has the connection, and another owns the room.
 //!
-//! In: the client's messages, and the owner's frames. Out: frames to the owner, and messages on the connection. A relay reads nothing of a
-//! message but its first byte, and of the owner's messages the resume token alone; it holds no world. Where the room goes on at another node,
+//! In: the client's messages, and the owner's frames. Out: frames to the owner, and messages on the connection. Of a client's
+//! messages a relay reads the first byte, and the number of a command; of the owner's, the resume token; it holds no world. Where the room goes on at another node,
 //! the relay finds it and goes on with the session, and the client notices nothing but a full snapshot. What the owner sent counts as sent, so a relay drops nothing: what the client's line does
 //! not take waits in the connection's queue, and the owner hears of it and sends no further snapshots.
 
