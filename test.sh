@@ -2,7 +2,7 @@
 # The one test command: everything that must hold, from formatting to a player in a browser.
 #
 #   ./test.sh           all steps, in order; stops at the first that fails
-#   ./test.sh --long    also the browser tests and the fuzzing that take minutes
+#   ./test.sh --long    also what takes minutes: the release build, all browser tests with it and in both browsers, longer fuzzing
 #
 # Needs Rust 1.95 or later (rustup). What else is missing it installs by name, where it may: Debian packages with apt-get
 # (as root, or by sudo without a password), web/'s pinned npm packages, the pinned PyPI packages of deploy/kubernetes, and rustup's
@@ -12,6 +12,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 exec </dev/null
 export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
+# Compiling is most of the time. What only pays off in the next build, or in a debugger, is left out, as in fuzz/run.sh.
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
 
 # Debian packages, and the command that shows that each is there. Add a service where the first test uses it
 # (promtool of prometheus for deploy/).
@@ -125,16 +127,19 @@ games/arena/page/build.sh --check
 heading "web: the bench parses"
 for script in web/bench/*.mjs web/bench/*/*.mjs; do node --check "$script"; done
 
-heading "release build of server and bots"
-cargo build --locked --release -p tickwire-server -p tickwire-bot
-
+# With the programs that the step "tests" has built. Firefox runs what browsers differ in.
 heading "browser tests"
 node --test --test-concurrency=1 web/test/*.test.mjs games/arena/page/test/*.test.mjs
 
 if [ "$long" = yes ]; then
   heading "long fuzzing"
   fuzz/run.sh --seconds 300
+  heading "release build of server and bots"
+  cargo build --locked --release -p tickwire-server -p tickwire-bot
+  # All of them once more, each in Firefox too where it can run there, with the programs that players get.
   heading "long browser tests"
-  TICKWIRE_GARBAGE_SECONDS=60 node --test web/test/garbage.test.mjs
-  node --test --test-concurrency=1 games/arena/page/test/long/*.test.mjs
+  programs=${CARGO_TARGET_DIR:-target}/release
+  export TICKWIRE_LONG=1 TICKWIRE_SERVER_BIN=$programs/tickwire-server TICKWIRE_BOT_BIN=$programs/tickwire-bot
+  TICKWIRE_GARBAGE_SECONDS=60 node --test --test-concurrency=1 \
+    web/test/*.test.mjs games/arena/page/test/*.test.mjs games/arena/page/test/long/*.test.mjs
 fi

@@ -19,10 +19,14 @@ export function test(name, options, body) {
   nodeTest(name, others, (nodeContext) => runTest(nodeContext, { timeout, browser }, body));
 }
 
-/** Declares a test in Chromium, and the same test in Firefox. */
-export function testInBoth(name, options, body) {
+/**
+ * Declares a test in Chromium, and the same test in Firefox: always if `options.differs`, which says that browsers differ in what the test is
+ * about, else with TICKWIRE_LONG=1 only.
+ */
+export function testInBoth(name, { differs, ...options }, body) {
+  const skip = differs || process.env.TICKWIRE_LONG ? false : "in Firefox only with TICKWIRE_LONG=1";
   test(name, options, body);
-  test(`${name} (Firefox)`, { ...options, browser: "Firefox" }, body);
+  test(`${name} (Firefox)`, { ...options, skip, browser: "Firefox" }, body);
 }
 
 /** Runs `body`, and once more if it failed because a browser process crashed. `timeout`: milliseconds for one attempt. */

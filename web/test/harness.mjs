@@ -3,9 +3,9 @@
 // Everything belongs to one attempt at a test (`t`, see attempt.mjs) and ends with it, passed or failed. Nothing here waits for time
 // to pass, only for a line of output, the end of a process, or a condition in the page.
 //
-// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: target/release), TICKWIRE_TAG_BIN (a server of another game; default:
-// target/debug/tag, which `cargo test` builds), TICKWIRE_CLI_BIN (target/debug/tickwire, likewise), TICKWIRE_TEST_EXAMPLES (the examples of tickwire-tests; default:
-// target/debug/examples, likewise), CHROMIUM (default: /usr/bin/chromium), FIREFOX (/usr/bin/firefox-esr), VERBOSE (shows the programs' output).
+// Environment: TICKWIRE_SERVER_BIN, TICKWIRE_BOT_BIN (default: those in target/debug, which `cargo test` builds), TICKWIRE_TAG_BIN (a server of
+// another game; default: target/debug/tag, likewise), TICKWIRE_CLI_BIN (target/debug/tickwire, likewise), TICKWIRE_TEST_EXAMPLES (the examples of tickwire-tests; default:
+// target/debug/examples, likewise), TICKWIRE_LONG (all tests in Firefox too), CHROMIUM (default: /usr/bin/chromium), FIREFOX (/usr/bin/firefox-esr), VERBOSE (shows the programs' output).
 
 import { execFileSync, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -23,9 +23,8 @@ export { test, testInBoth } from "./attempt.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
-const release = join(target, "release");
-const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(release, "tickwire-server");
-const BOT = process.env.TICKWIRE_BOT_BIN ?? join(release, "tickwire-bot");
+const SERVER = process.env.TICKWIRE_SERVER_BIN ?? join(target, "debug", "tickwire-server");
+const BOT = process.env.TICKWIRE_BOT_BIN ?? join(target, "debug", "tickwire-bot");
 /** The server of the example tag. */
 export const TAG = process.env.TICKWIRE_TAG_BIN ?? join(target, "debug", "tag");
 const PUSH = process.env.TICKWIRE_PUSH_BIN ?? join(target, "debug", "push");

@@ -129,7 +129,7 @@ test("a slower line is below everything that a page sees", MINUTE, async (t) => 
   assert.deepEqual(problems, []);
 });
 
-testInBoth("any browser opens the overlay and slows the line down", MINUTE, async (t) => {
+testInBoth("any browser opens the overlay and slows the line down", { ...MINUTE, differs: true }, async (t) => {
   const { page, problems } = await tagWithOverlay(t, undefined);
   await page.keyboard.press("F8");
   await page.waitForFunction((name) => document.querySelector(name).shadowRoot.querySelector(".panel").checkVisibility(), ELEMENT);

@@ -35,7 +35,7 @@ const joined = (page) => page.waitForFunction(() => window.room?.me !== undefine
 const player = (page) => page.evaluate(() => ({ number: window.room.player.number, x: window.room.me.x, id: window.room.me.id }));
 const runners = async (server) => (await roomState(server, "meadow"))?.entities.filter(({ kind }) => kind === "runner").length ?? 0;
 
-testInBoth("a reloaded page is the same player", MINUTE, async (t) => {
+testInBoth("a reloaded page is the same player", { ...MINUTE, differs: true }, async (t) => {
   const { server, context, address } = await site(t);
   const { page, problems } = await openPage(context, address());
   await joined(page);
@@ -58,7 +58,7 @@ testInBoth("a reloaded page is the same player", MINUTE, async (t) => {
   assert.deepEqual(problems, []);
 });
 
-testInBoth("a duplicated tab and another name are other players", MINUTE, async (t) => {
+testInBoth("a duplicated tab and another name are other players", { ...MINUTE, differs: true }, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -103,7 +103,7 @@ testInBoth("leaving is final, whatever the page does next", MINUTE, async (t) =>
   assert.deepEqual(await page.evaluate(() => [window.room.phase, ...window.phases]), ["closed", "closed"]);
 });
 
-testInBoth("the player of a closed tab is gone after ten seconds", MINUTE, async (t) => {
+testInBoth("the player of a closed tab is gone after ten seconds", { ...MINUTE, differs: true }, async (t) => {
   const { server, context, address } = await site(t, SESSIONS_STAY);
   const { page } = await openPage(context, address());
   await joined(page);
@@ -119,7 +119,7 @@ testInBoth("the player of a closed tab is gone after ten seconds", MINUTE, async
   assert.ok(seconds > 5, `${seconds} s`);
 });
 
-testInBoth("a page from the back-forward cache is the same player", MINUTE, async (t) => {
+testInBoth("a page from the back-forward cache is the same player", { ...MINUTE, differs: true }, async (t) => {
   const { server, context, address } = await site(t);
   const { page } = await openPage(context, address());
   await joined(page);

@@ -57,7 +57,7 @@ async function playing(t, names, args = []) {
   return { ...opened, server, site, context };
 }
 
-testInBoth("a page plays a game with all its features", MINUTE, async (t) => {
+testInBoth("a page plays a game with all its features", { ...MINUTE, differs: true }, async (t) => {
   const { page, problems } = await playing(t, ["Ann", "Bob"]);
   await page.waitForFunction(() => window.Bob.room.isPredicting && window.Bob.rows.length === 2);
   const bob = await page.evaluate(() => {
