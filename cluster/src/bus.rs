@@ -19,8 +19,9 @@ const EARLY_BYTES: usize = 1 << 20;
 /// What a reader of the bus gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusEvent {
-    /// A message, each once.
-    Message(Bytes),
+    /// A message, each once, with its number: that of each is larger than those before, but where [`Self::Forgotten`] came between them and
+    /// Redis's clock was set back.
+    Message(u64, Bytes),
     /// Redis may have forgotten messages: it restarted, was emptied, or is another one. Comes once each time, before the messages that follow.
     Forgotten,
     /// So many messages were dropped from the stream before this node could read them.
@@ -200,7 +201,8 @@ impl BusReader {
     fn deliver(&mut self, message: BusMessage) {
         self.last = message.seq;
         if self.ids.insert(message.id) {
-            self.events.push_back(BusEvent::Message(message.payload));
+            let event = BusEvent::Message(message.seq, message.payload);
+            self.events.push_back(event);
         }
     }
 

@@ -6,10 +6,11 @@ use syn::spanned::Spanned as _;
 use syn::{ImplItem, ItemImpl};
 
 /// The types that most games have no use for, and what stands for them.
-const TYPES: [(&str, &str); 4] = [
+const TYPES: [(&str, &str); 5] = [
     ("Event", "Nothing"),
     ("Command", "Nothing"),
     ("Message", "Nothing"),
+    ("RoomMessage", "Nothing"),
     ("Rules", "NoRules"),
 ];
 

@@ -111,7 +111,7 @@ pub fn derive_world(item: TokenStream) -> TokenStream {
     expand(item, world::derive)
 }
 
-/// Completes an `impl Game`. What is left out has its default: `Event`, `Command` and `Message` are `Nothing`, `Rules` is `NoRules`, and
+/// Completes an `impl Game`. What is left out has its default: `Event`, `Command`, `Message` and `RoomMessage` are `Nothing`, `Rules` is `NoRules`, and
 /// `new` is the world's `Default`.
 #[proc_macro_attribute]
 pub fn game(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -135,6 +135,13 @@ pub trait Game: Send {
         true
     }
 
+    /// A message of another room of this game, in the game's own encoding ([`Step::room_messages`]). Each comes once, between two ticks, at
+    /// whatever nodes the rooms are. A room that nobody is connected to gets it too, without a tick. The other room may run another version of
+    /// the game, so ignore what cannot be read.
+    fn room_message(&mut self, from: &str, payload: &[u8]) {
+        let _ = (from, payload);
+    }
+
     /// A player has left for good, or was kicked ([`Step::kick`]).
     fn leave(&mut self, player: PlayerId);
 

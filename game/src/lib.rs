@@ -13,7 +13,7 @@ pub mod testing;
 pub use game::{Game, GameSettings, Identity, Refusal, SaveError, Tags};
 /// The vector types of positions and areas of interest, re-exported so that a game uses the same version.
 pub use glam;
-pub use messages::{Messages, Recipient};
+pub use messages::{MAX_ROOM_MESSAGE_BYTES, Messages, Recipient, RoomMessages, RoomRecipient};
 /// The keys that [`entity::id`] takes, re-exported for the same reason.
 pub use slotmap;
 pub use step::{PlayerInput, PlayerInputs, Shot, ShotOutcome, Shots, Step};

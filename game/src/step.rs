@@ -1,6 +1,6 @@
 //! What a game is given for one tick: each player's input and view, and where events and messages go.
 
-use crate::messages::Messages;
+use crate::messages::{Messages, RoomMessages};
 use tickwire_rules::RuleInput;
 use tickwire_sync::frame::{Events, History};
 use tickwire_sync::input_buffer::TickInput;
@@ -120,6 +120,8 @@ pub struct Step<'a> {
     pub events: &'a mut Events,
     /// Reliable messages to players.
     pub messages: &'a mut Messages,
+    /// Messages to other rooms.
+    pub room_messages: &'a mut RoomMessages,
     /// Shots, for the operator's metrics.
     pub shots: &'a mut Shots,
     /// Players to kick, and why; see [`Self::kick`].
@@ -136,6 +138,7 @@ impl Step<'_> {
             history: self.history,
             events: self.events,
             messages: self.messages,
+            room_messages: self.room_messages,
             shots: self.shots,
             kicks: self.kicks,
         }

@@ -55,11 +55,21 @@ impl Player {
 
     /// Joins a room, and waits for the first snapshot.
     pub async fn joined(url: &str, name: &str) -> Self {
+        Self::joined_at(&[url.to_owned()], name).await
+    }
+
+    /// Joins a room at the first of these addresses, and waits for the first snapshot. It comes back at any of them.
+    ///
+    /// # Panics
+    /// If a URL cannot be used.
+    pub async fn joined_at(urls: &[String], name: &str) -> Self {
         let options = Options {
             name: name.to_owned(),
             ..Options::default()
         };
-        let mut player = Self::new(url, options);
+        let mut player = Self::new(&urls[0], options);
+        let others = urls[1..].iter().map(|url| Target::new(url, false).unwrap());
+        player.shell = player.shell.or_at(others.map(Arc::new));
         player
             .until("the first snapshot", |player| {
                 player.client.counters().snapshots > 0

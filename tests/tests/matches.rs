@@ -39,6 +39,7 @@ impl Game for Table {
     type Event = Nothing;
     type Command = Nothing;
     type Message = Nothing;
+    type RoomMessage = Nothing;
     type Rules = NoRules;
 
     fn new(setup: &Setup) -> Self {

@@ -7,7 +7,8 @@ use crate::world::{Entities, HasKind, Players, World};
 use std::collections::BTreeMap;
 use tickwire_game::glam::IVec2;
 use tickwire_game::{
-    GameSettings as Setup, Identity, Recipient, Refusal, ShotOutcome, Step as RawStep, Tags,
+    GameSettings as Setup, Identity, Recipient, Refusal, RoomRecipient, ShotOutcome,
+    Step as RawStep, Tags,
 };
 use tickwire_rules::{
     Command, Event, Input, KindId, Map, Message, Nearby, NearbyCollector, NearbyRows, Payload,
@@ -36,6 +37,8 @@ pub trait Game: World + Send + Sized + 'static {
     type Command: Command;
     /// Reliable messages to players; [`Nothing`](crate::Nothing) if there are none.
     type Message: Message;
+    /// Messages to other rooms of this game; [`Nothing`](crate::Nothing) if there are none.
+    type RoomMessage: Message;
     /// What clients predict, as [`rules!`](crate::rules) declares it; [`NoRules`](crate::NoRules) if they predict nothing.
     type Rules: TypedRules;
 
@@ -97,6 +100,12 @@ pub trait Game: World + Send + Sized + 'static {
     fn chat(&mut self, player: PlayerId, line: &str) -> bool {
         let _ = (player, line);
         true
+    }
+
+    /// A message of another room ([`Step::tell_room`]). Each comes once, between two ticks, at whatever nodes the two rooms are; those of one
+    /// room come in order. What cannot be read, because the other room runs another version of the game, never comes here.
+    fn room_message(&mut self, from: &str, message: Self::RoomMessage) {
+        let _ = (from, message);
     }
 
     /// What a computer player wants in this tick. With [`Self::COMPUTERS`] they join as others do, before the first tick, and
@@ -314,6 +323,23 @@ impl<'a, G: Game> Step<'a, G> {
         let mut payload = Vec::new();
         message.encode(&mut payload);
         self.raw.messages.send(to, payload);
+    }
+
+    /// Tells another room, at whatever node it is, for instance the result of a match to the room of its tournament. A room that is not open
+    /// gets nothing, and is not opened. A room may send about a hundred messages a second, of up to 4096 bytes.
+    pub fn tell_room(&mut self, room: impl Into<String>, message: &G::RoomMessage) {
+        self.tell(RoomRecipient::Room(room.into()), message);
+    }
+
+    /// Tells all other open rooms of this game, at all nodes.
+    pub fn tell_other_rooms(&mut self, message: &G::RoomMessage) {
+        self.tell(RoomRecipient::OtherRooms, message);
+    }
+
+    fn tell(&mut self, to: RoomRecipient, message: &G::RoomMessage) {
+        let mut payload = Vec::new();
+        message.encode(&mut payload);
+        self.raw.room_messages.send(to, payload);
     }
 
     /// Kicks a player out of the room once the step is over. The player reads the reason. Only [`Game::join`] can keep them from joining

@@ -46,7 +46,8 @@ pub use {
     serde,
     space::{Sight, Space},
     tickwire_game::{
-        GameSettings as Setup, Identity, Recipient, Refusal, SaveError, ShotOutcome, Tags,
+        GameSettings as Setup, Identity, Recipient, Refusal, RoomRecipient, SaveError, ShotOutcome,
+        Tags,
     },
     tickwire_server::{PageFile, page},
     tickwire_sync::{Layer, LayerSet},

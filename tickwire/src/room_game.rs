@@ -213,6 +213,12 @@ impl<G: Game> RawGame for RoomGame<G> {
         }
     }
 
+    fn room_message(&mut self, from: &str, payload: &[u8]) {
+        if let Ok(message) = G::RoomMessage::decode(payload) {
+            self.game.room_message(from, message);
+        }
+    }
+
     fn chat(&mut self, player: PlayerId, line: &str) -> bool {
         self.game.chat(player, line)
     }

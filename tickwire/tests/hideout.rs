@@ -70,6 +70,7 @@ impl Game for Hideout {
     type Event = Nothing;
     type Command = Request;
     type Message = Word;
+    type RoomMessage = Nothing;
     type Rules = NoRules;
 
     fn new(_: &Setup) -> Self {

@@ -7,7 +7,9 @@ pub mod plain;
 pub mod raw;
 
 use glam::IVec2;
-use tickwire_game::{Game, Identity, Messages, PlayerInput, PlayerInputs, Shots, Step};
+use tickwire_game::{
+    Game, Identity, Messages, PlayerInput, PlayerInputs, RoomMessages, Shots, Step,
+};
 use tickwire_sync::encode::{BlockCache, Encoding, Header};
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::input_buffer::{Input, TickInput};
@@ -91,6 +93,7 @@ impl Ticks {
             history: &self.history,
             events: &mut self.events,
             messages: &mut messages,
+            room_messages: &mut RoomMessages::default(),
             shots: &mut shots,
             kicks: &mut kicks,
         });

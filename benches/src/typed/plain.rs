@@ -117,6 +117,7 @@ impl Game for PlainShips {
     type Event = Nothing;
     type Command = Nothing;
     type Message = Nothing;
+    type RoomMessage = Nothing;
     type Rules = ShipRules;
 
     fn new(_: &Setup) -> Self {

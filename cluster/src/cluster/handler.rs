@@ -13,8 +13,8 @@ pub trait ClusterHandler: Send + Sync + 'static {
     /// come afterwards belong to a new beginning.
     fn peer_lost(&self, node: &NodeId);
 
-    /// A message of the bus, each once.
-    fn bus_message(&self, payload: &[u8]);
+    /// A message of the bus, each once. Numbers grow, unless [`Self::bus_lost`] came between.
+    fn bus_message(&self, seq: u64, payload: &[u8]);
 
     /// Messages of the bus may be missing: Redis forgot it, or dropped messages before this node could read them.
     fn bus_lost(&self);

@@ -343,9 +343,9 @@ impl Drop for Cluster {
 
 fn bus_event(handler: &dyn ClusterHandler, counters: &Counters, event: BusEvent) {
     match event {
-        BusEvent::Message(payload) => {
+        BusEvent::Message(seq, payload) => {
             counters.add_bus_messages(1);
-            handler.bus_message(&payload);
+            handler.bus_message(seq, &payload);
         }
         BusEvent::Forgotten => {
             counters.add_bus_forgotten(1);

@@ -61,7 +61,7 @@ impl Listener {
         events
             .iter()
             .filter_map(|event| {
-                if let BusEvent::Message(payload) = event {
+                if let BusEvent::Message(_, payload) = event {
                     Some(text(payload))
                 } else {
                     None

@@ -1,8 +1,8 @@
 //! A room without sockets: steps a raw game tick by tick, as the server does.
 
 use crate::{
-    Game, GameSettings, Identity, Messages, PlayerInput, PlayerInputs, Recipient, Refusal, Shots,
-    Step,
+    Game, GameSettings, Identity, Messages, PlayerInput, PlayerInputs, Recipient, Refusal,
+    RoomMessages, RoomRecipient, Shots, Step,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -25,6 +25,7 @@ pub struct RawRoom<G: Game + ?Sized> {
     events: Vec<(u32, Vec<u8>)>,
     queue: Events,
     messages: Vec<(PlayerId, Vec<u8>)>,
+    room_messages: Vec<(RoomRecipient, Vec<u8>)>,
     kicked: Vec<(PlayerId, String)>,
     shot_count: usize,
 }
@@ -60,6 +61,7 @@ impl<G: Game + ?Sized> RawRoom<G> {
             events: Vec::new(),
             queue: Events::default(),
             messages: Vec::new(),
+            room_messages: Vec::new(),
             kicked: Vec::new(),
             shot_count: 0,
         }
@@ -161,8 +163,8 @@ impl<G: Game + ?Sized> RawRoom<G> {
                 state.current = Some(pressed.unwrap_or_else(|| state.held.clone()));
             }
         }
-        let (mut messages, mut shots, mut kicks) =
-            (Messages::default(), Shots::default(), Vec::new());
+        let (mut messages, mut room_messages) = (Messages::default(), RoomMessages::default());
+        let (mut shots, mut kicks) = (Shots::default(), Vec::new());
         let inputs = TestInputs {
             players: &self.players,
             newest: self.tick.minus(1).unwrap_or_default(),
@@ -174,6 +176,7 @@ impl<G: Game + ?Sized> RawRoom<G> {
             history: &self.history,
             events: &mut self.queue,
             messages: &mut messages,
+            room_messages: &mut room_messages,
             shots: &mut shots,
             kicks: &mut kicks,
         });
@@ -207,6 +210,7 @@ impl<G: Game + ?Sized> RawRoom<G> {
                 }
             }
         }
+        self.room_messages.extend(room_messages.drain());
         self.shot_count += shots.drain().count();
     }
 
@@ -246,6 +250,16 @@ impl<G: Game + ?Sized> RawRoom<G> {
     /// Takes the messages since the last call, with who got them.
     pub fn take_messages(&mut self) -> Vec<(PlayerId, Vec<u8>)> {
         std::mem::take(&mut self.messages)
+    }
+
+    /// A message of another room comes.
+    pub fn room_message(&mut self, from: &str, payload: &[u8]) {
+        self.game.room_message(from, payload);
+    }
+
+    /// Takes the messages to other rooms since the last call, with who is to get them.
+    pub fn take_room_messages(&mut self) -> Vec<(RoomRecipient, Vec<u8>)> {
+        std::mem::take(&mut self.room_messages)
     }
 
     /// Takes the players who were kicked since the last call, and why.

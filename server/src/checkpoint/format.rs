@@ -13,9 +13,10 @@ use tickwire_sync::Tick;
 
 const MAGIC: &[u8; 4] = b"TWCP";
 /// Counts up when older checkpoints can no longer be read.
-const VERSION: u16 = 2;
-/// Heads of this version have no [`CheckpointHead::shown`].
-const VERSION_WITHOUT_CLOCK: u16 = 1;
+const VERSION: u16 = 3;
+/// The oldest version that is read. Its heads end before [`CheckpointHead::shown`], and those of version 2 before
+/// [`CheckpointHead::delivered`].
+const OLDEST_VERSION: u16 = 1;
 const HASH_START: usize = MAGIC.len() + size_of::<u16>();
 const BODY_START: usize = HASH_START + SHA256_OUTPUT_LEN;
 
@@ -50,6 +51,8 @@ pub(crate) struct CheckpointHead {
     pub opened_by: Option<IpAddr>,
     /// What clients know of the room, where the nodes of a cluster share their clock; `None`: the clock was the process's own.
     pub shown: Option<ShownToClients>,
+    /// The number of the newest delivery of the cluster's bus that the room was given; 0: none, or there is no cluster.
+    pub delivered: u64,
 }
 
 /// What clients have learned of a room with their `Welcome`. A room that goes on with the same goes on for them.
@@ -61,9 +64,9 @@ pub(crate) struct ShownToClients {
     pub schema_hash: u64,
 }
 
-/// The head of version 1.
+/// What heads of all versions begin with.
 #[derive(Deserialize)]
-struct HeadWithoutClock {
+struct HeadOfVersion1 {
     game: String,
     rules_hash: u64,
     epoch: u64,
@@ -79,9 +82,10 @@ struct HeadWithoutClock {
     opened_by: Option<IpAddr>,
 }
 
-impl From<HeadWithoutClock> for CheckpointHead {
-    fn from(head: HeadWithoutClock) -> Self {
-        Self {
+impl HeadOfVersion1 {
+    fn with(self, shown: Option<ShownToClients>, delivered: u64) -> CheckpointHead {
+        let head = self;
+        CheckpointHead {
             game: head.game,
             rules_hash: head.rules_hash,
             epoch: head.epoch,
@@ -95,7 +99,8 @@ impl From<HeadWithoutClock> for CheckpointHead {
             max_players: head.max_players,
             key: head.key,
             opened_by: head.opened_by,
-            shown: None,
+            shown,
+            delivered,
         }
     }
 }
@@ -146,7 +151,7 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(CheckpointHead, &[u8]), UnusableChec
     let (version, rest) =
         (rest.and_then(<[u8]>::split_first_chunk)).ok_or(UnusableCheckpoint::Foreign)?;
     let version = u16::from_le_bytes(*version);
-    if version != VERSION && version != VERSION_WITHOUT_CLOCK {
+    if !(OLDEST_VERSION..=VERSION).contains(&version) {
         return Err(UnusableCheckpoint::Version(version));
     }
     let (hash, body) =
@@ -155,11 +160,15 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(CheckpointHead, &[u8]), UnusableChec
         return Err(UnusableCheckpoint::Checksum);
     }
     let malformed = |error: postcard::Error| UnusableCheckpoint::Head(error.to_string());
-    if version == VERSION {
-        return postcard::take_from_bytes(body).map_err(malformed);
+    let (head, mut rest) = postcard::take_from_bytes::<HeadOfVersion1>(body).map_err(malformed)?;
+    let (mut shown, mut delivered) = (None, 0);
+    if version >= 2 {
+        (shown, rest) = postcard::take_from_bytes(rest).map_err(malformed)?;
     }
-    let (head, state) = postcard::take_from_bytes::<HeadWithoutClock>(body).map_err(malformed)?;
-    Ok((head.into(), state))
+    if version >= 3 {
+        (delivered, rest) = postcard::take_from_bytes(rest).map_err(malformed)?;
+    }
+    Ok((head.with(shown, delivered), rest))
 }
 
 #[cfg(test)]
@@ -185,6 +194,7 @@ pub(crate) mod tests {
                 tick_zero_us: -5,
                 schema_hash: 9,
             }),
+            delivered: 700,
         }
     }
 
@@ -210,19 +220,29 @@ pub(crate) mod tests {
             assert!(open(&bytes[..index]).is_err(), "cut at {index}");
         }
         let mut other = bytes;
-        other[4] = 3;
-        assert_eq!(open(&other), Err(UnusableCheckpoint::Version(3)));
+        for version in [0, 4] {
+            other[4] = version;
+            let expected = UnusableCheckpoint::Version(u16::from(version));
+            assert_eq!(open(&other), Err(expected));
+        }
     }
 
     #[test]
-    fn a_checkpoint_of_the_version_before_is_read() {
+    fn checkpoints_of_the_versions_before_are_read() {
         let mut expected = head(600);
-        expected.shown = None;
-        let mut body = postcard::to_extend(&expected, Vec::new()).unwrap();
-        // The absent field is one byte.
-        assert_eq!(body.pop(), Some(0));
-        let mut bytes = seal(&[&body[..], b"state"].concat());
-        bytes[4] = 1;
-        assert_eq!(open(&bytes), Ok((expected, &b"state"[..])));
+        expected.delivered = 0;
+        for version in [2, 1] {
+            if version == 1 {
+                expected.shown = None;
+            }
+            let mut body = postcard::to_extend(&expected, Vec::new()).unwrap();
+            // Each absent field is one byte.
+            for _ in version..VERSION {
+                assert_eq!(body.pop(), Some(0));
+            }
+            let mut bytes = seal(&[&body[..], b"state"].concat());
+            bytes[4] = version as u8;
+            assert_eq!(open(&bytes), Ok((expected.clone(), &b"state"[..])));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: requests of operators, and of the game port. Out: the answers of all nodes as one. A node that does not answer in time is left out.
 
-use super::bus_message::{Asker, BusMessage};
+use super::bus_message::{Asker, BusMessage, PostOnBus};
 use super::member::{Member, PATIENCE};
 use super::question::{Question, RemoteMatch, RemoteState};
 use crate::moderation::{ActedOn, SessionAction, SessionIdentity, Whom};
@@ -10,6 +10,7 @@ use crate::net::room_service::{
     MAX_STATE_WAIT, MatchRefusal, MatchRequest, Matched, PublicState, RoomListPage, RoomListQuery,
     RoomState,
 };
+use crate::worker::RoomPost;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +23,10 @@ use tokio::task::JoinSet;
 
 /// Between two copies of a state of another node's room.
 const STATE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Messages between rooms wait for so long for a Redis that does not answer.
+const POSTS_WAIT_FOR: Duration = Duration::from_secs(30);
+const POST_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The latest copy of a state, with when it came. Locked while a newer one is fetched.
 type LatestState = Arc<tokio::sync::Mutex<Option<(tokio::time::Instant, RoomState)>>>;
@@ -201,6 +206,32 @@ impl Member {
         })
         .await;
         Ok(answers)
+    }
+
+    /// Tells the rooms of all nodes, this one included, what rooms here have to say. Tries for a while where Redis does not answer.
+    ///
+    /// # Errors
+    /// A sentence for the operator, if nobody can be told.
+    pub async fn post_room_messages(&self, posts: Vec<RoomPost>) -> Result<(), String> {
+        let posts = posts.into_iter().map(PostOnBus::from).collect();
+        let message =
+            serde_json::to_vec(&BusMessage::Rooms(posts)).map_err(|error| error.to_string())?;
+        let began = tokio::time::Instant::now();
+        loop {
+            let posted = match self.cluster() {
+                Some(cluster) => cluster
+                    .post(&message)
+                    .await
+                    .map_err(|error| error.to_string()),
+                None => Err("this node has not joined its cluster yet".to_owned()),
+            };
+            match posted {
+                Err(_) if began.elapsed() < POSTS_WAIT_FOR => {
+                    tokio::time::sleep(POST_AGAIN_AFTER).await;
+                }
+                posted => return posted,
+            }
+        }
     }
 
     /// Sends a notice to the players of all nodes. Returns how many got it, as far as the nodes answer.

@@ -4,8 +4,12 @@
 
 use crate::close::{Close, DisconnectReason};
 use crate::moderation::{Entry, SessionAction, Target, Whom};
+use crate::worker::RoomPost;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tickwire_game::RoomRecipient;
 
 /// A message to all nodes, its sender included.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -29,6 +33,8 @@ pub(crate) enum BusMessage {
         /// Who wants to know which they were.
         asker: Asker,
     },
+    /// Messages from rooms to rooms, in order.
+    Rooms(Vec<PostOnBus>),
     /// A ban or mute holds from now on.
     Entry(Value),
     /// A ban or mute is lifted.
@@ -42,6 +48,42 @@ pub(crate) struct Asker {
     pub node: String,
     /// The question's number there.
     pub number: u64,
+}
+
+/// [`RoomPost`] in JSON.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct PostOnBus {
+    from: String,
+    /// `None`: all other rooms.
+    to: Option<String>,
+    /// The payload in base64.
+    body: String,
+}
+
+impl From<RoomPost> for PostOnBus {
+    fn from(post: RoomPost) -> Self {
+        Self {
+            from: post.from,
+            to: match post.to {
+                RoomRecipient::Room(room) => Some(room),
+                RoomRecipient::OtherRooms => None,
+            },
+            body: BASE64_STANDARD.encode(post.payload),
+        }
+    }
+}
+
+impl PostOnBus {
+    /// `None`: the payload is none.
+    pub fn read(self) -> Option<RoomPost> {
+        Some(RoomPost {
+            from: self.from,
+            to: self
+                .to
+                .map_or(RoomRecipient::OtherRooms, RoomRecipient::Room),
+            payload: BASE64_STANDARD.decode(self.body).ok()?,
+        })
+    }
 }
 
 /// [`Whom`] in JSON.
@@ -133,6 +175,24 @@ impl BusMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_between_rooms_are_read_as_they_were_written() {
+        let recipients = [
+            RoomRecipient::Room("b".to_owned()),
+            RoomRecipient::OtherRooms,
+        ];
+        for to in recipients {
+            let post = RoomPost {
+                from: "a".to_owned(),
+                to,
+                payload: vec![0, 255, 7],
+            };
+            let json = serde_json::to_string(&PostOnBus::from(post.clone())).unwrap();
+            let read: PostOnBus = serde_json::from_str(&json).unwrap();
+            assert_eq!(read.read(), Some(post));
+        }
+    }
 
     #[test]
     fn whom_and_what_are_read_as_they_were_written() {

@@ -4,7 +4,7 @@
 //! the bus says done in this node's rooms.
 
 use super::asks::RemoteActedOn;
-use super::bus_message::BusMessage;
+use super::bus_message::{BusMessage, PostOnBus};
 use super::frame::{Frame, frames};
 use super::member::Member;
 use super::question::{Question, RemoteMatch, RemoteState, encoded};
@@ -97,11 +97,11 @@ impl ClusterHandler for Calls {
         }
     }
 
-    fn bus_message(&self, payload: &[u8]) {
+    fn bus_message(&self, seq: u64, payload: &[u8]) {
         match serde_json::from_slice(payload) {
             // In their order: a ban may be lifted by the next one.
             Ok(message) => {
-                let _ = self.0.bus.send(message);
+                let _ = self.0.bus.send((seq, message));
             }
             Err(error) => tracing::error!("a message of the bus can't be read: {error}"),
         }
@@ -139,7 +139,7 @@ impl ClusterHandler for Calls {
             return;
         };
         self.0.runtime.spawn(async move {
-            directory.notice(FROZEN, None).await;
+            directory.notice(0, FROZEN, None).await;
         });
     }
 
@@ -206,14 +206,14 @@ impl Member {
         }
     }
 
-    /// Does what a message of the bus says, and tells who asked what came of it.
-    pub(super) async fn follow(&self, message: BusMessage) {
+    /// Does what the message of the bus with this number says, and tells who asked what came of it.
+    pub(super) async fn follow(&self, seq: u64, message: BusMessage) {
         let Some(directory) = self.directory() else {
             return;
         };
         let (asker, answer) = match message {
             BusMessage::Notice { text, room, asker } => {
-                let players = directory.notice(&text, room.as_deref()).await;
+                let players = directory.notice(seq, &text, room.as_deref()).await;
                 let answer = RemoteActedOn {
                     sessions: players.unwrap_or(0) as u64,
                     first: None,
@@ -234,6 +234,10 @@ impl Member {
                     first: acted_on.first.map(|first| (first.subject, first.address)),
                 };
                 (asker, answer)
+            }
+            BusMessage::Rooms(posts) => {
+                let posts = posts.into_iter().filter_map(PostOnBus::read).collect();
+                return directory.deliver_messages(seq, posts);
             }
             BusMessage::Entry(entry) => {
                 match Entry::from_json(&entry) {

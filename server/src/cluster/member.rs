@@ -72,9 +72,9 @@ pub(crate) struct Member {
     /// Held while a room is looked for, so that this node claims it once.
     searches: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     is_draining: AtomicBool,
-    /// Messages of the bus, which are followed one after the other.
-    pub(super) bus: mpsc::UnboundedSender<BusMessage>,
-    followed: Mutex<Option<mpsc::UnboundedReceiver<BusMessage>>>,
+    /// Messages of the bus with their numbers, which are followed one after the other.
+    pub(super) bus: mpsc::UnboundedSender<(u64, BusMessage)>,
+    followed: Mutex<Option<mpsc::UnboundedReceiver<(u64, BusMessage)>>>,
     pub(super) config: Arc<Config>,
     pub(super) metrics: Arc<ClusterMetrics>,
     pub(super) runtime: runtime::Handle,
@@ -163,8 +163,8 @@ impl Member {
         if let Some(mut followed) = followed {
             let member = Arc::clone(self);
             self.runtime.spawn(async move {
-                while let Some(message) = followed.recv().await {
-                    member.follow(message).await;
+                while let Some((seq, message)) = followed.recv().await {
+                    member.follow(seq, message).await;
                 }
             });
         }

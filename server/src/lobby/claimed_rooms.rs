@@ -8,7 +8,7 @@ use super::room_handle::{RoomHandle, RoomProfile, Tenure, is_private_name};
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::moderation::{ActedOn, SessionAction, Whom};
-use crate::worker::Command;
+use crate::worker::{Command, Delivery, DeliveryBody, RoomPost};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -136,12 +136,29 @@ impl RoomDirectory {
         count
     }
 
-    /// Sends a notice to the players of one room, or of all rooms here. `None`: the room is not here.
-    pub async fn notice(&self, text: &str, room: Option<&str>) -> Option<usize> {
-        let command = |answer| Command::Notice {
+    /// Gives the rooms here what another room has to say. `seq`: its number on the bus; 0: there is none.
+    pub fn deliver_messages(&self, seq: u64, posts: Vec<RoomPost>) {
+        let body = DeliveryBody::Messages(posts);
+        let delivery = Arc::new(Delivery { seq, body });
+        for worker in &self.workers {
+            worker.send(Command::Deliver {
+                delivery: Arc::clone(&delivery),
+                answer: None,
+            });
+        }
+    }
+
+    /// Sends a notice to the players of one room, or of all rooms here. `seq`: its number on the bus; 0: there is none. `None`: the room is
+    /// not here.
+    pub async fn notice(&self, seq: u64, text: &str, room: Option<&str>) -> Option<usize> {
+        let body = DeliveryBody::Notice {
             text: text.to_owned(),
             room: room.map(str::to_owned),
-            answer,
+        };
+        let delivery = Arc::new(Delivery { seq, body });
+        let command = |answer| Command::Deliver {
+            delivery: Arc::clone(&delivery),
+            answer: Some(answer),
         };
         let answers = self.ask_all(command).await;
         let player_counts: Vec<usize> = answers.into_iter().flatten().collect();

@@ -22,7 +22,7 @@ use crate::net::io::polled_connection::PolledConnection;
 use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
 use crate::room::{JoinError, RoomSettings};
-use crate::worker::{Command, Newcomer, RoomEntry, ServerRoom, WorkerHandle};
+use crate::worker::{Command, Newcomer, PostBox, RoomEntry, ServerRoom, WorkerHandle};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -117,6 +117,7 @@ impl RoomDirectory {
         config: Arc<Config>,
         metrics: Arc<Metrics>,
         new_game: NewGame,
+        post_box: PostBox,
     ) -> Result<Self, LobbyError> {
         let seeds = WorldSeeds::new(config.world_seed);
         let game = new_game(&game_settings(&config, &seeds, ""));
@@ -147,7 +148,7 @@ impl RoomDirectory {
         let workers = (0..config.workers)
             .map(|number| {
                 let (metrics, lease) = (Arc::clone(&metrics), lease.clone());
-                WorkerHandle::start(number, config.io_uring, metrics, lease)
+                WorkerHandle::start(number, config.io_uring, metrics, lease, post_box.clone())
             })
             .collect::<Result<_, _>>()?;
         let (kept, found) = match (&config.data_dir, &member) {

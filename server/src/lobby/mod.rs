@@ -2,7 +2,7 @@
 //!
 //! In: connections from `net`, questions from `ops`. Out: commands to workers. [`client_ingress`] reads the messages of one
 //! connection; [`directory`] knows which rooms there are and on which worker, a [`room_handle`] for each; [`matchmaker`] finds rooms
-//! for players; [`room_search`] looks for those of other nodes, and [`claimed_rooms`] keeps this node's rooms in a cluster; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`restored_rooms`] brings back
+//! for players; [`room_search`] looks for those of other nodes, and [`claimed_rooms`] keeps this node's rooms in a cluster; [`over_limit`] says what of a flood is decoded; [`pending_join`] waits for the join hook; [`room_post`] carries messages between rooms; [`restored_rooms`] brings back
 //! the rooms of the last process; [`tried_module`] tries the game's rules module; [`world_seeds`] makes the seeds of games. The lobby never ticks a room.
 
 mod claimed_rooms;
@@ -13,6 +13,7 @@ mod over_limit;
 mod pending_join;
 mod restored_rooms;
 mod room_handle;
+mod room_post;
 mod room_search;
 mod tried_module;
 mod world_seeds;
@@ -27,7 +28,7 @@ use crate::net::room_service::{
 };
 use crate::net::rules_module::RulesModule;
 use crate::ops::{Health, RoomOperations};
-use crate::worker::{Command, WorkerHandle};
+use crate::worker::{Command, PostBox, WorkerHandle};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,10 +70,10 @@ impl Lobby {
         metrics: Arc<Metrics>,
         new_game: NewGame,
     ) -> Result<Arc<Self>, LobbyError> {
-        let directory = RoomDirectory::start(config, metrics, new_game)?;
-        Ok(Arc::new(Self {
-            directory: Arc::new(directory),
-        }))
+        let (post_box, posts) = PostBox::new();
+        let directory = Arc::new(RoomDirectory::start(config, metrics, new_game, post_box)?);
+        tokio::spawn(room_post::deliver(posts, Arc::downgrade(&directory)));
+        Ok(Arc::new(Self { directory }))
     }
 
     /// The name of the game that the rooms play.
@@ -165,7 +166,7 @@ impl RoomOperations for Lobby {
         match (&self.directory.member, room) {
             (Some(member), room) => member.broadcast_notice(text, room).await,
             (None, room) => {
-                let players = self.directory.notice(text, room).await;
+                let players = self.directory.notice(0, text, room).await;
                 players.ok_or_else(|| format!("there is no room {}", room.unwrap_or_default()))
             }
         }

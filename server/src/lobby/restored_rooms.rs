@@ -15,7 +15,7 @@ use crate::cluster::Member;
 use crate::config::Config;
 use crate::metrics::{Metrics, MetricsError};
 use crate::room::{Moment, RestorePoint, Room, RoomSettings};
-use crate::worker::{RoomCheckpoints, RoomState, ServerRoom};
+use crate::worker::{RestoredFrom, RoomCheckpoints, RoomState, ServerRoom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -206,6 +206,7 @@ impl KeptRooms {
                 tick_zero_us: handle.tick_clock.tick_zero_us,
                 schema_hash: self.schema_hash,
             }),
+            delivered: 0,
         };
         // The first is due at once, and the golden ratio spreads the second ones of any number of rooms over the interval.
         let phase = (handle.number as f64 * 0.618_033_988_75).fract();
@@ -215,9 +216,22 @@ impl KeptRooms {
         let writer = Arc::clone(&self.writer);
         let process = handle.tenure.process;
         let newest = found.map(|found| (found.state.clone(), found.skips(process)));
+        let restored_from = found.map(|found| RestoredFrom {
+            delivered: found.head.delivered,
+            is_last: found.head.is_last,
+        });
         let interval = config.checkpoint_interval;
         let is_claimed = handle.tenure.epoch.is_some();
-        RoomCheckpoints::new(writer, interval, head, is_claimed, due, newest, restore)
+        RoomCheckpoints::new(
+            writer,
+            interval,
+            head,
+            is_claimed,
+            due,
+            newest,
+            restore,
+            restored_from,
+        )
     }
 
     /// A closure that makes a found room on its worker.
@@ -436,6 +450,7 @@ mod tests {
             key: None,
             opened_by: None,
             shown: None,
+            delivered: 0,
         };
         FoundRoom {
             name: "tested".to_owned(),

@@ -79,6 +79,18 @@ labels! {
 }
 
 labels! {
+    /// What became of messages between rooms.
+    pub enum RoomMessageOutcome {
+        /// A game sent one.
+        Sent = "sent",
+        /// A room of this node got one.
+        Delivered = "delivered",
+        /// It was too long, too many waited, or the other nodes could not be told.
+        Dropped = "dropped",
+    }
+}
+
+labels! {
     /// What operators did against players, and what it kept out: the `event` of `tickwire_moderation_total`.
     pub enum ModerationEvent {
         /// A call of `/kick` that ended a session.
@@ -273,6 +285,7 @@ pub struct Metrics {
     pub room_lists: ByLabel<RoomListOutcome, IntCounter>,
     pub reservations: ByLabel<ReservationOutcome, IntCounter>,
     pub moderation: ByLabel<ModerationEvent, IntCounter>,
+    pub room_messages: ByLabel<RoomMessageOutcome, IntCounter>,
     pub join_hook: ByLabel<JoinHookOutcome, IntCounter>,
     pub agones: ByLabel<AgonesOutcome, IntCounter>,
     pub received_bytes: IntCounter,
@@ -328,6 +341,7 @@ impl Metrics {
             room_lists: counters(r, "tickwire_room_lists_total", "Requests for the list of rooms (GET /rooms of the game port), by outcome.", "outcome")?,
             reservations: counters(r, "tickwire_reservations_total", "Reservations that joining players gave, by outcome.", "outcome")?,
             moderation: counters(r, "tickwire_moderation_total", "Kicks, mutes, bans and lifts by operators; banned players kept out, and lines of muted ones dropped.", "event")?,
+            room_messages: counters(r, "tickwire_room_messages_total", "Messages between rooms, by outcome.", "outcome")?,
             join_hook: counters(r, "tickwire_join_hook_total", "Questions to the join hook, by outcome.", "outcome")?,
             agones: counters(r, "tickwire_agones_calls_total", "Calls to the SDK server of Agones, by outcome.", "outcome")?,
             received_bytes: counter("tickwire_received_bytes_total", "Bytes of WebSocket frames received, before TLS.")?,
@@ -421,6 +435,7 @@ mod tests {
             r#"tickwire_disconnects_total{reason="lost"} 0"#,
             r#"tickwire_disconnects_total{reason="banned"} 0"#,
             r#"tickwire_moderation_total{event="banned_join"} 0"#,
+            r#"tickwire_room_messages_total{outcome="sent"} 0"#,
             r#"tickwire_resumes_total{outcome="resumed"} 0"#,
             "tickwire_ticks_total 0",
             "tickwire_ticks_skipped_total 0",

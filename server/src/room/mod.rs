@@ -44,7 +44,7 @@ use session::resume_token::ResumeTokens;
 use std::sync::Arc;
 use std::time::Duration;
 use tick::codebook_schedule::CodebookSchedule;
-use tickwire_game::{Game, Messages, Recipient, Shots, Step, Tags};
+use tickwire_game::{Game, Messages, Recipient, RoomMessages, RoomRecipient, Shots, Step, Tags};
 use tickwire_proto::v1;
 use tickwire_sync::encode::BlockCache;
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
@@ -88,11 +88,13 @@ pub struct Room<L> {
     last_look: Option<Micros>,
 }
 
-/// What a game gives out in a step, beside its world. Emptied in every tick.
+/// What a game gives out in a step, beside its world. Emptied in every tick; messages to other rooms wait for
+/// [`Room::take_room_messages`].
 #[derive(Default)]
 struct StepOutput {
     events: Events,
     messages: Messages,
+    room_messages: RoomMessages,
     shots: Shots,
     kicks: Vec<(PlayerId, String)>,
 }
@@ -277,6 +279,7 @@ impl<L: Link> Room<L> {
             history: &self.history,
             events: &mut output.events,
             messages: &mut output.messages,
+            room_messages: &mut output.room_messages,
             shots: &mut output.shots,
             kicks: &mut output.kicks,
         };
@@ -332,11 +335,28 @@ impl<L: Link> Room<L> {
         self.end_sessions();
     }
 
-    /// Sends a notice to every connected player. Returns how many there are.
-    pub fn notice(&self, text: &str) -> usize {
+    /// Whether the game has sent messages to other rooms.
+    #[must_use]
+    pub fn has_room_messages(&self) -> bool {
+        !self.step_output.room_messages.is_empty()
+    }
+
+    /// Takes the messages to other rooms since the last call.
+    pub fn take_room_messages(&mut self) -> impl Iterator<Item = (RoomRecipient, Vec<u8>)> {
+        self.step_output.room_messages.drain()
+    }
+
+    /// Gives the game a message of another room. Must be called between two ticks.
+    pub fn receive_room_message(&mut self, from: &str, payload: &[u8]) {
+        self.game.room_message(from, payload);
+    }
+
+    /// Sends a notice to every connected player, and keeps it for those who lost their connection a moment ago. Returns how many are
+    /// connected.
+    pub fn notice(&mut self, text: &str, now: Micros) -> usize {
         self.sessions
-            .iter()
-            .filter(|session| session.notice(text))
+            .iter_mut()
+            .filter_map(|session| session.notice_or_keep(text, now).then_some(()))
             .count()
     }
 

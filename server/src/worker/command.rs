@@ -1,5 +1,6 @@
 //! Commands to a worker, and the state of a room that the lobby and its worker share.
 
+use super::delivery::Delivery;
 use super::player_link::PlayerLink;
 use super::room_checkpoints::RoomCheckpoints;
 use super::seats::Seats;
@@ -52,11 +53,10 @@ pub(crate) enum Command {
         room: String,
         connection: Box<dyn PolledConnection>,
     },
-    /// Sends a notice to the players of one room, or of all. Answers how many players got it; `None`: there is no such room.
-    Notice {
-        text: String,
-        room: Option<String>,
-        answer: oneshot::Sender<Option<usize>>,
+    /// Gives rooms what is for them. Answers how many players read a notice; `None`: it is for a room that is not here.
+    Deliver {
+        delivery: Arc<Delivery>,
+        answer: Option<oneshot::Sender<Option<usize>>>,
     },
     /// Does something with sessions, in whatever rooms they are. Answers which they were.
     ActOnSessions {

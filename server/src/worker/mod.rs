@@ -5,6 +5,7 @@
 //! [`room_runner`] one of its rooms; [`due_ticks`] decides what is done about late ticks.
 
 mod command;
+mod delivery;
 mod due_ticks;
 mod liveness;
 mod player_link;
@@ -17,7 +18,8 @@ mod worker_handle;
 mod worker_loop;
 
 pub(crate) use command::{Command, Newcomer, RoomEntry, ServerRoom};
+pub(crate) use delivery::{Delivery, DeliveryBody, PostBox, RoomPost};
 pub(crate) use player_link::PlayerLink;
-pub(crate) use room_checkpoints::{RoomCheckpoints, RoomState};
+pub(crate) use room_checkpoints::{RestoredFrom, RoomCheckpoints, RoomState};
 pub(crate) use seats::{Reservation, SEAT_HELD_FOR};
 pub(crate) use worker_handle::WorkerHandle;

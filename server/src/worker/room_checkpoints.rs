@@ -60,6 +60,17 @@ pub(crate) struct RoomCheckpoints {
     /// The newest tick that is saved, with how many sessions, and whether the room went on.
     saved: Option<(Tick, usize, bool)>,
     restarts: VecDeque<Micros>,
+    /// What the room was restored from.
+    restored_from: Option<RestoredFrom>,
+}
+
+/// What the deliveries to a room that goes on from a checkpoint depend on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RestoredFrom {
+    /// The newest delivery that the room had been given.
+    pub delivered: u64,
+    /// Whether the room stopped in good order with this checkpoint.
+    pub is_last: bool,
 }
 
 impl RoomCheckpoints {
@@ -72,6 +83,7 @@ impl RoomCheckpoints {
         due: Micros,
         newest: Option<(RoomState, u32)>,
         restore: RestoreRoom,
+        restored_from: Option<RestoredFrom>,
     ) -> Self {
         let (newest, skips) = newest.unzip();
         Self {
@@ -86,7 +98,13 @@ impl RoomCheckpoints {
             skips: skips.unwrap_or(0),
             saved: None,
             restarts: VecDeque::new(),
+            restored_from,
         }
+    }
+
+    /// What the room was restored from, if deliveries of its cluster had numbers.
+    pub fn restored_from(&self) -> Option<RestoredFrom> {
+        self.restored_from.filter(|from| from.delivered > 0)
     }
 
     /// Whether a checkpoint of a room that makes ticks is due.
@@ -95,7 +113,7 @@ impl RoomCheckpoints {
     }
 
     /// Saves the state of a room that makes ticks.
-    pub fn save(&mut self, room: &ServerRoom) {
+    pub fn save(&mut self, room: &ServerRoom, delivered: u64) {
         // By the clock: a checkpoint that came late does not delay all others.
         let began = now();
         let next = self.due.plus(self.interval);
@@ -104,30 +122,31 @@ impl RoomCheckpoints {
         } else {
             began.plus(self.interval)
         };
-        self.save_now(room, true);
+        self.save_now(room, delivered, true);
     }
 
     /// Saves the state of a room that rests, if it has changed.
-    pub fn save_resting(&mut self, room: &ServerRoom) {
+    pub fn save_resting(&mut self, room: &ServerRoom, delivered: u64) {
         let now = (room.tick_now(), room.sessions().len(), false);
         if self.saved != Some(now) && !self.head.is_last {
-            self.save_now(room, false);
+            self.save_now(room, delivered, false);
         }
     }
 
     /// Saves the state of a room that makes no ticks any more, because the process ends.
-    pub fn save_last(&mut self, room: &ServerRoom) {
+    pub fn save_last(&mut self, room: &ServerRoom, delivered: u64) {
         self.head.is_last = true;
-        self.save_now(room, false);
+        self.save_now(room, delivered, false);
     }
 
-    fn save_now(&mut self, room: &ServerRoom, goes_on: bool) {
+    fn save_now(&mut self, room: &ServerRoom, delivered: u64, goes_on: bool) {
         let began = now();
         let moment = Moment {
             now: began,
             unix_ms: unix_ms(),
         };
         self.head.tick = room.tick_now();
+        self.head.delivered = delivered;
         self.head.unix_ms = moment.unix_ms;
         let buffer = self.cleared_buffer();
         let saved = saved(&self.head, room, moment, buffer);

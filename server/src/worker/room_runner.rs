@@ -6,15 +6,18 @@
 //! the moment at which its worker runs it: it makes the ticks that are due, or only polls its connections.
 
 use super::command::{RoomEntry, ServerRoom};
+use super::delivery::{Delivery, DeliveryBody, PostBox, RoomPost};
 use super::due_ticks::{self, DueTicks};
 use super::record_stats::record_stats;
 use super::room_checkpoints::RoomCheckpoints;
 use crate::clock::now;
 use crate::freed_memory;
-use crate::metrics::{Metrics, ReservationOutcome};
+use crate::log_limit;
+use crate::metrics::{Metrics, ReservationOutcome, RoomMessageOutcome};
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
 use crate::room::{JoinError, JoinRequest, RoomStats};
+use crate::token_bucket::TokenBucket;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,6 +41,9 @@ const METADATA_INTERVAL: Micros = Micros::from_millis(1_000);
 const MAX_METADATA: usize = 16;
 const MAX_METADATA_NAME_BYTES: usize = 32;
 const MAX_METADATA_VALUE_BYTES: usize = 256;
+/// Messages that a room may send to others at once, and a second.
+const MESSAGE_BURST: f64 = 200.0;
+const MESSAGES_PER_SECOND: f64 = 100.0;
 /// A room ends after this tick: well before the numbers are used up, so that no sum of ticks overflows.
 const LAST_TICK: u32 = u32::MAX - (1 << 24);
 
@@ -92,6 +98,10 @@ pub(super) struct RoomRunner {
     bytes: ByteRate,
     /// `None`: the room ends with its process.
     checkpoints: Option<Box<RoomCheckpoints>>,
+    /// The number of the newest delivery that the room was given.
+    pub delivered: u64,
+    /// Limits the messages to other rooms.
+    message_limit: TokenBucket,
     /// When the game may be asked for its metadata again, and of which tick they are.
     metadata_due: Micros,
     metadata_tick: Option<Tick>,
@@ -119,6 +129,8 @@ impl RoomRunner {
             gauge_share: GaugeShare::default(),
             bytes: ByteRate::default(),
             checkpoints,
+            delivered: 0,
+            message_limit: TokenBucket::new(MESSAGE_BURST, MESSAGES_PER_SECOND, now),
             metadata_due: now,
             metadata_tick: None,
         }
@@ -155,6 +167,69 @@ impl RoomRunner {
             tick_started = ended;
         }
         tick_started
+    }
+
+    /// Sends what the game has to say to other rooms.
+    pub fn post_messages(&mut self, post_box: &PostBox, metrics: &Metrics, now: Micros) {
+        if !self.room.has_room_messages() {
+            return;
+        }
+        let from = self.room.name().to_owned();
+        let mut dropped = 0_u64;
+        for (to, payload) in self.room.take_room_messages() {
+            if !self.message_limit.take(now) {
+                dropped += 1;
+                continue;
+            }
+            let from = from.clone();
+            post_box.put(RoomPost { from, to, payload }, metrics, now);
+        }
+        if dropped > 0 {
+            let outcomes = &metrics.room_messages;
+            outcomes.get(RoomMessageOutcome::Dropped).inc_by(dropped);
+            if log_limit::admits("room_messages_too_many", now) {
+                tracing::warn!(
+                    room = from,
+                    dropped,
+                    "the game sends too many messages to other rooms"
+                );
+            }
+        }
+    }
+
+    /// Gives the room what is for it, once. Returns how many players read a notice; `None`: nothing is for this room. May panic as the game
+    /// does.
+    pub fn deliver(&mut self, delivery: &Delivery, metrics: &Metrics) -> Option<usize> {
+        if self.activity == Activity::Closed {
+            return None;
+        }
+        if delivery.seq != 0 {
+            if delivery.seq <= self.delivered {
+                return None;
+            }
+            self.delivered = delivery.seq;
+        }
+        match &delivery.body {
+            DeliveryBody::Notice { text, room } => {
+                let is_for_it = room.as_deref().is_none_or(|room| room == self.room.name());
+                is_for_it.then(|| self.room.notice(text, now()))
+            }
+            DeliveryBody::Messages(posts) => {
+                let mut count = 0;
+                for post in posts {
+                    if post.is_for(self.room.name()) {
+                        self.room.receive_room_message(&post.from, &post.payload);
+                        count += 1;
+                    }
+                }
+                if count > 0 {
+                    let outcomes = &metrics.room_messages;
+                    outcomes.get(RoomMessageOutcome::Delivered).inc_by(count);
+                    self.is_outdated();
+                }
+                None
+            }
+        }
     }
 
     /// Reads what has arrived on the room's connections. Called once a tick and just before it, so that no input is early or
@@ -342,7 +417,7 @@ impl RoomRunner {
             && self.activity != Activity::Closed
             && checkpoints.is_due(now)
         {
-            checkpoints.save(&self.room);
+            checkpoints.save(&self.room, self.delivered);
         }
     }
 
@@ -351,7 +426,7 @@ impl RoomRunner {
         if let Some(checkpoints) = &mut self.checkpoints
             && self.activity == Activity::Resting
         {
-            checkpoints.save_resting(&self.room);
+            checkpoints.save_resting(&self.room, self.delivered);
         }
     }
 
@@ -364,7 +439,7 @@ impl RoomRunner {
         {
             self.activity = Activity::Closed;
             self.entry.state.end();
-            checkpoints.save_last(&self.room);
+            checkpoints.save_last(&self.room, self.delivered);
         }
     }
 
@@ -377,7 +452,7 @@ impl RoomRunner {
         if let Some(checkpoints) = &mut self.checkpoints {
             self.activity = Activity::Closed;
             self.entry.state.end();
-            checkpoints.save_last(&self.room);
+            checkpoints.save_last(&self.room, self.delivered);
             self.room.hand_over_players(reason);
         } else {
             self.room.say_goodbye(reason, Duration::ZERO);

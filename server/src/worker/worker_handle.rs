@@ -1,6 +1,7 @@
 //! A worker as other threads see it: where commands go, and whether its thread makes progress.
 
 use super::command::Command;
+use super::delivery::PostBox;
 use super::liveness::Liveness;
 use super::worker_loop::WorkerLoop;
 use crate::clock::now;
@@ -29,10 +30,12 @@ impl WorkerHandle {
         io_uring: IoUring,
         metrics: Arc<Metrics>,
         lease: RoomLease,
+        post_box: PostBox,
     ) -> std::io::Result<Self> {
         let (commands, receiver) = channel();
         let liveness = Arc::new(Liveness::new(now()));
-        let worker_loop = WorkerLoop::new(receiver, metrics, Arc::clone(&liveness), lease);
+        let worker_loop =
+            WorkerLoop::new(receiver, metrics, Arc::clone(&liveness), lease, post_box);
         std::thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {

@@ -4,9 +4,10 @@
 //! most, and a panic of a game concerns its room alone: the room goes on from its last checkpoint, or ends.
 
 use super::command::{Command, Newcomer, RoomEntry, ServerRoom};
+use super::delivery::{Delivery, DeliveryLog, PostBox};
 use super::due_ticks::{self, DueTicks};
 use super::liveness::Liveness;
-use super::room_checkpoints::RoomCheckpoints;
+use super::room_checkpoints::{RestoredFrom, RoomCheckpoints};
 use super::room_runner::{Activity, RoomRunner, drop_room};
 use super::state_board::StateBudget;
 use crate::clock::now;
@@ -51,6 +52,9 @@ pub(super) struct WorkerLoop {
     liveness: Arc<Liveness>,
     /// Whether rooms may make ticks.
     lease: RoomLease,
+    /// Where games' messages to other rooms go.
+    post_box: PostBox,
+    deliveries: DeliveryLog,
     /// Boxed, because a map keeps the places of rooms that have ended.
     rooms: SlotMap<RoomKey, Box<RoomRunner>>,
     names: BTreeMap<String, RoomKey>,
@@ -70,12 +74,15 @@ impl WorkerLoop {
         metrics: Arc<Metrics>,
         liveness: Arc<Liveness>,
         lease: RoomLease,
+        post_box: PostBox,
     ) -> Self {
         Self {
             receiver,
             metrics,
             liveness,
             lease,
+            post_box,
+            deliveries: DeliveryLog::default(),
             rooms: SlotMap::with_key(),
             names: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
@@ -161,6 +168,7 @@ impl WorkerLoop {
             runner.fail(&self.metrics);
             now()
         });
+        runner.post_messages(&self.post_box, &self.metrics, ended);
         if runner.entry.state.wants_tick() {
             let (room, entry) = (runner.room.name().to_owned(), Arc::clone(&runner.entry));
             self.wanted_states.push_back((room, entry));
@@ -339,13 +347,11 @@ impl WorkerLoop {
                     None => polled_connection::end(connection),
                 }
             }
-            Command::Notice { text, room, answer } => {
-                let notice = |runner: &RoomRunner| runner.room.notice(&text);
-                let player_count = match &room {
-                    Some(room) => self.room(room).map(notice),
-                    None => Some(self.rooms.values().map(|room| notice(room)).sum()),
-                };
-                let _ = answer.send(player_count);
+            Command::Deliver { delivery, answer } => {
+                let players = self.deliver(&delivery);
+                if let Some(answer) = answer {
+                    let _ = answer.send(players);
+                }
             }
             Command::ActOnSessions {
                 whom,
@@ -415,6 +421,43 @@ impl WorkerLoop {
         }
     }
 
+    /// Returns how many players read a notice; `None`: there is no room that it is for.
+    fn deliver(&mut self, delivery: &Arc<Delivery>) -> Option<usize> {
+        let goes_on = self.deliveries.add(delivery, now());
+        let mut players = None;
+        let mut failed = Vec::new();
+        for (key, runner) in &mut self.rooms {
+            if !goes_on {
+                runner.delivered = 0;
+            }
+            let deliver = || runner.deliver(delivery, &self.metrics);
+            match catch_unwind(AssertUnwindSafe(deliver)) {
+                Ok(None) => {}
+                Ok(Some(of_room)) => *players.get_or_insert(0) += of_room,
+                Err(_) => {
+                    runner.fail(&self.metrics);
+                    failed.push(key);
+                }
+            }
+        }
+        for key in failed {
+            self.schedule(key, now());
+        }
+        players
+    }
+
+    /// Gives a room that goes on from a checkpoint what was delivered since. After a crash some of its players have read the notices.
+    fn catch_up(&self, runner: &mut RoomRunner, checkpoint: RestoredFrom) {
+        runner.delivered = checkpoint.delivered;
+        for delivery in self.deliveries.after(checkpoint.delivered) {
+            if checkpoint.is_last || !delivery.is_notice() {
+                or_fail(runner, &self.metrics, |runner| {
+                    runner.deliver(&delivery, &self.metrics);
+                });
+            }
+        }
+    }
+
     fn act_on_sessions(&mut self, whom: &Whom, action: &SessionAction) -> ActedOn {
         let mut acted_on = ActedOn::default();
         let mut failed = Vec::new();
@@ -474,7 +517,12 @@ impl WorkerLoop {
         // The ticks that fell due while the game was made are not late, but the newest is made at once.
         let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
         room.skip_to(Tick(tick.saturating_sub(1)));
+        let restored_from = checkpoints.as_ref().and_then(|kept| kept.restored_from());
         let mut runner = RoomRunner::new(room, entry, checkpoints, opened);
+        match restored_from {
+            Some(checkpoint) => self.catch_up(&mut runner, checkpoint),
+            None => runner.delivered = self.deliveries.newest(),
+        }
         // Those of a room that was restored.
         runner.count_sessions(&self.metrics);
         let due = runner.next_due();

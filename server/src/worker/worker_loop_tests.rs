@@ -43,6 +43,7 @@ fn a_due_tick_waits_for_one_command_at_most() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     )
     .run();
     assert!(
@@ -74,7 +75,13 @@ fn run_until(worker: &mut WorkerLoop, key: RoomKey, is_done: impl Fn(&RoomRunner
 #[test]
 fn a_woken_room_that_ends_leaves_the_others_alone() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default(), RoomLease::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        metrics,
+        Arc::default(),
+        RoomLease::default(),
+        PostBox::default(),
+    );
     let (one, other) = (open(&mut worker), open(&mut worker));
     run_until(&mut worker, one, |room| room.activity == Activity::Resting);
     run_until(&mut worker, other, |room| {
@@ -98,6 +105,7 @@ fn a_woken_room_ticks_again_and_is_not_late() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let key = open(&mut worker);
     run_until(&mut worker, key, |room| room.activity == Activity::Resting);
@@ -119,6 +127,7 @@ fn a_game_whose_drop_panics_harms_no_other_room() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let game = Wanderers::with_fault(1, Fault::Drop);
     game.is_armed.store(true, Ordering::Relaxed);
@@ -147,6 +156,7 @@ fn a_drop_that_panics_does_not_fail_the_end_of_the_process() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     )
     .run();
     assert_eq!(metrics.rooms_failed.get(), 1);
@@ -155,7 +165,13 @@ fn a_drop_that_panics_does_not_fail_the_end_of_the_process() {
 #[test]
 fn a_game_that_is_slow_to_make_has_skipped_no_ticks() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default(), RoomLease::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        metrics,
+        Arc::default(),
+        RoomLease::default(),
+        PostBox::default(),
+    );
     // Its tick zero was two seconds ago, when somebody asked for the room.
     let room = room(now().0 as i64 - 2_000_000, WindowPolicy::default());
     worker.handle(open_command(room));
@@ -171,6 +187,7 @@ fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let game = Box::new(Wanderers::new(1));
     let resting = room_of(game, now().0 as i64, WindowPolicy::Open);
@@ -205,6 +222,7 @@ fn a_slow_room_beside_one_that_ticks_is_held_back() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let mut game = Wanderers::new(1);
     game.step_takes = Duration::from_millis(40);
@@ -243,6 +261,7 @@ fn a_game_that_cannot_be_made_harms_no_other_room() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let other = open(&mut worker);
     let entry: Arc<RoomEntry> = Arc::default();
@@ -267,6 +286,7 @@ fn a_state_that_panics_ends_its_room_alone() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let game = Wanderers::with_fault(1, Fault::Name);
     game.is_armed.store(true, Ordering::Relaxed);
@@ -291,7 +311,13 @@ fn a_state_that_panics_ends_its_room_alone() {
 #[tokio::test]
 async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(channel().1, metrics, Arc::default(), RoomLease::default());
+    let mut worker = WorkerLoop::new(
+        channel().1,
+        metrics,
+        Arc::default(),
+        RoomLease::default(),
+        PostBox::default(),
+    );
     let key = open(&mut worker);
     let entry = Arc::clone(&worker.rooms[key].entry);
     let after = worker.rooms[key].room.tick_now();
@@ -335,6 +361,7 @@ fn a_room_ends_well_before_its_ticks_are_used_up() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     // As if it ran for two years.
     let ticks = i64::from(u32::MAX - (1 << 20));
@@ -371,6 +398,7 @@ fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
         Arc::clone(&metrics),
         Arc::default(),
         RoomLease::default(),
+        PostBox::default(),
     );
     let ticks = i64::from(u32::MAX - (1 << 20));
     let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);

@@ -219,6 +219,7 @@ impl Game for Camp {
     type Event = Nothing;
     type Command = Nothing;
     type Message = Nothing;
+    type RoomMessage = Nothing;
     type Rules = NoRules;
 
     fn new(_: &Setup) -> Self {

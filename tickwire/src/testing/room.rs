@@ -5,7 +5,7 @@ use crate::room_game::RoomGame;
 use crate::world::HasKind;
 use std::sync::Arc;
 use tickwire_game::testing::RawRoom;
-use tickwire_game::{Game as RawGame, GameSettings, Refusal, SaveError};
+use tickwire_game::{Game as RawGame, GameSettings, Refusal, RoomRecipient, SaveError};
 use tickwire_rules::{Entity, Id, Input as _, Payload};
 use tickwire_sync::{PlayerId, Tick};
 
@@ -175,6 +175,21 @@ impl<G: Game> TestRoom<G> {
         let messages = self.room.take_messages().into_iter();
         messages
             .filter_map(|(player, payload)| Some((player, G::Message::decode(&payload).ok()?)))
+            .collect()
+    }
+
+    /// A message of another room comes.
+    pub fn room_message(&mut self, from: &str, message: &G::RoomMessage) {
+        let mut payload = Vec::new();
+        message.encode(&mut payload);
+        self.room.room_message(from, &payload);
+    }
+
+    /// Takes the messages to other rooms since the last call, with who is to get them.
+    pub fn take_room_messages(&mut self) -> Vec<(RoomRecipient, G::RoomMessage)> {
+        let messages = self.room.take_room_messages().into_iter();
+        messages
+            .filter_map(|(to, payload)| Some((to, G::RoomMessage::decode(&payload).ok()?)))
             .collect()
     }
 

@@ -9,6 +9,7 @@ impl Game for Pond {
     type Event = Nothing;
     type Command = Nothing;
     type Message = Nothing;
+    type RoomMessage = Nothing;
     type Rules = NoRules;
 
     fn new(_: &Setup) -> Self {

@@ -13,7 +13,9 @@ use proptest::prelude::*;
 use tickwire::glam::IVec2;
 use tickwire::prelude::*;
 use tickwire::{LaneValue, Payload, RoomGame};
-use tickwire_game::{Game as RawGame, GameSettings, Messages, Shots, Step as RawStep};
+use tickwire_game::{
+    Game as RawGame, GameSettings, Messages, RoomMessages, Shots, Step as RawStep,
+};
 use tickwire_sync::frame::{Events, History};
 use tickwire_sync::{
     EntityId, Field, FieldType, InputField, KindId, Lane, PayloadKind, Priority, ValueType,

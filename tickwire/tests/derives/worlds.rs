@@ -22,6 +22,7 @@ impl Game for Zoo {
     type Event = Happening;
     type Command = Buy;
     type Message = Word;
+    type RoomMessage = Nothing;
     type Rules = NoRules;
 
     fn new(_: &Setup) -> Self {
@@ -89,6 +90,7 @@ impl Room {
             history: &self.history,
             events: &mut events,
             messages: &mut Messages::default(),
+            room_messages: &mut RoomMessages::default(),
             shots: &mut Shots::default(),
             kicks: &mut Vec::new(),
         });
@@ -303,6 +305,7 @@ macro_rules! mistaken_game {
             type Event = Nothing;
             type Command = Nothing;
             type Message = Nothing;
+            type RoomMessage = Nothing;
             type Rules = NoRules;
 
             fn new(_: &Setup) -> Self {

@@ -96,7 +96,7 @@ impl ClusterHandler for Recorder {
         seen.frames.remove(node);
     }
 
-    fn bus_message(&self, payload: &[u8]) {
+    fn bus_message(&self, _seq: u64, payload: &[u8]) {
         self.seen().bus.push(payload.to_vec());
     }
 

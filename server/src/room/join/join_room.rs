@@ -95,6 +95,9 @@ impl<L: Link> Room<L> {
             let map = &self.welcome_parts.map;
             map.welcome(&*link, welcome, self.sessions[index].map_transfer);
         }
+        if goes_on {
+            self.sessions[index].send_kept_notices();
+        }
         if resumed.is_some() {
             // Sent with the next ticks' batches.
             self.sessions[index]

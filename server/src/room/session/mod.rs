@@ -33,6 +33,10 @@ use tickwire_sync::interest::ClientView;
 use tickwire_sync::lagcomp::LagCompensator;
 use tickwire_sync::{CellId, EntityId, Micros, PlayerId, Tick, TickClock};
 
+/// Notices are kept for a player whose connection was lost this short a time ago, so many of them: those of a room that has just moved
+/// to another node come back within it.
+const KEEPS_NOTICES_FOR: Micros = Micros::from_millis(10_000);
+const MAX_KEPT_NOTICES: usize = 16;
 /// Ticks from one look at the link to the next.
 const LINK_INTERVAL_TICKS: u32 = 8;
 
@@ -82,6 +86,8 @@ pub struct Session<L> {
     pub(super) map_transfer: Option<MapTransfer>,
     /// The newest numbered command that the game has got.
     pub(super) newest_command: u32,
+    /// Notices that came while the player was away.
+    kept_notices: Vec<String>,
 }
 
 /// Whether the player is connected, away or gone: a session without a connection waits for its player for the resume window.
@@ -149,6 +155,7 @@ impl<L: Link> Session<L> {
             reliable: ReliableMessages::default(),
             map_transfer: None,
             newest_command: 0,
+            kept_notices: Vec::new(),
         }
     }
 
@@ -469,6 +476,24 @@ impl<L: Link> Session<L> {
         match self.presence {
             Presence::Away { since, .. } => Some(since),
             Presence::Connected { .. } | Presence::Over { .. } => None,
+        }
+    }
+
+    /// Sends a notice, or keeps it for a player who lost their connection a moment ago. Returns whether the player is connected.
+    pub(super) fn notice_or_keep(&mut self, text: &str, now: Micros) -> bool {
+        if let Presence::Away { since, .. } = self.presence
+            && now.since(since) < KEEPS_NOTICES_FOR
+            && self.kept_notices.len() < MAX_KEPT_NOTICES
+        {
+            self.kept_notices.push(text.to_owned());
+        }
+        self.notice(text)
+    }
+
+    /// Sends the notices that came while the player was away.
+    pub(super) fn send_kept_notices(&mut self) {
+        for text in std::mem::take(&mut self.kept_notices) {
+            self.notice(&text);
         }
     }
 

@@ -228,6 +228,7 @@ impl Game for Commons {
     type Event = Happening;
     type Command = Ask;
     type Message = Note;
+    type RoomMessage = Nothing;
     type Rules = Rules;
 
     fn new(setup: &Setup) -> Self {

@@ -36,6 +36,7 @@ macro_rules! pond_without_a_step {
         type Event = PondEvent;
         type Command = Nothing;
         type Message = Nothing;
+        type RoomMessage = Nothing;
         type Rules = NoRules;
 
         fn new(_: &Setup) -> Self {
