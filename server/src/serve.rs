@@ -206,13 +206,21 @@ impl<R: RoomService + RoomOperations> Server<R> {
         format!("{http}://{address}/")
     }
 
+    /// Joins the cluster of `--redis`, if there is one. [`Self::run`] does so too.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or `--node-listen` cannot be used.
+    pub async fn join_cluster(&self) -> Result<(), StartError> {
+        Ok(self.port.rooms.join_cluster().await?)
+    }
+
     /// Prints the ready line, serves until SIGTERM, SIGINT or `POST /drain`, and drains.
     ///
     /// # Errors
     /// If signals cannot be received, or the ready line cannot be printed.
     pub async fn run(mut self) -> Result<(), StartError> {
         let mut signals = Signals::new().map_err(StartError::Signals)?;
-        self.port.rooms.join_cluster().await?;
+        self.join_cluster().await?;
         print_line(&self.ready_line()).map_err(StartError::Output)?;
         tracing::info!("open {}", self.page_url());
         let draining = self.draining();

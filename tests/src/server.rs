@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tickwire_game::{Game, GameSettings};
 use tickwire_server::config::Config;
-use tickwire_server::{NewGame, Shutdown};
+use tickwire_server::{NewGame, Server, Shutdown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
@@ -29,15 +29,23 @@ impl TestServer {
         flags: &[&str],
         game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
     ) -> Self {
-        // The same worlds in each run.
-        let mut arguments = vec!["test", "--ops-listen", "127.0.0.1:0", "--world-seed", "0"];
-        arguments.extend(flags);
-        if !flags.contains(&"--listen") {
-            arguments.extend(["--listen", "127.0.0.1:0"]);
-        }
-        let config = Config::load(arguments).unwrap();
-        let game: NewGame = Arc::new(game);
-        let server = tickwire_server::start(config, game).unwrap();
+        Self::of(server_of(flags, game))
+    }
+
+    /// Starts a node of a cluster, with the flags that say which, and waits until it has joined.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn start_in_cluster(
+        flags: &[&str],
+        game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
+    ) -> Self {
+        let server = server_of(flags, game);
+        server.join_cluster().await.unwrap();
+        Self::of(server)
+    }
+
+    fn of(server: Server) -> Self {
         let (addr, ops, drain_request) = (server.game_addr(), server.ops_addr(), server.draining());
         let requested = drain_request.clone();
         let drained = tokio::spawn(async move {
@@ -92,6 +100,21 @@ impl TestServer {
         })
         .await;
     }
+}
+
+fn server_of(
+    flags: &[&str],
+    game: impl Fn(&GameSettings) -> Box<dyn Game> + Send + Sync + 'static,
+) -> Server {
+    // The same worlds in each run.
+    let mut arguments = vec!["test", "--ops-listen", "127.0.0.1:0", "--world-seed", "0"];
+    arguments.extend(flags);
+    if !flags.contains(&"--listen") {
+        arguments.extend(["--listen", "127.0.0.1:0"]);
+    }
+    let config = Config::load(arguments).unwrap();
+    let game: NewGame = Arc::new(game);
+    tickwire_server::start(config, game).unwrap()
 }
 
 /// Sends a GET request; returns the status and the body.

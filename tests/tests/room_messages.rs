@@ -98,8 +98,12 @@ impl Game for Tower {
     }
 }
 
+fn new_game(settings: &Setup) -> Box<dyn tickwire_game::Game> {
+    Box::new(RoomGame::<Tower>::new(settings))
+}
+
 fn server(flags: &[&str]) -> TestServer {
-    TestServer::start_with(flags, |settings| Box::new(RoomGame::<Tower>::new(settings)))
+    TestServer::start_with(flags, new_game)
 }
 
 fn ask(player: &mut Player, ask: &Ask) {
@@ -228,15 +232,16 @@ async fn a_room_sends_only_so_much_and_a_message_that_breaks_a_room_breaks_that_
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_and_notices_come_once_while_their_room_moves_to_another_node() {
     const BEFORE: u32 = 40;
-    const DURING: u32 = 120;
+    const DURING: u32 = 116;
     let redis = RedisServer::start();
     redis.settle("towers");
     let url = redis.url();
-    let node = |name: &str| {
+    let node = async |name: &str| {
         let flags = ["--redis", &url, "--node-name", name, "--workers", "1"];
-        server(&[&flags[..], &["--node-listen", "127.0.0.1:0"]].concat())
+        let flags = [&flags[..], &["--node-listen", "127.0.0.1:0"]].concat();
+        TestServer::start_in_cluster(&flags, new_game).await
     };
-    let (one, two) = (node("one"), node("two"));
+    let (one, two) = (node("one").await, node("two").await);
     let mut teller = Player::joined(&one.url(&room(0)), "teller").await;
     let listener_urls = [two.url(&room(1)), one.url(&room(1))];
     let mut listener = Player::joined_at(&listener_urls, "listener").await;
