@@ -16,9 +16,13 @@ use crate::stream::{CONGESTED_AGE, CONGESTED_BYTES, MAX_UNACKED_BYTES, PeerStrea
 use push_buffer::PushBuffer;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tickwire_sync::Micros;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
+/// How long after an envelope frames wait that may: as short as the runtime's timers are.
+const TOGETHER: Micros = Micros::from_millis(1);
 /// In atomics: no such time or span.
 const NONE: u64 = u64::MAX;
 
@@ -48,6 +52,10 @@ pub struct Peer {
     pushed: PushBuffer,
     /// Wakes the sender task.
     wake: Notify,
+    /// Wakes it for frames that may wait for others.
+    wake_soon: Notify,
+    /// When the last envelope went out.
+    sent_at: AtomicU64,
     /// When the sender task wakes by itself.
     sleeps_until: AtomicU64,
     /// Bytes that are not acked.
@@ -73,6 +81,8 @@ impl Peer {
             stream: Mutex::new(PeerStream::new(now, generation)),
             pushed: PushBuffer::new(),
             wake: Notify::new(),
+            wake_soon: Notify::new(),
+            sent_at: AtomicU64::new(0),
             sleeps_until: AtomicU64::new(0),
             unacked_bytes: AtomicUsize::new(0),
             unacked_since: AtomicU64::new(NONE),
@@ -107,6 +117,14 @@ impl Peer {
     pub fn flush(&self) {
         if self.pushed.bytes() > 0 {
             self.wake.notify_one();
+        }
+    }
+
+    /// As [`Self::flush`], but if an envelope has just gone out, what was pushed waits for a millisecond or two, and goes out with what is
+    /// pushed meanwhile: for many small frames, each of which would be an envelope, a system call and a wake-up at both ends.
+    pub fn flush_soon(&self) {
+        if self.pushed.bytes() > 0 {
+            self.wake_soon.notify_one();
         }
     }
 
@@ -257,7 +275,9 @@ impl Peer {
         self.pushed.move_to(&mut stream, |stream| self.note(stream));
         let is_some = stream.next_envelope(now, out);
         self.note(&stream);
-        if !is_some {
+        if is_some {
+            self.sent_at.store(now.0, Ordering::Relaxed);
+        } else {
             let wakes_at = stream.next_timeout().map_or(NONE, |at| at.0);
             self.sleeps_until.store(wakes_at, Ordering::Relaxed);
         }
@@ -272,12 +292,25 @@ impl Peer {
     /// Waits until something was pushed and flushed, or a time of the stream has come.
     pub(crate) async fn wait_to_send(&self) {
         let now = (self.context.clock)();
+        let woken = async {
+            tokio::select! {
+                biased;
+                () = self.wake.notified() => {}
+                () = self.wake_soon.notified() => {
+                    let sent_at = Micros(self.sent_at.load(Ordering::Relaxed));
+                    let since = (self.context.clock)().since(sent_at);
+                    if since < TOGETHER {
+                        // Whatever is flushed meanwhile takes them along.
+                        let _ = timeout(duration(TOGETHER.since(since)), self.wake.notified()).await;
+                    }
+                }
+            }
+        };
         match optional(self.sleeps_until.load(Ordering::Relaxed)) {
             Some(at) => {
-                let span = std::time::Duration::from_micros(at.since(now).0);
-                let _ = tokio::time::timeout(span, self.wake.notified()).await;
+                let _ = timeout(duration(at.since(now)), woken).await;
             }
-            None => self.wake.notified().await,
+            None => woken.await,
         }
     }
 
@@ -361,6 +394,10 @@ impl Peer {
     }
 }
 
+fn duration(span: Micros) -> Duration {
+    Duration::from_micros(span.0)
+}
+
 fn optional(micros: u64) -> Option<Micros> {
     (micros != NONE).then_some(Micros(micros))
 }
@@ -414,6 +451,35 @@ mod tests {
             envelope.clear();
         }
         assert_eq!(lens, [2; 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_that_may_wait_go_together_once_an_envelope_has_gone_out() {
+        let peer = peer();
+        let mut envelope = Vec::new();
+        while peer.next_envelope(&mut envelope) {}
+        let wait = async || {
+            let began = tokio::time::Instant::now();
+            peer.wait_to_send().await;
+            began.elapsed().as_millis()
+        };
+        let push = || peer.push(|out| out.push(1));
+        // Nothing has gone out for a while.
+        peer.sent_at.store(0, Ordering::Relaxed);
+        push();
+        peer.flush_soon();
+        assert_eq!(wait().await, 0);
+        assert!(peer.next_envelope(&mut envelope));
+        assert!(!peer.next_envelope(&mut envelope));
+        push();
+        peer.flush_soon();
+        let waited = wait().await;
+        assert!((1..=2).contains(&waited), "{waited} ms");
+        // What may not wait takes along what may.
+        push();
+        peer.flush_soon();
+        peer.flush();
+        assert_eq!(wait().await, 0);
     }
 
     #[test]

@@ -238,7 +238,8 @@ impl RelayedClient {
             };
             frame.write(batch);
         });
-        self.peer.flush();
+        // A crowd's inputs go together.
+        self.peer.flush_soon();
     }
 
     /// Keeps a numbered command; others may not come twice.
