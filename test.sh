@@ -2,7 +2,8 @@
 # The one test command: everything that must hold, from formatting to a player in a browser.
 #
 #   ./test.sh           all steps, in order; stops at the first that fails
-#   ./test.sh --long    also what takes minutes: the release build, all browser tests with it and in both browsers, longer fuzzing
+#   ./test.sh --long    also what takes minutes: new games and compile errors, the release build, all browser tests with it and in both
+#                       browsers, longer fuzzing
 #
 # Needs Rust 1.95 or later (rustup). What else is missing it installs by name, where it may: Debian packages with apt-get
 # (as root, or by sudo without a password), web/'s pinned npm packages, the pinned PyPI packages of deploy/kubernetes, and rustup's
@@ -132,6 +133,10 @@ heading "browser tests"
 node --test --test-concurrency=1 web/test/*.test.mjs games/arena/page/test/*.test.mjs
 
 if [ "$long" = yes ]; then
+  # Each compiles all that a game depends on once more.
+  heading "new games, and the compiler's words for mistakes"
+  cargo test --locked --all-features -p tickwire --test compile_errors -- --ignored
+  cargo test --locked --all-features -p tickwire-cli --test new -- --ignored
   heading "long fuzzing"
   fuzz/run.sh --seconds 300
   heading "release build of server and bots"
@@ -141,5 +146,5 @@ if [ "$long" = yes ]; then
   programs=${CARGO_TARGET_DIR:-target}/release
   export TICKWIRE_LONG=1 TICKWIRE_SERVER_BIN=$programs/tickwire-server TICKWIRE_BOT_BIN=$programs/tickwire-bot
   TICKWIRE_GARBAGE_SECONDS=60 node --test --test-concurrency=1 \
-    web/test/*.test.mjs games/arena/page/test/*.test.mjs games/arena/page/test/long/*.test.mjs
+    web/test/*.test.mjs web/test/long/*.test.mjs games/arena/page/test/*.test.mjs games/arena/page/test/long/*.test.mjs
 fi

@@ -38,8 +38,9 @@ fn target() -> &'static Path {
 }
 
 #[test]
+#[ignore = "compiles the whole server for the new game: ./test.sh --long"]
 fn a_new_game_compiles_and_its_tests_pass() {
-    // Always the same folder, which web/test/dev.test.mjs uses too: what has its path in it is compiled once.
+    // Always the same folder, which web/test/long/dev.test.mjs uses too: what has its path in it is compiled once.
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-game");
     let game = parent.join("walk");
     let _ = fs::remove_dir_all(&game);

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CLI, ROOT, freePort, launchBrowser, openPage, start, test, until } from "./harness.mjs";
+import { CLI, ROOT, freePort, launchBrowser, openPage, start, test, until } from "../harness.mjs";
 
 /** The first build on a slow machine, where nothing of the game's dependencies is compiled yet. */
 const LONG = { timeout: 900_000 };
