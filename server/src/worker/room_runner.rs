@@ -14,6 +14,7 @@ use crate::freed_memory;
 use crate::metrics::{Metrics, ReservationOutcome};
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
+use crate::recorder::RoomRecording;
 use crate::room::{JoinError, JoinRequest, RoomStats};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -92,6 +93,8 @@ pub(super) struct RoomRunner {
     bytes: ByteRate,
     /// `None`: the room ends with its process.
     checkpoints: Option<Box<RoomCheckpoints>>,
+    /// `None`: the room is not recorded.
+    recording: Option<Box<RoomRecording>>,
     /// When the game may be asked for its metadata again, and of which tick they are.
     metadata_due: Micros,
     metadata_tick: Option<Tick>,
@@ -103,6 +106,7 @@ impl RoomRunner {
         room: ServerRoom,
         entry: Arc<RoomEntry>,
         checkpoints: Option<Box<RoomCheckpoints>>,
+        recording: Option<Box<RoomRecording>>,
         now: Micros,
     ) -> Self {
         Self {
@@ -119,6 +123,7 @@ impl RoomRunner {
             gauge_share: GaugeShare::default(),
             bytes: ByteRate::default(),
             checkpoints,
+            recording,
             metadata_due: now,
             metadata_tick: None,
         }
@@ -142,6 +147,9 @@ impl RoomRunner {
                 self.room.skip_replication(polled, now);
             }
             let mut stats = self.room.take_stats();
+            if let Some(recording) = &mut self.recording {
+                recording.after_tick(&mut self.room, stats.players);
+            }
             let phases = &stats.phases;
             let cost = phases.input.plus(phases.step).plus(phases.publish);
             self.tick_cost = due_ticks::smoothed_cost(self.tick_cost, cost, self.room.tick_clock());

@@ -18,6 +18,7 @@ use crate::log_limit;
 use crate::metrics::{Metrics, ModerationEvent};
 use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection;
+use crate::recorder::RoomRecording;
 use crate::room::{JoinError, Link as _, RoomStats};
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
@@ -325,7 +326,8 @@ impl WorkerLoop {
                 make,
                 entry,
                 checkpoints,
-            } => self.open_room(&name, make, entry, checkpoints),
+                recording,
+            } => self.open_room(&name, make, entry, checkpoints, recording),
             Command::Join {
                 newcomer,
                 rate,
@@ -458,6 +460,7 @@ impl WorkerLoop {
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
         checkpoints: Option<Box<RoomCheckpoints>>,
+        recording: Option<Box<RoomRecording>>,
     ) {
         let Ok(mut room) = catch_unwind(AssertUnwindSafe(make)) else {
             tracing::error!(room = name, "the game panicked while it was made");
@@ -474,7 +477,7 @@ impl WorkerLoop {
         // The ticks that fell due while the game was made are not late, but the newest is made at once.
         let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
         room.skip_to(Tick(tick.saturating_sub(1)));
-        let mut runner = RoomRunner::new(room, entry, checkpoints, opened);
+        let mut runner = RoomRunner::new(room, entry, checkpoints, recording, opened);
         // Those of a room that was restored.
         runner.count_sessions(&self.metrics);
         let due = runner.next_due();
