@@ -47,6 +47,15 @@ pub struct RecordingFile<W> {
     index: Index,
 }
 
+/// A file of a head and one chunk of any payload, whose checksums are right: for fuzz targets.
+#[doc(hidden)]
+#[must_use]
+pub fn sealed_chunk(head: &Head, payload: &[u8]) -> Vec<u8> {
+    let mut file = seal(BlockKind::Head, &head.to_payload());
+    file.extend_from_slice(&seal(BlockKind::Chunk, payload));
+    file
+}
+
 impl<W: Write> RecordingFile<W> {
     /// Begins a file.
     ///

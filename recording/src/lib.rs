@@ -29,6 +29,8 @@ pub use block::Damage;
 pub use cut::cut;
 pub use decode::{Malformed, Playing, RecordedEvent, Row, World};
 pub use encode::{ChunkEncoder, EncodedChunk, MAX_CHUNK_SECONDS};
+#[doc(hidden)]
+pub use file::sealed_chunk;
 pub use file::{ChunkPlace, RecordingFile};
 pub use head::{Head, Mark, MarkKind};
 pub use info::Info;

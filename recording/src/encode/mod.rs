@@ -9,7 +9,7 @@ mod sessions;
 pub(crate) use rows::{CAME, CHANGED, GONE, OTHER_ROWS, SAME, SAME_ROWS, WITH_SCOPE, WITH_TEXTS};
 pub(crate) use sessions::{SessionState, input_flags, send_flags};
 
-use crate::block::{BlockKind, seal};
+use crate::block::{BlockKind, HEADER_BYTES, seal};
 use crate::column::{Layout, Named, pack_columns, put, put_signed, put_value};
 use crate::head::{Mark, MarkKind};
 use crate::tick::{Note, Participant, RecordedTick, Sending, TickFacts};
@@ -36,6 +36,14 @@ pub struct EncodedChunk {
     pub last: Tick,
     /// What people look for in it.
     pub marks: Vec<Mark>,
+}
+
+impl EncodedChunk {
+    /// The block without its header.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.block[HEADER_BYTES..]
+    }
 }
 
 /// What a chunk says of itself before its columns.

@@ -209,6 +209,7 @@ impl RecorderThread {
                 if let Some(mut room) = self.rooms.remove(&room) {
                     room.write_chunk(&mut self.folder, &self.metrics);
                     room.files.close(&mut self.folder);
+                    self.make_place();
                 }
             }
             Control::Clip { room, answer } => {
