@@ -1,11 +1,12 @@
 //! The command `tickwire`.
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tickwire_cli::dev::{DevOptions, develop};
+use tickwire_cli::replay::{Range, check, cut_out, describe};
 use tickwire_cli::{
     fetch::fetch_schema, project::write_project, schema_file::read_schema,
     typescript::typescript_of,
@@ -47,6 +48,24 @@ enum Command {
         /// Flags of the bots, such as --bots 50 --duration 30s; --help lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
+    },
+    /// Says what is in a recording of a server with --record, checks it, or cuts a part out of it.
+    #[command(group = ArgGroup::new("what").required(true))]
+    Replay {
+        /// The recording.
+        file: PathBuf,
+        /// Say what is in it: players, ticks, and how much each part takes.
+        #[arg(long, group = "what")]
+        info: bool,
+        /// Check every block, and compute the hash of every tick anew; exit code 1 if something is wrong.
+        #[arg(long, group = "what")]
+        verify: bool,
+        /// Write the whole chunks that hold these ticks, or seconds from the beginning, into a file of their own.
+        #[arg(long, group = "what", value_name = "FROM..TO")]
+        cut: Option<Range>,
+        /// The file that --cut makes [default: the recording's name with the ticks]
+        #[arg(long, value_name = "FILE", requires = "cut")]
+        out: Option<PathBuf>,
     },
     /// Writes a game's protocol as TypeScript, for `join` of @tickwire/client.
     Types {
@@ -104,6 +123,27 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             program: bin,
             flags,
         }))?,
+        Command::Replay {
+            file,
+            info,
+            verify,
+            cut,
+            out,
+        } => {
+            if info {
+                print!("{}", describe(&file)?);
+            }
+            if verify {
+                let (text, is_good) = check(&file)?;
+                print!("{text}");
+                if !is_good {
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+            if let Some(range) = cut {
+                print!("{}", cut_out(&file, range, out)?);
+            }
+        }
         Command::Types {
             url,
             schema,

@@ -6,7 +6,7 @@
 use prost::Message as _;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use tickwire_fuzz::{messages, vectors};
+use tickwire_fuzz::{messages, recording, vectors};
 use tickwire_proto::v1::{self, client_message, server_message::Body};
 use tickwire_sync::encode::packed::Codebooks;
 
@@ -31,6 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     codebooks(&mut seeds)?;
     tickets(&mut seeds)?;
+    let (file, chunk) = recording::sample();
+    seeds.add("recording", 0, &[&[0], &file[..]].concat())?;
+    seeds.add("recording", 1, &[&[1], &chunk[..]].concat())?;
     let mut modules = vec![walker];
     for path in arguments {
         modules.push(std::fs::read(path)?);

@@ -11,6 +11,7 @@ pub mod frame_decoder;
 pub mod http_upgrade;
 pub mod memory;
 pub mod messages;
+pub mod recording;
 pub mod replica;
 pub mod room;
 pub mod rules_module;
@@ -29,7 +30,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("frame_decoder", frame_decoder::run),
     ("http_upgrade", http_upgrade::run),
     ("client_message", client_message::run),
@@ -40,6 +41,7 @@ pub const TARGETS: [Target; 10] = [
     ("tickets", tickets::run),
     ("rules_module", rules_module::run),
     ("saved_room", saved_room::run),
+    ("recording", recording::run),
 ];
 
 #[cfg(test)]

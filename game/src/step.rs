@@ -5,7 +5,7 @@ use tickwire_rules::RuleInput;
 use tickwire_sync::frame::{Events, History};
 use tickwire_sync::input_buffer::TickInput;
 use tickwire_sync::interest::ClientView;
-use tickwire_sync::lagcomp::{ResolvedView, RewoundWorld};
+use tickwire_sync::lagcomp::{RayTest, ResolvedView, RewoundWorld, Trace};
 use tickwire_sync::{Grid, PlayerId, Seq, Tick, ViewTick};
 
 /// One player's input for one tick, and what the player saw when making it.
@@ -72,15 +72,23 @@ pub enum ShotOutcome {
     Miss,
 }
 
-/// Counts shots for the operator's metrics.
+/// Counts shots for the operator's metrics, and keeps what recordings show of them.
 #[derive(Clone, Debug, Default)]
 pub struct Shots {
     shots: Vec<Shot>,
+    traces: Vec<Trace>,
+    is_traced: bool,
 }
 
-/// One shot, for the operator's metrics.
+/// One shot, for the operator's metrics and recordings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shot {
+    /// Who fired.
+    pub player: PlayerId,
+    /// The input that fired; 0 where none was made for this tick.
+    pub seq: Seq,
+    /// The view that the player claimed, and the one at which the shot was judged.
+    pub view: ResolvedView,
     /// The outcome.
     pub outcome: ShotOutcome,
     /// How far the shot was rewound from the newest frame, in 1/256 tick.
@@ -94,6 +102,9 @@ impl Shots {
     pub fn count(&mut self, outcome: ShotOutcome, tick: Tick, input: &PlayerInput<'_>) {
         let newest = tick.minus(1).unwrap_or(tick);
         self.shots.push(Shot {
+            player: input.player,
+            seq: input.fresh_seq().unwrap_or_default(),
+            view: input.view,
             outcome,
             rewound: ViewTick::new(newest, 0).0.saturating_sub(input.view.at.0),
             was_clamped: input.view.was_clamped,
@@ -103,6 +114,16 @@ impl Shots {
     /// Takes the counted shots out.
     pub fn drain(&mut self) -> impl Iterator<Item = Shot> {
         self.shots.drain(..)
+    }
+
+    /// Whether somebody wants traces ([`Step::trace`]), because the room is recorded. By default nobody does.
+    pub fn set_traced(&mut self, is_traced: bool) {
+        self.is_traced = is_traced;
+    }
+
+    /// Takes the traces out.
+    pub fn drain_traces(&mut self) -> impl Iterator<Item = Trace> {
+        self.traces.drain(..)
     }
 }
 
@@ -162,5 +183,16 @@ impl Step<'_> {
     pub fn rewound_for(&self, input: &PlayerInput<'_>) -> RewoundWorld<'_> {
         let client_view = self.inputs.of(input.player).map(|input| input.client_view);
         RewoundWorld::new(self.history, client_view, input.view)
+    }
+
+    /// Shows a test of [`Self::rewound_for`] in recordings, such as that of a shot: what was claimed, from which ticks the screen was
+    /// drawn, what the ray passed by how much, and what the game made of it. It has no effect on the game, and costs one branch
+    /// where the room is not recorded.
+    pub fn trace(&mut self, input: &PlayerInput<'_>, test: &RayTest) {
+        if self.shots.is_traced {
+            let seq = input.fresh_seq().unwrap_or_default();
+            let trace = self.rewound_for(input).trace(input.player, seq, test);
+            self.shots.traces.push(trace);
+        }
     }
 }

@@ -32,8 +32,8 @@ use crate::tls::TlsSource;
 use crate::trusted_proxy::TrustedProxies;
 use validate::{
     address, agones, checkpoint_interval, cluster, duration, host_names, invalid, join_hook,
-    max_rewind, moderation, nonzero_duration, ops_token, origins, page_folder, ticket_keys, tls,
-    trusted_proxies, within,
+    max_rewind, moderation, nonzero_duration, ops_token, origins, page_folder, record, ticket_keys,
+    tls, trusted_proxies, within,
 };
 
 /// Every setting of the server, validated.
@@ -85,6 +85,8 @@ pub struct Config {
     pub agones: Option<AgonesAddress>,
     /// The folder of what is kept over restarts; `None`: nothing is.
     pub data_dir: Option<PathBuf>,
+    /// Where rooms are recorded; `None`: nowhere.
+    pub record: Option<RecordConfig>,
     /// The cluster that the node joins; `None`: it is alone.
     pub cluster: Option<ClusterConfig>,
     /// How often each room is saved, in that folder or in the cluster's Redis.
@@ -219,6 +221,12 @@ impl TryFrom<Options> for Config {
                 None => Arc::default(),
             },
             data_dir: options.data_dir,
+            record: record(
+                options.record,
+                options.record_max_bytes,
+                options.record_max_age,
+                options.record_keep_bytes,
+            )?,
             cluster: cluster(
                 options.redis,
                 options.node_name,
@@ -279,6 +287,19 @@ impl TryFrom<Options> for Config {
         }
         Ok(config)
     }
+}
+
+/// Where and how rooms are recorded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordConfig {
+    /// The folder, which exists.
+    pub folder: PathBuf,
+    /// The longest file, in bytes.
+    pub max_bytes: u64,
+    /// How long a file goes on.
+    pub max_age: Duration,
+    /// All files together, in bytes; the oldest go.
+    pub keep_bytes: u64,
 }
 
 /// A cluster, and this node in it.

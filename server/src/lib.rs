@@ -5,7 +5,7 @@
 //!
 //! The modules inside, in the order in which a message passes through them: `net` (sockets, HTTP, WebSocket frames, limits),
 //! `lobby` (from a first message to a place in a room), `worker` (threads that tick rooms by deadline), and `room` (one world
-//! and its sessions). Beside them: `cluster` (this node among others), `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
+//! and its sessions). Beside them: `cluster` (this node among others), `recorder` (rooms in files), `serve` (the life of the process), `ops` (the operators' port), and `metrics`.
 
 mod agones;
 mod checkpoint;
@@ -31,6 +31,7 @@ mod ops;
 mod origin;
 mod page_file;
 mod program;
+mod recorder;
 mod room;
 mod serve;
 mod shutdown;
@@ -46,6 +47,7 @@ pub use lobby::{LobbyError, NewGame};
 pub use metrics::MetricsError;
 pub use page_file::PageFile;
 pub use program::{Program, main};
+pub use recorder::RecorderError;
 pub use serve::StartError;
 pub use shutdown::Shutdown;
 pub use ticket::{KeysError, TicketKeys};
@@ -133,6 +135,7 @@ pub mod internals {
     pub use crate::net::websocket::frame::{FrameDecoder, FrameEvent, FrameLimits};
     pub use crate::net::websocket::violation::Violation;
     pub use crate::ops::{Health, RoomOperations};
+    pub use crate::recorder::{Clip, ClipError};
     pub use crate::room::{
         ChatLine, Footprint, Inbox, InboxMessage, JoinError, JoinRequest, Link, Moment, PhaseTimes,
         ReceivedInput, RestoreError, RestorePoint, Room, RoomSettings, RoomStats,

@@ -31,6 +31,7 @@ use crate::http_answers::{Answer, answer, check_host, check_method, json, not_fo
 use crate::metrics::Metrics;
 use crate::moderation::{ActedOn, Entry, Moderation, SessionAction, Whom};
 use crate::net::accept::AcceptErrors;
+use crate::recorder::{Clip, ClipError};
 use crate::shutdown::Shutdown;
 
 /// Longest body of a request.
@@ -121,6 +122,12 @@ pub trait RoomOperations: Send + Sync + 'static {
         whom: &Whom,
         action: &SessionAction,
     ) -> impl Future<Output = ActedOn> + Send;
+
+    /// Saves the newest minute of a room as a recording, for `POST /rooms/NAME/clip`.
+    ///
+    /// # Errors
+    /// If there is no such room here, or nothing of it is recorded.
+    fn clip(&self, room: &str) -> impl Future<Output = Result<Clip, ClipError>> + Send;
 
     /// Whether the workers keep up. Must be cheap: probes ask every second.
     fn health(&self) -> Health;
@@ -256,12 +263,16 @@ impl<R: RoomOperations> Operations<R> {
                 Err(answer) => Err(answer),
             },
             "/bans" => check_method(method, "GET, HEAD").map(|()| self.list_bans()),
-            path => match path.strip_prefix("/bans/").map(str::to_owned) {
-                Some(id) => match self.check_command(&request, &Method::DELETE) {
-                    Ok(()) => self.lift(&id, peer).await,
+            path => match (path.strip_prefix("/bans/"), clipped_room(path)) {
+                (Some(id), _) => match self.check_command(&request, &Method::DELETE) {
+                    Ok(()) => self.lift(&id.to_owned(), peer).await,
                     Err(answer) => Err(answer),
                 },
-                None => Ok(not_found()),
+                (None, Some(room)) => match self.check_command(&request, &Method::POST) {
+                    Ok(()) => Ok(clip_answer(self.rooms.clip(room).await)),
+                    Err(answer) => Err(answer),
+                },
+                (None, None) => Ok(not_found()),
             },
         };
         answer.unwrap_or_else(|refusal| *refusal)
@@ -336,6 +347,25 @@ impl<R: RoomOperations> Operations<R> {
             Err(problem) => Err(Box::new(text(StatusCode::NOT_FOUND, &problem))),
         }
     }
+}
+
+/// The room of `/rooms/NAME/clip`.
+fn clipped_room(path: &str) -> Option<&str> {
+    path.strip_prefix("/rooms/")?.strip_suffix("/clip")
+}
+
+fn clip_answer(clip: Result<Clip, ClipError>) -> Answer {
+    let error = match clip {
+        Ok(clip) => return json(StatusCode::OK, &serde_json::json!(clip)),
+        Err(error) => error,
+    };
+    let status = match error {
+        ClipError::NoRoom => StatusCode::NOT_FOUND,
+        ClipError::Off | ClipError::Nothing => StatusCode::CONFLICT,
+        ClipError::Ended => StatusCode::SERVICE_UNAVAILABLE,
+        ClipError::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    text(status, &error.to_string())
 }
 
 /// The JSON object in the body of a request. `expected` says in an error what would be right.

@@ -3,6 +3,7 @@
 
 use crate::rewound::Rewound;
 use crate::space::{Sight, Space};
+use crate::traced_ray::TracedRay;
 use crate::world::{Entities, HasKind, Players, World};
 use std::collections::BTreeMap;
 use tickwire_game::glam::IVec2;
@@ -11,8 +12,8 @@ use tickwire_game::{
     Step as RawStep, Tags,
 };
 use tickwire_rules::{
-    Command, Event, Input, KindId, Map, Message, Nearby, NearbyCollector, NearbyRows, Payload,
-    Predict, RuleInput, TypedRules, reach_in_steps,
+    Command, Entity, Event, Input, KindId, Map, Message, Nearby, NearbyCollector, NearbyRows,
+    Payload, Predict, RuleInput, TypedRules, reach_in_steps,
 };
 use tickwire_sync::lagcomp::{ResolvedView, RewoundWorld};
 use tickwire_sync::{CellId, EntityId, Layer, LayerSet, PlayerId, Tick, ViewTick};
@@ -278,6 +279,19 @@ impl<'a, G: Game> Step<'a, G> {
     pub fn count_shot(&mut self, player: PlayerId, outcome: ShotOutcome) {
         if let Some(input) = self.raw.inputs.of(player) {
             self.raw.shots.count(outcome, self.raw.tick, &input);
+        }
+    }
+
+    /// Shows a test against [`Self::rewound_for`] in recordings, so that a person sees why it hit or missed: the shooter's screen and
+    /// from which ticks it was drawn, what the ray passed by how much, and what became of it. It has no effect on the game, and
+    /// costs one branch where the room is not recorded. Tests of computer players are not shown.
+    pub fn trace<T: Entity>(&mut self, player: PlayerId, test: &TracedRay<T>)
+    where
+        G: HasKind<T>,
+    {
+        let inputs = self.raw.inputs;
+        if let Some(input) = inputs.of(player) {
+            self.raw.trace(&input, &test.raw(G::KIND));
         }
     }
 

@@ -27,6 +27,8 @@ pub mod testing;
 #[cfg(not(target_arch = "wasm32"))]
 mod timer;
 #[cfg(not(target_arch = "wasm32"))]
+mod traced_ray;
+#[cfg(not(target_arch = "wasm32"))]
 mod world;
 
 pub use tickwire_derive::{Choice, Command, Entity, Event, Flags, Input, Message, World, game};
@@ -52,6 +54,7 @@ pub use {
     tickwire_server::{PageFile, page},
     tickwire_sync::{Layer, LayerSet},
     timer::Timer,
+    traced_ray::TracedRay,
     world::{Entities, HasKind, Players, Table, World},
 };
 
@@ -64,8 +67,8 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::{
         Entities, Game, Identity, Layer, LayerSet, Players, Program, Random, Recipient, Refusal,
-        Rewound, Setup, ShotOutcome, Sight, Space, Step, Tags, Timer, World, game, is_computer,
-        page,
+        Rewound, Setup, ShotOutcome, Sight, Space, Step, Tags, Timer, TracedRay, World, game,
+        is_computer, page,
     };
     pub use glam::Vec2;
 }

@@ -14,6 +14,14 @@ pub struct Beam {
     pub heading: Heading,
 }
 
+impl Beam {
+    /// Where the beam ends if nothing is in its way.
+    #[must_use]
+    pub fn reach(self) -> Pos<STEPS> {
+        Pos::from_vec2(self.from.to_vec2() + direction(self.heading) * BEAM_RANGE)
+    }
+}
+
 /// A ship that a beam may hit, where the shooter's screen shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Target {

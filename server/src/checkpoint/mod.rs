@@ -14,5 +14,7 @@ mod writer;
 pub(crate) use format::{CheckpointHead, ShownToClients, open, seal, sealed_len};
 pub(crate) use metrics::{CheckpointOutcome, RestoreOutcome};
 pub(crate) use redis_store::RedisStore;
+#[cfg(test)]
+pub(crate) use store::tests::Folder as TestFolder;
 pub(crate) use store::{CheckpointStore, StoreError};
 pub(crate) use writer::{CheckpointWriter, NewCheckpoint, WriterError};

@@ -78,6 +78,47 @@ fn a_data_folder_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_folder_of_recordings_must_be_writable() {
+    let file = TestFile::new("no-recordings", "");
+    let line = error_line(&["--record", &file.arg()]);
+    assert!(
+        line.starts_with("--record ") && line.contains("no-recordings"),
+        "{line}"
+    );
+    let line = error_line(&["--record-max-age", "5m"]);
+    assert_eq!(line, "--record-max-age needs --record as well");
+    let folder = std::env::temp_dir().join(format!("tickwire-record-{}", std::process::id()));
+    let arg = folder.display().to_string();
+    let record = |flags: &[&str]| {
+        let flags: Vec<&str> = ["--record", &arg]
+            .into_iter()
+            .chain(flags.iter().copied())
+            .collect();
+        load(&flags).map(|config| config.record.unwrap())
+    };
+    let default = record(&[]).unwrap();
+    assert_eq!(
+        (default.max_bytes, default.keep_bytes),
+        (256 << 20, 8 << 30)
+    );
+    let given = record(&["--record-max-bytes", "3 MiB", "--record-max-age", "5m"]).unwrap();
+    assert_eq!(given.max_bytes, 3 << 20);
+    assert_eq!(given.max_age, Duration::from_secs(300));
+    for wrong in ["3MB", "1000", "-1", "99999999TiB", "MiB"] {
+        let flags = ["--record", &*arg, "--record-keep-bytes", wrong];
+        let line = error_line(&flags);
+        assert!(line.contains("--record-keep-bytes"), "{line}");
+    }
+    let file = TestFile::new(
+        "bytes.toml",
+        &format!("record = \"{arg}\"\nrecord-max-bytes = 2097152\nrecord-keep-bytes = \"1GiB\"\n"),
+    );
+    let config = load(&["--config", &file.arg()]).unwrap().record.unwrap();
+    assert_eq!((config.max_bytes, config.keep_bytes), (2 << 20, 1 << 30));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn flags_override_the_file() {
     let file = TestFile::new(
         "order.toml",

@@ -37,6 +37,56 @@ impl TryFrom<String> for HumanDuration {
     }
 }
 
+/// A number of bytes as a person writes it: `256MiB`, `8GiB`, `1000000`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "WrittenBytes")]
+pub struct HumanBytes(pub u64);
+
+/// Bytes in a file: a text, or a plain number.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "this takes a number of bytes, or a text like \"256MiB\""
+)]
+enum WrittenBytes {
+    Number(u64),
+    Text(String),
+}
+
+impl TryFrom<WrittenBytes> for HumanBytes {
+    type Error = String;
+
+    fn try_from(written: WrittenBytes) -> Result<Self, String> {
+        match written {
+            WrittenBytes::Number(bytes) => Ok(Self(bytes)),
+            WrittenBytes::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl FromStr for HumanBytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let unit_bytes = match unit.trim() {
+            "" | "B" => Some(1),
+            "KiB" => Some(1 << 10),
+            "MiB" => Some(1 << 20),
+            "GiB" => Some(1 << 30),
+            "TiB" => Some(1_u64 << 40),
+            _ => None,
+        };
+        let bytes = (number.parse::<u64>().ok())
+            .zip(unit_bytes)
+            .and_then(|(number, unit)| number.checked_mul(unit));
+        let problem = || format!("{text} is no number of bytes; write it like 256MiB or 8GiB");
+        bytes.map(Self).ok_or_else(problem)
+    }
+}
+
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -250,6 +300,18 @@ options! {
     /// Time between RTT probes, 0s for none [default: 1s]
     #[arg(value_name = "TIME")]
     rtt_interval: HumanDuration, "TICKWIRE_RTT_INTERVAL";
+    /// Folder in which rooms are recorded, every tick of them, for tickwire replay [default: none]
+    #[arg(value_name = "DIR")]
+    record: PathBuf, "TICKWIRE_RECORD";
+    /// The longest file of a recording; a room goes on in another one [default: 256MiB]
+    #[arg(value_name = "BYTES")]
+    record_max_bytes: HumanBytes, "TICKWIRE_RECORD_MAX_BYTES";
+    /// How long a file of a recording goes on [default: 1h]
+    #[arg(value_name = "TIME")]
+    record_max_age: HumanDuration, "TICKWIRE_RECORD_MAX_AGE";
+    /// All recordings in the folder together; the oldest files are removed [default: 8GiB]
+    #[arg(value_name = "BYTES")]
+    record_keep_bytes: HumanBytes, "TICKWIRE_RECORD_KEEP_BYTES";
     /// How long a session waits for its player [default: 60s]
     #[arg(value_name = "TIME")]
     resume_window: HumanDuration, "TICKWIRE_RESUME_WINDOW";

@@ -7,15 +7,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::options::HumanDuration;
+use super::options::{HumanBytes, HumanDuration};
 use crate::agones::AgonesAddress;
-use crate::config::{ClusterConfig, OpsToken};
+use crate::config::{ClusterConfig, OpsToken, RecordConfig};
 use crate::join_hook::JoinHookUrl;
 use crate::moderation::Moderation;
 use crate::origin;
+use crate::recorder::check_folder;
 use crate::ticket::TicketKeys;
 use crate::tls::{Tls, TlsSource};
 use crate::trusted_proxy::TrustedProxies;
+
+/// Less would not hold a chunk of a large room.
+const MIN_RECORD_BYTES: u64 = 1 << 20;
 
 pub(super) fn invalid(flag: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value {
@@ -78,6 +82,47 @@ pub(super) fn checkpoint_interval(value: Option<HumanDuration>) -> Result<Durati
     } else {
         Err(invalid("checkpoint-interval", "takes 100ms to 10s"))
     }
+}
+
+/// Where rooms are recorded, if `--record` names a folder, which is made if there is none. The other flags need it.
+pub(super) fn record(
+    folder: Option<PathBuf>,
+    max_bytes: Option<HumanBytes>,
+    max_age: Option<HumanDuration>,
+    keep_bytes: Option<HumanBytes>,
+) -> Result<Option<RecordConfig>, ConfigError> {
+    let Some(folder) = folder else {
+        let given = [
+            ("record-max-bytes", max_bytes.is_some()),
+            ("record-max-age", max_age.is_some()),
+            ("record-keep-bytes", keep_bytes.is_some()),
+        ];
+        return match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(invalid(flag, "needs --record as well")),
+            None => Ok(None),
+        };
+    };
+    let bytes = |flag, given: Option<HumanBytes>, default: u64| {
+        let bytes = given.map_or(default, |bytes| bytes.0);
+        match bytes >= MIN_RECORD_BYTES {
+            true => Ok(bytes),
+            false => Err(invalid(flag, "takes at least 1MiB")),
+        }
+    };
+    let record = RecordConfig {
+        max_bytes: bytes("record-max-bytes", max_bytes, 256 << 20)?,
+        max_age: nonzero_duration("record-max-age", max_age, 3_600)?,
+        keep_bytes: bytes("record-keep-bytes", keep_bytes, 8 << 30)?,
+        folder,
+    };
+    check_folder(&record.folder).map_err(|error| {
+        let folder = record.folder.display();
+        invalid(
+            "record",
+            format!("{folder}: nothing can be written there: {error}"),
+        )
+    })?;
+    Ok(Some(record))
 }
 
 /// The cluster, if `--redis` names one. The other flags need it.

@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, MetricsError};
 use crate::net::io::polled_connection::PolledConnection;
 use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
+use crate::recorder::{Clip, ClipError, Recorder, RecorderError};
 use crate::room::{JoinError, RoomSettings};
 use crate::worker::{Command, Newcomer, PostBox, RoomEntry, ServerRoom, WorkerHandle};
 use prost::Message as _;
@@ -59,6 +60,9 @@ pub enum LobbyError {
     /// Rooms cannot be kept in `--data-dir`.
     #[error(transparent)]
     Keep(#[from] KeepError),
+    /// Rooms cannot be recorded in `--record`.
+    #[error(transparent)]
+    Record(#[from] RecorderError),
 }
 
 /// The rooms of this server and the workers that run them.
@@ -77,6 +81,8 @@ pub(crate) struct RoomDirectory {
     pub(super) join_hook: Option<HookCaller>,
     /// Where rooms are kept; `None`: they end with the process.
     pub(super) kept: Option<KeptRooms>,
+    /// Records the rooms; `None`: nothing does.
+    pub(super) recorder: Option<Arc<Recorder>>,
     rules_hash: u64,
     /// This node in its cluster; `None`: it is alone.
     pub member: Option<Arc<Member>>,
@@ -151,6 +157,9 @@ impl RoomDirectory {
                 WorkerHandle::start(number, config.io_uring, metrics, lease, post_box.clone())
             })
             .collect::<Result<_, _>>()?;
+        let recorder = (config.record.as_ref())
+            .map(|record| Recorder::start(record, &metrics))
+            .transpose()?;
         let (kept, found) = match (&config.data_dir, &member) {
             (_, Some(member)) => {
                 if !saves_state {
@@ -187,6 +196,7 @@ impl RoomDirectory {
             seeds,
             join_hook,
             kept,
+            recorder,
             rules_hash,
             member,
         };
@@ -241,10 +251,28 @@ impl RoomDirectory {
         rooms.by_name.insert(name, handle);
     }
 
-    /// Waits until all checkpoints are on the disk: there are no further ones.
-    pub async fn close_checkpoints(&self) {
+    /// Waits until all checkpoints and recordings are on the disk: there are no further ones.
+    pub async fn close_stores(&self) {
         if let Some(kept) = &self.kept {
             kept.close().await;
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.close().await;
+        }
+    }
+
+    /// Saves the newest minute of a room of this node.
+    ///
+    /// # Errors
+    /// If there is no such room, or nothing of it is recorded.
+    pub async fn clip(&self, room: &str) -> Result<Clip, ClipError> {
+        let is_open = |handle: &RoomHandle| handle.is_open && !handle.is_gone(now());
+        if !self.rooms().by_name.get(room).is_some_and(is_open) {
+            return Err(ClipError::NoRoom);
+        }
+        match &self.recorder {
+            Some(recorder) => recorder.clip(room).await,
+            None => Err(ClipError::Off),
         }
     }
 
@@ -572,6 +600,10 @@ impl RoomDirectory {
             make,
             entry: Arc::clone(&handle.entry),
             checkpoints,
+            recording: self
+                .recorder
+                .as_ref()
+                .map(|recorder| Box::new(recorder.room())),
         });
     }
 

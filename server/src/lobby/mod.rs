@@ -28,6 +28,7 @@ use crate::net::room_service::{
 };
 use crate::net::rules_module::RulesModule;
 use crate::ops::{Health, RoomOperations};
+use crate::recorder::{Clip, ClipError};
 use crate::worker::{Command, PostBox, WorkerHandle};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -137,6 +138,10 @@ impl RoomService for Lobby {
 }
 
 impl RoomOperations for Lobby {
+    async fn clip(&self, room: &str) -> Result<Clip, ClipError> {
+        self.directory.clip(room).await
+    }
+
     async fn join_cluster(&self) -> Result<(), JoinClusterError> {
         match &self.directory.member {
             Some(member) => member.join(&self.directory).await,
@@ -218,7 +223,7 @@ impl RoomOperations for Lobby {
                 answer,
             })
             .await;
-        self.directory.close_checkpoints().await;
+        self.directory.close_stores().await;
     }
 }
 
@@ -242,7 +247,7 @@ impl Lobby {
             .await;
         member.count_handed_over(handed_over);
         member.relays().say_goodbye(reason, Duration::ZERO);
-        self.directory.close_checkpoints().await;
+        self.directory.close_stores().await;
         member.leave().await;
     }
 }

@@ -5,10 +5,12 @@
 
 use super::link::Link;
 use super::messages::chat_message;
+use super::recorded::note;
 use super::session::reliable_messages::MessageBody;
 use super::{Room, display_text};
 use crate::token_bucket::TokenBucket;
 use std::borrow::Cow;
+use tickwire_recording::Note;
 use tickwire_sync::Micros;
 
 /// Longest line of chat; the rest is cut off.
@@ -99,6 +101,7 @@ impl<L: Link> Room<L> {
         if !self.game.chat(from, &line.0) {
             return;
         }
+        note(&mut self.recorded, || Note::Chat(from, line.0.to_string()));
         let message = MessageBody::shared(&chat_message(from, &name, &line.0));
         for session in &mut self.sessions {
             session.push_reliable(message.clone(), self.tick);

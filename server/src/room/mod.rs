@@ -12,6 +12,7 @@ mod link;
 mod map_transfer;
 mod messages;
 mod moderated;
+mod recorded;
 mod saved;
 mod session;
 mod settings;
@@ -37,6 +38,7 @@ use join::player_name::NameBook;
 use map_transfer::RoomMap;
 use messages::game_message;
 pub(crate) use messages::goodbye;
+use recorded::note;
 use session::Session;
 use session::inputs::SessionInputs;
 use session::reliable_messages::MessageBody;
@@ -46,6 +48,7 @@ use std::time::Duration;
 use tick::codebook_schedule::CodebookSchedule;
 use tickwire_game::{Game, Messages, Recipient, RoomMessages, RoomRecipient, Shots, Step, Tags};
 use tickwire_proto::v1;
+use tickwire_recording::{Note, RecordedTick};
 use tickwire_sync::encode::BlockCache;
 use tickwire_sync::frame::{Events, History, MIN_HISTORY_FRAMES};
 use tickwire_sync::{Micros, PlayerId, Schema, Tick, TickClock};
@@ -86,6 +89,8 @@ pub struct Room<L> {
     keeps_clients: bool,
     /// When the room last looked at its sessions.
     last_look: Option<Micros>,
+    /// What is recorded of the next tick; `None`: the room is not recorded.
+    recorded: Option<Box<RecordedTick>>,
 }
 
 /// What a game gives out in a step, beside its world. Emptied in every tick; messages to other rooms wait for
@@ -138,6 +143,7 @@ impl<L: Link> Room<L> {
             reserved_seats: 0,
             keeps_clients: true,
             last_look: None,
+            recorded: None,
             settings,
             schema,
             tick_clock,
@@ -240,7 +246,9 @@ impl<L: Link> Room<L> {
         }
         self.block_cache.encode_ahead(&self.history);
         let encoded = clock();
+        self.record_inputs();
         self.send_snapshots(now);
+        self.record_world();
         self.stats.phases.encode = encoded.since(started);
         self.stats.phases.send = clock().since(encoded);
     }
@@ -248,7 +256,9 @@ impl<L: Link> Room<L> {
     /// Defers the tick's snapshots, because the room is late and the next tick follows at once.
     pub fn skip_replication(&mut self, now: Micros, clock: impl Fn() -> Micros) {
         let started = clock();
+        self.record_inputs();
         self.defer_snapshots(now);
+        self.record_world();
         self.stats.phases.send = clock().since(started);
     }
 
@@ -259,6 +269,7 @@ impl<L: Link> Room<L> {
                 link.close(&Close::new(CloseCode::Normal, "you left"));
             }
             self.names.give_back(&session.name, session.player);
+            note(&mut self.recorded, || Note::Left(session.player));
             self.game.leave(session.player);
         }
         // A crowd that has gone leaves its memory.
@@ -284,8 +295,14 @@ impl<L: Link> Room<L> {
             kicks: &mut output.kicks,
         };
         self.game.step(&mut step);
+        if let Some(recorded) = &mut self.recorded {
+            recorded::record_shots(recorded, &mut output.shots, &mut self.stats.shots);
+        }
         self.stats.shots.extend(output.shots.drain());
         for (recipient, payload) in output.messages.drain() {
+            note(&mut self.recorded, || {
+                Note::Message(recorded::addressee(recipient), payload.clone())
+            });
             let message = game_message(&payload);
             let body = match recipient {
                 Recipient::Player(_) => MessageBody::private(&message),
@@ -322,6 +339,7 @@ impl<L: Link> Room<L> {
             let session = &mut self.sessions[index];
             session.end();
             session.send_waiting_now();
+            note(&mut self.recorded, || Note::Kicked(player, reason.clone()));
             tracing::info!(
                 room = self.name,
                 session = player.0,

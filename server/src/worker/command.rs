@@ -8,6 +8,7 @@ use super::state_board::StateBoard;
 use crate::fair_share::RateByAddress;
 use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection::PolledConnection;
+use crate::recorder::RoomRecording;
 use crate::room::{Inbox, JoinRequest, Room};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -39,6 +40,8 @@ pub(crate) enum Command {
         entry: Arc<RoomEntry>,
         /// `None`: the room ends with its process.
         checkpoints: Option<Box<RoomCheckpoints>>,
+        /// `None`: the room is not recorded.
+        recording: Option<Box<RoomRecording>>,
     },
     /// Lets a player into a room.
     Join {

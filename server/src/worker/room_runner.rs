@@ -16,6 +16,7 @@ use crate::log_limit;
 use crate::metrics::{Metrics, ReservationOutcome, RoomMessageOutcome};
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
+use crate::recorder::RoomRecording;
 use crate::room::{JoinError, JoinRequest, RoomStats};
 use crate::token_bucket::TokenBucket;
 use bytes::Bytes;
@@ -102,6 +103,8 @@ pub(super) struct RoomRunner {
     pub delivered: u64,
     /// Limits the messages to other rooms.
     message_limit: TokenBucket,
+    /// `None`: the room is not recorded.
+    recording: Option<Box<RoomRecording>>,
     /// When the game may be asked for its metadata again, and of which tick they are.
     metadata_due: Micros,
     metadata_tick: Option<Tick>,
@@ -113,6 +116,7 @@ impl RoomRunner {
         room: ServerRoom,
         entry: Arc<RoomEntry>,
         checkpoints: Option<Box<RoomCheckpoints>>,
+        recording: Option<Box<RoomRecording>>,
         now: Micros,
     ) -> Self {
         Self {
@@ -131,6 +135,7 @@ impl RoomRunner {
             checkpoints,
             delivered: 0,
             message_limit: TokenBucket::new(MESSAGE_BURST, MESSAGES_PER_SECOND, now),
+            recording,
             metadata_due: now,
             metadata_tick: None,
         }
@@ -154,6 +159,9 @@ impl RoomRunner {
                 self.room.skip_replication(polled, now);
             }
             let mut stats = self.room.take_stats();
+            if let Some(recording) = &mut self.recording {
+                recording.after_tick(&mut self.room, stats.players);
+            }
             let phases = &stats.phases;
             let cost = phases.input.plus(phases.step).plus(phases.publish);
             self.tick_cost = due_ticks::smoothed_cost(self.tick_cost, cost, self.room.tick_clock());

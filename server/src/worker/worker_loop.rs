@@ -19,6 +19,7 @@ use crate::log_limit;
 use crate::metrics::{Metrics, ModerationEvent};
 use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection;
+use crate::recorder::RoomRecording;
 use crate::room::{JoinError, Link as _, RoomStats};
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
@@ -333,7 +334,8 @@ impl WorkerLoop {
                 make,
                 entry,
                 checkpoints,
-            } => self.open_room(&name, make, entry, checkpoints),
+                recording,
+            } => self.open_room(&name, make, entry, checkpoints, recording),
             Command::Join {
                 newcomer,
                 rate,
@@ -501,6 +503,7 @@ impl WorkerLoop {
         make: Box<dyn FnOnce() -> ServerRoom + Send>,
         entry: Arc<RoomEntry>,
         checkpoints: Option<Box<RoomCheckpoints>>,
+        recording: Option<Box<RoomRecording>>,
     ) {
         let Ok(mut room) = catch_unwind(AssertUnwindSafe(make)) else {
             tracing::error!(room = name, "the game panicked while it was made");
@@ -518,7 +521,7 @@ impl WorkerLoop {
         let tick = room.tick_clock().ticks_at(opened.0 as f64).max(0.0) as u32;
         room.skip_to(Tick(tick.saturating_sub(1)));
         let restored_from = checkpoints.as_ref().and_then(|kept| kept.restored_from());
-        let mut runner = RoomRunner::new(room, entry, checkpoints, opened);
+        let mut runner = RoomRunner::new(room, entry, checkpoints, recording, opened);
         match restored_from {
             Some(checkpoint) => self.catch_up(&mut runner, checkpoint),
             None => runner.delivered = self.deliveries.newest(),

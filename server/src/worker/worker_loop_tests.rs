@@ -22,6 +22,7 @@ fn open_command(room: ServerRoom) -> Command {
         make: Box::new(move || room),
         entry: Arc::default(),
         checkpoints: None,
+        recording: None,
     }
 }
 
@@ -196,6 +197,7 @@ fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
         make: Box::new(move || resting),
         entry: Arc::default(),
         checkpoints: None,
+        recording: None,
     });
     let other = worker.rooms.keys().next().unwrap();
     run_until(&mut worker, other, |room| {
@@ -232,6 +234,7 @@ fn a_slow_room_beside_one_that_ticks_is_held_back() {
         make: Box::new(move || slow),
         entry: Arc::default(),
         checkpoints: None,
+        recording: None,
     });
     let slow = worker.rooms.keys().next().unwrap();
     let other = open(&mut worker);
@@ -270,6 +273,7 @@ fn a_game_that_cannot_be_made_harms_no_other_room() {
         make: Box::new(|| panic!("the test wants a panic")),
         entry: Arc::clone(&entry),
         checkpoints: None,
+        recording: None,
     });
     assert!(*entry.has_ended.read().unwrap());
     assert_eq!((metrics.rooms.get(), metrics.rooms_failed.get()), (1, 1));
@@ -297,6 +301,7 @@ fn a_state_that_panics_ends_its_room_alone() {
         make: Box::new(move || broken),
         entry: Arc::clone(&entry),
         checkpoints: None,
+        recording: None,
     });
     let room = "tested".to_owned();
     worker.handle(Command::State {
@@ -408,6 +413,7 @@ fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
         make: Box::new(move || room),
         entry: Arc::clone(&entry),
         checkpoints: None,
+        recording: None,
     });
     let key = worker.rooms.keys().next().unwrap();
     let (connection, mut peer) = connected();

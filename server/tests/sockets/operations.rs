@@ -278,3 +278,28 @@ async fn bans_are_kept_in_the_data_folder() {
     let list = command(&server, "GET", "/bans", "").await;
     assert_eq!(list.as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_clip_is_saved_of_a_room_that_is_recorded() {
+    let server = TestServer::start(&[]);
+    let (head, body) = http(server.ops, "POST", "/rooms/lobby/clip", "").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let clip: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!({
+        "file": "records/lobby-1-1-clip.tickwire",
+        "from_tick": 7,
+        "to_tick": 3_607,
+        "bytes": 9_000,
+    });
+    assert_eq!(clip, expected);
+    for (method, path, status, says) in [
+        ("POST", "/rooms/none/clip", "404", "no such room"),
+        ("POST", "/rooms/quiet/clip", "409", "--record DIR"),
+        ("GET", "/rooms/lobby/clip", "405", ""),
+        ("POST", "/rooms/lobby", "404", ""),
+    ] {
+        let (head, body) = http(server.ops, method, path, "").await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert!(body.contains(says), "{body}");
+    }
+}

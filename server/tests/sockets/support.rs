@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::config::Config;
 use tickwire_server::internals::{
-    self, ActedOn, Close, CloseCode, Connection, DisconnectReason, Entry, Handler, Health,
-    ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, PublicState, RoomListPage,
-    RoomListQuery, RoomOperations, RoomService, RoomState, RulesModule, Server, SessionAction,
-    SessionIdentity, Site, Whom,
+    self, ActedOn, Clip, ClipError, Close, CloseCode, Connection, DisconnectReason, Entry, Handler,
+    Health, ListedRoom, MatchMode, MatchRefusal, MatchRequest, Matched, Metrics, PublicState,
+    RoomListPage, RoomListQuery, RoomOperations, RoomService, RoomState, RulesModule, Server,
+    SessionAction, SessionIdentity, Site, Whom,
 };
 use tickwire_server::{JoinClusterError, PageFile, Shutdown};
 use tickwire_sync::Tick;
@@ -186,6 +186,19 @@ impl RoomOperations for TestRooms {
             Health::Late(Duration::from_secs(60))
         } else {
             Health::Ok
+        }
+    }
+
+    async fn clip(&self, room: &str) -> Result<Clip, ClipError> {
+        match room {
+            "lobby" => Ok(Clip {
+                file: "records/lobby-1-1-clip.tickwire".into(),
+                from_tick: 7,
+                to_tick: 3_607,
+                bytes: 9_000,
+            }),
+            "quiet" => Err(ClipError::Off),
+            _ => Err(ClipError::NoRoom),
         }
     }
 

@@ -101,6 +101,23 @@ impl Events {
         }
     }
 
+    /// Makes this the same as `other`. Nothing is allocated once this has held as many events.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.records.clear();
+        self.records.extend_from_slice(&other.records);
+        self.payloads.clear();
+        self.payloads.extend_from_slice(&other.payloads);
+        self.touched.clear();
+        self.touched.extend_from_slice(&other.touched);
+        self.next_number = other.next_number;
+        self.dropped = other.dropped;
+    }
+
+    /// Each cell with the position of an event that touches it, in the order of [`Self::all`]; sorted by both.
+    pub fn touched(&self) -> impl Iterator<Item = (CellId, usize)> {
+        (self.touched.iter()).map(|(cell, index)| (*cell, *index as usize))
+    }
+
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.payloads.clear();

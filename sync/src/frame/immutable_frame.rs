@@ -7,9 +7,13 @@
 use super::cell_members::CellMembers;
 use super::chunk::{Chunk, Table};
 use super::events::Events;
-use super::working_frame::WorkingFrame;
+use super::working_frame::{CHUNK_ROWS, WorkingFrame};
 use crate::world::{CellId, EntityId, KindId, RowKey, Schema, Tick};
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+/// The members of a frame that holds no memory of a history.
+static NO_MEMBERS: LazyLock<Arc<CellMembers>> = LazyLock::new(|| Arc::new(CellMembers::empty(0)));
 
 /// The replicated world at one tick.
 #[derive(Clone, Debug)]
@@ -78,7 +82,8 @@ impl Frame {
     }
 
     /// [`Self::lanes`] as a slice.
-    pub(crate) fn row(&self, key: RowKey) -> &[i32] {
+    #[must_use]
+    pub fn row(&self, key: RowKey) -> &[i32] {
         self.table(key)
             .map_or(&[][..], |table| table.lanes(key.slot()))
     }
@@ -116,8 +121,55 @@ impl Frame {
         self.tables.get(key.kind().index())
     }
 
+    /// Makes this the same frame as `other`. The rows are shared, and only pointers to them are copied. Nothing is allocated
+    /// once this has held a frame of that size.
+    pub fn share(&mut self, other: &Self) {
+        self.tick = other.tick;
+        self.tables.resize_with(other.tables.len(), Table::default);
+        for (table, other) in self.tables.iter_mut().zip(&other.tables) {
+            table.lane_count = other.lane_count;
+            table.text_count = other.text_count;
+            table.chunks.clear();
+            table.chunks.extend(other.chunks.iter().map(Arc::clone));
+        }
+        self.members = Arc::clone(&other.members);
+        self.events.copy_from(&other.events);
+    }
+
+    /// Gives up the rows of a frame that was shared, so that its history can use their memory again. This frame has no rows
+    /// then, and keeps the memory that is its own.
+    pub fn release(&mut self) {
+        for table in &mut self.tables {
+            table.chunks.clear();
+        }
+        self.members = Arc::clone(&NO_MEMBERS);
+        self.events.clear();
+    }
+
+    /// The ranges of slots of a kind in which rows may differ from those of `before`, ascending: the two frames share the
+    /// memory of all others. Each range begins at a multiple of 64, and the last may end beyond the rows of this frame.
+    pub fn slots_unlike<'a>(
+        &'a self,
+        before: &'a Self,
+        kind: KindId,
+    ) -> impl Iterator<Item = Range<u32>> + 'a {
+        let chunks = |frame: &'a Self| {
+            (frame.tables.get(kind.index())).map_or(&[][..], |table| &table.chunks[..])
+        };
+        let (own, other) = (chunks(self), chunks(before));
+        let count = own.len().max(other.len());
+        let is_shared = move |index: usize| match (own.get(index), other.get(index)) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        };
+        (0..count)
+            .filter(move |index| !is_shared(*index))
+            .map(|index| (index * CHUNK_ROWS) as u32..((index + 1) * CHUNK_ROWS) as u32)
+    }
+
     /// A frame without rows, at tick 0.
-    pub(super) fn empty(schema: &Schema) -> Self {
+    #[must_use]
+    pub fn empty(schema: &Schema) -> Self {
         Self {
             tick: Tick(0),
             tables: vec![Table::default(); schema.kinds.len()],

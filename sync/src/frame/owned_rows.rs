@@ -34,6 +34,28 @@ impl OwnedRows {
         self.lanes.extend(lanes);
     }
 
+    /// Makes this the same as `other`. Nothing is allocated once this has held as many rows.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.rows.clear();
+        self.rows.extend_from_slice(&other.rows);
+        self.lanes.clear();
+        self.lanes.extend_from_slice(&other.lanes);
+    }
+
+    /// The entities of all players with their owners and private lanes, sorted by owner, kind and slot.
+    pub fn all<'a>(
+        &'a self,
+        schema: &'a Schema,
+    ) -> impl Iterator<Item = (PlayerId, EntityId, &'a [i32])> {
+        self.rows.iter().map(move |row| {
+            let kind = schema.kind(row.id.kind);
+            let count = kind.map_or(0, |kind| kind.private_lanes.len());
+            let first = row.first_lane as usize;
+            let lanes = self.lanes.get(first..first + count);
+            (row.owner, row.id, lanes.unwrap_or_default())
+        })
+    }
+
     /// Sorts the rows by owner, for [`Self::of`].
     pub(super) fn sort(&mut self) {
         self.rows

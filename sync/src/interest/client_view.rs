@@ -308,7 +308,8 @@ impl ClientView {
     }
 
     /// The hash of the view once the client has applied the snapshot built last.
-    pub(crate) fn hash_when_sent(&self, history: &History) -> u64 {
+    #[must_use]
+    pub fn hash_when_sent(&self, history: &History) -> u64 {
         let hashes = part_hashes(&self.splits, history);
         let newest = |cell: &ViewCell| match cell.count_log2 {
             0 => history.cell_hash(cell.id),

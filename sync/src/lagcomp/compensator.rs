@@ -16,11 +16,12 @@
 //! What a cheater can still gain requires a really worse line: inputs and pongs late, snapshots deferred by the congestion
 //! window. docs/design/lag-compensation.md has the figures.
 
-use super::resolved_view::ResolvedView;
+use super::resolved_view::{ClampedBy, ResolvedView};
 use crate::bench_policies::ViewPolicy;
 use crate::measure::{ARRIVALS_PER_BUCKET, JitterEstimator};
 use crate::playout::{CATCH_UP_RATE, MAX_EXTRAPOLATION_TICKS};
 use crate::world::{Micros, Tick, ViewTick};
+use std::cmp::Ordering;
 
 /// How much a client's interpolation delay may differ from the server's estimate, in ticks.
 pub const VIEW_SLACK_TICKS: f64 = 0.75;
@@ -136,16 +137,19 @@ impl LagCompensator {
                 .limited_to(claim.target_tick, max_rewind),
             ViewPolicy::NoCompensation => ResolvedView {
                 at: ViewTick::new(claim.target_tick, 0),
+                claimed: claim.view,
                 ..ResolvedView::default()
             },
             ViewPolicy::HalfRoundTrip => ResolvedView {
                 at: ViewTick::from_ticks(f64::from(claim.target_tick.0) - round_trip / 2.0),
+                claimed: claim.view,
                 ..ResolvedView::default()
             },
             ViewPolicy::TrustClaim => ResolvedView {
                 at: claim.view,
                 received: Some(claim.received),
-                was_clamped: false,
+                claimed: claim.view,
+                ..ResolvedView::default()
             },
         }
     }
@@ -190,9 +194,11 @@ impl LagCompensator {
             .max(0.0);
         let mut oldest =
             f64::from(received.0) - self.behind - self.plausible_delay - VIEW_SLACK_TICKS;
-        if !is_stalled {
+        let mut oldest_by = ClampedBy::Received;
+        let oldest_due = due - 1.0 - self.behind;
+        if !is_stalled && oldest_due > oldest {
             // Without a stall the view is also bounded by when the snapshot was due, so that jitter is not counted twice.
-            oldest = oldest.max(due - 1.0 - self.behind);
+            (oldest, oldest_by) = (oldest_due, ClampedBy::Due);
         }
         let newest = f64::from(received.0) + MAX_EXTRAPOLATION_TICKS;
         let at = claim
@@ -202,6 +208,12 @@ impl LagCompensator {
             at,
             received: Some(received),
             was_clamped: at != claim.view,
+            claimed: claim.view,
+            clamped_by: match at.cmp(&claim.view) {
+                Ordering::Equal => ClampedBy::Nothing,
+                Ordering::Greater => oldest_by,
+                Ordering::Less => ClampedBy::Extrapolation,
+            },
         }
     }
 
@@ -420,8 +432,7 @@ mod tests {
     fn a_view_within_the_longest_rewind_is_kept() {
         let resolved = |view: f64| ResolvedView {
             at: ViewTick::from_ticks(view),
-            received: None,
-            was_clamped: false,
+            ..ResolvedView::default()
         };
         // At tick 100 the newest frame is 99.
         for (view, accepted) in [(84.0, 84.0), (90.5, 90.5), (100.0, 100.0)] {

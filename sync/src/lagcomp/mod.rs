@@ -6,9 +6,11 @@
 mod compensator;
 mod resolved_view;
 mod rewind;
+mod trace;
 
 pub use compensator::{
     LagCompensator, MAX_PLAUSIBLE_JITTER_TICKS, MAX_STALL_SHARE, VIEW_SLACK_TICKS, ViewClaim,
 };
-pub use resolved_view::ResolvedView;
+pub use resolved_view::{ClampedBy, ResolvedView};
 pub use rewind::RewoundWorld;
+pub use trace::{MAX_TRACED_TARGETS, RayTest, Trace, TracedTarget};

@@ -7,7 +7,7 @@ use super::resolved_view::ResolvedView;
 use crate::frame::{Frame, History};
 use crate::interest::ClientView;
 use crate::playout::DrawnTicks;
-use crate::world::{CellId, EntityId, KindId, RowKey, Tick, ViewTick};
+use crate::world::{CellId, EntityId, KindId, RowKey, Schema, Tick, ViewTick};
 
 /// The world as a player's screen showed it at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,12 @@ impl<'a> RewoundWorld<'a> {
         }
     }
 
+    /// The claim, and what the server has made of it.
+    #[must_use]
+    pub fn resolved(&self) -> ResolvedView {
+        self.resolved
+    }
+
     /// The moment that the screen showed.
     #[must_use]
     pub fn view(&self) -> ViewTick {
@@ -42,34 +48,35 @@ impl<'a> RewoundWorld<'a> {
     /// Writes the public lanes of an entity, as the screen showed them, into `lanes`. Returns `false` if the screen did not show
     /// the entity.
     pub fn row(&self, id: EntityId, lanes: &mut Vec<i32>) -> bool {
+        self.draw(id, lanes).is_some()
+    }
+
+    /// [`Self::row`], with the ticks of the two frames from which the screen drew the entity; `None` if it did not show the entity.
+    pub fn draw(&self, id: EntityId, lanes: &mut Vec<i32>) -> Option<DrawnTicks> {
         lanes.clear();
-        let Some(drawn) = self.drawn_ticks(id) else {
-            return false;
-        };
+        let drawn = self.drawn_ticks(id)?;
         let (older, newer) = drawn.ticks();
-        let Some(newer) = self.frame_at_or_after(newer) else {
-            return false;
-        };
+        let newer = self.frame_at_or_after(newer)?;
         let older = self
             .history
             .at(older)
             .or_else(|| self.frame_before(newer.tick()))
             .unwrap_or(newer);
-        let Some(kind) = self.history.schema().kind(id.kind) else {
-            return false;
-        };
+        let kind = self.history.schema().kind(id.kind)?;
         let key = id.key();
         let row = |frame: &'a Frame| {
             let exists = frame.generation(key) == id.generation && self.client_had(frame, key);
             exists.then(|| frame.lanes(key))
         };
-        drawn.at_ticks(older.tick(), newer.tick()).draw(
-            kind,
-            row(older),
-            row(newer),
-            self.resolved.at,
-            lanes,
-        )
+        let drawn = drawn.at_ticks(older.tick(), newer.tick());
+        let is_shown = drawn.draw(kind, row(older), row(newer), self.resolved.at, lanes);
+        is_shown.then_some(drawn)
+    }
+
+    /// The schema of the world.
+    #[must_use]
+    pub(super) fn schema(&self) -> &'a Schema {
+        self.history.schema()
     }
 
     /// The entities of a kind that the screen may have shown, by ascending slot: those that exist in the newest frame.
@@ -142,7 +149,7 @@ mod tests {
     use crate::frame::{Events, MIN_HISTORY_FRAMES};
     use crate::interest::InterestArea;
     use crate::snapshot::SnapshotBuilder;
-    use crate::world::{Kind, Lane, Schema, Scope};
+    use crate::world::{Kind, Lane, Scope};
     use crate::{Grid, Layer, LayerSet};
     use glam::IVec2;
     use std::sync::Arc;
@@ -227,7 +234,7 @@ mod tests {
         let seen = ResolvedView {
             at: ViewTick::new(Tick(tick), fraction),
             received: history.newest().map(Frame::tick),
-            was_clamped: false,
+            ..ResolvedView::default()
         };
         let is_shown = RewoundWorld::new(history, Some(view), seen).row(ID, &mut lanes);
         is_shown.then(|| lanes[0])
@@ -242,7 +249,7 @@ mod tests {
         let seen = ResolvedView {
             at: ViewTick::new(Tick(9), 128),
             received: Some(Tick(7)),
-            was_clamped: false,
+            ..ResolvedView::default()
         };
         assert!(RewoundWorld::new(&history, Some(&view), seen).row(ID, &mut lanes));
         assert_eq!(lanes[0], 160 + 25);
@@ -277,7 +284,7 @@ mod tests {
         let seen = ResolvedView {
             at: ViewTick::new(Tick(2), 128),
             received: None,
-            was_clamped: false,
+            ..ResolvedView::default()
         };
         let mut lanes = Vec::new();
         assert!(RewoundWorld::new(&history, None, seen).row(ID, &mut lanes));
@@ -296,7 +303,7 @@ mod tests {
             let seen = ResolvedView {
                 at: ViewTick::new(Tick(at), 128),
                 received: Some(Tick(received)),
-                was_clamped: false,
+                ..ResolvedView::default()
             };
             let is_shown = RewoundWorld::new(&history, Some(&view), seen).row(ID, &mut lanes);
             is_shown.then(|| lanes[0])

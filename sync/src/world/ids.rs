@@ -43,6 +43,7 @@ impl fmt::Display for Tick {
 
 /// A moment on the tick axis, in 1/256 tick: what a screen showed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ViewTick(pub u64);
 
 impl ViewTick {
@@ -88,6 +89,7 @@ impl ViewTick {
 
 /// The sequence number of an input: counts up by one over a session, from 1. 0 means none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seq(pub u32);
 
 /// A player's number in a room, from 1; also the number of the player's session. 0 means nobody.

@@ -5,7 +5,7 @@
 
 use super::{Arena, NOBODY};
 use crate::beam::{Beam, BeamEnd, Target, cast};
-use crate::{ArenaEvent, Ship};
+use crate::{ArenaEvent, SHIP_RADIUS, STEPS, Ship};
 use tickwire::prelude::*;
 
 /// The health that a beam takes.
@@ -56,6 +56,15 @@ impl Arena {
             ShotOutcome::Miss
         };
         step.count_shot(player, outcome);
+        let test = TracedRay {
+            from: beam.from.into(),
+            to: beam.reach().into(),
+            end: end.pos.into(),
+            radius: SHIP_RADIUS as u32 * STEPS as u32,
+            except: Some(shooter),
+            hit: end.hit,
+        };
+        step.trace(player, &test);
         let event = ArenaEvent::Beam {
             shooter,
             input_number: step.input_number(player),

@@ -9,11 +9,13 @@ use crate::metrics::ResumeOutcome;
 use crate::room::Room;
 use crate::room::inbox::Inbox;
 use crate::room::link::Link;
+use crate::room::recorded::{note, participant};
 use crate::room::session::{Session, resume_token};
 use crate::room::tick::codebook_schedule::UNKNOWN_VERSION;
 use std::sync::Arc;
 use tickwire_game::Identity;
 use tickwire_proto::v1;
+use tickwire_recording::Note;
 use tickwire_sync::encode::Encoding;
 use tickwire_sync::input_buffer::MAX_INPUT_LEAD_TICKS;
 use tickwire_sync::{EntityId, Micros, PlayerId};
@@ -80,6 +82,11 @@ impl<L: Link> Room<L> {
                 "this session goes on over a newer connection",
             ));
         }
+        let session = &self.sessions[index];
+        note(&mut self.recorded, || match goes_on {
+            true => Note::Resumed(joined.player),
+            false => Note::Joined(participant(session)),
+        });
         if goes_on {
             if is_replaced {
                 self.game.away(joined.player);
@@ -203,6 +210,9 @@ impl<L: Link> Room<L> {
                     "your name belongs to another player, who has come; you are now {}",
                     session.name
                 ));
+                note(&mut self.recorded, || {
+                    Note::Renamed(displaced, session.name.clone())
+                });
                 self.game.rename(displaced, &session.name);
             }
         }

@@ -410,6 +410,11 @@ impl<L: Link> Session<L> {
         }
     }
 
+    /// The newest snapshot that the client says it has.
+    pub(super) fn newest_ack(&self) -> Tick {
+        self.pending_header.newest_ack
+    }
+
     /// Whether something that every session does once in `interval` ticks is due for this session at this tick. The sessions'
     /// ticks differ, so that the work is spread.
     fn is_due_once_in(&self, tick: Tick, interval: u32) -> bool {

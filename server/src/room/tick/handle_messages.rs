@@ -9,7 +9,9 @@ use crate::metrics::InputOutcome;
 use crate::room::Room;
 use crate::room::inbox::InboxMessage;
 use crate::room::link::Link;
+use crate::room::recorded::note;
 use std::time::Duration;
+use tickwire_recording::{DroppedInput, Note};
 use tickwire_sync::Micros;
 use tickwire_sync::input_buffer::InsertOutcome;
 
@@ -39,21 +41,36 @@ impl<L: Link> Room<L> {
             return;
         }
         match message {
-            InboxMessage::Input(input) => match session.take_input(input, self.tick_clock) {
-                // Counted when its tick comes, by what the game then gets.
-                InsertOutcome::Accepted => {}
-                InsertOutcome::Late => self.stats.count_input(InputOutcome::Late),
-                InsertOutcome::Refused => self.stats.count_input(InputOutcome::Flooded),
-            },
+            InboxMessage::Input(input) => {
+                let outcome = session.take_input(input, self.tick_clock);
+                match outcome {
+                    // Counted when its tick comes, by what the game then gets.
+                    InsertOutcome::Accepted => return,
+                    InsertOutcome::Late => self.stats.count_input(InputOutcome::Late),
+                    InsertOutcome::Refused => self.stats.count_input(InputOutcome::Flooded),
+                }
+                if let Some(recorded) = &mut self.recorded {
+                    recorded.facts.dropped.push(DroppedInput {
+                        player: session.player,
+                        seq: input.seq,
+                        target: input.target,
+                        is_late: outcome == InsertOutcome::Late,
+                    });
+                }
+            }
             InboxMessage::Chat(line) => self.chat(index, line, now),
             InboxMessage::Command { number, payload } => {
                 if session.is_new_command(*number) {
+                    note(&mut self.recorded, || {
+                        Note::Command(session.player, *number, payload.to_vec())
+                    });
                     self.game.command(session.player, payload);
                 }
             }
             InboxMessage::Resync { view_mismatch } => {
                 if session.resync.request() && *view_mismatch {
                     self.stats.view_mismatches += 1;
+                    note(&mut self.recorded, || Note::Mismatch(session.player));
                     // Logged once per session: a client that reports mismatches again and again must not fill the log.
                     if session.record_mismatch() {
                         tracing::error!(
@@ -79,6 +96,7 @@ impl<L: Link> Room<L> {
                 if let Some(link) = link {
                     link.close(&Close::new(CloseCode::Normal, "you left for a while"));
                 }
+                note(&mut self.recorded, || Note::Away(player));
                 self.game.away(player);
                 self.limit_waiting(index, now);
             }
@@ -91,6 +109,7 @@ impl<L: Link> Room<L> {
                 if log_limit::admits("away", now) {
                     tracing::info!(room = self.name, session = player.0, why, "away");
                 }
+                note(&mut self.recorded, || Note::Away(player));
                 self.game.away(player);
                 self.limit_waiting(index, now);
             }

@@ -14,6 +14,7 @@ use arrayvec::ArrayVec;
 use std::cell::Cell;
 use std::ops::Range;
 use tickwire_prefetch as prefetch;
+use tickwire_recording::Sending;
 use tickwire_sync::Micros;
 use tickwire_sync::encode::Header;
 use tickwire_sync::interest::{CellPrioritizer, InterestArea};
@@ -115,13 +116,18 @@ impl<L: Link> Room<L> {
         self.stats.players = 0;
         let mut heartbeat = Vec::new();
         write_heartbeat(self.tick, now, &mut heartbeat);
-        for session in self.sessions.iter_mut().filter(|one| one.is_connected()) {
+        for index in 0..self.sessions.len() {
+            let session = &mut self.sessions[index];
+            if !session.is_connected() {
+                continue;
+            }
             self.stats.players += 1;
             self.stats.count_deferred(DeferReason::Late);
             session.schedule_view_hash(self.tick, &self.settings);
             if session.is_heartbeat_due(self.tick, tick_rate) {
                 session.send(&heartbeat);
             }
+            self.record_deferred(index, Sending::Late);
         }
     }
 
@@ -145,7 +151,7 @@ impl<L: Link> Room<L> {
             if with_heartbeat {
                 session.send(heartbeat);
             }
-            return;
+            return self.record_deferred(index, Sending::Map);
         }
         let first_message = reliable.len();
         if self.has_waiting_messages {
@@ -241,12 +247,11 @@ impl<L: Link> Room<L> {
         let mut outcomes = ArrayVec::<SendOutcome, MAX_GROUP>::new();
         outcomes.extend(group.iter().map(|request| request.outcome));
         drop(group);
-        let sessions = &mut self.sessions;
         for (index, (one, outcome)) in built.iter().zip(outcomes).enumerate() {
             if let Some(following) = built.get(index + 2) {
-                sessions[following.session].prefetch_for_sent();
+                self.sessions[following.session].prefetch_for_sent();
             }
-            let session = &mut sessions[one.session];
+            let session = &mut self.sessions[one.session];
             match outcome {
                 SendOutcome::Sent => {
                     if let Some(last) = reliable[one.reliable.clone()].last() {
@@ -263,6 +268,7 @@ impl<L: Link> Room<L> {
                     self.stats.snapshots += 1;
                     self.stats.cells_deferred += one.cells_deferred;
                     self.stats.snapshot_bytes += length as u64;
+                    self.record_sent(one.session, length, one.header.with_view_hash);
                 }
                 SendOutcome::WouldBlock => {
                     if !one.bytes.is_empty() {
@@ -271,9 +277,12 @@ impl<L: Link> Room<L> {
                     if one.with_heartbeat {
                         session.send(heartbeat);
                     }
+                    if !one.bytes.is_empty() {
+                        self.record_deferred(one.session, Sending::Socket);
+                    }
                 }
                 // The connection's reader puts that into the inbox soon.
-                SendOutcome::Closed => {}
+                SendOutcome::Closed => self.record_deferred(one.session, Sending::Closed),
             }
         }
         built.clear();

@@ -1,0 +1,267 @@
+//! What a room hands over of each tick.
+//!
+//! In: the newest frame, which is shared, and small copies of everything else. Out: the same from a recording, but for the frame,
+//! which becomes a [`World`](crate::World) there. All memory is used again for later ticks.
+
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use tickwire_sync::frame::{Frame, OwnedRows};
+use tickwire_sync::lagcomp::{ResolvedView, Trace};
+use tickwire_sync::{CellId, EntityId, PlayerId, Schema, Seq, Tick};
+
+/// One tick of a room.
+#[derive(Debug)]
+pub struct RecordedTick {
+    /// Whether this is the first tick, or ticks before it are missing. [`TickFacts::notes`] begins with all players then.
+    pub begins: bool,
+    /// When the tick was made, on the wall's clock: milliseconds since 1970.
+    pub unix_ms: u64,
+    /// The world.
+    pub frame: Frame,
+    /// The private lanes.
+    pub owned: OwnedRows,
+    /// Everything else.
+    pub facts: TickFacts,
+}
+
+/// What is recorded of a tick beside its world.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct TickFacts {
+    /// Every session, ascending by player.
+    pub sessions: Vec<SessionTick>,
+    /// Of the sessions; see [`SessionTick::cells`].
+    pub cells: Vec<CellId>,
+    /// Of the sessions; see [`AppliedInput::payload`].
+    pub payloads: Vec<u8>,
+    /// Inputs that no tick used.
+    pub dropped: Vec<DroppedInput>,
+    /// What happened beside the world, in order.
+    pub notes: Vec<Note>,
+    /// Shots that were judged.
+    pub shots: Vec<ShotNote>,
+    /// Tests that the game traced.
+    pub traces: Vec<Trace>,
+}
+
+/// One session at one tick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionTick {
+    /// The player.
+    pub player: PlayerId,
+    /// What the game got as the player's input.
+    pub input: AppliedInput,
+    /// What became of the player's snapshot.
+    pub sending: Sending,
+    /// The snapshot's bytes; 0 if none was sent.
+    pub bytes: u32,
+    /// The cells that the snapshot brought to this tick, in [`TickFacts::cells`], by their numbers on the wire; empty if none was sent.
+    pub cells: Range<usize>,
+    /// The newest snapshot that the client says it has.
+    pub acked: Tick,
+    /// The smallest margin of the inputs since the last snapshot, in 1/16 tick, as the snapshot's header says it.
+    pub margin: Option<i32>,
+    /// How many ticks so far had no input of their own, as the snapshot's header says it.
+    pub starved: u32,
+    /// The view hash that the snapshot carried.
+    pub view_hash: Option<u64>,
+}
+
+/// What a game got as the input of one player.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppliedInput {
+    /// Where it came from.
+    pub source: InputSource,
+    /// The number of the newest input that was applied.
+    pub seq: Seq,
+    /// The claimed view, and what was made of it. The default for a neutral input.
+    pub view: ResolvedView,
+    /// The input in the game's own encoding, in [`TickFacts::payloads`]. Empty for a neutral input.
+    pub payload: Range<usize>,
+}
+
+/// Where the input of a tick came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InputSource {
+    /// It was made for this tick.
+    Fresh,
+    /// None came, so it is the last one again.
+    Repeated,
+    /// None came for too long, or ever.
+    Neutral,
+}
+
+/// What became of a session's snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sending {
+    /// The socket took it.
+    Sent,
+    /// Deferred: the congestion window was full.
+    Window,
+    /// Deferred: the socket would have blocked.
+    Socket,
+    /// Deferred: the room was late.
+    Late,
+    /// The map is still on its way.
+    Map,
+    /// The connection is about to end.
+    Closed,
+    /// The player is not connected.
+    Away,
+}
+
+/// An input that no tick used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DroppedInput {
+    /// Whose it was.
+    pub player: PlayerId,
+    /// Its number.
+    pub seq: Seq,
+    /// The tick that it was for.
+    pub target: Tick,
+    /// Whether it came after that tick; else it was refused: its tick had one already, or was too far ahead.
+    pub is_late: bool,
+}
+
+/// A shot, and what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShotNote {
+    /// Who fired.
+    pub player: PlayerId,
+    /// The input that fired; 0 where none was made for this tick.
+    pub seq: Seq,
+    /// Whether it hit.
+    pub is_hit: bool,
+    /// How far it was rewound from the newest frame, in 1/256 tick.
+    pub rewound: u64,
+    /// The view that the shooter claimed, and at which it was judged.
+    pub view: ResolvedView,
+}
+
+/// Somebody who takes part, or watches.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Participant {
+    /// The player.
+    pub player: PlayerId,
+    /// The name that others see.
+    pub name: String,
+    /// The player's own entity.
+    pub entity: Option<EntityId>,
+    /// Whether the player only watches.
+    pub is_spectator: bool,
+    /// Whether the player is connected.
+    pub is_connected: bool,
+}
+
+/// Who gets a message of the game.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Addressee {
+    /// Everybody.
+    Everyone,
+    /// One player.
+    Player(PlayerId),
+    /// Everybody who sees this layer.
+    Layer(u8),
+}
+
+/// Something that happened beside the world.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Note {
+    /// Somebody was there when the recording began.
+    Present(Participant),
+    /// Somebody joined.
+    Joined(Participant),
+    /// Somebody whose connection was lost is back.
+    Resumed(PlayerId),
+    /// Somebody's connection is lost.
+    Away(PlayerId),
+    /// Somebody left for good.
+    Left(PlayerId),
+    /// Somebody has another name.
+    Renamed(PlayerId, String),
+    /// The game kicked somebody, for this reason.
+    Kicked(PlayerId, String),
+    /// A line of chat.
+    Chat(PlayerId, String),
+    /// A command in the game's own encoding, with its number; 0 if it has none.
+    Command(PlayerId, u32, Vec<u8>),
+    /// A message in the game's own encoding.
+    Message(Addressee, Vec<u8>),
+    /// A client's replica disagreed with the server.
+    Mismatch(PlayerId),
+}
+
+impl RecordedTick {
+    /// An empty one, to be filled.
+    #[must_use]
+    pub fn new(schema: &Schema) -> Self {
+        Self {
+            begins: false,
+            unix_ms: 0,
+            frame: Frame::empty(schema),
+            owned: OwnedRows::default(),
+            facts: TickFacts::default(),
+        }
+    }
+
+    /// Empties it, and keeps its memory. The frame's rows go back to the room.
+    pub fn clear(&mut self) {
+        self.begins = false;
+        self.frame.release();
+        self.facts.clear();
+    }
+}
+
+impl TickFacts {
+    pub(crate) fn clear(&mut self) {
+        self.sessions.clear();
+        self.cells.clear();
+        self.payloads.clear();
+        self.dropped.clear();
+        self.notes.clear();
+        self.shots.clear();
+        self.traces.clear();
+    }
+
+    /// The input of a session, in the game's own encoding.
+    #[must_use]
+    pub fn payload_of(&self, session: &SessionTick) -> &[u8] {
+        (self.payloads.get(session.input.payload.clone())).unwrap_or_default()
+    }
+
+    /// The cells that a session was sent.
+    #[must_use]
+    pub fn cells_of(&self, session: &SessionTick) -> &[CellId] {
+        self.cells.get(session.cells.clone()).unwrap_or_default()
+    }
+}
+
+impl Note {
+    /// What the note does to the list of those who are there.
+    pub(crate) fn apply(&self, roster: &mut Vec<Participant>) {
+        match self {
+            Self::Present(one) | Self::Joined(one) => {
+                match roster.binary_search_by_key(&one.player, |one| one.player) {
+                    Ok(at) => roster[at] = one.clone(),
+                    Err(at) => roster.insert(at, one.clone()),
+                }
+            }
+            Self::Left(player) => roster.retain(|one| one.player != *player),
+            Self::Resumed(player) => change(roster, *player, |one| one.is_connected = true),
+            Self::Away(player) => change(roster, *player, |one| one.is_connected = false),
+            Self::Renamed(player, name) => {
+                change(roster, *player, |one| one.name.clone_from(name));
+            }
+            Self::Kicked(..)
+            | Self::Chat(..)
+            | Self::Command(..)
+            | Self::Message(..)
+            | Self::Mismatch(_) => {}
+        }
+    }
+}
+
+fn change(roster: &mut [Participant], player: PlayerId, change: impl FnOnce(&mut Participant)) {
+    if let Ok(at) = roster.binary_search_by_key(&player, |one| one.player) {
+        change(&mut roster[at]);
+    }
+}

@@ -1,0 +1,253 @@
+//! The thread that encodes ticks and writes files.
+//!
+//! In: ticks of all rooms, and what is told about rooms. Out: chunks in files. It looks for ticks every few milliseconds instead of being
+//! woken: to wake it would cost the worker a system call in every tick.
+
+use super::clip::{Clip, ClipError, save_clip};
+use super::folder::Folder;
+use super::metrics::RecorderMetrics;
+use super::room_files::RoomFiles;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tickwire_recording::{ChunkEncoder, Head, RecordedTick};
+use tickwire_sync::Schema;
+use tokio::sync::oneshot;
+
+/// From one look for ticks to the next.
+const POLL: Duration = Duration::from_millis(10);
+/// Files of rooms that make no ticks are looked at this often, for their age.
+const LOOK_AT_FILES: Duration = Duration::from_secs(1);
+
+/// A tick for the thread.
+pub(super) struct HandedTick {
+    /// The room's number among all that were ever recorded by this process.
+    pub room: u64,
+    pub tick: Box<RecordedTick>,
+}
+
+/// A room whose first tick follows.
+pub(super) struct OpenedRoom {
+    pub number: u64,
+    pub head: Head,
+    pub schema: Arc<Schema>,
+    /// Where empty ticks go back to.
+    pub returns: SyncSender<Box<RecordedTick>>,
+}
+
+/// What the thread is told.
+pub(super) enum Control {
+    /// A room's first tick follows.
+    Open(Box<OpenedRoom>),
+    /// Nobody is connected to the room: nothing follows until somebody is.
+    Rest { room: u64 },
+    /// The room has ended.
+    End { room: u64 },
+    /// Saves the newest minute of the newest room of this name.
+    Clip {
+        room: String,
+        answer: oneshot::Sender<Result<Clip, ClipError>>,
+    },
+    /// Writes everything, and ends the thread.
+    Close(oneshot::Sender<()>),
+}
+
+/// What the thread is still to be told; `None`: it has ended, and what it is told is dropped.
+pub(super) type Controls = Mutex<Option<Vec<Control>>>;
+
+/// One room, as the thread has it.
+struct Room {
+    encoder: ChunkEncoder,
+    files: RoomFiles,
+    returns: SyncSender<Box<RecordedTick>>,
+}
+
+/// The state of the thread.
+pub(super) struct RecorderThread {
+    ticks: Receiver<HandedTick>,
+    controls: Arc<Controls>,
+    /// What was told, but for rooms that were opened.
+    told: Vec<Control>,
+    rooms: BTreeMap<u64, Room>,
+    folder: Folder,
+    metrics: RecorderMetrics,
+    looked_at_files: Instant,
+}
+
+impl RecorderThread {
+    pub fn new(
+        ticks: Receiver<HandedTick>,
+        controls: Arc<Controls>,
+        folder: Folder,
+        metrics: RecorderMetrics,
+    ) -> Self {
+        Self {
+            ticks,
+            controls,
+            told: Vec::new(),
+            rooms: BTreeMap::new(),
+            folder,
+            metrics,
+            looked_at_files: Instant::now(),
+        }
+    }
+
+    /// Runs until it is told to close, or until the recorder and all recordings of rooms are gone.
+    pub fn run(mut self) {
+        while self.turn() {
+            std::thread::sleep(POLL);
+        }
+        let controls = self.controls.lock();
+        *controls.unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Takes all ticks that wait, and does what was told before. `false`: the thread ends.
+    pub fn turn(&mut self) -> bool {
+        self.listen();
+        let is_over = loop {
+            match self.ticks.try_recv() {
+                Ok(handed) => self.take(handed),
+                Err(TryRecvError::Empty) => break false,
+                Err(TryRecvError::Disconnected) => break true,
+            }
+        };
+        if self.looked_at_files.elapsed() >= LOOK_AT_FILES {
+            self.looked_at_files = Instant::now();
+            for room in self.rooms.values_mut() {
+                room.files.close_if_old(&mut self.folder);
+            }
+            self.make_place();
+        }
+        for control in std::mem::take(&mut self.told) {
+            if let Some(closed) = self.obey(control) {
+                self.close_all();
+                let _ = closed.send(());
+                return false;
+            }
+        }
+        if is_over {
+            self.close_all();
+        }
+        !is_over
+    }
+
+    /// Hears what was told since the last time. Ticks that were handed over before it may still wait, so only rooms are opened at once.
+    fn listen(&mut self) {
+        let controls = {
+            let controls = self.controls.lock();
+            let mut controls = controls.unwrap_or_else(PoisonError::into_inner);
+            controls.as_mut().map(std::mem::take)
+        };
+        for control in controls.unwrap_or_default() {
+            match control {
+                Control::Open(opened) => self.open(*opened),
+                other => self.told.push(other),
+            }
+        }
+    }
+
+    fn open(&mut self, opened: OpenedRoom) {
+        let OpenedRoom {
+            number,
+            head,
+            schema,
+            returns,
+        } = opened;
+        let room = Room {
+            encoder: ChunkEncoder::new(schema, head.tick_rate),
+            files: RoomFiles::new(head),
+            returns,
+        };
+        self.rooms.insert(number, room);
+    }
+
+    fn take(&mut self, handed: HandedTick) {
+        let HandedTick { room, mut tick } = handed;
+        if !self.rooms.contains_key(&room) {
+            // It was opened after the last look.
+            self.listen();
+        }
+        let Some(room) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        if tick.begins {
+            room.write_chunk(&mut self.folder, &self.metrics);
+        }
+        room.encoder.push(&mut tick);
+        // The worker's history wants its memory back.
+        tick.clear();
+        // A room that has ended wants no ticks back.
+        let _ = room.returns.try_send(tick);
+        if room.encoder.is_full() {
+            room.write_chunk(&mut self.folder, &self.metrics);
+            self.make_place();
+        }
+    }
+
+    /// Removes the oldest files while there are too many bytes. Where all files are being written, the largest ends first.
+    fn make_place(&mut self) {
+        while !self.folder.make_place() {
+            let rooms = self.rooms.values_mut().filter(|room| room.files.is_open());
+            let Some(largest) = rooms.max_by_key(|room| room.files.open_bytes()) else {
+                return;
+            };
+            largest.files.close(&mut self.folder);
+        }
+    }
+
+    /// Returns whom to tell that everything is closed, if that was it.
+    fn obey(&mut self, control: Control) -> Option<oneshot::Sender<()>> {
+        match control {
+            Control::Open(opened) => self.open(*opened),
+            Control::Rest { room } => {
+                if let Some(room) = self.rooms.get_mut(&room) {
+                    room.write_chunk(&mut self.folder, &self.metrics);
+                }
+            }
+            Control::End { room } => {
+                if let Some(mut room) = self.rooms.remove(&room) {
+                    room.write_chunk(&mut self.folder, &self.metrics);
+                    room.files.close(&mut self.folder);
+                    self.make_place();
+                }
+            }
+            Control::Clip { room, answer } => {
+                let _ = answer.send(self.clip(&room));
+            }
+            Control::Close(closed) => return Some(closed),
+        }
+        None
+    }
+
+    fn clip(&mut self, name: &str) -> Result<Clip, ClipError> {
+        let mut rooms = self.rooms.values_mut().rev();
+        let room = rooms.find(|room| room.files.head().room == name);
+        let room = room.ok_or(ClipError::Nothing)?;
+        room.write_chunk(&mut self.folder, &self.metrics);
+        let clip = save_clip(&room.files, &mut self.folder)?;
+        self.metrics.bytes.inc_by(clip.bytes);
+        self.make_place();
+        Ok(clip)
+    }
+
+    fn close_all(&mut self) {
+        for room in self.rooms.values_mut() {
+            room.write_chunk(&mut self.folder, &self.metrics);
+            room.files.close(&mut self.folder);
+        }
+        self.rooms.clear();
+    }
+}
+
+impl Room {
+    /// Ends the chunk, and writes it.
+    fn write_chunk(&mut self, folder: &mut Folder, metrics: &RecorderMetrics) {
+        if let Some(chunk) = self.encoder.finish() {
+            match self.files.write(chunk, folder) {
+                Ok(bytes) => metrics.bytes.inc_by(bytes),
+                Err(_) => metrics.dropped.inc(),
+            }
+        }
+    }
+}
