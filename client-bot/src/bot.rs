@@ -218,6 +218,8 @@ impl Bot {
         }
         if self.cut_until.is_some_and(|until| until <= Instant::now()) {
             self.cut_until = None;
+            // As a device does that learns that its network is back.
+            self.pilot.client.probe_now(self.now());
         }
         if let Some(event) = event {
             self.handle_socket_event(event);

@@ -65,6 +65,11 @@ impl LatencyHistogram {
         })
     }
 
+    /// As [`Self::quantile`]; `None` without samples.
+    pub(crate) fn at(&self, quantile: f64) -> Option<f64> {
+        (self.samples() > 0).then(|| self.quantile(quantile))
+    }
+
     /// The longest latency, in milliseconds; 0 without samples.
     #[must_use]
     pub fn max(&self) -> f64 {

@@ -1,7 +1,7 @@
 //! Headless bots: a swarm of players for load tests and playtests of any game.
 //!
 //! In: [`Options`], and a [`Playbook`] for a game that the bots know. Out: a [`Report`]. Each bot is one task with the client core and its
-//! native shell; a [`Behaviour`] plays. Every bot checks every view hash, so a swarm also proves that a server keeps its clients in sync.
+//! native shell; a [`Behaviour`] plays, which authors write as a [`Player`] in their game's types. Every bot checks every view hash, so a swarm also proves that a server keeps its clients in sync.
 
 mod behaviour;
 mod bot;
@@ -21,6 +21,7 @@ mod shot_counts;
 mod swarm;
 mod threshold;
 mod timeline;
+mod typed;
 
 pub use behaviour::{AnyGame, Behaviour, Idle, Playbook};
 pub use html::html_page;
@@ -36,3 +37,4 @@ pub use shot_counts::ShotCounts;
 pub use swarm::run;
 pub use threshold::{Threshold, ThresholdError, Verdict};
 pub use timeline::{Counts, Latencies, Slice};
+pub use typed::{Own, Player, Screen, played_by};

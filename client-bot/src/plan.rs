@@ -24,7 +24,7 @@ pub(crate) enum PhaseAction {
     Hold { duration: Duration },
     /// So many connections a second are dropped, without a closing handshake, of one bot after the other. They reconnect at once.
     Storm { duration: Duration, per_second: f64 },
-    /// A share of the bots lose their connections, and no attempt succeeds before the end of the phase.
+    /// A share of the bots lose their connections, and no attempt succeeds before the end of the phase. Then they try at once.
     Cut { duration: Duration, share: f64 },
     /// A share of the bots leave, so many a second or all at once.
     Leave { share: f64, per_second: Option<u32> },

@@ -439,6 +439,19 @@ mod tests {
     }
 
     #[test]
+    fn every_scenario_that_is_shipped_can_be_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+        let mut count = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let scenario = Scenario::of_file(path.to_str().unwrap()).unwrap();
+            assert!(!scenario.thresholds.is_empty(), "{}", path.display());
+            count += 1;
+        }
+        assert!(count >= 3, "{count} scenarios");
+    }
+
+    #[test]
     fn a_mistake_is_one_line_with_its_place() {
         let with = |lines: &str| format!("{RAMP}{lines}\n");
         for (text, place, part) in [

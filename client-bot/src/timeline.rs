@@ -21,9 +21,9 @@ pub struct Counts {
     pub corrections: u64,
     /// Ticks for which the server had no input.
     pub starved_inputs: u64,
-    /// Connections lost.
+    /// Times that a bot came back after it had lost its connection.
     pub reconnects: u64,
-    /// Reconnects as the same session.
+    /// Of these: those as the same session.
     pub resumes: u64,
     /// View hashes compared.
     pub view_checks: u64,
