@@ -6,6 +6,7 @@
 mod plots;
 
 use crate::report::{BotReport, PercentilesMs, Report};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
 
 const STYLE: &str = include_str!("html/page.css");
@@ -16,6 +17,8 @@ const UPLOT_LICENCE: &str = include_str!("../vendor/uplot/LICENSE");
 
 /// Bots among the outliers.
 const MAX_OUTLIERS: usize = 12;
+/// Bots on a link that are enough to compare them with each other.
+const MIN_PEERS: usize = 4;
 /// A figure this many times the median bot's stands out.
 const OUTLYING: f64 = 3.0;
 
@@ -215,14 +218,38 @@ fn figures(bot: &BotReport) -> [f64; 8] {
 
 const FIGURES: &str = "longest gap|gap p99|age p99|RTT p99|ack p99|corrections|starved|reconnects";
 
-/// Of each figure the median over all bots.
-fn medians(report: &Report) -> [f64; 8] {
-    let all: Vec<[f64; 8]> = report.per_bot.iter().map(figures).collect();
+/// Of each figure the median of some bots.
+fn medians<'a>(bots: impl Iterator<Item = &'a BotReport>) -> [f64; 8] {
+    let all: Vec<[f64; 8]> = bots.map(figures).collect();
     std::array::from_fn(|index| {
         let mut values: Vec<f64> = all.iter().map(|figures| figures[index]).collect();
         values.sort_unstable_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(0.0)
     })
+}
+
+/// What a bot is compared with: the medians of all bots on the same link, or of all bots where few have it.
+struct Peers<'a> {
+    all: [f64; 8],
+    by_link: BTreeMap<&'a str, [f64; 8]>,
+}
+
+impl<'a> Peers<'a> {
+    fn of(bots: &'a [BotReport]) -> Self {
+        let links: BTreeSet<&str> = bots.iter().map(|bot| bot.link.as_str()).collect();
+        let on_link = |link: &'a str| {
+            let peers = || bots.iter().filter(move |bot| bot.link == link);
+            (peers().count() >= MIN_PEERS).then(|| (link, medians(peers())))
+        };
+        Self {
+            all: medians(bots.iter()),
+            by_link: links.into_iter().filter_map(on_link).collect(),
+        }
+    }
+
+    fn medians(&self, bot: &BotReport) -> &[f64; 8] {
+        self.by_link.get(bot.link.as_str()).unwrap_or(&self.all)
+    }
 }
 
 fn stands_out(value: f64, median: f64) -> bool {
@@ -245,42 +272,42 @@ fn strangeness(bot: &BotReport, medians: &[f64; 8]) -> f64 {
 }
 
 fn outliers(report: &Report) -> String {
-    let medians = medians(report);
+    let peers = Peers::of(&report.per_bot);
     let mut bots: Vec<(f64, &BotReport)> = (report.per_bot.iter())
-        .map(|bot| (strangeness(bot, &medians), bot))
+        .map(|bot| (strangeness(bot, peers.medians(bot)), bot))
         .filter(|(strangeness, _)| *strangeness > 0.0)
         .collect();
     bots.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let count = bots.len();
     bots.truncate(MAX_OUTLIERS);
     if bots.is_empty() {
-        return "<h2>Outliers</h2><p class=\"soft\">No bot has a figure of more than three times the median bot's.</p>".to_owned();
+        return "<h2>Outliers</h2><p class=\"soft\">No bot has a figure of more than three times the median of the bots on its link.</p>".to_owned();
     }
     let mut rows = String::new();
     for (_, bot) in &bots {
-        rows += &row(bot, &medians);
+        rows += &row(bot, peers.medians(bot));
     }
     let _ = write!(
         rows,
         "<tr><td class=\"soft\">the median bot<td><td><td>{}<td></tr>",
-        cells(&medians, None)
+        cells(&peers.all, None)
     );
     let more = match count - bots.len() {
         0 => String::new(),
         more => format!(" {more} more are in the list of all bots."),
     };
     let note = format!(
-        "<p class=\"soft\">Times in ms. Bold: more than three times the median bot's.{more}</p>"
+        "<p class=\"soft\">Times in ms. Bold: more than three times the median of the bots on the same link.{more}</p>"
     );
     table("Outliers", &head(), &rows) + &note
 }
 
 fn all_bots(report: &Report) -> String {
-    let medians = medians(report);
+    let peers = Peers::of(&report.per_bot);
     let rows: String = report
         .per_bot
         .iter()
-        .map(|bot| row(bot, &medians))
+        .map(|bot| row(bot, peers.medians(bot)))
         .collect();
     let table = table("", &head(), &rows);
     format!(

@@ -6,12 +6,13 @@
 use hdrhistogram::Histogram;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt::Write as _;
 
 /// Longer latencies count as this long, a little over a minute.
 const MAX_US: u64 = 1 << 26;
 
-/// Latencies in milliseconds. Negative ones count as 0. In a file: a list of pairs, the microseconds from which on a bucket's latencies
-/// are, and their number.
+/// Latencies in milliseconds. Negative ones count as 0. In a file: a text of buckets, each `FROM:COUNT`, the
+/// microseconds from which on its latencies are, and their number.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct LatencyHistogram {
     /// `None` until the first latency, as one takes 10 kB.
@@ -93,25 +94,28 @@ impl LatencyHistogram {
 
 impl Serialize for LatencyHistogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let buckets = self.histogram.iter().flat_map(|histogram| {
-            (histogram.iter_recorded()).map(|value| {
+        let mut text = String::new();
+        if let Some(histogram) = &self.histogram {
+            for value in histogram.iter_recorded() {
                 let from_us = histogram.lowest_equivalent(value.value_iterated_to());
-                (from_us, value.count_at_value())
-            })
-        });
-        serializer.collect_seq(buckets)
+                let space = if text.is_empty() { "" } else { " " };
+                // Writing into a String cannot fail.
+                let _ = write!(text, "{space}{from_us}:{}", value.count_at_value());
+            }
+        }
+        serializer.serialize_str(&text)
     }
 }
 
 impl<'de> Deserialize<'de> for LatencyHistogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
         let mut histogram = Self::new();
-        for (from_us, count) in Vec::<(u64, u32)>::deserialize(deserializer)? {
-            if from_us > MAX_US {
-                return Err(D::Error::custom(format!(
-                    "a latency of {from_us} µs, and the longest is {MAX_US}"
-                )));
-            }
+        for bucket in text.split_ascii_whitespace() {
+            let (from_us, count) = (bucket.split_once(':'))
+                .and_then(|(from, count)| Some((from.parse().ok()?, count.parse().ok()?)))
+                .filter(|(from_us, _)| *from_us <= MAX_US)
+                .ok_or_else(|| D::Error::custom(format!("{bucket:?} is no bucket of latencies")))?;
             histogram.record_us(from_us, count);
         }
         Ok(histogram)
@@ -171,8 +175,10 @@ mod tests {
 
     #[test]
     fn a_latency_that_cannot_be_is_refused() {
-        assert!(serde_json::from_str::<LatencyHistogram>("[[67108865, 1]]").is_err());
-        assert!(serde_json::from_str::<LatencyHistogram>("[[1, -1]]").is_err());
-        assert_eq!(of([]), serde_json::from_str("[]").unwrap());
+        for text in ["67108865:1", "1:-1", "1", "1:1,2:1", "a:1"] {
+            let read = serde_json::from_value::<LatencyHistogram>(text.into());
+            assert!(read.is_err(), "{text}");
+        }
+        assert_eq!(of([]), serde_json::from_str("\"\"").unwrap());
     }
 }

@@ -123,6 +123,20 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_these_figures() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/BOTS.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for link in LinkName::value_variants() {
+            let path = link.path();
+            let [latency, jitter] =
+                [path.latency, path.jitter].map(|time| time.as_secs_f64() * 1e3);
+            let (name, stall) = (link.as_str(), path.stall);
+            let row = format!("| `{name}` | {latency} ms | {jitter} ms | {stall} | ");
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn a_field_overrides_that_of_the_named_link() {
         let link = Link {
             name: Some(LinkName::BadWifi),

@@ -439,6 +439,20 @@ mod tests {
     }
 
     #[test]
+    fn the_scenario_of_the_documentation_can_be_read() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/BOTS.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let mut blocks = page.split("```toml\n").skip(1);
+        let block = blocks
+            .next()
+            .and_then(|block| block.split("```").next())
+            .unwrap();
+        let scenario = Scenario::parse(block).unwrap();
+        assert_eq!((scenario.phases.len(), scenario.links.len()), (2, 2));
+        assert!(blocks.next().is_none());
+    }
+
+    #[test]
     fn every_scenario_that_is_shipped_can_be_read() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
         let mut count = 0;

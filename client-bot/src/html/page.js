@@ -58,7 +58,7 @@
         scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-3) * 1.1] } },
         axes: [
           axis({ values: (_, splits) => splits.map(clock) }),
-          axis({ size: 58, values: (_, splits) => splits.map((split) => `${number(split)}${unit}`) }),
+          axis({ size: 74, values: (_, splits) => splits.map((split) => `${number(split)}${unit}`) }),
         ],
         series: [{ label: "at", value: (_, at) => (at === null ? "–" : clock(at)) }, ...series.map(({ label }, index) => line(label, index))],
         hooks: { drawClear: [bands] },
@@ -71,7 +71,7 @@
         width: target.clientWidth,
         height: 150,
         scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.05] } },
-        axes: [axis({ values: (_, splits) => splits.map((ms) => `${ms} ms`) }), axis({ size: 58 })],
+        axes: [axis({ values: (_, splits) => splits.map((ms) => `${ms} ms`) }), axis({ size: 74 })],
         series: [
           { label: "ms", value: (_, ms) => (ms === null ? "–" : `${ms}`) },
           { label: "snapshots", stroke: colour("--a"), fill: colour("--a"), paths: uPlot.paths.bars({ size: [0.9] }), points: { show: false } },

@@ -76,7 +76,7 @@ impl Report {
                 ..TimerControl::default()
             },
             url: options.url.join(" "),
-            behaviour: options.behaviour.as_str().to_owned(),
+            behaviour: behaviour(options),
             latency_ms: path.latency.as_secs_f64() * 1e3,
             jitter_ms: path.jitter.as_secs_f64() * 1e3,
             stall: path.stall,
@@ -138,6 +138,16 @@ impl Report {
         for (index, phase) in self.phases.iter_mut().enumerate() {
             phase.summarise(self.timeline.iter().filter(|slice| slice.phase == index));
         }
+    }
+}
+
+fn behaviour(options: &Options) -> String {
+    let scenario = options.scenario.as_ref();
+    let names = scenario.map_or(&[][..], |scenario| &scenario.behaviours);
+    match names {
+        [] => options.behaviour.as_str().to_owned(),
+        [(name, _)] => name.as_str().to_owned(),
+        _ => "several".to_owned(),
     }
 }
 
