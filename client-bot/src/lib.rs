@@ -3,6 +3,7 @@
 //! In: [`Options`], and a [`Playbook`] for a game that the bots know. Out: a [`Report`]. Each bot is one task with the client core and its
 //! native shell; a [`Behaviour`] plays, which authors write as a [`Player`] in their game's types. Every bot checks every view hash, so a swarm also proves that a server keeps its clients in sync.
 
+mod about;
 mod behaviour;
 mod bot;
 mod html;
@@ -23,6 +24,7 @@ mod threshold;
 mod timeline;
 mod typed;
 
+pub use about::{About, Asked};
 pub use behaviour::{AnyGame, Behaviour, Idle, Playbook};
 pub use html::html_page;
 pub use latency::LatencyHistogram;

@@ -3,6 +3,7 @@
 //! In: arguments. Out: valid [`Options`] (the URL can be used, the room names are valid, the reports can be written), or an error of
 //! one line that names the flag. Nothing behind this module checks them again.
 
+use crate::about::About;
 use crate::links::{Link, LinkName};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -27,6 +28,9 @@ pub struct Options {
     /// TOML file with flags as keys, e.g. bots = 200
     #[arg(long, env = "TICKWIRE_CONFIG")]
     pub config: Option<PathBuf>,
+    /// What the program prints instead of playing
+    #[command(flatten)]
+    pub about: About,
     /// Server address: ws://HOST:PORT/ws or wss://HOST:PORT/ws; repeatable: the bots are spread over the addresses, and each comes back
     /// at the next one
     #[arg(
@@ -207,6 +211,9 @@ impl Options {
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         let mut matches = command().try_get_matches_from(&arguments)?;
+        if let Some(asked) = About::from_arg_matches(&matches)?.asked() {
+            return Err(asked.into());
+        }
         if let Some(path) = matches.get_one::<PathBuf>("config") {
             let command =
                 command_with_file(path).with_context(|| format!("--config {}", path.display()))?;
@@ -344,9 +351,12 @@ impl Options {
     }
 }
 
+/// Flags that are no settings.
+const NOT_IN_FILES: [&str; 3] = ["config", "completions", "man"];
+
 /// The flags. Numbers and times may begin with a dash, so that the error says what is wrong with `-5s` instead of that there is no
 /// such flag.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     let quantities = [
         TypeId::of::<u32>(),
         TypeId::of::<u64>(),
@@ -369,7 +379,8 @@ fn command_with_file(path: &Path) -> anyhow::Result<clap::Command> {
     })?;
     let mut command = command();
     for (key, value) in table {
-        let is_flag = |arg: &clap::Arg| arg.get_long() == Some(&key) && key != "config";
+        let is_flag =
+            |arg: &clap::Arg| arg.get_long() == Some(&key) && !NOT_IN_FILES.contains(&key.as_str());
         let Some(id) = command
             .get_arguments()
             .find(|arg| is_flag(arg))
@@ -536,6 +547,8 @@ mod tests {
         assert_eq!(options.thresholds().count(), 2);
         assert_eq!(options.path().jitter, Duration::from_millis(1));
         assert_eq!(options.path().latency, LinkName::Wifi.path().latency);
+        std::fs::write(&path, "man = true\n").unwrap();
+        assert!(load(&["--config", file]).unwrap_err().contains("man"));
         std::fs::write(&path, "botz = 7\n").unwrap();
         assert!(load(&["--config", file]).unwrap_err().contains("botz"));
         std::fs::write(&path, "bots = = 7\n").unwrap();

@@ -2,6 +2,7 @@
 
 mod merge;
 
+use crate::about::Asked;
 use crate::behaviour::Playbook;
 use crate::options::{Options, one_line_error};
 use crate::report::{BotReport, PercentilesMs, Report};
@@ -60,6 +61,15 @@ fn refuse(error: &anyhow::Error) -> ExitCode {
         .filter(|error| !error.use_stderr())
     {
         help.exit();
+    }
+    if let Some(asked) = error.downcast_ref::<Asked>() {
+        return match asked.print(crate::options::command()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(error);
+                ExitCode::FAILURE
+            }
+        };
     }
     complain(one_line_error(error));
     ExitCode::from(BAD_FLAGS)
