@@ -1,10 +1,11 @@
 //! The command `tickwire`.
 
 use anyhow::Context as _;
-use clap::{ArgGroup, Parser, Subcommand};
+use clap::{ArgGroup, CommandFactory as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tickwire_bot::About;
 use tickwire_cli::dev::{DevOptions, develop};
 use tickwire_cli::replay::{Range, check, cut_out, describe};
 use tickwire_cli::{
@@ -14,10 +15,17 @@ use tickwire_cli::{
 
 /// Tools for games on Tickwire.
 #[derive(Parser)]
-#[command(name = "tickwire", version)]
+#[command(
+    name = "tickwire",
+    version,
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true
+)]
 struct Arguments {
+    #[command(flatten)]
+    about: About,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -88,7 +96,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let arguments = Arguments::parse();
+    let result = match (arguments.about.asked(), arguments.command) {
+        (Some(asked), _) => (asked.print(Arguments::command()))
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(anyhow::Error::from),
+        (None, Some(command)) => run(command),
+        // Clap has shown the help: there is no other way to ask for nothing.
+        (None, None) => Ok(ExitCode::FAILURE),
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("tickwire: {error:#}");

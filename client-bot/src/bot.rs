@@ -3,17 +3,20 @@
 //! In: events of its sockets, until the swarm stops. Out: [`BotMeasurements`]. Never decides what to play: the pilot does.
 
 use crate::behaviour::{Behaviour as _, ByGame, Playbook};
-use crate::measurements::{BotMeasurements, SwarmTotals};
+use crate::measurements::{BotLabels, BotMeasurements, SwarmTotals};
 use crate::options::{BehaviourName, EncodingName, Options};
 use crate::pilot::Pilot;
+use crate::plan::Role;
+use crate::shot_counts::ShotCounts;
+use crate::timeline::{SliceWriter, Timeline};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tickwire_client::native::{Emulation, Shell, SocketEvent, Target};
-use tickwire_client::{Client, Phase};
+use tickwire_client::{Action, Client, LinkId, Phase};
 use tickwire_proto::{MAX_NAME_CHARACTERS, v1};
 use tickwire_sync::Micros;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 /// Bytes per second that a slow reader reads.
 const SLOW_READ_RATE: u32 = 2 * 1024;
@@ -21,6 +24,27 @@ const SLOW_READ_RATE: u32 = 2 * 1024;
 const FLAP_SECONDS: std::ops::Range<u64> = 2..5;
 /// How long a bot waits for its closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the swarm tells a bot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BotCommand {
+    /// Lose the connection, without a closing handshake.
+    DropConnection,
+    /// Lose the connection, and get none before this time.
+    CutLine { until: Instant },
+    /// Leave, properly.
+    Leave,
+}
+
+/// What the bots of a swarm share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub playbook: Option<Arc<dyn Playbook>>,
+    pub totals: Arc<SwarmTotals>,
+    pub timeline: Arc<Timeline>,
+    /// Whether some bots read every snapshot at once.
+    pub has_readers: bool,
+}
 
 /// Whether a bot is in its room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,26 +65,33 @@ pub(crate) struct Bot {
     totals: Arc<SwarmTotals>,
     /// When a flapper drops its connection next.
     flap_at: Option<Instant>,
+    /// Until when the line is cut.
+    cut_until: Option<Instant>,
     presence: Presence,
 }
 
 impl Bot {
     pub fn new(
         index: u32,
+        role: Role,
         options: &Options,
-        playbook: Option<Arc<dyn Playbook>>,
-        target: Arc<Target>,
-        others: Vec<Arc<Target>>,
-        totals: Arc<SwarmTotals>,
+        targets: (Arc<Target>, Vec<Arc<Target>>),
+        shared: Shared,
     ) -> Self {
-        let behaviour = options.behaviour_of(index);
+        let Role { behaviour, link } = role;
+        let Shared {
+            playbook,
+            totals,
+            timeline,
+            has_readers,
+        } = shared;
         let seed = options
             .seed
             .wrapping_mul(1_000_003)
             .wrapping_add(u64::from(index));
         let max_read_rate = (behaviour == BehaviourName::SlowReader).then_some(SLOW_READ_RATE);
         let emulation = Emulation {
-            path: options.path(),
+            path: link.path(),
             hold_incoming: options.hold_incoming,
             max_read_rate,
             seed,
@@ -82,13 +113,21 @@ impl Bot {
             seed,
             ..tickwire_client::Options::default()
         };
-        let room = options.room_of(index);
-        let measurements = BotMeasurements::new(index, name, room, behaviour);
+        let labels = BotLabels {
+            index,
+            name,
+            room: options.room_of(index),
+            behaviour,
+            link: link.label(),
+        };
+        let slices = SliceWriter::new(timeline);
+        let measurements = BotMeasurements::new(labels, slices, has_readers);
         let by_game = ByGame::new(playbook.as_deref(), behaviour, seed);
         let client = Client::new(session, Micros(0)).with_rules(move |game, map, hash| {
             let playbook = playbook.as_ref().filter(|known| known.game() == game)?;
             playbook.rules(map, hash)
         });
+        let (target, others) = targets;
         let mut bot = Self {
             pilot: Pilot::new(client, by_game),
             shell: Shell::with_emulation(target, emulation).or_at(others),
@@ -97,6 +136,7 @@ impl Bot {
             measurements,
             totals,
             flap_at: None,
+            cut_until: None,
             presence: Presence::NeverJoined,
         };
         bot.pilot
@@ -105,26 +145,38 @@ impl Bot {
         bot
     }
 
-    /// Plays until `stop` is set, then leaves.
-    pub async fn play(mut self, mut stop: watch::Receiver<bool>) -> BotMeasurements {
-        while !*stop.borrow() {
+    /// Plays until it is told to leave, or until nobody can tell it any more.
+    pub async fn play(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<BotCommand>,
+    ) -> BotMeasurements {
+        loop {
             let wake = self.start + Duration::from_micros(self.pilot.client.wake_at(self.now()).0);
-            let wake = self.flap_at.map_or(wake, |flap| flap.min(wake));
+            let earlier = [self.flap_at, self.cut_until].into_iter().flatten();
+            let wake = earlier.fold(wake, Instant::min);
             tokio::select! {
                 event = self.shell.next_event(wake) => self.step(event),
-                _ = stop.changed() => {}
+                command = commands.recv() => match command {
+                    Some(BotCommand::DropConnection) => self.shell.abort_all(),
+                    Some(BotCommand::CutLine { until }) => {
+                        self.cut_until = Some(until);
+                        self.shell.abort_all();
+                    }
+                    Some(BotCommand::Leave) | None => break,
+                },
             }
             if let Phase::Closed { reason, .. } = self.pilot.client.phase() {
                 self.measurements.refusal = Some(reason.clone());
                 break;
             }
         }
+        self.cut_until = None;
+        self.measurements.play_ended(self.now());
         self.measurements.stop_counting();
         self.reconnect_before_leaving().await;
         self.measurements.stop_counting();
         let has_joined = self.presence != Presence::NeverJoined;
-        let newest = self.pilot.client.newest_snapshot().0;
-        let shots = self.pilot.behaviour.shot_counts(newest);
+        let shots = self.shots();
         self.measurements
             .finish(&self.pilot.client, shots, has_joined);
         self.pilot.client.leave();
@@ -132,6 +184,9 @@ impl Bot {
         self.shell
             .finish_closing(Instant::now() + CLOSE_TIMEOUT)
             .await;
+        if self.presence == Presence::InRoom {
+            self.totals.connected.fetch_sub(1, Ordering::Relaxed);
+        }
         self.measurements
     }
 
@@ -151,7 +206,21 @@ impl Bot {
         Micros(self.start.elapsed().as_micros() as u64)
     }
 
+    fn shots(&self) -> ShotCounts {
+        let newest = self.pilot.client.newest_snapshot().0;
+        self.pilot.behaviour.shot_counts(newest)
+    }
+
     fn step(&mut self, event: Option<SocketEvent>) {
+        if self.measurements.is_slice_due() {
+            let shots = self.shots();
+            self.measurements.give_slice(&self.pilot.client, shots);
+        }
+        if self.cut_until.is_some_and(|until| until <= Instant::now()) {
+            self.cut_until = None;
+            // As a device does that learns that its network is back.
+            self.pilot.client.probe_now(self.now());
+        }
         if let Some(event) = event {
             self.handle_socket_event(event);
         }
@@ -186,13 +255,24 @@ impl Bot {
 
     fn perform_actions(&mut self) {
         while let Some(action) = self.pilot.client.next_action() {
-            self.shell.perform(action);
+            match action {
+                Action::Open(link) if self.cut_until.is_some() => self.fail_to_connect(link),
+                action => self.shell.perform(action),
+            }
         }
+    }
+
+    /// An attempt to connect while the line is cut.
+    fn fail_to_connect(&mut self, link: LinkId) {
+        let closed = SocketEvent::Closed(link, None, "the line is cut".to_owned());
+        self.handle_socket_event(closed);
     }
 
     fn handle_socket_event(&mut self, event: SocketEvent) {
         let now = self.now();
         match event {
+            // It was under way when the line was cut.
+            SocketEvent::Opened(_) if self.cut_until.is_some() => self.shell.abort_all(),
             SocketEvent::Opened(link) => self.pilot.client.opened(link, now),
             SocketEvent::Received(link, message) => {
                 let client = &mut self.pilot.client;

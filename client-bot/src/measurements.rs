@@ -6,6 +6,7 @@
 use crate::latency::LatencyHistogram;
 use crate::options::BehaviourName;
 use crate::shot_counts::ShotCounts;
+use crate::timeline::{Counts, Latency, SliceWriter};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -57,6 +58,8 @@ pub(crate) struct BotMeasurements {
     pub name: String,
     pub room: String,
     pub behaviour: BehaviourName,
+    /// The named link's label.
+    pub link: &'static str,
     pub session: u32,
     pub entity: Option<EntityId>,
     pub score: i32,
@@ -68,6 +71,8 @@ pub(crate) struct BotMeasurements {
     pub prediction_note: Option<String>,
     pub shots: ShotCounts,
     pub gap_ms: LatencyHistogram,
+    /// The longest time without a snapshot, the one since the newest snapshot included.
+    pub longest_gap_ms: f64,
     pub age_ms: LatencyHistogram,
     pub rtt_ms: LatencyHistogram,
     pub ack_ms: LatencyHistogram,
@@ -90,15 +95,37 @@ pub(crate) struct BotMeasurements {
     last_snapshot_at: Option<Micros>,
     /// Inputs without an acknowledgement: sequence number and time.
     unacked: VecDeque<(u32, Micros)>,
+    slices: SliceWriter,
+    /// Whether its gaps and ages are among those of the timeline.
+    is_timed: bool,
+}
+
+/// What a bot is, for its report.
+#[derive(Debug)]
+pub(crate) struct BotLabels {
+    pub index: u32,
+    pub name: String,
+    pub room: String,
+    pub behaviour: BehaviourName,
+    pub link: &'static str,
 }
 
 impl BotMeasurements {
-    pub fn new(index: u32, name: String, room: String, behaviour: BehaviourName) -> Self {
+    /// `has_readers`: whether the swarm has bots that read every snapshot at once, whose gaps and ages alone are timed then.
+    pub fn new(labels: BotLabels, slices: SliceWriter, has_readers: bool) -> Self {
+        let BotLabels {
+            index,
+            name,
+            room,
+            behaviour,
+            link,
+        } = labels;
         Self {
             index,
             name,
             room,
             behaviour,
+            link,
             session: 0,
             entity: None,
             score: 0,
@@ -108,6 +135,7 @@ impl BotMeasurements {
             prediction_note: None,
             shots: ShotCounts::default(),
             gap_ms: LatencyHistogram::new(),
+            longest_gap_ms: 0.0,
             age_ms: LatencyHistogram::new(),
             rtt_ms: LatencyHistogram::new(),
             ack_ms: LatencyHistogram::new(),
@@ -122,7 +150,35 @@ impl BotMeasurements {
             counting_since: None,
             last_snapshot_at: None,
             unacked: VecDeque::new(),
+            slices,
+            is_timed: behaviour.keeps_reading() || !has_readers,
         }
+    }
+
+    /// Whether [`Self::give_slice`] is due.
+    pub fn is_slice_due(&self) -> bool {
+        self.slices.is_due()
+    }
+
+    /// Gives to the timeline what was measured since the last call. `shots`: those of the whole run.
+    pub fn give_slice(&mut self, client: &Client, shots: ShotCounts) {
+        let (counters, prediction) = (client.counters(), client.prediction_stats());
+        self.slices.give(Counts {
+            snapshots: counters.snapshots,
+            bytes_in: counters.bytes_in,
+            inputs: prediction.inputs,
+            corrections: prediction.corrections,
+            starved_inputs: counters.starved_inputs,
+            reconnects: counters.reconnects,
+            resumes: counters.resumes,
+            view_checks: counters.view_checks,
+            view_mismatches: counters.view_mismatches,
+            protocol_errors: counters.protocol_errors,
+            shots_fired: shots.fired,
+            hits_on_screen: shots.hit_on_screen,
+            hits_confirmed: shots.confirmed,
+            false_hits: shots.false_hits,
+        });
     }
 
     /// The session has joined a room, for the first time or again.
@@ -162,6 +218,7 @@ impl BotMeasurements {
             && let Some(rtt) = client.rtt_ms().newest()
         {
             self.rtt_ms.record(rtt);
+            self.slices.record(Latency::Rtt, rtt);
         }
     }
 
@@ -172,10 +229,14 @@ impl BotMeasurements {
             self.counted_snapshots += 1;
         }
         if let Some(last) = self.last_snapshot_at.replace(now) {
-            self.gap_ms.record(now.since(last).as_millis());
+            let gap = now.since(last).as_millis();
+            self.gap_ms.record(gap);
+            self.longest_gap_ms = self.longest_gap_ms.max(gap);
+            self.record_timed(Latency::Gap, gap);
         }
         if let Some(age) = client.snapshot_age_ms().newest() {
             self.age_ms.record(age);
+            self.record_timed(Latency::Age, age);
         }
         if let Some(delay) = client.interpolation_delay_ms() {
             self.interpolation_delay_ms.record(delay);
@@ -184,7 +245,15 @@ impl BotMeasurements {
             .unacked
             .pop_front_if(|(seq, _)| *seq <= client.applied_seq())
         {
-            self.ack_ms.record(now.since(made_at).as_millis());
+            let ack = now.since(made_at).as_millis();
+            self.ack_ms.record(ack);
+            self.slices.record(Latency::Ack, ack);
+        }
+    }
+
+    fn record_timed(&mut self, latency: Latency, millis: f64) {
+        if self.is_timed {
+            self.slices.record(latency, millis);
         }
     }
 
@@ -194,8 +263,17 @@ impl BotMeasurements {
         }
     }
 
-    /// Takes the figures that are final when the run ends.
+    /// The bot's play is over: what it waits for since its newest snapshot is a gap too, though without an end.
+    pub fn play_ended(&mut self, now: Micros) {
+        if let Some(last) = self.last_snapshot_at {
+            let gap = now.since(last).as_millis();
+            self.longest_gap_ms = self.longest_gap_ms.max(gap);
+        }
+    }
+
+    /// Takes the figures that are final when the bot leaves.
     pub fn finish(&mut self, client: &Client, shots: ShotCounts, has_joined: bool) {
+        self.give_slice(client, shots);
         self.seconds_since_join = self
             .joined_at
             .map_or(0.0, |joined| joined.elapsed().as_secs_f64());
@@ -260,7 +338,15 @@ mod tests {
     use super::*;
 
     fn measured(behaviour: BehaviourName, since_join: f64, snapshots: u64) -> BotMeasurements {
-        let mut bot = BotMeasurements::new(0, "bot-0".into(), "main".into(), behaviour);
+        let labels = BotLabels {
+            index: 0,
+            name: "bot-0".into(),
+            room: "main".into(),
+            behaviour,
+            link: "",
+        };
+        let slices = SliceWriter::new(Default::default());
+        let mut bot = BotMeasurements::new(labels, slices, true);
         bot.session = 1;
         bot.seconds_since_join = since_join;
         bot.counters.snapshots = snapshots;
@@ -281,5 +367,16 @@ mod tests {
         assert!(is_frozen(wander, 5.5, 1));
         assert!(!is_frozen(wander, 5.5, 2));
         assert!(!is_frozen(BehaviourName::SlowReader, 9.0, 0));
+    }
+
+    #[test]
+    fn the_longest_gap_may_have_no_end() {
+        let mut bot = measured(BehaviourName::Wander, 9.0, 3);
+        bot.longest_gap_ms = 40.0;
+        bot.last_snapshot_at = Some(Micros::from_millis(1000));
+        bot.play_ended(Micros::from_millis(1030));
+        assert_eq!(bot.longest_gap_ms, 40.0);
+        bot.play_ended(Micros::from_millis(6000));
+        assert_eq!(bot.longest_gap_ms, 5000.0);
     }
 }

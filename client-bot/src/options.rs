@@ -3,8 +3,15 @@
 //! In: arguments. Out: valid [`Options`] (the URL can be used, the room names are valid, the reports can be written), or an error of
 //! one line that names the flag. Nothing behind this module checks them again.
 
+use crate::about::About;
+use crate::links::{Link, LinkName};
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::scenario::Scenario;
+use crate::threshold::Threshold;
 use anyhow::{Context as _, anyhow, bail};
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -21,6 +28,9 @@ pub struct Options {
     /// TOML file with flags as keys, e.g. bots = 200
     #[arg(long, env = "TICKWIRE_CONFIG")]
     pub config: Option<PathBuf>,
+    /// What the program prints instead of playing
+    #[command(flatten)]
+    pub about: About,
     /// Server address: ws://HOST:PORT/ws or wss://HOST:PORT/ws; repeatable: the bots are spread over the addresses, and each comes back
     /// at the next one
     #[arg(
@@ -74,15 +84,25 @@ pub struct Options {
     /// What the bots do; mixed: of ten bots five wander, three duel, one idles, one spectates; in a game that the bots do not know, all that play send random inputs, as with random
     #[arg(long, env = "TICKWIRE_BEHAVIOUR", value_enum, default_value_t = BehaviourName::Mixed)]
     pub behaviour: BehaviourName,
-    /// Emulated network delay, each way
-    #[arg(long, env = "TICKWIRE_LATENCY", default_value = "0ms", value_parser = humantime::parse_duration)]
-    pub latency: Duration,
-    /// Largest random deviation from that delay
-    #[arg(long, env = "TICKWIRE_JITTER", default_value = "0ms", value_parser = humantime::parse_duration)]
-    pub jitter: Duration,
-    /// Probability per second of an emulated head-of-line stall of 200 ms, each way
-    #[arg(long, env = "TICKWIRE_STALL", default_value_t = 0.0, value_parser = probability)]
-    pub stall: f64,
+    /// Emulate a typical line by its name; the next three override parts of it
+    #[arg(long, env = "TICKWIRE_LINK", value_enum)]
+    pub link: Option<LinkName>,
+    /// Emulated network delay, each way [default: the link's, or none]
+    #[arg(long, env = "TICKWIRE_LATENCY", value_parser = humantime::parse_duration)]
+    pub latency: Option<Duration>,
+    /// Largest random deviation from that delay [default: the link's, or none]
+    #[arg(long, env = "TICKWIRE_JITTER", value_parser = humantime::parse_duration)]
+    pub jitter: Option<Duration>,
+    /// Probability per second of an emulated head-of-line stall of 200 ms, each way [default: the link's, or 0]
+    #[arg(long, env = "TICKWIRE_STALL", value_parser = probability)]
+    pub stall: Option<f64>,
+    /// TOML file with phases, links, behaviours and thresholds of a run; it replaces --bots, --ramp and --duration
+    #[arg(long, env = "TICKWIRE_SCENARIO", value_parser = Scenario::of_file)]
+    pub scenario: Option<Scenario>,
+    /// Exit with 3 if this is so at the end, such as snapshot_gap_ms.p99>25: a figure of the JSON report, one of < <= > >= == != and a
+    /// number; repeatable
+    #[arg(long, env = "TICKWIRE_FAIL_IF", value_delimiter = ',')]
+    pub fail_if: Vec<Threshold>,
     /// Seed of all randomness
     #[arg(long, env = "TICKWIRE_SEED", default_value_t = 1)]
     pub seed: u64,
@@ -191,21 +211,62 @@ impl Options {
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         let mut matches = command().try_get_matches_from(&arguments)?;
+        if let Some(asked) = About::from_arg_matches(&matches)?.asked() {
+            return Err(asked.into());
+        }
         if let Some(path) = matches.get_one::<PathBuf>("config") {
             let command =
                 command_with_file(path).with_context(|| format!("--config {}", path.display()))?;
             matches = command.try_get_matches_from(&arguments)?;
         }
         let options = Self::from_arg_matches(&matches)?;
+        options.check_against_scenario(&matches)?;
         options.check()?;
         Ok(options)
     }
 
+    /// What the scenario says cannot be said by flags too: nobody would know which one holds.
+    fn check_against_scenario(&self, matches: &clap::ArgMatches) -> anyhow::Result<()> {
+        let Some(scenario) = &self.scenario else {
+            return Ok(());
+        };
+        let has_links = !scenario.links.is_empty();
+        let said = [
+            ("bots", true),
+            ("ramp", true),
+            ("duration", true),
+            ("room", scenario.room.is_some()),
+            ("rooms", scenario.rooms.is_some()),
+            ("behaviour", !scenario.behaviours.is_empty()),
+            ("link", has_links),
+            ("latency", has_links),
+            ("jitter", has_links),
+            ("stall", has_links),
+        ];
+        for (flag, is_said) in said {
+            let source = matches.value_source(flag);
+            let is_given = matches!(
+                source,
+                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+            );
+            if is_said && is_given {
+                bail!("--{flag}: the scenario says this; change it there");
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self) -> anyhow::Result<()> {
+        let plan = Plan::of(self);
+        let shape = Report::shape(plan.phases.iter().map(|phase| phase.name.as_str()));
+        for threshold in &self.fail_if {
+            let checked = threshold.check(&shape);
+            checked.map_err(|error| anyhow!("--fail-if {threshold}: {error}"))?;
+        }
         for url in &self.url {
             Target::new(url, self.insecure).map_err(|error| anyhow!("--url: {error}"))?;
         }
-        let last = self.room_of(self.rooms - 1);
+        let last = self.room_of(self.room_count() - 1);
         // Without a name the server chooses the room.
         if !last.is_empty() && !is_room_name(&last) {
             bail!(
@@ -232,7 +293,8 @@ impl Options {
     /// The room of bot number `index`.
     #[must_use]
     pub fn room_of(&self, index: u32) -> String {
-        match (self.rooms, self.room.as_str()) {
+        let room = self.scenario.as_ref().and_then(|said| said.room.as_ref());
+        match (self.room_count(), room.unwrap_or(&self.room).as_str()) {
             (1, room) => room.to_owned(),
             (rooms, "") => format!("room-{}", index % rooms),
             (rooms, room) => format!("{room}-{}", index % rooms),
@@ -251,24 +313,50 @@ impl Options {
     /// The behaviour of bot number `index`. Every large room gets the whole mix, and small rooms differ.
     #[must_use]
     pub fn behaviour_of(&self, index: u32) -> BehaviourName {
-        self.behaviour
-            .of_bot(index / self.rooms + index % self.rooms)
+        let rooms = self.room_count();
+        self.behaviour.of_bot(index / rooms + index % rooms)
     }
 
-    /// The emulated path.
-    #[must_use]
-    pub fn path(&self) -> PathSettings {
-        PathSettings {
+    /// How many rooms there are.
+    fn room_count(&self) -> u32 {
+        let said = self.scenario.as_ref().and_then(|scenario| scenario.rooms);
+        said.unwrap_or(self.rooms)
+    }
+
+    /// The link that the flags say.
+    pub(crate) fn link(&self) -> Link {
+        Link {
+            name: self.link,
             latency: self.latency,
             jitter: self.jitter,
             stall: self.stall,
         }
     }
+
+    /// The path that the flags say, each way; a scenario's links are in the scenario.
+    #[must_use]
+    pub fn path(&self) -> PathSettings {
+        self.link().path()
+    }
+
+    /// The scenario's file; empty without one.
+    pub(crate) fn scenario_path(&self) -> &str {
+        self.scenario.as_ref().map_or("", |scenario| &scenario.path)
+    }
+
+    /// The thresholds of the scenario and of the flags.
+    pub(crate) fn thresholds(&self) -> impl Iterator<Item = &Threshold> {
+        let of_scenario = self.scenario.iter().flat_map(|said| &said.thresholds);
+        of_scenario.chain(&self.fail_if)
+    }
 }
+
+/// Flags that are no settings.
+const NOT_IN_FILES: [&str; 3] = ["config", "completions", "man"];
 
 /// The flags. Numbers and times may begin with a dash, so that the error says what is wrong with `-5s` instead of that there is no
 /// such flag.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     let quantities = [
         TypeId::of::<u32>(),
         TypeId::of::<u64>(),
@@ -291,7 +379,8 @@ fn command_with_file(path: &Path) -> anyhow::Result<clap::Command> {
     })?;
     let mut command = command();
     for (key, value) in table {
-        let is_flag = |arg: &clap::Arg| arg.get_long() == Some(&key) && key != "config";
+        let is_flag =
+            |arg: &clap::Arg| arg.get_long() == Some(&key) && !NOT_IN_FILES.contains(&key.as_str());
         let Some(id) = command
             .get_arguments()
             .find(|arg| is_flag(arg))
@@ -299,13 +388,21 @@ fn command_with_file(path: &Path) -> anyhow::Result<clap::Command> {
         else {
             bail!("there is no flag --{key}");
         };
-        let value = match value {
-            toml::Value::String(text) => text,
-            other => other.to_string(),
+        let values: Vec<String> = match value {
+            toml::Value::Array(values) => values.into_iter().map(text_of).collect(),
+            value => vec![text_of(value)],
         };
-        command = command.mut_arg(id, |arg| arg.default_value(value));
+        command = command.mut_arg(id, |arg| arg.default_values(values));
     }
     Ok(command)
+}
+
+/// A value of the file as it stands on the command line.
+fn text_of(value: toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 /// Formats an error in one line. Of clap's errors the advice below the first lines is left out.
@@ -384,7 +481,7 @@ mod tests {
     #[test]
     fn an_error_is_one_line_that_names_the_flag() {
         let long = "x".repeat(32);
-        let bad: [(&[&str], &str); 14] = [
+        let bad: [(&[&str], &str); 20] = [
             (&["--bots", "0"], "--bots"),
             (&["--bots", "-1"], "--bots"),
             (&["--duration", "-5s"], "--duration"),
@@ -399,6 +496,15 @@ mod tests {
             (&["--room", &long, "--rooms", "2"], "--room"),
             (&["--report", "/no/such/directory/report.json"], "--report"),
             (&["--no-such-flag"], "--no-such-flag"),
+            (&["--link", "5g"], "bad-wifi"),
+            (&["--fail-if", "bots"], "--fail-if"),
+            (&["--fail-if", "bots>few"], "few"),
+            (&["--fail-if", "gap.p99>25"], "no figure gap.p99"),
+            (
+                &["--fail-if", "phases.storm.resumes<1"],
+                "phases has ramp, hold",
+            ),
+            (&["--scenario", "/no/such/file.toml"], "--scenario"),
         ];
         for (flags, flag) in bad {
             let line = load(flags).unwrap_err();
@@ -431,12 +537,55 @@ mod tests {
             (7, BehaviourName::Duel, true)
         );
         assert_eq!(options.duration, Duration::from_secs(5));
-        assert!((options.stall - 0.5).abs() < 1e-9);
+        assert_eq!(options.stall, Some(0.5));
+        std::fs::write(
+            &path,
+            "link = \"wifi\"\nfail-if = [\"bots<3\", \"connected < 3\"]\n",
+        )
+        .unwrap();
+        let options = load(&["--config", file, "--jitter", "1ms"]).unwrap();
+        assert_eq!(options.thresholds().count(), 2);
+        assert_eq!(options.path().jitter, Duration::from_millis(1));
+        assert_eq!(options.path().latency, LinkName::Wifi.path().latency);
+        std::fs::write(&path, "man = true\n").unwrap();
+        assert!(load(&["--config", file]).unwrap_err().contains("man"));
         std::fs::write(&path, "botz = 7\n").unwrap();
         assert!(load(&["--config", file]).unwrap_err().contains("botz"));
         std::fs::write(&path, "bots = = 7\n").unwrap();
         assert_eq!(load(&["--config", file]).unwrap_err().lines().count(), 1);
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_scenario_replaces_what_it_says_and_no_flag_may_say_it_too() {
+        let path = std::env::temp_dir().join(format!("tickwire-scenario-{}", std::process::id()));
+        let phases =
+            "[[phase]]\nkind = \"ramp\"\nbots = 6\n[[phase]]\nkind = \"hold\"\nfor = \"3s\"\n";
+        let text = format!("rooms = 2\nfail-if = [\"bots<3\"]\n[[link]]\nname = \"lan\"\n{phases}");
+        std::fs::write(&path, text).unwrap();
+        let file = path.to_str().unwrap();
+        let options = load(&["--scenario", file, "--room", "r", "--fail-if", "bots>9"]).unwrap();
+        assert_eq!(options.room_of(3), "r-1");
+        assert_eq!(
+            (options.thresholds().count(), options.scenario_path()),
+            (2, file)
+        );
+        let plan = Plan::of(&options);
+        assert_eq!((plan.bots(), plan.roles.len()), (6, 6));
+        assert_eq!(plan.roles[0].link.name, Some(LinkName::Lan));
+        assert!(plan.duration() > Duration::from_secs(3));
+        for flag in ["--bots", "--ramp", "--rooms", "--stall"] {
+            let error = load(&["--scenario", file, flag, "1"]).unwrap_err();
+            assert!(
+                error.contains(flag) && error.contains("scenario"),
+                "{error}"
+            );
+        }
+        std::fs::write(&path, "[[phase]]\nkind = 3\n").unwrap();
+        let error = load(&["--scenario", file]).unwrap_err();
+        assert!(error.contains("line 2, column 8"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -1,5 +1,8 @@
-//! The whole program: parses the flags, runs a swarm, writes the reports, and exits with 0 if nothing was wrong.
+//! The whole program: parses the flags, runs a swarm or merges reports, writes the report, and exits with 0 if nothing was wrong.
 
+mod merge;
+
+use crate::about::Asked;
 use crate::behaviour::Playbook;
 use crate::options::{Options, one_line_error};
 use crate::report::{BotReport, PercentilesMs, Report};
@@ -7,11 +10,16 @@ use anyhow::Context as _;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Exit code for invalid flags.
+/// Exit code for invalid flags, scenarios and reports.
 const BAD_FLAGS: u8 = 2;
+/// Exit code for a threshold that failed.
+const THRESHOLD_FAILED: u8 = 3;
+/// The first argument of the command that merges reports.
+const MERGE: &str = "merge";
 
 /// The whole program of a swarm of bots. They play the playbook's game by its behaviours, and any other game by its schema.
 #[must_use]
@@ -25,35 +33,65 @@ pub fn main_with(
     arguments: impl IntoIterator<Item = OsString>,
     playbook: Option<Arc<dyn Playbook>>,
 ) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|first| first == MERGE) {
+        return match merge::merge(&arguments) {
+            Ok(report) => exit_code(&report),
+            Err(error) => refuse(&error),
+        };
+    }
     let options = match Options::load(arguments) {
         Ok(options) => options,
-        Err(error) => {
-            // Help and version are not errors, and go to standard output.
-            if let Some(help) = error
-                .downcast_ref::<clap::Error>()
-                .filter(|error| !error.use_stderr())
-            {
-                help.exit();
-            }
-            complain(one_line_error(&error));
-            return ExitCode::from(BAD_FLAGS);
-        }
+        Err(error) => return refuse(&error),
     };
     match run(&options, playbook) {
-        Ok(report) if report.is_good() => ExitCode::SUCCESS,
-        Ok(report) => {
-            let (connected, bots) = (report.connected, report.bots);
-            complain(format_args!(
-                "{connected} of {bots} connected, {} frozen (no snapshot, or none after the first), {} mismatches, {} protocol errors",
-                report.frozen, report.view_mismatches, report.protocol_errors
-            ));
-            ExitCode::FAILURE
-        }
+        Ok(report) => exit_code(&report),
         Err(error) => {
             complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the arguments, or shows the help that they ask for.
+fn refuse(error: &anyhow::Error) -> ExitCode {
+    // Help and version are not errors, and go to standard output.
+    if let Some(help) = error
+        .downcast_ref::<clap::Error>()
+        .filter(|error| !error.use_stderr())
+    {
+        help.exit();
+    }
+    if let Some(asked) = error.downcast_ref::<Asked>() {
+        return match asked.print(crate::options::command()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(error);
+                ExitCode::FAILURE
+            }
+        };
+    }
+    complain(one_line_error(error));
+    ExitCode::from(BAD_FLAGS)
+}
+
+/// What was wrong, a line each. A run that says nothing about the game goes before its figures.
+fn exit_code(report: &Report) -> ExitCode {
+    for verdict in report.failed_thresholds() {
+        complain(verdict);
+    }
+    if !report.is_good() {
+        let (connected, bots) = (report.connected, report.bots);
+        complain(format_args!(
+            "{connected} of {bots} connected, {} frozen (no snapshot, or none after the first), {} mismatches, {} protocol errors",
+            report.frozen, report.view_mismatches, report.protocol_errors
+        ));
+        return ExitCode::FAILURE;
+    }
+    if report.failed_thresholds().next().is_some() {
+        return ExitCode::from(THRESHOLD_FAILED);
+    }
+    ExitCode::SUCCESS
 }
 
 /// Prints a line to standard error. A closed standard error is ignored.
@@ -67,16 +105,11 @@ fn run(options: &Options, playbook: Option<Arc<dyn Playbook>>) -> anyhow::Result
         .build()
         .context("the runtime cannot start")?;
     let report = runtime.block_on(crate::swarm::run(options, playbook))?;
-    if let Some(path) = &options.report {
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)
-            .with_context(|| format!("--report {}", path.display()))?;
-    }
-    if let Some(path) = &options.report_html {
-        std::fs::write(path, crate::html::html_page(&report))
-            .with_context(|| format!("--report-html {}", path.display()))?;
-    }
-    // A closed standard output is no error: the exit code and the report say the same.
-    let _ = std::io::stdout().write_all(summary(&report).as_bytes());
+    show(
+        &report,
+        options.report.as_deref(),
+        options.report_html.as_deref(),
+    )?;
     if report.offline > 0 {
         complain(format_args!(
             "{} of {} bots had no connection when the run ended",
@@ -93,6 +126,21 @@ fn run(options: &Options, playbook: Option<Arc<dyn Playbook>>) -> anyhow::Result
         }
     }
     Ok(report)
+}
+
+/// Writes the report to its files, and its summary to standard output.
+fn show(report: &Report, json: Option<&Path>, html: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(path) = json {
+        std::fs::write(path, serde_json::to_string_pretty(report)?)
+            .with_context(|| format!("--report {}", path.display()))?;
+    }
+    if let Some(path) = html {
+        std::fs::write(path, crate::html::html_page(report))
+            .with_context(|| format!("--report-html {}", path.display()))?;
+    }
+    // A closed standard output is no error: the exit code and the report say the same.
+    let _ = std::io::stdout().write_all(summary(report).as_bytes());
+    Ok(())
 }
 
 fn summary(report: &Report) -> String {
@@ -155,13 +203,21 @@ fn summary(report: &Report) -> String {
         "CPU                  {:.2} s of bots in {:.1} s",
         report.cpu_seconds, report.seconds
     );
+    for verdict in &report.thresholds {
+        let _ = writeln!(text, "threshold            {verdict}");
+    }
     text
 }
 
 /// The percentiles of a line; a dash where nothing was measured.
 fn percentiles(latency: PercentilesMs) -> String {
-    let PercentilesMs { p50, p99, max } = latency;
-    if max == 0.0 {
+    let PercentilesMs {
+        p50,
+        p99,
+        max,
+        samples,
+    } = latency;
+    if samples == 0 {
         return "-".to_owned();
     }
     format!("p50 {p50:.2}  p99 {p99:.2}  max {max:.2}")

@@ -12,6 +12,7 @@ pub(crate) async fn show(
     totals: Arc<SwarmTotals>,
     bots: u32,
     duration: Duration,
+    phase: watch::Receiver<String>,
     mut stop: watch::Receiver<bool>,
 ) {
     let is_terminal = std::io::stderr().is_terminal();
@@ -29,9 +30,10 @@ pub(crate) async fn show(
             totals.bytes.load(Ordering::Relaxed),
         );
         let line = format!(
-            "{:>3} s of {} s   {} of {bots} in   {} snapshots/s   {:.1} kB/s   {} mismatches   {} errors",
+            "{:>3} s of {} s   {}   {} of {bots} in   {} snapshots/s   {:.1} kB/s   {} mismatches   {} errors",
             start.elapsed().as_secs(),
-            duration.as_secs(),
+            duration.as_secs_f64().ceil(),
+            *phase.borrow(),
             totals.connected.load(Ordering::Relaxed),
             snapshots - snapshots_before,
             (bytes - bytes_before) as f64 / 1e3,

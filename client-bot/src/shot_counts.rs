@@ -1,9 +1,9 @@
 //! What became of a bot's shots, in games with shots that are judged by what the shooter's screen showed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Outcomes of a bot's shots. `fired` is the sum of `judged`, `shooter_gone`, `unmatched` and `pending`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ShotCounts {
     /// Shots fired, by the prediction of the bot's own ship.
     pub fired: u64,

@@ -131,6 +131,8 @@ pub struct Config {
     pub hash_every_snapshot: bool,
     /// Whether the program prints the game's schema and ends.
     pub print_schema: bool,
+    /// Asks the server with this operations port whether it is healthy, and ends.
+    pub healthcheck: bool,
     /// The folder of the page at `/`, without links, for development; `None`: the embedded page.
     pub page: Option<PathBuf>,
     /// Whether open pages reload when a file of [`Self::page`] changes, for development.
@@ -163,24 +165,34 @@ impl Config {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        // Numbers and durations may begin with a dash, so that the error is about the value and not about an unknown flag.
-        let quantities = [
-            TypeId::of::<u32>(),
-            TypeId::of::<usize>(),
-            TypeId::of::<HumanDuration>(),
-        ];
-        let command = Options::command().mut_args(|arg| {
-            let kind = arg.get_value_parser().type_id();
-            let is_quantity = quantities.iter().any(|quantity| kind == *quantity);
-            arg.allow_hyphen_values(is_quantity)
-        });
-        let options = Options::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
+        let options = Options::from_arg_matches(&command().try_get_matches_from(arguments)?)?;
+        if let Some(shell) = options.completions {
+            return Err(ConfigError::Completions(shell));
+        }
+        if options.man {
+            return Err(ConfigError::Man);
+        }
         let file = match &options.config {
             Some(path) => read_file(path)?,
             None => Options::default(),
         };
         Self::try_from(options.over(file))
     }
+}
+
+/// The flags.
+pub(crate) fn command() -> clap::Command {
+    // Numbers and durations may begin with a dash, so that the error is about the value and not about an unknown flag.
+    let quantities = [
+        TypeId::of::<u32>(),
+        TypeId::of::<usize>(),
+        TypeId::of::<HumanDuration>(),
+    ];
+    Options::command().mut_args(|arg| {
+        let kind = arg.get_value_parser().type_id();
+        let is_quantity = quantities.iter().any(|quantity| kind == *quantity);
+        arg.allow_hyphen_values(is_quantity)
+    })
 }
 
 impl TryFrom<Options> for Config {
@@ -271,6 +283,7 @@ impl TryFrom<Options> for Config {
             world_seed: options.world_seed,
             hash_every_snapshot: options.hash_every_snapshot.unwrap_or(false),
             print_schema: options.print_schema.unwrap_or(false),
+            healthcheck: options.healthcheck,
             page: options.page.map(page_folder).transpose()?,
             page_reload: options.page_reload.unwrap_or(false),
             ws_echo: options.ws_echo.unwrap_or(false),

@@ -300,6 +300,7 @@ impl<R: RoomOperations> Operations<R> {
     }
 
     fn metrics(&self) -> Answer {
+        self.metrics.ready.set(self.not_ready().is_none().into());
         match self.metrics.render() {
             Ok((body, content_type)) => answer(StatusCode::OK, &content_type, body),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
@@ -312,11 +313,19 @@ impl<R: RoomOperations> Operations<R> {
     }
 
     fn readyz(&self) -> Answer {
+        match self.not_ready() {
+            Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &reason),
+            None => text(StatusCode::OK, &self.rooms.health().to_string()),
+        }
+    }
+
+    /// Why no new players should be sent here.
+    fn not_ready(&self) -> Option<String> {
         let health = self.rooms.health();
         if self.draining.is_requested() {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "draining");
+            return Some("draining".to_owned());
         }
-        text(ok_if(health.is_ready()), &health.to_string())
+        (!health.is_ready()).then(|| health.to_string())
     }
 
     fn drain(&self) -> Answer {

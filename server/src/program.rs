@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::config::{Config, ConfigError, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat, command};
+use crate::healthcheck;
 use crate::lobby::{NewGame, schema_of};
 use crate::page_file::PageFile;
 use tickwire_game::{Game, GameSettings};
@@ -83,12 +84,20 @@ impl Program {
             Ok(config) => config,
             // Help and version are not errors; clap prints them to standard output.
             Err(ConfigError::Flags(error)) if !error.use_stderr() => error.exit(),
+            Err(ConfigError::Completions(shell)) => return print_completions(shell),
+            Err(ConfigError::Man) => return print_man_page(),
             Err(error) => return fail(error, EXIT_BAD_CONFIG),
         };
         let game = match (self.choose)(&config) {
             Ok(game) => game,
             Err(problem) => return fail(problem, EXIT_BAD_CONFIG),
         };
+        if config.healthcheck {
+            return match healthcheck::ask(config.ops_listen) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(problem) => fail(problem, EXIT_FAILED),
+            };
+        }
         if config.print_schema {
             return print_schema(&config, &game);
         }
@@ -102,6 +111,38 @@ impl Program {
             Err(error) => fail(error, EXIT_FAILED),
         }
     }
+}
+
+/// Prints completions of this program's flags on standard output.
+fn print_completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command(), program_name(), &mut text);
+    print(&text)
+}
+
+/// Prints this program's man page on standard output.
+fn print_man_page() -> ExitCode {
+    let mut text = Vec::new();
+    let page = clap_mangen::Man::new(command().name(program_name()));
+    match page.render(&mut text) {
+        Ok(()) => print(&text),
+        Err(error) => fail(error, EXIT_FAILED),
+    }
+}
+
+fn print(text: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error, EXIT_FAILED),
+    }
+}
+
+/// The name by which this program was called.
+fn program_name() -> String {
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let name = program.as_deref().and_then(Path::file_stem);
+    let name = name.unwrap_or_else(|| OsStr::new("tickwire-server"));
+    name.display().to_string()
 }
 
 /// Prints the game's schema as JSON on standard output.
@@ -118,10 +159,7 @@ fn print_schema(config: &Config, game: &NewGame) -> ExitCode {
 
 /// Prints the reason on standard error, after this program's name.
 fn fail(reason: impl Display, code: u8) -> ExitCode {
-    let program = std::env::args_os().next().map(PathBuf::from);
-    let name = program.as_deref().and_then(Path::file_stem);
-    let name = name.unwrap_or_else(|| OsStr::new("tickwire-server"));
-    let _ = writeln!(std::io::stderr(), "{}: {reason}", name.display());
+    let _ = writeln!(std::io::stderr(), "{}: {reason}", program_name());
     ExitCode::from(code)
 }
 

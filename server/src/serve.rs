@@ -24,6 +24,7 @@ use crate::net::http::{GamePort, Site, going_away};
 use crate::net::room_service::RoomService;
 use crate::ops::{self, Operations, RoomOperations};
 use crate::shutdown::Shutdown;
+use crate::systemd;
 use crate::tls::{Tls, TlsError};
 
 /// How long close frames may take to leave, however short `--drain-timeout` is.
@@ -78,6 +79,8 @@ pub struct Server<R> {
     agones: Option<Arc<Agones>>,
     /// Tells Agones that the server is ready and healthy; from the ready line on.
     agones_task: Option<JoinHandle<()>>,
+    /// Tells systemd that the server is healthy; from the ready line on.
+    watchdog_task: Option<JoinHandle<()>>,
     /// The request to drain; the game port stops only after `--drain-delay`.
     drain_request: Shutdown,
     /// Accepts connections to the game port; ends when the server drains.
@@ -130,6 +133,7 @@ pub fn start<R: RoomService + RoomOperations>(
     Ok(Server {
         agones,
         agones_task: None,
+        watchdog_task: None,
         log_task,
         memory_task: tokio::spawn(freed_memory::give_back()),
         drain_request,
@@ -229,6 +233,10 @@ impl<R: RoomService + RoomOperations> Server<R> {
             let is_alive = move || port.rooms.health().is_alive();
             tokio::spawn(async move { agones.report(is_alive, draining).await })
         });
+        systemd::ready();
+        let port = Arc::clone(&self.port);
+        let report = systemd::watchdog(move || port.rooms.health().is_alive());
+        self.watchdog_task = report.map(tokio::spawn);
         loop {
             tokio::select! {
                 () = draining.requested() => break,
@@ -270,6 +278,7 @@ impl<R: RoomService + RoomOperations> Server<R> {
         let drain_delay = self.port.config.drain_delay;
         tracing::info!("draining, for at most {drain_timeout:?} after {drain_delay:?}");
         self.drain_request.request();
+        systemd::stopping();
         tokio::time::sleep(drain_delay).await;
         let began = Instant::now();
         self.port.draining.request();
@@ -300,6 +309,9 @@ impl<R: RoomService + RoomOperations> Server<R> {
         if let Some(agones) = &self.agones {
             let time_left = drain_timeout.saturating_sub(AGONES_RESERVE + began.elapsed());
             agones.shut_down(time_left.max(AGONES_RESERVE)).await;
+        }
+        if let Some(task) = &self.watchdog_task {
+            task.abort();
         }
         self.ops_task.abort();
         self.log_task.abort();

@@ -12,6 +12,12 @@ pub enum ConfigError {
     /// A flag or a variable is malformed, or help was asked for.
     #[error("{}", first_line(.0))]
     Flags(#[from] clap::Error),
+    /// Completions for a shell were asked for.
+    #[error("--completions prints, and serves nothing")]
+    Completions(clap_complete::Shell),
+    /// The man page was asked for.
+    #[error("--man prints, and serves nothing")]
+    Man,
     /// The file cannot be read.
     #[error("--config {path}: {error}", path = path.display())]
     Unreadable {

@@ -179,6 +179,18 @@ macro_rules! options {
             #[arg(long, env = "TICKWIRE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
             #[serde(default, deserialize_with = "one_or_more")]
             pub trusted_proxy: Option<Vec<String>>,
+            /// Prints completions of the flags for a shell, and exits
+            #[arg(long, value_name = "SHELL", value_enum)]
+            #[serde(skip)]
+            pub completions: Option<clap_complete::Shell>,
+            /// Prints a man page, and exits
+            #[arg(long)]
+            #[serde(skip)]
+            pub man: bool,
+            /// Asks the server with this operations port whether it is healthy, and exits: 0 if it is, 1 if not. For containers
+            #[arg(long)]
+            #[serde(skip)]
+            pub healthcheck: bool,
             $(
                 #[doc = $doc]
                 #[arg(long, env = $env, hide_env_values = true, $($($arg)*)?)]
@@ -193,6 +205,9 @@ macro_rules! options {
             pub fn over(self, below: Self) -> Self {
                 Self {
                     config: self.config,
+                    completions: self.completions,
+                    man: self.man,
+                    healthcheck: self.healthcheck,
                     allowed_origin: self.allowed_origin.or(below.allowed_origin),
                     allowed_host: self.allowed_host.or(below.allowed_host),
                     ops_host: self.ops_host.or(below.ops_host),

@@ -271,6 +271,7 @@ const REWIND_BUCKETS: &[f64] = &[
 )]
 pub struct Metrics {
     registry: Registry,
+    pub ready: IntGauge,
     pub rooms: IntGauge,
     pub rooms_failed: IntCounter,
     pub players: IntGauge,
@@ -327,6 +328,7 @@ impl Metrics {
             register(r, Histogram::with_opts(seconds(name, help, buckets)))
         };
         let metrics = Self {
+            ready: gauge("tickwire_ready", "Whether new players are welcome, as /readyz says: 1 or 0.")?,
             rooms: gauge("tickwire_rooms", "Rooms that run.")?,
             rooms_failed: counter("tickwire_rooms_failed_total", "Rooms whose game panicked.")?,
             players: gauge("tickwire_players", "Connected players in all rooms.")?,
@@ -427,6 +429,7 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         assert!(content_type.contains("version=0.0.4"), "{content_type}");
         for line in [
+            "tickwire_ready 0",
             "tickwire_players 0",
             "tickwire_sessions 0",
             "tickwire_connections 0",

@@ -1,13 +1,11 @@
 //! Chases the nearest ship on the screen and shoots at it.
 
-use crate::Pilot;
-use crate::screen::{OwnShip, own_ship, ships_at};
 use crate::wander::Wander;
-use tickwire::{Id, Map as _, glam::Vec2};
+use tickwire::{Id, glam::Vec2};
 use tickwire_arena::{
-    ArenaInput, BEAM_RANGE, Beam, Heading, Rocks, SHIP_RADIUS, Ship, TURN, Target, cast,
+    ArenaEvent, ArenaInput, BEAM_RANGE, Beam, Heading, Rocks, SHIP_RADIUS, Ship, TURN, Target, cast,
 };
-use tickwire_client::Client;
+use tickwire_bot::{Own, Player, Screen};
 use tickwire_sync::ViewTick;
 
 /// Chases the nearest ship on its screen and shoots at it. About every fourth shot misses on purpose, so that false hits would show
@@ -51,15 +49,15 @@ impl Duel {
         }
     }
 
-    fn scan(&mut self, client: &Client, own: Id<Ship>) {
+    fn scan(&mut self, screen: &Screen<'_>, own: Id<Ship>) {
         self.ticks_since_scan = 0;
-        self.scan_at(client, own, client.view_tick());
+        self.scan_at(screen, own, screen.client().view_tick());
     }
 
-    fn scan_at(&mut self, client: &Client, own: Id<Ship>, view: ViewTick) {
+    fn scan_at(&mut self, screen: &Screen<'_>, own: Id<Ship>, view: ViewTick) {
         self.ships.clear();
         let ships = &mut self.ships;
-        ships_at(client, view, |id, ship| {
+        screen.for_each_at::<Ship>(view, |id, ship| {
             if id != own {
                 ships.push(Target { id, pos: ship.pos });
             }
@@ -124,39 +122,44 @@ fn aim_error(random: &mut fastrand::Rng, from: Vec2, to: Vec2) -> i32 {
     }
 }
 
-impl Pilot for Duel {
-    fn joined(&mut self, client: &Client) {
-        self.rocks = Rocks::from_bytes(client.map());
+impl Player for Duel {
+    type Input = ArenaInput;
+    type Event = ArenaEvent;
+
+    fn joined(&mut self, screen: &Screen<'_>, _: bool) {
+        self.rocks = screen.map();
     }
 
-    fn fly(&mut self, client: &Client) -> ArenaInput {
+    fn input(&mut self, screen: &Screen<'_>) -> ArenaInput {
         let fly = self.wander.drift();
-        let Some(OwnShip { id, ship: own, .. }) = own_ship(client) else {
+        let Some(Own {
+            id, entity: own, ..
+        }) = screen.own::<Ship>()
+        else {
             return fly;
         };
         self.ticks_since_scan += 1;
         let is_ready = own.is_ready();
         if is_ready || self.ticks_since_scan >= Self::SCAN_INTERVAL_TICKS {
-            self.scan(client, id);
+            self.scan(screen, id);
         }
         self.forgery_ticks = 0;
         let input = self.fight(&own, fly, is_ready);
         if is_ready && !input.fire && self.hindsight_ticks > 0 {
             for ticks_ago in 1..=self.hindsight_ticks {
                 let view = ViewTick(
-                    client
-                        .view_tick()
+                    (screen.client().view_tick())
                         .0
                         .saturating_sub(u64::from(ticks_ago) * ViewTick::FRACTIONS),
                 );
-                self.scan_at(client, id, view);
+                self.scan_at(screen, id, view);
                 let late = self.fight(&own, fly, true);
                 if late.fire {
                     self.forgery_ticks = ticks_ago;
                     return late;
                 }
             }
-            self.scan(client, id);
+            self.scan(screen, id);
         }
         input
     }

@@ -4,7 +4,6 @@
 //! that both judge shots alike.
 
 mod duel;
-mod screen;
 mod shots;
 mod wander;
 
@@ -12,11 +11,10 @@ pub use duel::Duel;
 pub use shots::{ReportedBeam, ShotRecord, ShotVerdict};
 pub use wander::Wander;
 
-use screen::own_ship;
 use shots::ShotTracker;
 use tickwire::{Id, Payload as _};
 use tickwire_arena::{ArenaEvent, ArenaInput, BeamEnd, NAME, Ship};
-use tickwire_bot::{Behaviour, BehaviourName, Playbook, ShotCounts};
+use tickwire_bot::{Behaviour, BehaviourName, Playbook, Player, Screen, ShotCounts};
 use tickwire_client::Client;
 use tickwire_rules::{Input as _, Rules};
 use tickwire_sync::Tick;
@@ -41,23 +39,10 @@ impl Playbook for ArenaPlaybook {
 }
 
 /// Flies a ship.
-pub trait Pilot: Send {
-    /// The bot has joined a room, for the first time or again.
-    fn joined(&mut self, client: &Client) {
-        let _ = client;
-    }
-
-    /// The input of the next tick.
-    fn fly(&mut self, client: &Client) -> ArenaInput;
-
-    /// Cheat: by how many ticks the view tick that the latest input claims is older than the true one. `None` leaves the bot's setting.
-    fn view_forgery_ticks(&self) -> Option<f64> {
-        None
-    }
-}
+pub type Pilot = Box<dyn Player<Input = ArenaInput, Event = ArenaEvent>>;
 
 /// The pilot for a behaviour's name.
-fn pilot_named(name: BehaviourName, seed: u64) -> Box<dyn Pilot> {
+fn pilot_named(name: BehaviourName, seed: u64) -> Pilot {
     match name {
         BehaviourName::Duel => Box::new(Duel::new(seed)),
         BehaviourName::Idle | BehaviourName::Spectate => Box::new(Idle),
@@ -69,17 +54,21 @@ fn pilot_named(name: BehaviourName, seed: u64) -> Box<dyn Pilot> {
 #[derive(Clone, Copy, Debug)]
 struct Idle;
 
-impl Pilot for Idle {
-    fn fly(&mut self, client: &Client) -> ArenaInput {
+impl Player for Idle {
+    type Input = ArenaInput;
+    type Event = ArenaEvent;
+
+    fn input(&mut self, screen: &Screen<'_>) -> ArenaInput {
         // The neutral input is empty, and its acknowledgement would not be measured.
-        let heading = own_ship(client).map_or_else(Default::default, |own| own.ship.heading);
+        let own = screen.own::<Ship>();
+        let heading = own.map_or_else(Default::default, |own| own.entity.heading);
         ArenaInput::default().pointing(heading)
     }
 }
 
 /// Plays the arena: a pilot, and what became of its shots.
 pub struct ArenaBot {
-    pilot: Box<dyn Pilot>,
+    pilot: Pilot,
     shots: ShotTracker,
     /// The own ship before the latest input.
     ship: Option<Id<Ship>>,
@@ -90,7 +79,7 @@ pub struct ArenaBot {
 impl ArenaBot {
     /// A bot with this pilot.
     #[must_use]
-    pub fn new(pilot: Box<dyn Pilot>) -> Self {
+    pub fn new(pilot: Pilot) -> Self {
         Self {
             pilot,
             shots: ShotTracker::default(),
@@ -113,12 +102,13 @@ impl ArenaBot {
 impl Behaviour for ArenaBot {
     fn joined(&mut self, client: &Client, is_resumed: bool) {
         self.shots.joined(client, is_resumed);
-        self.pilot.joined(client);
+        self.pilot.joined(&Screen::of(client), is_resumed);
     }
 
     fn input(&mut self, client: &Client) -> Vec<u8> {
-        self.ship = own_ship(client).map(|own| own.id);
-        self.pilot.fly(client).to_payload()
+        let screen = Screen::of(client);
+        self.ship = screen.own::<Ship>().map(|own| own.id);
+        self.pilot.input(&screen).to_payload()
     }
 
     fn view_forgery_ticks(&self) -> Option<f64> {
@@ -179,11 +169,12 @@ mod tests {
             let [mut one, mut same, mut other] = [7, 7, 8].map(|seed| pilot_named(name, seed));
             let mut differ = 0;
             for _ in 0..2000 {
-                let input = one.fly(&client);
+                let screen = Screen::of(&client);
+                let input = one.input(&screen);
                 assert_eq!(ArenaInput::decode(&input.to_payload()), input);
                 assert!(!(input.up && input.down || input.left && input.right));
-                assert_eq!(same.fly(&client), input);
-                differ += usize::from(other.fly(&client) != input);
+                assert_eq!(same.input(&screen), input);
+                differ += usize::from(other.input(&screen) != input);
             }
             assert_eq!(differ > 1000, name != BehaviourName::Idle, "{name:?}");
         }

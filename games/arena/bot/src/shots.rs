@@ -3,11 +3,10 @@
 //! In: each shot fired, each beam that the server reports, each kill. Out: counts. Shots whose target or shooter was dead on the
 //! server by then are counted apart: no netcode can honour them, as kills are never predicted.
 
-use crate::screen::{OwnShip, PLAYER, own_ship, ships_at};
 use std::collections::VecDeque;
 use tickwire::{Id, Map as _};
-use tickwire_arena::{Beam, BeamEnd, Rocks, Ship, Target, cast};
-use tickwire_bot::ShotCounts;
+use tickwire_arena::{Beam, BeamEnd, Player, Rocks, Ship, Target, cast};
+use tickwire_bot::{Own, Screen, ShotCounts};
 use tickwire_client::Client;
 use tickwire_sync::{RowKey, Tick, ViewTick};
 
@@ -140,10 +139,15 @@ impl ShotTracker {
         view_forgery_ticks: Option<f64>,
     ) {
         self.settle_unreported(client.newest_snapshot().0);
-        let (Some(OwnShip { id, tick, ship }), Some(rocks)) = (own_ship(client), &self.rocks)
-        else {
+        let screen = Screen::of(client);
+        let (Some(own), Some(rocks)) = (screen.own::<Ship>(), &self.rocks) else {
             return;
         };
+        let Own {
+            id,
+            tick,
+            entity: ship,
+        } = own;
         if before != Some(id) || !ship.has_fired() {
             return;
         }
@@ -154,7 +158,7 @@ impl ShotTracker {
         let forgery = ViewTick::from_ticks(view_forgery_ticks.unwrap_or_default());
         let view = ViewTick(client.view_tick().0.saturating_sub(forgery.0));
         let mut targets = Vec::new();
-        ships_at(client, view, |other, shown| {
+        screen.for_each_at::<Ship>(view, |other, shown| {
             if other != id {
                 let target = Target {
                     id: other,
@@ -197,14 +201,16 @@ impl ShotTracker {
             .position(is_same)
             .and_then(|position| self.pending.remove(position))
         else {
-            let is_own = own_ship(client).is_some_and(|own| own.id == beam.shooter);
+            let own = Screen::of(client).own::<Ship>();
+            let is_own = own.is_some_and(|own| own.id == beam.shooter);
             self.counts.unpredicted += u64::from(is_own);
             return;
         };
         let is_gone = fired.hit_on_screen.is_some_and(|(_, player)| {
             // Players are in the global cell, which every client has: a missing row means that the player has left.
-            let key = RowKey::new(PLAYER, player);
-            let row = client.replica().and_then(|replica| replica.find(key));
+            let kind = Screen::of(client).kind::<Player>();
+            let key = kind.map(|kind| RowKey::new(kind, player));
+            let row = key.and_then(|key| client.replica()?.find(key));
             row.is_none() || self.is_dead(player, fired.tick)
         });
         let seen = fired.hit_on_screen.map(|(ship, _)| ship);

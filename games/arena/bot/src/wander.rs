@@ -1,8 +1,7 @@
 //! Flies in one direction for a while, then in another.
 
-use crate::Pilot;
-use tickwire_arena::{ArenaInput, Heading};
-use tickwire_client::Client;
+use tickwire_arena::{ArenaEvent, ArenaInput, Heading};
+use tickwire_bot::{Player, Screen};
 
 /// Flies in one direction for a while, then in another.
 #[derive(Clone, Debug)]
@@ -48,8 +47,11 @@ impl Wander {
     }
 }
 
-impl Pilot for Wander {
-    fn fly(&mut self, _: &Client) -> ArenaInput {
+impl Player for Wander {
+    type Input = ArenaInput;
+    type Event = ArenaEvent;
+
+    fn input(&mut self, _: &Screen<'_>) -> ArenaInput {
         self.drift()
     }
 }

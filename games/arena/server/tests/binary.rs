@@ -171,3 +171,111 @@ fn the_games_schema_is_printed_as_json() {
         .collect();
     assert!(names.contains(&"ship"), "{names:?}");
 }
+
+/// What a flag prints on standard output; the exit code must be 0.
+fn printed(arguments: &[&str]) -> String {
+    let output = server(arguments).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn completions_and_the_man_page_have_every_flag() {
+    let help = printed(&["--help"]);
+    // A line of a flag begins with it; texts name other programs' flags too.
+    let lines = help.lines().map(str::trim_start);
+    let words = lines.filter_map(|line| line.split([' ', '[', '=']).next());
+    let mut flags: Vec<&str> = words.filter(|word| word.starts_with("--")).collect();
+    flags.sort_unstable();
+    flags.dedup();
+    assert!(flags.len() > 50 && flags.contains(&"--listen"));
+    let pages = [
+        printed(&["--completions", "bash"]),
+        printed(&["--man"]).replace("\\-", "-"),
+    ];
+    for flag in flags {
+        for page in &pages {
+            assert!(page.contains(flag), "{flag}");
+        }
+    }
+    assert!(printed(&["--completions", "fish"]).contains("tickwire-server"));
+    let output = server(&["--completions", "cmd"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    // They are no settings.
+    for (name, text) in [
+        ("man", "man = true"),
+        ("completions", "completions = \"bash\""),
+    ] {
+        let file = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
+        std::fs::write(&file, text).unwrap();
+        let output = server(&["--config", file.to_str().unwrap()])
+            .output()
+            .unwrap();
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+    }
+}
+
+#[test]
+fn a_health_check_needs_no_other_program() {
+    let (mut child, line) = start(&[]);
+    let ops = line.rsplit("http://").next().unwrap().to_owned();
+    let check = || {
+        let output = server(&["--healthcheck"])
+            .env("TICKWIRE_OPS_LISTEN", &ops)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(check(), (Some(0), String::new()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (code, sentence) = check();
+    assert_eq!(code, Some(1));
+    assert!(
+        sentence.contains(&ops) && sentence.lines().count() == 1,
+        "{sentence}"
+    );
+}
+
+/// A service manager's socket: what a server says to it.
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_is_told_that_the_server_is_ready_alive_and_stopping() {
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    let path = std::env::temp_dir().join(format!("tickwire-notify-{}", std::process::id()));
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let next = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length])
+            .trim_end()
+            .to_owned()
+    };
+    let mut child = server(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "200000")
+        .spawn()
+        .unwrap();
+    assert_eq!(next(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(next(), "WATCHDOG=1");
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let mut said = next();
+    while said == "WATCHDOG=1" {
+        said = next();
+    }
+    assert_eq!(said, "STOPPING=1");
+    assert!(child.wait().unwrap().success());
+    std::fs::remove_file(path).unwrap();
+}

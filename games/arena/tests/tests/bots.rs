@@ -21,10 +21,30 @@ async fn swarm(server: &TestServer, flags: &[&str]) -> Report {
         .unwrap()
 }
 
-fn assert_has(value: &Value, fields: &[&str]) {
-    for field in fields {
-        let path = format!("/{}", field.replace('.', "/"));
-        assert!(value.pointer(&path).is_some(), "no {field} in {value}");
+/// What the contract promises of a report, in its own words: names in backticks, with the parts of some in braces.
+const PROMISED: &str = "`bots`, `connected`, `connect_failures`, `reconnects`, `resumes`, `snapshots_per_second {min,p50,max}`, \
+    `snapshot_gap_ms {p50,p99,max}`, `snapshot_age_ms {p50,p99,max}`, `bytes_per_second_per_bot`, `bytes_per_row_update`, \
+    `rtt_ms {p50,p99}`, `input_to_ack_ms {p50,p99}`, `view_checks`, `view_mismatches`, \
+    `shots {fired, hit_on_screen, confirmed, false_hits}`, `prediction {inputs, corrections, max_error_units}`, \
+    `interpolation_delay_ms {p50,p99}`, `starved_inputs`, `notices`, `protocol_errors`, `cpu_seconds`, and `per_bot`";
+/// Of each bot.
+const PROMISED_PER_BOT: &str = "`name`, `behaviour`, `session`, `entity`, `score`, `snapshots_per_second`, `snapshot_gap_ms`, \
+    `snapshot_age_ms`, `reconnects`, `resumes`, `longest_gap_ms`";
+
+/// Checks that a part of the report has everything that is promised of it.
+fn assert_has(value: &Value, promised: &str) {
+    let names: Vec<&str> = promised.split('`').skip(1).step_by(2).collect();
+    assert!(names.len() > 10);
+    for name in names {
+        let (name, parts) = name.split_once(" {").unwrap_or((name, ""));
+        let field = &value[name];
+        assert!(value.get(name).is_some(), "no {name} in {value}");
+        for part in parts.trim_end_matches('}').split(',').map(str::trim) {
+            assert!(
+                part.is_empty() || field[part].is_number(),
+                "no {part} in {name}: {field}"
+            );
+        }
     }
 }
 
@@ -34,71 +54,42 @@ async fn mixed_bots_stay_in_sync_and_report_all_fields() {
     let report = swarm(&server, &["--bots", "20", "--room", "mixed"]).await;
     assert!(report.is_good(), "{report:?}");
     let json = serde_json::to_value(&report).unwrap();
-    assert_has(
-        &json,
-        &[
-            "bots",
-            "connected",
-            "connect_failures",
-            "reconnects",
-            "resumes",
-            "snapshots_per_second.min",
-            "snapshots_per_second.p50",
-            "snapshots_per_second.max",
-            "snapshot_gap_ms.p50",
-            "snapshot_gap_ms.p99",
-            "snapshot_gap_ms.max",
-            "snapshot_age_ms.p50",
-            "snapshot_age_ms.p99",
-            "snapshot_age_ms.max",
-            "bytes_per_second_per_bot",
-            "bytes_per_row_update",
-            "rtt_ms.p50",
-            "rtt_ms.p99",
-            "input_to_ack_ms.p50",
-            "input_to_ack_ms.p99",
-            "view_checks",
-            "view_mismatches",
-            "shots.fired",
-            "shots.hit_on_screen",
-            "shots.confirmed",
-            "shots.false_hits",
-            "prediction.inputs",
-            "prediction.corrections",
-            "prediction.max_error_units",
-            "interpolation_delay_ms.p50",
-            "interpolation_delay_ms.p99",
-            "starved_inputs",
-            "notices",
-            "protocol_errors",
-            "cpu_seconds",
-            "timer_control.per_second",
-        ],
-    );
+    assert_has(&json, PROMISED);
+    assert!(json["timer_control"]["per_second"].is_number());
     assert_eq!(report.per_bot.len(), 20);
     for bot in json["per_bot"].as_array().unwrap() {
-        let fields = [
-            "name",
-            "behaviour",
-            "session",
-            "entity",
-            "score",
-            "snapshots_per_second",
-            "snapshot_gap_ms.p50",
-            "snapshot_age_ms.p50",
-            "reconnects",
-            "resumes",
-        ];
-        assert_has(bot, &fields);
+        assert_has(bot, PROMISED_PER_BOT);
         assert_eq!(bot["entity"].is_null(), bot["behaviour"] == "spectate");
         assert!(bot["snapshots_per_second"].as_f64().unwrap() > 1.0);
+        let longest = bot["longest_gap_ms"].as_f64().unwrap();
+        // The histogram rounds by a hundredth.
+        assert!(longest >= bot["snapshot_gap_ms"]["max"].as_f64().unwrap() * 0.98);
     }
     let shots = report.shots;
     let sum = shots.judged + shots.shooter_gone + shots.unmatched + shots.pending;
     assert_eq!(shots.fired, sum);
     assert!(report.view_checks > 0 && report.prediction.inputs > 0);
     let page = tickwire_bot::html_page(&report);
-    assert!(page.contains("<svg") && page.contains("bot-19"));
+    assert!(page.contains("uPlot") && page.contains("bot-19"));
+    // The phases and the seconds add up to the whole.
+    let phases: Vec<_> = report
+        .phases
+        .iter()
+        .map(|phase| phase.name.as_str())
+        .collect();
+    assert_eq!(phases, ["ramp", "hold"]);
+    let in_phases: u64 = report
+        .phases
+        .iter()
+        .map(|phase| phase.snapshot_gap_ms.samples)
+        .sum();
+    assert_eq!(in_phases, report.snapshot_gap_ms.samples);
+    let bytes: u64 = report
+        .timeline
+        .iter()
+        .map(|slice| slice.counts.bytes_in)
+        .sum();
+    assert_eq!(bytes, report.totals.bytes_in);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,22 @@
 //! The report of a swarm, for users, operators and scripts. Fields are never renamed or removed; new ones may be added.
+//!
+//! In: what the bots measured, or several reports. Out: a [`Report`]: sums and histograms, and the figures that follow from them.
+
+mod merge;
+mod summary;
+
+pub use merge::MergeError;
+pub(crate) use summary::RunFigures;
 
 use crate::latency::LatencyHistogram;
-use crate::measurements::BotMeasurements;
-use crate::options::Options;
 use crate::shot_counts::ShotCounts;
-use serde::Serialize;
+use crate::threshold::{Threshold, ThresholdError, Verdict};
+use crate::timeline::{Counts, Slice};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tickwire_sync::EntityId;
 
 /// Percentiles of a latency, in milliseconds.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct PercentilesMs {
     /// The median.
     pub p50: f64,
@@ -17,10 +24,12 @@ pub struct PercentilesMs {
     pub p99: f64,
     /// The largest.
     pub max: f64,
+    /// How many there were; without any, the others are 0.
+    pub samples: u64,
 }
 
 /// Snapshot rates over the bots that keep reading.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Rates {
     /// The slowest bot's.
     pub min: f64,
@@ -31,7 +40,7 @@ pub struct Rates {
 }
 
 /// How accurate prediction is.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Prediction {
     /// Inputs predicted.
     pub inputs: u64,
@@ -44,7 +53,7 @@ pub struct Prediction {
 }
 
 /// A bare 60 Hz timer beside the bots, as a control: how well the machine itself kept time.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct TimerControl {
     /// Wake-ups per second.
     pub per_second: f64,
@@ -53,7 +62,7 @@ pub struct TimerControl {
 }
 
 /// An entity's id, as in the server's `/rooms/NAME/state`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EntityIdReport {
     /// Position in the schema's list of kinds.
     pub kind: u8,
@@ -64,14 +73,16 @@ pub struct EntityIdReport {
 }
 
 /// The figures of one bot.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct BotReport {
     /// Name as the server has it.
     pub name: String,
     /// Room.
     pub room: String,
     /// Its behaviour.
-    pub behaviour: &'static str,
+    pub behaviour: String,
+    /// Its named link; empty without one, `custom` with a delay of its own.
+    pub link: String,
     /// Session; 0 if the bot never joined.
     pub session: u32,
     /// The player's entity; a spectator has none.
@@ -84,6 +95,8 @@ pub struct BotReport {
     pub snapshots_per_second: f64,
     /// Gaps between snapshots.
     pub snapshot_gap_ms: PercentilesMs,
+    /// The longest time without a snapshot, from the first one to the bot's end, outages included; a flapper's only while connected.
+    pub longest_gap_ms: f64,
     /// Ages of snapshots.
     pub snapshot_age_ms: PercentilesMs,
     /// Connections lost.
@@ -112,8 +125,64 @@ pub struct BotReport {
     pub refusal: Option<String>,
 }
 
+/// The figures of a phase.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct PhaseReport {
+    /// Its name.
+    pub name: String,
+    /// `ramp`, `hold`, `storm`, `cut` or `leave`.
+    pub kind: String,
+    /// When it began, in seconds of the run.
+    pub at_s: f64,
+    /// How long it was.
+    pub seconds: f64,
+    /// Bots in a room when it ended.
+    pub bots: u64,
+    /// Gaps between snapshots that ended in the phase, of the bots that keep reading.
+    pub snapshot_gap_ms: PercentilesMs,
+    /// Ages of snapshots of the same bots.
+    pub snapshot_age_ms: PercentilesMs,
+    /// Round trips of clock pings.
+    pub rtt_ms: PercentilesMs,
+    /// From making an input to the snapshot that says it was applied.
+    pub input_to_ack_ms: PercentilesMs,
+    /// Payload bytes received, per second and bot in a room.
+    pub bytes_per_second_per_bot: f64,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// All latencies of a run, from which its percentiles come.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Histograms {
+    /// Gaps between snapshots, of the bots that keep reading.
+    pub snapshot_gap: LatencyHistogram,
+    /// Ages of snapshots, of the same bots.
+    pub snapshot_age: LatencyHistogram,
+    /// Round trips of clock pings.
+    pub rtt: LatencyHistogram,
+    /// From making an input to the snapshot that says it was applied.
+    pub input_to_ack: LatencyHistogram,
+    /// How far screens were behind the newest snapshots.
+    pub interpolation_delay: LatencyHistogram,
+    /// How late the bare timer's wake-ups were.
+    pub timer_lateness: LatencyHistogram,
+}
+
+/// Sums over all bots, from which averages come.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Payload bytes received.
+    pub bytes_in: u64,
+    /// Rows that were added or changed.
+    pub row_updates: u64,
+    /// Seconds since the first snapshot, outages included.
+    pub bot_seconds: f64,
+}
+
 /// The report of a swarm.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Bots started.
     pub bots: u32,
@@ -166,7 +235,7 @@ pub struct Report {
     /// The server's URL.
     pub url: String,
     /// The requested behaviour.
-    pub behaviour: &'static str,
+    pub behaviour: String,
     /// The requested encoding of blocks.
     pub encoding: String,
     /// Emulated delay, each way.
@@ -191,92 +260,27 @@ pub struct Report {
     pub gap_histogram_ms: Vec<u64>,
     /// Number of ages by milliseconds, for the plot.
     pub age_histogram_ms: Vec<u64>,
+    /// The named link that the flags say; empty without one. A scenario's links are those of its bots, in `per_bot`.
+    pub link: String,
+    /// The file of the scenario; empty without one.
+    pub scenario: String,
+    /// When the run began, in milliseconds since 1970.
+    pub started_at_unix_ms: u64,
+    /// Whether some bots keep reading. If none does, gaps, ages and rates are those of all.
+    pub has_readers: bool,
+    /// Thresholds and how they were met.
+    pub thresholds: Vec<Verdict>,
+    /// The phases in order: `ramp` and `hold` without a scenario.
+    pub phases: Vec<PhaseReport>,
+    /// Sums over all bots.
+    pub totals: Totals,
+    /// All latencies, for merging.
+    pub histograms: Histograms,
+    /// The run second by second, for plots and merging.
+    pub timeline: Vec<Slice>,
 }
 
 impl Report {
-    /// Merges the bots' measurements.
-    pub(crate) fn new(
-        options: &Options,
-        bots: &[BotMeasurements],
-        timer_control: TimerControl,
-        seconds: f64,
-        cpu_seconds: f64,
-    ) -> Self {
-        let connected = || bots.iter().filter(|bot| bot.has_connected());
-        let has_readers = connected().any(|bot| bot.behaviour.keeps_reading());
-        let readers = || connected().filter(|bot| bot.behaviour.keeps_reading() || !has_readers);
-        let merged = |of: fn(&BotMeasurements) -> &LatencyHistogram,
-                      bots: &mut dyn Iterator<Item = &BotMeasurements>| {
-            bots.fold(LatencyHistogram::new(), |mut all, bot| {
-                all.merge(of(bot));
-                all
-            })
-        };
-        let of_readers = |of| merged(of, &mut readers());
-        let of_all = |of| merged(of, &mut bots.iter());
-        let sum = |of: fn(&BotMeasurements) -> u64| bots.iter().map(of).sum::<u64>();
-        let (gaps, ages) = (of_readers(|bot| &bot.gap_ms), of_readers(|bot| &bot.age_ms));
-        let bytes = sum(|bot| bot.counters.bytes_in);
-        let rows = sum(|bot| bot.counters.row_updates);
-        let bot_seconds = bots.iter().map(|bot| bot.seconds).sum::<f64>().max(1e-9);
-        let mut shots = ShotCounts::default();
-        bots.iter().for_each(|bot| shots += bot.shots);
-        Self {
-            bots: options.bots,
-            connected: connected().count() as u64,
-            connect_failures: sum(|bot| bot.connect_failures),
-            reconnects: sum(|bot| bot.counters.reconnects),
-            resumes: sum(|bot| bot.counters.resumes),
-            snapshots_per_second: Rates::of(
-                readers().map(BotMeasurements::snapshot_rate).collect(),
-            ),
-            snapshot_gap_ms: PercentilesMs::of(&gaps),
-            snapshot_age_ms: PercentilesMs::of(&ages),
-            bytes_per_second_per_bot: bytes as f64 / bot_seconds,
-            bytes_per_row_update: if rows == 0 {
-                0.0
-            } else {
-                bytes as f64 / rows as f64
-            },
-            row_updates_per_second_per_bot: rows as f64 / bot_seconds,
-            rtt_ms: PercentilesMs::of(&of_all(|bot| &bot.rtt_ms)),
-            input_to_ack_ms: PercentilesMs::of(&of_all(|bot| &bot.ack_ms)),
-            view_checks: sum(|bot| bot.counters.view_checks),
-            view_mismatches: sum(|bot| bot.counters.view_mismatches),
-            shots,
-            prediction: Prediction {
-                inputs: sum(|bot| bot.prediction.inputs),
-                corrections: sum(|bot| bot.prediction.corrections),
-                max_error_units: bots
-                    .iter()
-                    .map(|bot| bot.prediction.max_error / f64::from(bot.steps_per_unit))
-                    .fold(0.0, f64::max),
-                lacking: lacking(bots.iter().filter_map(|bot| bot.prediction_note.as_deref())),
-            },
-            interpolation_delay_ms: PercentilesMs::of(&of_all(|bot| &bot.interpolation_delay_ms)),
-            starved_inputs: sum(|bot| bot.counters.starved_inputs),
-            notices: sum(|bot| bot.counters.notices),
-            protocol_errors: sum(|bot| bot.counters.protocol_errors),
-            cpu_seconds,
-            seconds,
-            timer_control,
-            url: options.url.join(" "),
-            behaviour: options.behaviour.as_str(),
-            latency_ms: options.latency.as_secs_f64() * 1e3,
-            jitter_ms: options.jitter.as_secs_f64() * 1e3,
-            stall: options.stall,
-            forge_view_ms: options.forge_view.as_secs_f64() * 1e3,
-            hold_incoming_ms: options.hold_incoming.as_secs_f64() * 1e3,
-            seed: options.seed,
-            encoding: format!("{:?}", options.encoding).to_lowercase(),
-            offline: bots.iter().filter(|bot| bot.is_offline).count() as u64,
-            frozen: readers().filter(|bot| bot.is_frozen()).count() as u64,
-            per_bot: bots.iter().map(BotReport::of).collect(),
-            gap_histogram_ms: gaps.counts_by_step(1.0, 101),
-            age_histogram_ms: ages.counts_by_step(1.0, 301),
-        }
-    }
-
     /// Whether every bot joined and got a snapshot, no bot froze, and there were no mismatches and no protocol errors.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -285,69 +289,40 @@ impl Report {
             && self.view_mismatches == 0
             && self.protocol_errors == 0
     }
-}
 
-impl Rates {
-    fn of(mut rates: Vec<f64>) -> Self {
-        rates.sort_unstable_by(f64::total_cmp);
-        let Some(last) = rates.len().checked_sub(1) else {
-            return Self::default();
+    /// A report of nothing, with phases of these names: it has every field that a threshold may name.
+    pub(crate) fn shape<'a>(phases: impl Iterator<Item = &'a str>) -> serde_json::Value {
+        let phase = |name: &str| PhaseReport {
+            name: name.to_owned(),
+            ..PhaseReport::default()
         };
-        Self {
-            min: rates[0],
-            p50: rates[last / 2],
-            max: rates[last],
-        }
-    }
-}
-
-impl PercentilesMs {
-    pub(crate) fn of(latencies: &LatencyHistogram) -> Self {
-        Self {
-            p50: latencies.quantile(0.5),
-            p99: latencies.quantile(0.99),
-            max: latencies.max(),
-        }
-    }
-}
-
-impl BotReport {
-    fn of(bot: &BotMeasurements) -> Self {
-        let entity_id = |id: EntityId| EntityIdReport {
-            kind: id.kind.0,
-            slot: id.slot,
-            generation: id.generation,
+        let report = Self {
+            per_bot: vec![BotReport::default()],
+            phases: phases.map(phase).collect(),
+            ..Self::default()
         };
-        Self {
-            name: bot.name.clone(),
-            room: bot.room.clone(),
-            behaviour: bot.behaviour.as_str(),
-            keeps_reading: bot.behaviour.keeps_reading(),
-            session: bot.session,
-            entity: bot.entity.map(entity_id),
-            score: bot.score,
-            snapshots_per_second: bot.snapshot_rate(),
-            snapshot_gap_ms: PercentilesMs::of(&bot.gap_ms),
-            snapshot_age_ms: PercentilesMs::of(&bot.age_ms),
-            reconnects: bot.counters.reconnects,
-            resumes: bot.counters.resumes,
-            rtt_ms: PercentilesMs::of(&bot.rtt_ms),
-            input_to_ack_ms: PercentilesMs::of(&bot.ack_ms),
-            interpolation_delay_ms: PercentilesMs::of(&bot.interpolation_delay_ms),
-            bytes_in: bot.counters.bytes_in,
-            starved_inputs: bot.counters.starved_inputs,
-            corrections: bot.prediction.corrections,
-            shots: bot.shots,
-            view_mismatches: bot.counters.view_mismatches,
-            protocol_errors: bot.counters.protocol_errors,
-            refusal: bot.refusal.clone(),
-        }
+        report.to_json()
     }
-}
-fn lacking<'a>(notes: impl Iterator<Item = &'a str>) -> BTreeMap<String, u32> {
-    let mut reasons = BTreeMap::new();
-    for note in notes {
-        *reasons.entry(note.to_owned()).or_default() += 1;
+
+    /// The report as JSON.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        // Only maps with keys that are no text could fail, and there are none.
+        serde_json::to_value(self).unwrap_or_default()
     }
-    reasons
+
+    /// Judges the figures by these thresholds.
+    ///
+    /// # Errors
+    /// If there is no such figure.
+    pub(crate) fn judge(&mut self, thresholds: Vec<Threshold>) -> Result<(), ThresholdError> {
+        let json = self.to_json();
+        let verdicts = thresholds.iter().map(|threshold| threshold.judge(&json));
+        self.thresholds = verdicts.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// The thresholds by which the run has failed.
+    pub fn failed_thresholds(&self) -> impl Iterator<Item = &Verdict> {
+        self.thresholds.iter().filter(|verdict| verdict.failed)
+    }
 }
