@@ -6,7 +6,7 @@
 #                       browsers, longer fuzzing
 #
 # Needs Rust 1.95 or later (rustup). What else is missing it installs by name, where it may: Debian packages with apt-get
-# (as root, or by sudo without a password), web/'s pinned npm packages, the pinned PyPI packages of deploy/kubernetes, and rustup's
+# (as root, or by sudo without a password), web/'s pinned npm packages, the pinned PyPI packages of deploy/, and rustup's
 # target wasm32-unknown-unknown.
 # Nothing is installed that is already there.
 set -euo pipefail
@@ -16,8 +16,7 @@ export CARGO_TERM_PROGRESS_WHEN=never npm_config_update_notifier=false
 # Compiling is most of the time. What only pays off in the next build, or in a debugger, is left out, as in fuzz/run.sh.
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
 
-# Debian packages, and the command that shows that each is there. Add a service where the first test uses it
-# (promtool of prometheus for deploy/).
+# Debian packages, and the command that shows that each is there. Add a service where the first test uses it.
 packages=(
   node:nodejs npm:npm # the page's build, and the runner of the browser tests
   c++:g++             # libFuzzer
@@ -28,8 +27,10 @@ packages=(
   nginx:nginx         # the recipe in docs/OPERATIONS.md, and deploy/nginx
   haproxy:haproxy     # deploy/haproxy
   redis-server:redis-server # the cluster's tests, each with a server of its own
+  promtool:prometheus # deploy/prometheus, deploy/grafana
+  systemd-analyze:systemd # deploy/systemd
 )
-# Where Python or its venv is missing, for the validator of deploy/kubernetes.
+# Where Python or its venv is missing, for the validators of deploy/.
 packages_python=(python3 python3-venv)
 # Without rustup's target for wasm32: a compiler that builds the standard library for it.
 packages_wasm=(rustc-web cargo-web rust-web-src lld-19)
@@ -86,7 +87,8 @@ done
 [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 web/build.sh --ready || apt_install "${packages_wasm[@]}"
 web/build.sh --ready
-deploy/kubernetes/check.sh --ready || apt_install "${packages_python[@]}"
+for check in deploy/*/check.sh; do "$check" --ready || apt_install "${packages_python[@]}"; done
+for check in deploy/*/check.sh; do "$check" --ready; done
 rustc --version
 echo "node $(node --version), $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
 
@@ -113,8 +115,12 @@ fi
 heading "tests"
 cargo test --locked --workspace --all-features
 
-heading "Kubernetes manifests"
-deploy/kubernetes/check.sh
+# With the programs that the step "tests" has built.
+heading "deploy: images, manifests, units, alerts, dashboard"
+for check in deploy/*/check.sh; do
+  echo "$check"
+  "$check"
+done
 
 # Ten seconds each, from the corpora in the repository. A finding is a file in fuzz/artifacts, and the step prints how to repeat it.
 heading "fuzzing"
@@ -137,6 +143,8 @@ if [ "$long" = yes ]; then
   heading "new games, and the compiler's words for mistakes"
   cargo test --locked --all-features -p tickwire --test compile_errors -- --ignored
   cargo test --locked --all-features -p tickwire-cli --test new -- --ignored
+  heading "documentation site"
+  docs/site.sh
   heading "long fuzzing"
   fuzz/run.sh --seconds 300
   heading "release build of server and bots"
