@@ -19,7 +19,7 @@ use tickwire_sync::bench_policies::WindowPolicy;
 
 pub use error::ConfigError;
 use options::Switch;
-use options::{HumanDuration, Options};
+use options::{HumanBytes, HumanDuration, Options};
 pub use options::{IoUring, KernelRtt, LogFormat};
 
 pub use crate::agones::AgonesAddress;
@@ -187,6 +187,7 @@ pub(crate) fn command() -> clap::Command {
         TypeId::of::<u32>(),
         TypeId::of::<usize>(),
         TypeId::of::<HumanDuration>(),
+        TypeId::of::<HumanBytes>(),
     ];
     Options::command().mut_args(|arg| {
         let kind = arg.get_value_parser().type_id();

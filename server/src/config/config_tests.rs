@@ -205,7 +205,7 @@ fn every_error_is_one_line_that_names_the_flag() {
         (&["--ticket-grace", "25h"], "--ticket-grace"),
         (&["--drain-delay", "soon"], "--drain-delay"),
         (&["--frobnicate"], "--frobnicate"),
-        (&["--record", "/tmp"], "--record"),
+        (&["--record", "/dev/null/folder"], "--record"),
         (&["--journal", "/tmp"], "--journal"),
         (&["--node-name", "one"], "--node-name"),
     ] {

@@ -28,13 +28,17 @@ fn recorder(ticks: usize, config: &RecordConfig) -> (Arc<Recorder>, RecorderThre
     Recorder::with_room_for(ticks, Folder::open(config).unwrap(), metrics)
 }
 
+fn make_tick(room: &mut TestRoom) {
+    let tick = room.tick_now().next();
+    let now = Micros(u64::from(tick.0) * 16_667);
+    room.tick(tick, now, || now);
+    room.replicate(now, || now);
+}
+
 /// Makes so many ticks of a room that somebody is connected to.
 fn make_ticks(room: &mut TestRoom, recording: &mut RoomRecording, count: u32) {
     for _ in 0..count {
-        let tick = room.tick_now().next();
-        let now = Micros(u64::from(tick.0) * 16_667);
-        room.tick(tick, now, || now);
-        room.replicate(now, || now);
+        make_tick(room);
         recording.after_tick(room, 1);
     }
 }
@@ -172,6 +176,9 @@ fn a_room_that_nobody_is_connected_to_is_not_recorded() {
     recording.after_tick(&mut room, 0);
     assert!(room.take_recorded().is_none());
     make_ticks(&mut room, &mut recording, 10);
+    make_tick(&mut room);
+    recording.after_tick(&mut room, 0);
+    make_tick(&mut room);
     recording.after_tick(&mut room, 0);
     assert!(room.take_recorded().is_none());
     assert!(thread.turn());
