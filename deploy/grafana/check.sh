@@ -40,7 +40,7 @@ pids+=($!)
 for _ in $(seq 100); do [ -S "$folder/redis.sock" ] && break; sleep 0.1; done
 
 mkfifo "$folder/ready"
-"$SERVER" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --npcs 4 --redis "unix://$folder/redis.sock" --data-dir "$folder/data" >"$folder/ready" 2>"$folder/server.log" &
+"$SERVER" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --npcs 4 --redis "unix://$folder/redis.sock" --data-dir "$folder/data" --record "$folder/recordings" >"$folder/ready" 2>"$folder/server.log" &
 pids+=($!)
 exec 3<"$folder/ready"
 IFS=' ' read -r -t 60 _ _ url _ ops <&3 || fail "the server did not start"
