@@ -265,7 +265,7 @@ impl<R: RoomOperations> Operations<R> {
             "/bans" => check_method(method, "GET, HEAD").map(|()| self.list_bans()),
             path => match (path.strip_prefix("/bans/"), clipped_room(path)) {
                 (Some(id), _) => match self.check_command(&request, &Method::DELETE) {
-                    Ok(()) => self.lift(&id.to_owned(), peer).await,
+                    Ok(()) => self.lift(id, peer).await,
                     Err(answer) => Err(answer),
                 },
                 (None, Some(room)) => match self.check_command(&request, &Method::POST) {

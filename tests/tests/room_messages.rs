@@ -1,7 +1,11 @@
 //! Messages between rooms, and notices, on one node and over a cluster with a real Redis: each comes once, in order, and also while the room
 //! that it is for moves to another node.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
 
 #[path = "../../cluster/tests/redis_server/mod.rs"]
 mod redis_server;
@@ -125,11 +129,13 @@ fn heard(player: &Player) -> Vec<(u8, u32)> {
 }
 
 fn notices(player: &Player) -> Vec<&str> {
-    let text = |event| match event {
-        &SessionEvent::Notice(ref text) => Some(text.as_str()),
-        _ => None,
-    };
-    player.events.iter().filter_map(text).collect()
+    let mut texts = Vec::new();
+    for event in &player.events {
+        if let SessionEvent::Notice(text) = event {
+            texts.push(text.as_str());
+        }
+    }
+    texts
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +213,7 @@ async fn a_room_sends_only_so_much_and_a_message_that_breaks_a_room_breaks_that_
     let failed = async {
         server
             .until_metric("tickwire_rooms_failed_total", 1.0)
-            .await
+            .await;
     };
     tokio::select! {
         () = failed => {}

@@ -15,7 +15,7 @@ use crate::cluster::Member;
 use crate::config::Config;
 use crate::metrics::{Metrics, MetricsError};
 use crate::room::{Moment, RestorePoint, Room, RoomSettings};
-use crate::worker::{RestoredFrom, RoomCheckpoints, RoomState, ServerRoom};
+use crate::worker::{RestoredFrom, RestoredState, RoomCheckpoints, RoomState, ServerRoom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -215,23 +215,17 @@ impl KeptRooms {
         let restore = Box::new(move |state: &[u8], point| recipe.restore(state, point));
         let writer = Arc::clone(&self.writer);
         let process = handle.tenure.process;
-        let newest = found.map(|found| (found.state.clone(), found.skips(process)));
-        let restored_from = found.map(|found| RestoredFrom {
-            delivered: found.head.delivered,
-            is_last: found.head.is_last,
+        let restored = found.map(|found| RestoredState {
+            state: found.state.clone(),
+            skips: found.skips(process),
+            from: RestoredFrom {
+                delivered: found.head.delivered,
+                is_last: found.head.is_last,
+            },
         });
         let interval = config.checkpoint_interval;
         let is_claimed = handle.tenure.epoch.is_some();
-        RoomCheckpoints::new(
-            writer,
-            interval,
-            head,
-            is_claimed,
-            due,
-            newest,
-            restore,
-            restored_from,
-        )
+        RoomCheckpoints::new(writer, interval, head, is_claimed, due, restored, restore)
     }
 
     /// A closure that makes a found room on its worker.

@@ -20,6 +20,6 @@ mod worker_loop;
 pub(crate) use command::{Command, Newcomer, RoomEntry, ServerRoom};
 pub(crate) use delivery::{Delivery, DeliveryBody, PostBox, RoomPost};
 pub(crate) use player_link::PlayerLink;
-pub(crate) use room_checkpoints::{RestoredFrom, RoomCheckpoints, RoomState};
+pub(crate) use room_checkpoints::{RestoredFrom, RestoredState, RoomCheckpoints, RoomState};
 pub(crate) use seats::{Reservation, SEAT_HELD_FOR};
 pub(crate) use worker_handle::WorkerHandle;

@@ -64,6 +64,14 @@ pub(crate) struct RoomCheckpoints {
     restored_from: Option<RestoredFrom>,
 }
 
+/// The state that a room was made of.
+pub(crate) struct RestoredState {
+    pub state: RoomState,
+    /// [`RestorePoint::skips`] of the room.
+    pub skips: u32,
+    pub from: RestoredFrom,
+}
+
 /// What the deliveries to a room that goes on from a checkpoint depend on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RestoredFrom {
@@ -74,18 +82,16 @@ pub(crate) struct RestoredFrom {
 }
 
 impl RoomCheckpoints {
-    /// For a room that was opened, or restored from `newest`, with this head. The first checkpoint is due at `due`.
+    /// For a room that was opened, or made of a restored state, with this head. The first checkpoint is due at `due`.
     pub fn new(
         writer: Arc<CheckpointWriter>,
         interval: Duration,
         head: CheckpointHead,
         is_claimed: bool,
         due: Micros,
-        newest: Option<(RoomState, u32)>,
+        restored: Option<RestoredState>,
         restore: RestoreRoom,
-        restored_from: Option<RestoredFrom>,
     ) -> Self {
-        let (newest, skips) = newest.unzip();
         Self {
             writer,
             interval: Micros(interval.as_micros() as u64),
@@ -93,12 +99,12 @@ impl RoomCheckpoints {
             is_claimed,
             head,
             due,
-            newest,
+            restored_from: restored.as_ref().map(|restored| restored.from),
+            skips: restored.as_ref().map_or(0, |restored| restored.skips),
+            newest: restored.map(|restored| restored.state),
             spare: None,
-            skips: skips.unwrap_or(0),
             saved: None,
             restarts: VecDeque::new(),
-            restored_from,
         }
     }
 
