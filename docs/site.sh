@@ -42,6 +42,7 @@ cp "$here/book.toml" "$book"
 (cd "$here" && find . \( -name '*.md' -o -name '*.png' -o -name '*.svg' -o -name '*.json' \) -exec cp --parents {} "$book/src" \;)
 sed -E "s#\]\(docs/#](#g; s#\]\(([A-Za-z][^):]*)\)#](@\1)#g; s#\]\(@((BOTS|GAME_GUIDE|OPERATIONS|PERFORMANCE|PROTOCOL|RELIABILITY|SCALING)\.md[^)]*|[a-z]+\.png|design/[^)]+\.md[^)]*)\)#](\1)#g; s#\]\(@(design|decisions)/\)#]($repository/tree/main/docs/\1)#g; s#\]\(@#]($repository/blob/main/#g" \
   "$root/README.md" >"$book/src/README.md"
+sed -i 's#](../README.md)#](README.md)#' "$book/src/SUMMARY.md"
 find "$book/src" -maxdepth 1 -name '*.md' ! -name README.md -exec sed -i -E "s#\]\(\.\./#]($repository/blob/main/#g" {} +
 find "$book/src/design" "$book/src/decisions" -name '*.md' -exec sed -i -E "s#\]\(\.\./\.\./#]($repository/blob/main/#g" {} +
 for decision in "$here"/decisions/2*.md; do

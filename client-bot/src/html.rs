@@ -61,7 +61,7 @@ fn verdict(report: &Report) -> String {
         1 => ("bad", "A threshold failed.".to_owned()),
         failed => ("bad", format!("{failed} thresholds failed.")),
     };
-    let mut line = format!("{} behaviour, seed {}", report.behaviour, report.seed);
+    let mut line = format!("behaviour {}, seed {}", report.behaviour, report.seed);
     for (what, name) in [("scenario", &report.scenario), ("link", &report.link)] {
         if !name.is_empty() {
             // Writing into a String cannot fail.
