@@ -1,5 +1,7 @@
 //! `tickwire replay` on a file of the fuzz corpus: it also holds that recordings of this version can be read by later ones.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 use std::path::PathBuf;
 use tickwire_cli::replay::{check, cut_out, describe};
 
