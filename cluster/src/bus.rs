@@ -19,6 +19,8 @@ const EARLY_BYTES: usize = 1 << 20;
 /// What a reader of the bus gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusEvent {
+    /// Messages after this number follow. Comes once, first.
+    Begins(u64),
     /// A message, each once, with its number: that of each is larger than those before, but where [`Self::Forgotten`] came between them and
     /// Redis's clock was set back.
     Message(u64, Bytes),
@@ -91,7 +93,7 @@ impl BusReader {
             early: BTreeMap::new(),
             early_bytes: 0,
             ids: RecentIds::default(),
-            events: VecDeque::new(),
+            events: VecDeque::from([BusEvent::Begins(newest)]),
         }
     }
 

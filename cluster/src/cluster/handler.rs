@@ -13,6 +13,9 @@ pub trait ClusterHandler: Send + Sync + 'static {
     /// come afterwards belong to a new beginning.
     fn peer_lost(&self, node: &NodeId);
 
+    /// From now on this node gets the messages of the bus, those after this number.
+    fn bus_begins(&self, newest: u64);
+
     /// A message of the bus, each once. Numbers grow, unless [`Self::bus_lost`] came between.
     fn bus_message(&self, seq: u64, payload: &[u8]);
 

@@ -252,6 +252,18 @@ impl Cluster {
         Ok(self.bus.post(payload).await?)
     }
 
+    /// As [`Self::post`], but tries for so long: each node gets the message once, however often Redis's answer is lost.
+    ///
+    /// # Errors
+    /// As for [`Self::post`].
+    pub async fn post_within(
+        &self,
+        payload: &[u8],
+        patience: Duration,
+    ) -> Result<(), ClusterError> {
+        Ok(self.bus.post_within(payload, patience).await?)
+    }
+
     /// A store of checkpoints, for a thread that may block. It connects when it is first used.
     ///
     /// # Errors
@@ -343,6 +355,7 @@ impl Drop for Cluster {
 
 fn bus_event(handler: &dyn ClusterHandler, counters: &Counters, event: BusEvent) {
     match event {
+        BusEvent::Begins(newest) => handler.bus_begins(newest),
         BusEvent::Message(seq, payload) => {
             counters.add_bus_messages(1);
             handler.bus_message(seq, &payload);

@@ -415,6 +415,7 @@ mod tests {
     impl ClusterHandler for Deaf {
         fn received(&self, _from: &Arc<Peer>, _frames: &[u8]) {}
         fn peer_lost(&self, _node: &NodeId) {}
+        fn bus_begins(&self, _newest: u64) {}
         fn bus_message(&self, _seq: u64, _payload: &[u8]) {}
         fn bus_lost(&self) {}
         fn load(&self) -> (u32, u32) {

@@ -144,13 +144,25 @@ impl BusStream {
     /// # Errors
     /// The last [`DirectoryError`]. The message may have been posted all the same.
     pub async fn post(&self, payload: &[u8]) -> Result<(), DirectoryError> {
+        self.post_within(payload, POST_TIME).await
+    }
+
+    /// As [`Self::post`], but tries for so long.
+    ///
+    /// # Errors
+    /// As for [`Self::post`].
+    pub async fn post_within(
+        &self,
+        payload: &[u8],
+        patience: Duration,
+    ) -> Result<(), DirectoryError> {
         let began = Instant::now();
         let id = rand::random();
         let mut backoff = BACKOFF_MIN;
         loop {
             match self.shared.post(id, payload).await {
                 Ok(()) => break,
-                Err(error) if began.elapsed() + backoff > POST_TIME => return Err(error),
+                Err(error) if began.elapsed() + backoff > patience => return Err(error),
                 Err(error) => debug!(%error, "tries to post again"),
             }
             sleep(backoff).await;

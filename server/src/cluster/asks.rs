@@ -26,7 +26,8 @@ const STATE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Messages between rooms wait for so long for a Redis that does not answer.
 const POSTS_WAIT_FOR: Duration = Duration::from_secs(30);
-const POST_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Between two looks whether this node has joined.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// The latest copy of a state, with when it came. Locked while a newer one is fetched.
 type LatestState = Arc<tokio::sync::Mutex<Option<(tokio::time::Instant, RoomState)>>>;
@@ -217,21 +218,18 @@ impl Member {
         let message =
             serde_json::to_vec(&BusMessage::Rooms(posts)).map_err(|error| error.to_string())?;
         let began = tokio::time::Instant::now();
-        loop {
-            let posted = match self.cluster() {
-                Some(cluster) => cluster
-                    .post(&message)
-                    .await
-                    .map_err(|error| error.to_string()),
-                None => Err("this node has not joined its cluster yet".to_owned()),
-            };
-            match posted {
-                Err(_) if began.elapsed() < POSTS_WAIT_FOR => {
-                    tokio::time::sleep(POST_AGAIN_AFTER).await;
+        let cluster = loop {
+            match self.cluster() {
+                Some(cluster) => break cluster,
+                None if began.elapsed() > POSTS_WAIT_FOR => {
+                    return Err("this node has not joined its cluster".to_owned());
                 }
-                posted => return posted,
+                None => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
             }
-        }
+        };
+        let rest = POSTS_WAIT_FOR.saturating_sub(began.elapsed());
+        let posted = cluster.post_within(&message, rest).await;
+        posted.map_err(|error| error.to_string())
     }
 
     /// Sends a notice to the players of all nodes. Returns how many got it, as far as the nodes answer.

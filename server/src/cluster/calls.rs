@@ -97,6 +97,12 @@ impl ClusterHandler for Calls {
         }
     }
 
+    fn bus_begins(&self, newest: u64) {
+        // Rooms know from now on what they were given: nothing yet.
+        let nothing = BusMessage::Rooms(Vec::new());
+        let _ = self.0.bus.send((newest, nothing));
+    }
+
     fn bus_message(&self, seq: u64, payload: &[u8]) {
         match serde_json::from_slice(payload) {
             // In their order: a ban may be lifted by the next one.

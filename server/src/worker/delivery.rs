@@ -13,7 +13,7 @@ use tickwire_sync::Micros;
 use tokio::sync::mpsc;
 
 /// Deliveries are remembered for this long, and so many of them: rooms are on their way for less.
-const REMEMBERED_FOR: Micros = Micros::from_millis(30_000);
+pub(super) const REMEMBERED_FOR: Micros = Micros::from_millis(30_000);
 const MAX_REMEMBERED: usize = 1_024;
 /// Messages that wait for the post. Further ones are dropped.
 const MAX_WAITING: usize = 4_096;
@@ -98,6 +98,8 @@ impl PostBox {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryLog {
     newest: u64,
+    /// The newest that is no longer remembered.
+    forgotten: u64,
     recent: VecDeque<(Micros, Arc<Delivery>)>,
 }
 
@@ -115,13 +117,24 @@ impl DeliveryLog {
         let goes_on = delivery.seq > self.newest;
         if !goes_on {
             self.recent.clear();
+            self.forgotten = 0;
         }
         self.newest = delivery.seq;
         self.recent.push_back((now, Arc::clone(delivery)));
         let is_full = self.recent.len() > MAX_REMEMBERED;
         let is_old = |(at, _): &mut (Micros, _)| is_full || now.since(*at) > REMEMBERED_FOR;
-        while self.recent.pop_front_if(is_old).is_some() && !is_full {}
+        while let Some((_, gone)) = self.recent.pop_front_if(is_old) {
+            self.forgotten = gone.seq;
+            if is_full {
+                break;
+            }
+        }
         goes_on
+    }
+
+    /// Whether something that came after this number is no longer remembered.
+    pub fn has_forgotten_after(&self, seq: u64) -> bool {
+        self.forgotten > seq
     }
 
     /// What came after this number, oldest first.
@@ -157,6 +170,7 @@ mod tests {
         assert_eq!((numbers(&log, 2), log.newest()), (vec![3, 4], 4));
         log.add(&delivery(5), Micros::from_millis(55_000));
         assert_eq!(numbers(&log, 0), [3, 4, 5]);
+        assert!(log.has_forgotten_after(1) && !log.has_forgotten_after(2));
         for seq in 6..=3_000 {
             log.add(&delivery(seq), Micros::from_millis(55_000));
         }
@@ -170,6 +184,7 @@ mod tests {
         assert!(log.add(&delivery(100), Micros(0)));
         assert!(!log.add(&delivery(7), Micros(0)));
         assert_eq!((numbers(&log, 0), log.newest()), (vec![7], 7));
+        assert!(!log.has_forgotten_after(0));
         // Those of a node that is alone have no numbers.
         assert!(log.add(&delivery(0), Micros(0)));
         assert_eq!(log.newest(), 7);

@@ -96,6 +96,8 @@ impl ClusterHandler for Recorder {
         seen.frames.remove(node);
     }
 
+    fn bus_begins(&self, _newest: u64) {}
+
     fn bus_message(&self, _seq: u64, payload: &[u8]) {
         self.seen().bus.push(payload.to_vec());
     }

@@ -32,7 +32,7 @@ fn a_wrong_configuration_is_one_line_and_exit_code_2() {
         (&["--no-such-flag"], None, "--no-such-flag"),
         (&["--journal", "file"], None, "--journal"),
         (&["--redis", "127.0.0.1"], None, "--redis"),
-        (&["--record", "."], None, "--record"),
+        (&["--record", "Cargo.toml"], None, "--record"),
         (&["--page", "Cargo.toml"], None, "--page"),
         (&[], Some(("TICKWIRE_MAX_ROOMS", "many")), "--max-rooms"),
         (&["--listen", "127.0.0.1"], None, "--listen"),

@@ -3,50 +3,37 @@
 //! In: the ticks that are due. Out: snapshots to the players, counts to the metrics, and whether the room rests or is over. A
 //! room that nobody is connected to rests after a tenth of a second, which means that it makes no ticks, and a room without sessions ends
 //! after a minute. A room's *turn* is
-//! the moment at which its worker runs it: it makes the ticks that are due, or only polls its connections.
+//! the moment at which its worker runs it: it makes the ticks that are due, or only polls its connections. [`end`] is how it ends here,
+//! [`deliveries`] what other rooms and the operator have for it, [`listing`] what others read of it.
 
-use super::command::{RoomEntry, ServerRoom};
-use super::delivery::{Delivery, DeliveryBody, PostBox, RoomPost};
-use super::due_ticks::{self, DueTicks};
-use super::record_stats::record_stats;
-use super::room_checkpoints::RoomCheckpoints;
+mod deliveries;
+mod end;
+mod listing;
+
+pub(super) use end::drop_room;
+
 use crate::clock::now;
 use crate::freed_memory;
-use crate::log_limit;
-use crate::metrics::{Metrics, ReservationOutcome, RoomMessageOutcome};
+use crate::metrics::{Metrics, ReservationOutcome};
 use crate::net::io::polled_connection::{self, PollOutcome, PolledConnection};
 use crate::net::peer::batch_io;
 use crate::recorder::RoomRecording;
 use crate::room::{JoinError, JoinRequest, RoomStats};
 use crate::token_bucket::TokenBucket;
+use crate::worker::command::{RoomEntry, ServerRoom};
+use crate::worker::due_ticks::{self, DueTicks};
+use crate::worker::record_stats::record_stats;
+use crate::worker::room_checkpoints::RoomCheckpoints;
 use bytes::Bytes;
-use serde_json::{Value, json};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
-use tickwire_game::Tags;
+use std::time::Instant;
 use tickwire_sync::{Micros, Tick};
 
-/// A room that has been empty for this long ends.
-const EMPTY_ROOM_LIFETIME: Micros = Micros::from_millis(60_000);
 /// A room to which nobody has been connected for this long makes no ticks: nobody sees it, and whoever opens rooms or sessions one
 /// after the other must not take time from other rooms. With a second instead, four hosts that opened 577 rooms made the players of
 /// another room wait for 379 ms.
 const REST_AFTER: Micros = Micros::from_millis(100);
-/// How long players of a failed room wait before they come again.
-const RECONNECT_AFTER_FAILURE: Duration = Duration::from_millis(500);
-/// The game of a listed room is asked for its metadata this often.
-const METADATA_INTERVAL: Micros = Micros::from_millis(1_000);
-/// More metadata, or longer, is not shown: anybody can ask for it.
-const MAX_METADATA: usize = 16;
-const MAX_METADATA_NAME_BYTES: usize = 32;
-const MAX_METADATA_VALUE_BYTES: usize = 256;
-/// Messages that a room may send to others at once, and a second.
-const MESSAGE_BURST: f64 = 200.0;
-const MESSAGES_PER_SECOND: f64 = 100.0;
-/// A room ends after this tick: well before the numbers are used up, so that no sum of ticks overflows.
-const LAST_TICK: u32 = u32::MAX - (1 << 24);
 
 /// What a room does in its turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,8 +86,10 @@ pub(super) struct RoomRunner {
     bytes: ByteRate,
     /// `None`: the room ends with its process.
     checkpoints: Option<Box<RoomCheckpoints>>,
-    /// The number of the newest delivery that the room was given.
+    /// The number of the newest delivery that the room was given. For a moment after a move it can be ahead of this node's.
     pub delivered: u64,
+    /// When the room was opened here.
+    opened: Micros,
     /// Limits the messages to other rooms.
     message_limit: TokenBucket,
     /// `None`: the room is not recorded.
@@ -134,7 +123,8 @@ impl RoomRunner {
             bytes: ByteRate::default(),
             checkpoints,
             delivered: 0,
-            message_limit: TokenBucket::new(MESSAGE_BURST, MESSAGES_PER_SECOND, now),
+            opened: now,
+            message_limit: deliveries::message_limit(now),
             recording,
             metadata_due: now,
             metadata_tick: None,
@@ -175,69 +165,6 @@ impl RoomRunner {
             tick_started = ended;
         }
         tick_started
-    }
-
-    /// Sends what the game has to say to other rooms.
-    pub fn post_messages(&mut self, post_box: &PostBox, metrics: &Metrics, now: Micros) {
-        if !self.room.has_room_messages() {
-            return;
-        }
-        let from = self.room.name().to_owned();
-        let mut dropped = 0_u64;
-        for (to, payload) in self.room.take_room_messages() {
-            if !self.message_limit.take(now) {
-                dropped += 1;
-                continue;
-            }
-            let from = from.clone();
-            post_box.put(RoomPost { from, to, payload }, metrics, now);
-        }
-        if dropped > 0 {
-            let outcomes = &metrics.room_messages;
-            outcomes.get(RoomMessageOutcome::Dropped).inc_by(dropped);
-            if log_limit::admits("room_messages_too_many", now) {
-                tracing::warn!(
-                    room = from,
-                    dropped,
-                    "the game sends too many messages to other rooms"
-                );
-            }
-        }
-    }
-
-    /// Gives the room what is for it, once. Returns how many players read a notice; `None`: nothing is for this room. May panic as the game
-    /// does.
-    pub fn deliver(&mut self, delivery: &Delivery, metrics: &Metrics) -> Option<usize> {
-        if self.activity == Activity::Closed {
-            return None;
-        }
-        if delivery.seq != 0 {
-            if delivery.seq <= self.delivered {
-                return None;
-            }
-            self.delivered = delivery.seq;
-        }
-        match &delivery.body {
-            DeliveryBody::Notice { text, room } => {
-                let is_for_it = room.as_deref().is_none_or(|room| room == self.room.name());
-                is_for_it.then(|| self.room.notice(text, now()))
-            }
-            DeliveryBody::Messages(posts) => {
-                let mut count = 0;
-                for post in posts {
-                    if post.is_for(self.room.name()) {
-                        self.room.receive_room_message(&post.from, &post.payload);
-                        count += 1;
-                    }
-                }
-                if count > 0 {
-                    let outcomes = &metrics.room_messages;
-                    outcomes.get(RoomMessageOutcome::Delivered).inc_by(count);
-                    self.is_outdated();
-                }
-                None
-            }
-        }
     }
 
     /// Reads what has arrived on the room's connections. Called once a tick and just before it, so that no input is early or
@@ -333,90 +260,11 @@ impl RoomRunner {
         Micros(due.max(0.0).ceil() as u64)
     }
 
-    /// Whether the room has been empty for long enough to end. If so, its entry says so before anyone else can join.
-    pub fn is_over(&mut self, now: Micros) -> bool {
-        if self.activity == Activity::Closed {
-            return self.connections.is_empty();
-        }
-        if self.gauge_share.players > 0 {
-            self.unattended_since = None;
-        } else {
-            self.unattended_since.get_or_insert(now);
-            if self.has_been_ended() {
-                return true;
-            }
-        }
-        if !self.room.sessions().is_empty() {
-            self.empty_since = None;
-            return false;
-        }
-        let since = *self.empty_since.get_or_insert(now);
-        if now.since(since) < EMPTY_ROOM_LIFETIME {
-            return false;
-        }
-        let mut has_ended = self
-            .entry
-            .has_ended
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *has_ended = self.entry.joining.load(Ordering::Acquire) == 0
-            && !self.entry.seats.is_any_reserved(now);
-        *has_ended
-    }
-
-    /// Whether the lobby has ended the room, because others need its place.
-    fn has_been_ended(&self) -> bool {
-        let has_ended = self.entry.has_ended.read();
-        *has_ended.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A room whose game has panicked goes on from its last checkpoint, or ends: its players come again, to it or to a new room of this
-    /// name.
-    pub fn fail(&mut self, metrics: &Metrics) {
-        let tick = self.room.tick_now();
-        metrics.rooms_failed.inc();
-        if self.restart(metrics) {
-            return;
-        }
-        tracing::error!(
-            room = self.room.name(),
-            tick = tick.0,
-            "the game panicked, and its room ends with it"
-        );
-        if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.set_aside(self.room.name());
-        }
-        self.close("the room has failed; a new one opens", metrics);
-    }
-
     /// Something has changed that neither the tick nor the number of sessions tells of, so a room that rests is saved again.
     pub fn is_outdated(&mut self) {
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.is_outdated();
         }
-    }
-
-    /// Puts a room that is made of the last checkpoint in the place of one that has failed. `false`: there is none.
-    fn restart(&mut self, metrics: &Metrics) -> bool {
-        let (now, failed) = (now(), &self.room);
-        let by_clock = failed.tick_clock().ticks_at(now.0 as f64).max(0.0) as u32;
-        // Players have seen the ticks of the failed room.
-        let tick = failed.tick_now().max(Tick(by_clock));
-        let checkpoints = self.checkpoints.as_mut();
-        let Some(restored) =
-            checkpoints.and_then(|checkpoints| checkpoints.restart(failed.name(), tick, now))
-        else {
-            return false;
-        };
-        let reason =
-            "the room has failed and goes on from where it was saved; you will be back in a moment";
-        self.room.say_goodbye(reason, RECONNECT_AFTER_FAILURE);
-        drop_room(std::mem::replace(&mut self.room, restored), metrics);
-        // It makes ticks as soon as somebody is back.
-        self.activity = Activity::Resting;
-        self.unattended_since = Some(Micros(now.0.saturating_sub(REST_AFTER.0)));
-        self.count_sessions(metrics);
-        true
     }
 
     /// Saves the room's state if that is due. May panic as the game does.
@@ -436,64 +284,6 @@ impl RoomRunner {
         {
             checkpoints.save_resting(&self.room, self.delivered);
         }
-    }
-
-    /// The process ends: says goodbye to the players, and saves the room as they leave it, if it has checkpoints. It makes no ticks then.
-    /// May panic as the game does.
-    pub fn say_last_goodbye(&mut self, reason: &str, reconnect_after: Duration) {
-        self.room.say_goodbye(reason, reconnect_after);
-        if let Some(checkpoints) = &mut self.checkpoints
-            && self.activity != Activity::Closed
-        {
-            self.activity = Activity::Closed;
-            self.entry.state.end();
-            checkpoints.save_last(&self.room, self.delivered);
-        }
-    }
-
-    /// Saves the room as it is for another node, and leaves the players to it. It makes no ticks here any more. May panic as the game does.
-    pub fn hand_over(&mut self, reason: &str) {
-        if self.activity == Activity::Closed {
-            return;
-        }
-        self.room.send_waiting_messages();
-        if let Some(checkpoints) = &mut self.checkpoints {
-            self.activity = Activity::Closed;
-            self.entry.state.end();
-            checkpoints.save_last(&self.room, self.delivered);
-            self.room.hand_over_players(reason);
-        } else {
-            self.room.say_goodbye(reason, Duration::ZERO);
-        }
-    }
-
-    /// The room goes on at another node, from a state that was saved before: this one shows its players nothing more.
-    pub fn abandon(&mut self, metrics: &Metrics) {
-        tracing::warn!(
-            room = self.room.name(),
-            tick = self.room.tick_now().0,
-            "another node owns the room now"
-        );
-        self.close(
-            "the room goes on at another server; you will be back in a moment",
-            metrics,
-        );
-    }
-
-    /// The room has ended for good.
-    pub fn forget_checkpoint(&self) {
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.forget(self.room.name());
-        }
-    }
-
-    fn close(&mut self, reason: &str, metrics: &Metrics) {
-        self.activity = Activity::Closed;
-        let has_ended = self.entry.has_ended.write();
-        *has_ended.unwrap_or_else(PoisonError::into_inner) = true;
-        self.room.say_goodbye(reason, RECONNECT_AFTER_FAILURE);
-        self.set_gauge_share(GaugeShare::default(), metrics);
-        self.entry.state.end();
     }
 
     /// Lets a player come to a seat: to their own, to the reserved one, or to one that nobody has reserved. [`Self::settle_seats`] must
@@ -569,23 +359,6 @@ impl RoomRunner {
         json.into()
     }
 
-    /// Whether the list of rooms wants newer metadata of this room.
-    pub fn wants_metadata(&self, now: Micros) -> bool {
-        self.entry.is_listed
-            && self.activity != Activity::Closed
-            && now >= self.metadata_due
-            && self.metadata_tick != Some(self.room.tick_now())
-    }
-
-    /// Asks the game for its metadata, and shows what is within the limits.
-    pub fn update_metadata(&mut self, now: Micros) {
-        self.metadata_due = now.plus(METADATA_INTERVAL);
-        self.metadata_tick = Some(self.room.tick_now());
-        let shown = Arc::new(within_limits(self.room.metadata()));
-        let metadata = self.entry.metadata.lock();
-        *metadata.unwrap_or_else(PoisonError::into_inner) = shown;
-    }
-
     /// Ends the sessions whose time is over, in a room that makes no ticks.
     pub fn expire_absent(&mut self, now: Micros, metrics: &Metrics) {
         if self.room.expire_absent(now) {
@@ -593,69 +366,5 @@ impl RoomRunner {
             self.record(&stats, metrics, self.room.tick_now());
             self.entry.state.expire();
         }
-    }
-
-    /// Whether the room's ticks are nearly used up: their numbers have 32 bits. A new room begins anew.
-    pub fn is_out_of_ticks(&self) -> bool {
-        self.room.tick_now().0 > LAST_TICK
-    }
-
-    /// Ends a room whose ticks are used up: its players come again, into a new room of this name.
-    pub fn retire(&mut self, metrics: &Metrics) {
-        tracing::info!(
-            room = self.room.name(),
-            "the room is too old and ends; a new one opens"
-        );
-        self.close("the room is very old; a new one opens", metrics);
-    }
-
-    /// The room's entry in the list of rooms.
-    pub fn summary(&self) -> Value {
-        json!({
-            "room": self.room.name(),
-            "players": self.gauge_share.players,
-            "sessions": self.gauge_share.sessions,
-            "tick": self.room.tick_now().0,
-            "bytes_per_second": self.bytes.last_second,
-        })
-    }
-}
-
-/// Drops a room. The game's own `Drop` may panic too.
-pub(super) fn drop_room(room: impl Sized, metrics: &Metrics) {
-    if catch_unwind(AssertUnwindSafe(|| drop(room))).is_err() {
-        tracing::error!("the game panicked while it was dropped");
-        metrics.rooms_failed.inc();
-    }
-}
-
-/// The metadata that is shown to anybody who asks.
-fn within_limits(metadata: Tags) -> Tags {
-    let is_short = |(name, value): &(String, String)| {
-        name.len() <= MAX_METADATA_NAME_BYTES && value.len() <= MAX_METADATA_VALUE_BYTES
-    };
-    metadata
-        .into_iter()
-        .filter(is_short)
-        .take(MAX_METADATA)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_metadata_is_not_shown() {
-        let mut metadata: Tags = (0..40)
-            .map(|number| (format!("name{number:02}"), String::new()))
-            .collect();
-        metadata.insert("a".repeat(33), String::new());
-        metadata.insert("b".to_owned(), "x".repeat(257));
-        metadata.insert("c".to_owned(), "x".repeat(256));
-        let shown = within_limits(metadata);
-        assert_eq!(shown.len(), 16);
-        assert!(shown.contains_key("c") && !shown.contains_key("b"));
-        assert!(shown.keys().all(|name| name.len() <= 32));
     }
 }

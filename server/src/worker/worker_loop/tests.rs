@@ -7,6 +7,7 @@ use crate::room::JoinRequest;
 use crate::room::test_game::{Fault, Wanderers};
 use crate::room::tests::{room, room_of};
 use crate::worker::PlayerLink;
+use crate::worker::command::Newcomer;
 use bytes::Bytes;
 use prost::Message as _;
 use std::io::Read as _;

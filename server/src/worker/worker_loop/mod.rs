@@ -3,24 +3,26 @@
 //! In: commands, and the time. Out: ticks of the rooms by absolute deadlines, and answers. A due tick waits for one command at
 //! most, and a panic of a game concerns its room alone: the room goes on from its last checkpoint, or ends.
 
-use super::command::{Command, Newcomer, RoomEntry, ServerRoom};
-use super::delivery::{Delivery, DeliveryLog, PostBox};
-use super::due_ticks::{self, DueTicks};
-use super::liveness::Liveness;
-use super::room_checkpoints::{RestoredFrom, RoomCheckpoints};
-use super::room_runner::{Activity, RoomRunner, drop_room};
-use super::state_board::StateBudget;
+mod joining;
+#[cfg(test)]
+mod tests;
+
 use crate::clock::now;
-use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::cluster::RoomLease;
-use crate::fair_share::RateByAddress;
 use crate::freed_memory;
 use crate::log_limit;
-use crate::metrics::{Metrics, ModerationEvent};
+use crate::metrics::{Metrics, RoomMessageOutcome};
 use crate::moderation::{ActedOn, SessionAction, Whom};
 use crate::net::io::polled_connection;
 use crate::recorder::RoomRecording;
-use crate::room::{JoinError, Link as _, RoomStats};
+use crate::room::RoomStats;
+use crate::worker::command::{Command, RoomEntry, ServerRoom};
+use crate::worker::delivery::{Delivery, DeliveryLog, PostBox};
+use crate::worker::due_ticks::{self, DueTicks};
+use crate::worker::liveness::Liveness;
+use crate::worker::room_checkpoints::{RestoredFrom, RoomCheckpoints};
+use crate::worker::room_runner::{Activity, RoomRunner, drop_room};
+use crate::worker::state_board::StateBudget;
 use slotmap::{SlotMap, new_key_type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -451,6 +453,17 @@ impl WorkerLoop {
     /// Gives a room that goes on from a checkpoint what was delivered since. After a crash some of its players have read the notices.
     fn catch_up(&self, runner: &mut RoomRunner, checkpoint: RestoredFrom) {
         runner.delivered = checkpoint.delivered;
+        if self.deliveries.has_forgotten_after(checkpoint.delivered) {
+            let outcomes = &self.metrics.room_messages;
+            outcomes.get(RoomMessageOutcome::Dropped).inc();
+            if log_limit::admits("deliveries_forgotten", now()) {
+                let room = runner.room.name();
+                tracing::warn!(
+                    room,
+                    "notices and messages of other rooms may be missing: the room was on its way for too long"
+                );
+            }
+        }
         for delivery in self.deliveries.after(checkpoint.delivered) {
             if checkpoint.is_last || !delivery.is_notice() {
                 or_fail(runner, &self.metrics, |runner| {
@@ -545,102 +558,6 @@ impl WorkerLoop {
             self.schedule(key, due);
         }
     }
-
-    fn join(
-        &mut self,
-        newcomer: Newcomer,
-        rate: Option<&RateByAddress>,
-        ask: Option<Box<dyn FnOnce() + Send>>,
-    ) {
-        let Newcomer {
-            room,
-            request,
-            reservation,
-            link,
-            inbox,
-        } = newcomer;
-        if !self.lease.is_valid(now()) {
-            // Another node may own the room by now.
-            if let Some(runner) = self.room(&room) {
-                runner.end_joining();
-            }
-            let reason = "the server is out of touch with the others; try again in a moment";
-            return link.close(&Close::new(CloseCode::Full, reason));
-        }
-        self.wake(&room);
-        let key = self.names.get(&room);
-        let runner = key.and_then(|key| self.rooms.get_mut(*key));
-        let Some(runner) = runner.filter(|runner| runner.activity != Activity::Closed) else {
-            // The lobby keeps a room from ending while somebody is on the way, so the room has failed, which is not the
-            // player's fault.
-            link.close(&Close::new(
-                CloseCode::Full,
-                "the room has just ended; connect again",
-            ));
-            return;
-        };
-        let resumes = (rate.is_some() || ask.is_some()) && runner.room.is_resumable(&request);
-        let is_too_fast = rate.is_some_and(|rate| !resumes && !rate.take(request.address, now()));
-        if let Some(ask) = ask.filter(|_| !resumes && !is_too_fast) {
-            // A reservation stays as it is: it is taken when the player comes again, let in by the hook.
-            runner.end_joining();
-            return ask();
-        }
-        let admitted = if is_too_fast {
-            Err(JoinError::TooFast)
-        } else {
-            runner.admit(&request, &reservation, &self.metrics)
-        };
-        let join = || {
-            let link = Arc::clone(&link);
-            runner.room.join(&request, link, inbox, now())
-        };
-        let joined = match admitted {
-            Ok(()) => catch_unwind(AssertUnwindSafe(join)),
-            Err(refusal) => Ok(Err(refusal)),
-        };
-        if matches!(joined, Ok(Ok(_))) {
-            // Before the join stops being counted: the lobby must not end a room that somebody has just come to.
-            runner.record_join(&self.metrics);
-        }
-        runner.settle_seats();
-        runner.end_joining();
-        let Ok(joined) = joined else {
-            runner.fail(&self.metrics);
-            link.close(&Close::new(
-                CloseCode::Full,
-                "the room has just failed; connect again",
-            ));
-            return;
-        };
-        match joined {
-            Ok(joined) => {
-                let session = joined.player.0;
-                if log_limit::admits("joined", now()) {
-                    tracing::info!(room, session, resumed = joined.resumed, peer = %link.address(), "joined");
-                }
-            }
-            Err(full @ (JoinError::Full | JoinError::TooFast)) => {
-                link.close(&Close::new(CloseCode::Full, full.to_string()));
-            }
-            Err(unknown @ JoinError::Unknown) => {
-                let reason = unknown.to_string();
-                link.close(&Close::new(CloseCode::GoingAway, reason));
-            }
-            Err(replaced @ JoinError::Replaced) => {
-                let reason = replaced.to_string();
-                link.close(&Close::new(CloseCode::ResumedElsewhere, reason));
-            }
-            Err(JoinError::Banned(sentence)) => {
-                let events = &self.metrics.moderation;
-                events.get(ModerationEvent::BannedJoin).inc();
-                link.close(&Close::unwanted(DisconnectReason::Banned, sentence));
-            }
-            Err(refusal) => {
-                link.close(&Close::new(CloseCode::Policy, refusal.to_string()));
-            }
-        }
-    }
 }
 
 /// Does something with a room in which the game may panic, which then fails alone.
@@ -663,7 +580,3 @@ fn update_metadata(
     or_fail(runner, metrics, |runner| runner.update_metadata(began));
     budget.spend(began, now());
 }
-
-#[cfg(test)]
-#[path = "worker_loop_tests.rs"]
-mod tests;
