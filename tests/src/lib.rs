@@ -25,6 +25,7 @@ pub mod modules;
 mod player;
 mod raw;
 mod server;
+pub mod towers;
 pub mod walkers;
 
 pub use atlas::Atlas;
