@@ -46,10 +46,11 @@ fn verdict(report: &Report) -> String {
         _ if !report.is_good() => (
             "bad",
             format!(
-                "Not every bot joined and stayed in sync without errors: {} of {} connected, {} frozen, {} mismatches, {} protocol errors.",
+                "Not every bot joined and stayed in sync without errors: {} of {} connected, {} frozen, {} without a connection in the end, {} mismatches, {} protocol errors.",
                 report.connected,
                 report.bots,
                 report.frozen,
+                report.offline,
                 report.view_mismatches,
                 report.protocol_errors
             ),

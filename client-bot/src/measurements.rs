@@ -267,7 +267,10 @@ impl BotMeasurements {
     pub fn play_ended(&mut self, now: Micros) {
         if let Some(last) = self.last_snapshot_at {
             let gap = now.since(last).as_millis();
-            self.longest_gap_ms = self.longest_gap_ms.max(gap);
+            if gap > self.longest_gap_ms {
+                self.longest_gap_ms = gap;
+                self.gap_ms.record(gap);
+            }
         }
     }
 

@@ -23,7 +23,12 @@ use tickwire_proto::{MAX_ROOM_NAME_BYTES, is_room_name};
 
 /// Headless bots that play on a Tickwire server.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "tickwire-bot", version, args_override_self = true)]
+#[command(
+    name = "tickwire-bot",
+    version,
+    args_override_self = true,
+    after_help = "`tickwire-bot merge REPORTS...` makes one report of several; see its --help.\nExit codes: 0 all is well; 1 a bot did not connect or was lost, a mismatch, a protocol error; 2 wrong flags; 3 a threshold failed."
+)]
 pub struct Options {
     /// TOML file with flags as keys, e.g. bots = 200
     #[arg(long, env = "TICKWIRE_CONFIG")]

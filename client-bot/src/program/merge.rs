@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Merges reports of several swarms: their percentiles are those of all samples together
 #[derive(Debug, Parser)]
-#[command(name = "tickwire-bot merge", version)]
+#[command(name = "tickwire-bot merge", bin_name = "tickwire-bot merge", version)]
 struct MergeOptions {
     /// Reports of swarms, in JSON
     #[arg(required = true)]

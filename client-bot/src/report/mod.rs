@@ -281,11 +281,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every bot joined and got a snapshot, no bot froze, and there were no mismatches and no protocol errors.
+    /// Whether every bot joined and got a snapshot, no bot froze or was without a connection in the end, and there were no mismatches and no
+    /// protocol errors.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.connected == u64::from(self.bots)
             && self.frozen == 0
+            && self.offline == 0
             && self.view_mismatches == 0
             && self.protocol_errors == 0
     }

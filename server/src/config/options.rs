@@ -105,6 +105,8 @@ pub enum IoUring {
     /// Where the kernel permits it.
     #[default]
     Auto,
+    /// Always: the server does not start where the kernel forbids it.
+    On,
     /// Workers never use io_uring; they serve sockets one by one.
     Off,
 }

@@ -39,7 +39,7 @@ impl WorkerHandle {
         std::thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {
-                let uses_io_uring = io_uring == IoUring::Auto && batch_io::enable_on_this_thread();
+                let uses_io_uring = io_uring != IoUring::Off && batch_io::enable_on_this_thread();
                 tracing::debug!(number, uses_io_uring, "worker started");
                 let name = format!("worker-{number}");
                 end_process_on_panic(&name, || worker_loop.run());

@@ -8,7 +8,7 @@ mod opening;
 use crate::clock::now;
 use crate::close::{Close, CloseCode};
 use crate::cluster::{Member, RoomLease};
-use crate::config::Config;
+use crate::config::{Config, IoUring};
 use crate::fair_share::{RateByAddress, item_to_give_up};
 use crate::join_hook::{self, JoinHook};
 pub(super) use opening::new_tick_clock;
@@ -21,6 +21,7 @@ use crate::lobby::world_seeds::WorldSeeds;
 use crate::log_limit;
 use crate::metrics::{Metrics, MetricsError};
 use crate::net::io::polled_connection::PolledConnection;
+use crate::net::peer::batch_io;
 use crate::net::room_service::{MAX_STATE_WAIT, RoomState};
 use crate::net::rules_module::RulesModule;
 use crate::recorder::{Clip, ClipError, Recorder, RecorderError};
@@ -51,6 +52,11 @@ pub enum LobbyError {
     /// The system cannot start a thread.
     #[error("no thread for a worker: {0}")]
     Thread(#[from] std::io::Error),
+    /// `--io-uring on`, and the kernel forbids io_uring.
+    #[error(
+        "--io-uring on: the kernel does not permit io_uring here; auto serves sockets one by one"
+    )]
+    IoUring,
     /// The game's schema is invalid: a mistake in the game.
     #[error("the game {0} can't be played: {1}")]
     Schema(&'static str, SchemaError),
@@ -125,6 +131,9 @@ impl RoomDirectory {
         new_game: NewGame,
         post_box: PostBox,
     ) -> Result<Self, LobbyError> {
+        if config.io_uring == IoUring::On && !batch_io::is_permitted() {
+            return Err(LobbyError::IoUring);
+        }
         let seeds = WorldSeeds::new(config.world_seed);
         let game = new_game(&game_settings(&config, &seeds, ""));
         let game_name = game.name();

@@ -59,6 +59,11 @@ pub(crate) fn enable_on_this_thread() -> bool {
     is_enabled
 }
 
+/// Whether the kernel permits io_uring to this process.
+pub(crate) fn is_permitted() -> bool {
+    Batch::new().is_some()
+}
+
 /// A link to a client that may be a connection of this process.
 pub(crate) trait MaybeConnection {
     /// The connection; `None`: the client is connected to another node.
