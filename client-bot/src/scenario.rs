@@ -274,12 +274,6 @@ fn phases_of(tables: &[Spanned<PhaseTable>], text: &str) -> Checked<Vec<Phase>> 
         let message = "a scenario needs phases: [[phase]] with kind = \"ramp\" first";
         return Err(Fault(text.len()..text.len(), message.to_owned()));
     }
-    if let (Some(last), Some(table)) = (phases.last(), tables.last())
-        && matches!(last.action, PhaseAction::Ramp { .. })
-    {
-        let message = "the bots of this ramp have no time to join: a phase of kind \"hold\" must come after it";
-        return Err(at(&table.get_ref().kind, message));
-    }
     let started = phases.iter().map(|phase| match phase.action {
         PhaseAction::Ramp { bots, .. } => u64::from(bots),
         _ => 0,
