@@ -31,6 +31,9 @@ pub(super) struct Folder {
     files: BTreeMap<PathBuf, KnownFile>,
     /// The number of the next file.
     next_file: u64,
+    /// Files that are made cannot be written, as on a full disk.
+    #[cfg(test)]
+    pub is_full: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +67,8 @@ impl Folder {
             keep_bytes: config.keep_bytes,
             files: BTreeMap::new(),
             next_file: 1,
+            #[cfg(test)]
+            is_full: false,
         };
         for entry in fs::read_dir(&config.folder)? {
             let path = entry?.path();
@@ -101,6 +106,11 @@ impl Folder {
                 .join(format!("{room}-{unix_s}-{number}{kind}.{EXTENSION}"));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
+                    #[cfg(test)]
+                    let file = match self.is_full {
+                        true => File::open(&path)?,
+                        false => file,
+                    };
                     self.know(path.clone(), 0, SystemTime::now(), true);
                     return Ok((path, file));
                 }
@@ -132,11 +142,18 @@ impl Folder {
         }
     }
 
-    /// A file that was written has ended with so many bytes.
-    pub fn closed(&mut self, path: &Path, bytes: u64) {
+    /// A file that was written has ended. Its length is asked of the system, because a write that failed may have left a part.
+    pub fn closed(&mut self, path: &Path) {
         if let Some(file) = self.files.get_mut(path) {
-            (file.bytes, file.is_open) = (bytes, false);
+            file.is_open = false;
+            file.bytes = fs::metadata(path).map_or(file.bytes, |found| found.len());
         }
+    }
+
+    /// Removes a file that has nothing to read.
+    pub fn discard(&mut self, path: &Path) {
+        self.files.remove(path);
+        remove(path);
     }
 
     /// Removes the oldest files while there are too many bytes. `false`: all that are left are being written.
@@ -149,13 +166,16 @@ impl Folder {
             };
             total -= file.bytes;
             let path = path.clone();
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::error!("--record: {} cannot be removed: {error}", path.display());
-            }
-            self.files.remove(&path);
+            self.discard(&path);
         }
         true
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::error!("--record: {} cannot be removed: {error}", path.display());
     }
 }

@@ -188,3 +188,38 @@ fn a_room_that_nobody_is_connected_to_is_not_recorded() {
     let verdict = verified(&files(&folder)[0]);
     assert_eq!((verdict.chunks, verdict.missing.len()), (2, 1));
 }
+
+#[tokio::test]
+async fn a_full_disk_leaves_no_empty_files() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    thread.folder.is_full = true;
+    make_ticks(&mut room, &mut recording, 650);
+    assert!(thread.turn());
+    assert_eq!(recorder.metrics.dropped.get(), 2);
+    assert_eq!(files(&folder), [] as [PathBuf; 0]);
+    thread.folder.is_full = false;
+    make_ticks(&mut room, &mut recording, 300);
+    assert!(thread.turn());
+    assert_eq!(chunks_of(&files(&folder)), [1]);
+    // A clip that cannot be written is removed, too.
+    thread.folder.is_full = true;
+    let clip = {
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move { recorder.clip("tested").await })
+    };
+    tokio::task::yield_now().await;
+    assert!(thread.turn());
+    assert!(matches!(clip.await.unwrap(), Err(ClipError::Io(_))));
+    assert_eq!(files(&folder).len(), 1);
+}
+
+/// How many chunks each file has. They need not be closed.
+fn chunks_of(files: &[PathBuf]) -> Vec<usize> {
+    let chunks = files.iter().map(|path| {
+        let recording = Recording::open(File::open(path).unwrap());
+        recording.unwrap().chunks().len()
+    });
+    chunks.collect()
+}

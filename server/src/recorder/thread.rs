@@ -70,7 +70,7 @@ pub(super) struct RecorderThread {
     /// What was told, but for rooms that were opened.
     told: Vec<Control>,
     rooms: BTreeMap<u64, Room>,
-    folder: Folder,
+    pub(super) folder: Folder,
     metrics: RecorderMetrics,
     looked_at_files: Instant,
 }
