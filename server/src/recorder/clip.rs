@@ -40,6 +40,11 @@ pub enum ClipError {
     /// The process ends.
     #[error("the server is going away")]
     Ended,
+    /// The recorder's thread did not get to it in time.
+    #[error(
+        "the recorder is more than 10 s behind its rooms, so the clip was given up: the disk or the recorder's CPU is too slow; try again when tickwire_recording_dropped_total stands still"
+    )]
+    Behind,
     /// The disk does not take it.
     #[error("the clip cannot be written: {0}")]
     Io(#[from] io::Error),

@@ -25,11 +25,15 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use thread::{Control, Controls, HandedTick, RecorderThread};
 use tokio::sync::oneshot;
 
 /// Ticks of all rooms that may wait for the thread: some seconds of a few rooms, and some ticks of a thousand.
 const MAX_WAITING_TICKS: usize = 4096;
+
+/// How long a clip is waited for.
+const CLIP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Records rooms, on a thread of its own.
 pub(crate) struct Recorder {
@@ -71,7 +75,8 @@ impl Recorder {
         folder: Folder,
         metrics: RecorderMetrics,
     ) -> (Arc<Self>, RecorderThread) {
-        let (ticks, handed) = sync_channel(ticks);
+        let max_ticks = ticks;
+        let (ticks, handed) = sync_channel(max_ticks);
         let recorder = Arc::new(Self {
             ticks,
             controls: Arc::new(Mutex::new(Some(Vec::new()))),
@@ -79,7 +84,7 @@ impl Recorder {
             metrics: metrics.clone(),
         });
         let controls = Arc::clone(&recorder.controls);
-        let thread = RecorderThread::new(handed, controls, folder, metrics);
+        let thread = RecorderThread::new(handed, max_ticks, controls, folder, metrics);
         (recorder, thread)
     }
 
@@ -92,14 +97,17 @@ impl Recorder {
     /// Saves the newest minute of a room as a file of its own.
     ///
     /// # Errors
-    /// If nothing of the room is recorded, or the file cannot be written.
+    /// If nothing of the room is recorded, the file cannot be written, or the thread does not get to it in time.
     pub async fn clip(&self, room: &str) -> Result<Clip, ClipError> {
         let (answer, answered) = oneshot::channel();
         self.tell(Control::Clip {
             room: room.to_owned(),
             answer,
         });
-        answered.await.unwrap_or(Err(ClipError::Ended))
+        match tokio::time::timeout(CLIP_TIMEOUT, answered).await {
+            Ok(answer) => answer.unwrap_or(Err(ClipError::Ended)),
+            Err(_) => Err(ClipError::Behind),
+        }
     }
 
     /// Writes all that was handed over, and closes all files. What is handed over later is lost.

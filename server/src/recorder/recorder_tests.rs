@@ -7,7 +7,6 @@ use crate::room::tests::room;
 use crate::worker::PlayerLink;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tickwire_recording::{Recording, Verdict, verify};
 use tickwire_sync::bench_policies::WindowPolicy;
 use tickwire_sync::{Micros, Tick};
@@ -222,4 +221,39 @@ fn chunks_of(files: &[PathBuf]) -> Vec<usize> {
         recording.unwrap().chunks().len()
     });
     chunks.collect()
+}
+
+#[tokio::test]
+async fn what_is_told_does_not_wait_for_all_ticks() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 100);
+    let clip = {
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move { recorder.clip("tested").await })
+    };
+    tokio::task::yield_now().await;
+    thread.max_ticks = 30;
+    assert!(thread.turn());
+    let clip = clip.await.unwrap().unwrap();
+    assert_eq!(clip.to_tick - clip.from_tick + 1, 30);
+    // The room ends, and keeps its other ticks.
+    thread.max_ticks = 1_000;
+    drop(recording);
+    assert!(thread.turn());
+    assert_eq!(verified(&files(&folder)[0]).ticks, 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clip_is_not_waited_for_for_ever() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 100);
+    let clip = recorder.clip("tested").await;
+    assert!(matches!(clip, Err(ClipError::Behind)));
+    // Nor is it made later.
+    assert!(thread.turn());
+    assert_eq!(files(&folder), [] as [PathBuf; 0]);
 }

@@ -67,6 +67,8 @@ struct Room {
 pub(super) struct RecorderThread {
     ticks: Receiver<HandedTick>,
     controls: Arc<Controls>,
+    /// The most ticks of one turn: as many as may wait. All that waited when something was told are taken in the same turn.
+    pub(super) max_ticks: usize,
     /// What was told, but for rooms that were opened.
     told: Vec<Control>,
     rooms: BTreeMap<u64, Room>,
@@ -78,12 +80,14 @@ pub(super) struct RecorderThread {
 impl RecorderThread {
     pub fn new(
         ticks: Receiver<HandedTick>,
+        max_ticks: usize,
         controls: Arc<Controls>,
         folder: Folder,
         metrics: RecorderMetrics,
     ) -> Self {
         Self {
             ticks,
+            max_ticks,
             controls,
             told: Vec::new(),
             rooms: BTreeMap::new(),
@@ -102,16 +106,12 @@ impl RecorderThread {
         *controls.unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Takes all ticks that wait, and does what was told before. `false`: the thread ends.
+    /// Takes the ticks that wait, and does what was told before. `false`: the thread ends.
     pub fn turn(&mut self) -> bool {
         self.listen();
-        let is_over = loop {
-            match self.ticks.try_recv() {
-                Ok(handed) => self.take(handed),
-                Err(TryRecvError::Empty) => break false,
-                Err(TryRecvError::Disconnected) => break true,
-            }
-        };
+        // What is told from now on is for the next turn: ticks before it may still wait when this one ends.
+        let due = self.told.len();
+        let is_over = self.take_waiting();
         if self.looked_at_files.elapsed() >= LOOK_AT_FILES {
             self.looked_at_files = Instant::now();
             for room in self.rooms.values_mut() {
@@ -119,7 +119,8 @@ impl RecorderThread {
             }
             self.make_place();
         }
-        for control in std::mem::take(&mut self.told) {
+        let later = self.told.split_off(due);
+        for control in std::mem::replace(&mut self.told, later) {
             if let Some(closed) = self.obey(control) {
                 self.close_all();
                 let _ = closed.send(());
@@ -130,6 +131,18 @@ impl RecorderThread {
             self.close_all();
         }
         !is_over
+    }
+
+    /// Takes the ticks that wait. Under overload others come meanwhile, so there is a bound. `true`: none will ever come again.
+    fn take_waiting(&mut self) -> bool {
+        for _ in 0..self.max_ticks {
+            match self.ticks.try_recv() {
+                Ok(handed) => self.take(handed),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+        false
     }
 
     /// Hears what was told since the last time. Ticks that were handed over before it may still wait, so only rooms are opened at once.
@@ -212,9 +225,11 @@ impl RecorderThread {
                     self.make_place();
                 }
             }
-            Control::Clip { room, answer } => {
+            // Who asked may have given up.
+            Control::Clip { room, answer } if !answer.is_closed() => {
                 let _ = answer.send(self.clip(&room));
             }
+            Control::Clip { .. } => {}
             Control::Close(closed) => return Some(closed),
         }
         None
