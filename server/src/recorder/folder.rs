@@ -1,12 +1,13 @@
 //! The folder of recordings: names of files, and a bound of all of them together.
 //!
 //! In: files that are made, grow and end. Out: the oldest are removed while there are too many bytes; clips, which somebody asked for, go
-//! last. Files of earlier processes count too. Nothing else in the folder is touched.
+//! last. Files of earlier processes count too, if their names are of the form that a server gives. Nothing else in the folder is touched, and
+//! a lock keeps a second process out.
 
 use crate::clock::unix_ms;
 use crate::config::RecordConfig;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,10 @@ use std::time::{Duration, SystemTime};
 const EXTENSION: &str = "tickwire";
 /// Before the extension of a clip.
 pub(super) const CLIP: &str = "-clip";
+/// The file that a process holds locked while it records here.
+const LOCK: &str = ".lock";
+/// Seconds since 1970 in the name of a recording are more than this, which ticks in the name of a cut hardly are.
+const MIN_UNIX_S: u64 = 1_500_000_000;
 
 /// The bounds of one file.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,8 @@ pub(super) struct Folder {
     files: BTreeMap<PathBuf, KnownFile>,
     /// The number of the next file.
     next_file: u64,
+    /// Unlocked when it is closed.
+    _lock: File,
     /// Files that are made cannot be written, as on a full disk.
     #[cfg(test)]
     pub is_full: bool,
@@ -56,8 +63,12 @@ pub(crate) fn check_folder(path: &Path) -> io::Result<()> {
 }
 
 impl Folder {
-    /// Looks at what is in the folder.
+    /// Locks the folder, and looks at what is in it.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or another process records there.
     pub fn open(config: &RecordConfig) -> io::Result<Self> {
+        let lock = lock(&config.folder)?;
         let mut folder = Self {
             path: config.folder.clone(),
             limits: FileLimits {
@@ -67,21 +78,21 @@ impl Folder {
             keep_bytes: config.keep_bytes,
             files: BTreeMap::new(),
             next_file: 1,
+            _lock: lock,
             #[cfg(test)]
             is_full: false,
         };
         for entry in fs::read_dir(&config.folder)? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == EXTENSION)
+            let entry = entry?;
+            if !is_own_name(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
+            // It may have been removed meanwhile. The metadata of an entry are those of a link, not of what it leads to.
+            if let Ok(file) = entry.metadata()
+                && let Ok(modified) = file.modified()
+                && file.is_file()
             {
-                // It may have been removed meanwhile.
-                if let Ok(found) =
-                    fs::metadata(&path).and_then(|file| Ok((file.len(), file.modified()?)))
-                {
-                    folder.know(path, found.0, found.1, false);
-                }
+                folder.know(entry.path(), file.len(), modified, false);
             }
         }
         Ok(folder)
@@ -172,10 +183,95 @@ impl Folder {
     }
 }
 
+/// Takes the lock of a folder.
+fn lock(folder: &Path) -> io::Result<File> {
+    let path = folder.join(LOCK);
+    let file = (OpenOptions::new().write(true).create(true).truncate(false)).open(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(format!(
+            "another process records in {}; give each process a folder of its own",
+            folder.display()
+        ))),
+        Err(TryLockError::Error(error)) => {
+            let problem = format!("{} cannot be locked: {error}", path.display());
+            Err(io::Error::new(error.kind(), problem))
+        }
+    }
+}
+
+/// Whether a server gives names of this form: `ROOM-UNIXTIME-N.tickwire`, or `ROOM-UNIXTIME-N-clip.tickwire`. A cut, which somebody made
+/// beside a recording, has ticks where these have the time.
+fn is_own_name(name: &str) -> bool {
+    let number = |digits: Option<&str>| {
+        let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        digits.and_then(|digits| digits.parse::<u64>().ok())
+    };
+    let stem = (name.strip_suffix(EXTENSION)).and_then(|name| name.strip_suffix('.'));
+    let stem = stem.map(|stem| stem.strip_suffix(CLIP).unwrap_or(stem));
+    let mut parts = stem.unwrap_or_default().rsplitn(3, '-');
+    let (count, unix_s) = (number(parts.next()), number(parts.next()));
+    let has_room = parts.next().is_some_and(|room| !room.is_empty());
+    has_room && count.is_some() && unix_s.is_some_and(|unix_s| unix_s > MIN_UNIX_S)
+}
+
 fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::error!("--record: {} cannot be removed: {error}", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::TestFolder;
+
+    fn config(folder: &TestFolder) -> RecordConfig {
+        RecordConfig {
+            folder: folder.0.clone(),
+            max_bytes: 1 << 20,
+            max_age: Duration::from_secs(3_600),
+            keep_bytes: 1 << 20,
+        }
+    }
+
+    #[test]
+    fn only_files_of_its_own_names_are_adopted() {
+        let folder = TestFolder::new();
+        let own = [
+            "main-1790000000-1.tickwire",
+            "a-b-1790000000-12-clip.tickwire",
+        ];
+        let others = [
+            "main-1790000000-1-1200-1800.tickwire",
+            "main-1790000000-1-clip-1200-1800.tickwire",
+            "main.tickwire",
+            "-1790000000-1.tickwire",
+            "main-1790000000-+1.tickwire",
+            "main-1790000000-1.tickwire.bak",
+            "main-1790000000-1tickwire",
+        ];
+        for name in own.iter().chain(&others) {
+            std::fs::write(folder.0.join(name), "x").unwrap();
+        }
+        std::fs::create_dir(folder.0.join("main-1790000000-2.tickwire")).unwrap();
+        let adopted = Folder::open(&config(&folder)).unwrap();
+        let mut adopted: Vec<_> = adopted.files.into_keys().collect();
+        adopted.sort_unstable();
+        let mut expected = own.map(|name| folder.0.join(name));
+        expected.sort_unstable();
+        assert_eq!(adopted, expected);
+    }
+
+    #[test]
+    fn a_second_recorder_is_kept_out() {
+        let folder = TestFolder::new();
+        let first = Folder::open(&config(&folder)).unwrap();
+        let error = Folder::open(&config(&folder)).unwrap_err().to_string();
+        assert!(error.starts_with("another process records in"), "{error}");
+        drop(first);
+        assert!(Folder::open(&config(&folder)).is_ok());
     }
 }
