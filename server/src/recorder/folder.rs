@@ -20,6 +20,11 @@ const LOCK: &str = ".lock";
 /// Seconds since 1970 in the name of a recording are more than this, which ticks in the name of a cut hardly are.
 const MIN_UNIX_S: u64 = 1_500_000_000;
 
+/// A file counts as this long at least: a small one takes a block and an entry of the folder, and its room in memory here.
+const MIN_FILE_COST: u64 = 64 << 10;
+/// A file has at most this part of what is kept: one that is removed, because there is too much, takes no more of the newest ticks with it.
+const MAX_FILE_PART: u64 = 4;
+
 /// The bounds of one file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileLimits {
@@ -34,6 +39,8 @@ pub(super) struct Folder {
     limits: FileLimits,
     keep_bytes: u64,
     files: BTreeMap<PathBuf, KnownFile>,
+    /// What all files cost together.
+    cost: u64,
     /// The number of the next file.
     next_file: u64,
     /// Unlocked when it is closed.
@@ -72,11 +79,12 @@ impl Folder {
         let mut folder = Self {
             path: config.folder.clone(),
             limits: FileLimits {
-                max_bytes: config.max_bytes,
+                max_bytes: config.max_bytes.min(config.keep_bytes / MAX_FILE_PART),
                 max_age: config.max_age,
             },
             keep_bytes: config.keep_bytes,
             files: BTreeMap::new(),
+            cost: 0,
             next_file: 1,
             _lock: lock,
             #[cfg(test)]
@@ -135,51 +143,74 @@ impl Folder {
     fn know(&mut self, path: PathBuf, bytes: u64, at: SystemTime, is_open: bool) {
         let name = path.file_stem().map(|name| name.to_string_lossy());
         let is_clip = name.is_some_and(|name| name.ends_with(CLIP));
-        let order = (is_clip, at, self.files.len() as u64);
-        self.files.insert(
-            path,
-            KnownFile {
-                bytes,
-                order,
-                is_open,
-            },
-        );
+        let file = KnownFile {
+            bytes,
+            order: (is_clip, at, self.files.len() as u64),
+            is_open,
+        };
+        self.cost += file.cost();
+        self.files.insert(path, file);
+    }
+
+    /// A file has another length now.
+    fn set_bytes(&mut self, path: &Path, bytes: u64) {
+        if let Some(file) = self.files.get_mut(path) {
+            self.cost -= file.cost();
+            file.bytes = bytes;
+            self.cost += file.cost();
+        }
     }
 
     /// A file that is being written has so many bytes now.
     pub fn grown(&mut self, path: &Path, bytes: u64) {
-        if let Some(file) = self.files.get_mut(path) {
-            file.bytes = bytes;
-        }
+        self.set_bytes(path, bytes);
     }
 
     /// A file that was written has ended. Its length is asked of the system, because a write that failed may have left a part.
     pub fn closed(&mut self, path: &Path) {
         if let Some(file) = self.files.get_mut(path) {
             file.is_open = false;
-            file.bytes = fs::metadata(path).map_or(file.bytes, |found| found.len());
+        }
+        if let Ok(found) = fs::metadata(path) {
+            self.set_bytes(path, found.len());
         }
     }
 
     /// Removes a file that has nothing to read.
     pub fn discard(&mut self, path: &Path) {
-        self.files.remove(path);
+        if let Some(file) = self.files.remove(path) {
+            self.cost -= file.cost();
+        }
         remove(path);
     }
 
-    /// Removes the oldest files while there are too many bytes. `false`: all that are left are being written.
-    pub fn make_place(&mut self) -> bool {
-        let mut total: u64 = self.files.values().map(|file| file.bytes).sum();
-        while total > self.keep_bytes {
-            let ended = self.files.iter().filter(|(_, file)| !file.is_open);
-            let Some((path, file)) = ended.min_by_key(|(_, file)| file.order) else {
-                return false;
-            };
-            total -= file.bytes;
-            let path = path.clone();
-            self.discard(&path);
-        }
+    /// Whether there are too many bytes.
+    pub fn is_over(&self) -> bool {
+        self.cost > self.keep_bytes
+    }
+
+    /// Whether the files that are being written take more than half of what is kept.
+    pub fn is_mostly_open(&self) -> bool {
+        let open = self.files.values().filter(|file| file.is_open);
+        open.map(KnownFile::cost).sum::<u64>() > self.keep_bytes / 2
+    }
+
+    /// Removes the oldest clip, or the oldest file that is none, unless it is being written. `false`: there is none.
+    pub fn remove_oldest(&mut self, is_clip: bool) -> bool {
+        let files = self.files.iter();
+        let ended = files.filter(|(_, file)| !file.is_open && file.order.0 == is_clip);
+        let Some((path, _)) = ended.min_by_key(|(_, file)| file.order) else {
+            return false;
+        };
+        let path = path.clone();
+        self.discard(&path);
         true
+    }
+}
+
+impl KnownFile {
+    fn cost(&self) -> u64 {
+        self.bytes.max(MIN_FILE_COST)
     }
 }
 
@@ -273,5 +304,23 @@ mod tests {
         assert!(error.starts_with("another process records in"), "{error}");
         drop(first);
         assert!(Folder::open(&config(&folder)).is_ok());
+    }
+
+    #[test]
+    fn tiny_files_have_a_cost() {
+        let folder = TestFolder::new();
+        let mut opened = Folder::open(&config(&folder)).unwrap();
+        let paths: Vec<_> = (0..17)
+            .map(|_| {
+                let path = opened.create("main", "").unwrap().0;
+                opened.closed(&path);
+                path
+            })
+            .collect();
+        // A MiB has room for 16.
+        assert!(opened.is_over() && opened.remove_oldest(false));
+        assert!(!opened.is_over() && !paths[0].exists());
+        paths[1..].iter().for_each(|path| opened.discard(path));
+        assert_eq!((opened.cost, opened.files.len()), (0, 0));
     }
 }

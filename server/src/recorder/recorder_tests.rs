@@ -258,3 +258,36 @@ async fn a_clip_is_not_waited_for_for_ever() {
     assert!(thread.turn());
     assert_eq!(files(&folder), [] as [PathBuf; 0]);
 }
+
+#[tokio::test]
+async fn a_clip_outlives_a_long_recording() {
+    let folder = TestFolder::new();
+    let config = RecordConfig {
+        keep_bytes: 300_000,
+        ..config(&folder)
+    };
+    let (recorder, mut thread) = recorder(1_000, &config);
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 300);
+    let clip = {
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move { recorder.clip("tested").await })
+    };
+    tokio::task::yield_now().await;
+    assert!(thread.turn());
+    let clip = clip.await.unwrap().unwrap();
+    for _ in 0..40 {
+        make_ticks(&mut room, &mut recording, 300);
+        assert!(thread.turn());
+    }
+    drop(recording);
+    assert!(thread.turn());
+    assert_eq!(verified(&clip.file).chunks, 1);
+    let files = files(&folder);
+    let sizes = files.iter().map(|path| std::fs::metadata(path).unwrap());
+    assert!(sizes.map(|file| file.len()).sum::<u64>() <= 300_000);
+    // Removing one file has left the newest of the recording.
+    assert!(recorder.metrics.bytes.get() > 600_000 && files.len() > 2);
+    let newest = Recording::open(File::open(files.last().unwrap()).unwrap()).unwrap();
+    assert_eq!(newest.ticks().unwrap().1, room.tick_now());
+}

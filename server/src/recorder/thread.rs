@@ -198,14 +198,22 @@ impl RecorderThread {
         }
     }
 
-    /// Removes the oldest files while there are too many bytes. Where all files are being written, the largest ends first.
+    /// Makes place while there are too many bytes: the oldest recordings go first, then clips. Where running files take more than half, clips
+    /// would go for ticks that nobody asked for, so the largest of these files ends instead, and goes.
     fn make_place(&mut self) {
-        while !self.folder.make_place() {
+        let folder = &mut self.folder;
+        while folder.is_over() {
+            let is_made = folder.remove_oldest(false)
+                || (!folder.is_mostly_open() && folder.remove_oldest(true));
+            if is_made {
+                continue;
+            }
             let rooms = self.rooms.values_mut().filter(|room| room.files.is_open());
-            let Some(largest) = rooms.max_by_key(|room| room.files.open_bytes()) else {
-                return;
-            };
-            largest.files.close(&mut self.folder);
+            match rooms.max_by_key(|room| room.files.open_bytes()) {
+                Some(largest) => largest.files.close(folder),
+                None if folder.remove_oldest(true) => {}
+                None => return,
+            }
         }
     }
 
