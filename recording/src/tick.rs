@@ -9,6 +9,11 @@ use tickwire_sync::frame::{Frame, OwnedRows};
 use tickwire_sync::lagcomp::{ResolvedView, Trace};
 use tickwire_sync::{CellId, EntityId, PlayerId, Schema, Seq, Tick};
 
+/// What a row takes beside its lanes and the pointers to its texts, in a frame and in its cell's list, in bytes.
+const ROW_HEAD_BYTES: usize = 32;
+/// What an event takes beside its payload, in bytes.
+const EVENT_BYTES: usize = 32;
+
 /// One tick of a room.
 #[derive(Debug)]
 pub struct RecordedTick {
@@ -203,6 +208,20 @@ impl RecordedTick {
         }
     }
 
+    /// An upper estimate of the memory that this tick keeps from being used again, in bytes. Rows that it shares with other ticks count as its own.
+    #[must_use]
+    pub fn memory_bytes(&self, schema: &Schema) -> usize {
+        let row_bytes = schema.kinds.iter().map(|kind| {
+            let lanes = kind.lanes.len() + kind.private_lanes.len();
+            ROW_HEAD_BYTES + lanes * size_of::<i32>() + kind.texts.len() * size_of::<&str>()
+        });
+        let rows = self.frame.entity_count() * row_bytes.max().unwrap_or(0);
+        let events = self.frame.events();
+        let event_bytes = events.all().map(|event| EVENT_BYTES + event.payload.len());
+        let touched = events.touched().count() * size_of::<(CellId, u32)>();
+        rows + event_bytes.sum::<usize>() + touched + self.facts.memory_bytes()
+    }
+
     /// Empties it, and keeps its memory. The frame's rows go back to the room.
     pub fn clear(&mut self) {
         self.begins = false;
@@ -212,6 +231,22 @@ impl RecordedTick {
 }
 
 impl TickFacts {
+    fn memory_bytes(&self) -> usize {
+        let notes = self
+            .notes
+            .iter()
+            .map(|note| size_of::<Note>() + note.text_bytes());
+        let traces = self.traces.iter();
+        let traces = traces.map(|trace| size_of::<Trace>() + size_of_val(&trace.targets[..]));
+        size_of_val(&self.sessions[..])
+            + size_of_val(&self.cells[..])
+            + self.payloads.len()
+            + size_of_val(&self.dropped[..])
+            + size_of_val(&self.shots[..])
+            + notes.sum::<usize>()
+            + traces.sum::<usize>()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.sessions.clear();
         self.cells.clear();
@@ -236,6 +271,16 @@ impl TickFacts {
 }
 
 impl Note {
+    /// The length of its text or payload.
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Present(one) | Self::Joined(one) => one.name.len(),
+            Self::Renamed(_, text) | Self::Kicked(_, text) | Self::Chat(_, text) => text.len(),
+            Self::Command(_, _, payload) | Self::Message(_, payload) => payload.len(),
+            Self::Resumed(_) | Self::Away(_) | Self::Left(_) | Self::Mismatch(_) => 0,
+        }
+    }
+
     /// What the note does to the list of those who are there.
     pub(crate) fn apply(&self, roster: &mut Vec<Participant>) {
         match self {

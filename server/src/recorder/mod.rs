@@ -22,15 +22,17 @@ use crate::thread_end::end_process_on_panic;
 use folder::Folder;
 use metrics::RecorderMetrics;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use thread::{Control, Controls, HandedTick, RecorderThread};
+use thread::{Control, Controls, HandedTick, RecorderThread, WaitingTicks};
 use tokio::sync::oneshot;
 
-/// Ticks of all rooms that may wait for the thread: some seconds of a few rooms, and some ticks of a thousand.
-const MAX_WAITING_TICKS: usize = 4096;
+/// Ticks of all rooms that may wait for the thread: a second of a thousand rooms.
+const MAX_WAITING_TICKS: usize = 65_536;
+/// Memory of all ticks that may wait, in bytes, by an upper estimate: while the disk stalls, the rooms' histories cannot use it again.
+const MAX_WAITING_BYTES: usize = 256 << 20;
 
 /// How long a clip is waited for.
 const CLIP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +40,8 @@ const CLIP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Records rooms, on a thread of its own.
 pub(crate) struct Recorder {
     ticks: SyncSender<HandedTick>,
+    /// Of the ticks that wait.
+    waiting_bytes: Arc<AtomicUsize>,
     controls: Arc<Controls>,
     next_room: AtomicU64,
     metrics: RecorderMetrics,
@@ -79,12 +83,18 @@ impl Recorder {
         let (ticks, handed) = sync_channel(max_ticks);
         let recorder = Arc::new(Self {
             ticks,
+            waiting_bytes: Arc::default(),
             controls: Arc::new(Mutex::new(Some(Vec::new()))),
             next_room: AtomicU64::new(0),
             metrics: metrics.clone(),
         });
+        let waiting = WaitingTicks {
+            ticks: handed,
+            max_ticks,
+            bytes: Arc::clone(&recorder.waiting_bytes),
+        };
         let controls = Arc::clone(&recorder.controls);
-        let thread = RecorderThread::new(handed, max_ticks, controls, folder, metrics);
+        let thread = RecorderThread::new(waiting, controls, folder, metrics);
         (recorder, thread)
     }
 
@@ -92,6 +102,21 @@ impl Recorder {
     pub fn room(self: &Arc<Self>) -> RoomRecording {
         let number = self.next_room.fetch_add(1, Ordering::Relaxed);
         RoomRecording::new(Arc::clone(self), number)
+    }
+
+    /// Hands a tick to the thread, unless too many wait, or too many bytes of them.
+    fn hand_over(&self, handed: HandedTick) -> Result<(), TrySendError<HandedTick>> {
+        let bytes = handed.bytes;
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        // A tick that is too large by itself is taken where no other waits.
+        let sent = match before == 0 || before.saturating_add(bytes) <= MAX_WAITING_BYTES {
+            true => self.ticks.try_send(handed),
+            false => Err(TrySendError::Full(handed)),
+        };
+        if sent.is_err() {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        sent
     }
 
     /// Saves the newest minute of a room as a file of its own.

@@ -235,12 +235,12 @@ async fn what_is_told_does_not_wait_for_all_ticks() {
         tokio::spawn(async move { recorder.clip("tested").await })
     };
     tokio::task::yield_now().await;
-    thread.max_ticks = 30;
+    thread.waiting.max_ticks = 30;
     assert!(thread.turn());
     let clip = clip.await.unwrap().unwrap();
     assert_eq!(clip.to_tick - clip.from_tick + 1, 30);
     // The room ends, and keeps its other ticks.
-    thread.max_ticks = 1_000;
+    thread.waiting.max_ticks = 1_000;
     drop(recording);
     assert!(thread.turn());
     assert_eq!(verified(&files(&folder)[0]).ticks, 99);
@@ -290,4 +290,27 @@ async fn a_clip_outlives_a_long_recording() {
     assert!(recorder.metrics.bytes.get() > 600_000 && files.len() > 2);
     let newest = Recording::open(File::open(files.last().unwrap()).unwrap()).unwrap();
     assert_eq!(newest.ticks().unwrap().1, room.tick_now());
+}
+
+#[test]
+fn ticks_that_wait_are_bounded_by_their_memory() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 11);
+    let ten = recorder.waiting_bytes.load(Ordering::Relaxed);
+    assert!((1_000..1 << 20).contains(&ten), "{ten}");
+    recorder
+        .waiting_bytes
+        .fetch_add(MAX_WAITING_BYTES - ten, Ordering::Relaxed);
+    make_ticks(&mut room, &mut recording, 10);
+    assert_eq!(recorder.metrics.dropped.get(), 1);
+    assert!(thread.turn());
+    recorder
+        .waiting_bytes
+        .fetch_sub(MAX_WAITING_BYTES - ten, Ordering::Relaxed);
+    assert_eq!(recorder.waiting_bytes.load(Ordering::Relaxed), 0);
+    make_ticks(&mut room, &mut recording, 310);
+    assert!(recorder.waiting_bytes.load(Ordering::Relaxed) > 0);
+    assert_eq!(recorder.metrics.dropped.get(), 1);
 }

@@ -92,9 +92,10 @@ impl RoomRecording {
         tick.unix_ms = unix_ms();
         let handed = HandedTick {
             room: self.number,
+            bytes: tick.memory_bytes(room.schema()),
             tick,
         };
-        match self.recorder.ticks.try_send(handed) {
+        match self.recorder.hand_over(handed) {
             Ok(()) if players > 0 => {
                 let buffer = self.empty_tick(room.schema());
                 room.go_on_recording(buffer);

@@ -8,6 +8,7 @@ use super::folder::Folder;
 use super::metrics::RecorderMetrics;
 use super::room_files::RoomFiles;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,17 @@ pub(super) struct HandedTick {
     /// The room's number among all that were ever recorded by this process.
     pub room: u64,
     pub tick: Box<RecordedTick>,
+    /// What the tick counts for while it waits; see [`RecordedTick::memory_bytes`].
+    pub bytes: usize,
+}
+
+/// The ticks that wait for the thread.
+pub(super) struct WaitingTicks {
+    pub ticks: Receiver<HandedTick>,
+    /// The most ticks of one turn: as many as may wait. All that waited when something was told are taken in the same turn.
+    pub max_ticks: usize,
+    /// What they count for together.
+    pub bytes: Arc<AtomicUsize>,
 }
 
 /// A room whose first tick follows.
@@ -65,10 +77,8 @@ struct Room {
 
 /// The state of the thread.
 pub(super) struct RecorderThread {
-    ticks: Receiver<HandedTick>,
+    pub(super) waiting: WaitingTicks,
     controls: Arc<Controls>,
-    /// The most ticks of one turn: as many as may wait. All that waited when something was told are taken in the same turn.
-    pub(super) max_ticks: usize,
     /// What was told, but for rooms that were opened.
     told: Vec<Control>,
     rooms: BTreeMap<u64, Room>,
@@ -79,15 +89,13 @@ pub(super) struct RecorderThread {
 
 impl RecorderThread {
     pub fn new(
-        ticks: Receiver<HandedTick>,
-        max_ticks: usize,
+        waiting: WaitingTicks,
         controls: Arc<Controls>,
         folder: Folder,
         metrics: RecorderMetrics,
     ) -> Self {
         Self {
-            ticks,
-            max_ticks,
+            waiting,
             controls,
             told: Vec::new(),
             rooms: BTreeMap::new(),
@@ -135,8 +143,8 @@ impl RecorderThread {
 
     /// Takes the ticks that wait. Under overload others come meanwhile, so there is a bound. `true`: none will ever come again.
     fn take_waiting(&mut self) -> bool {
-        for _ in 0..self.max_ticks {
-            match self.ticks.try_recv() {
+        for _ in 0..self.waiting.max_ticks {
+            match self.waiting.ticks.try_recv() {
                 Ok(handed) => self.take(handed),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
@@ -176,7 +184,12 @@ impl RecorderThread {
     }
 
     fn take(&mut self, handed: HandedTick) {
-        let HandedTick { room, mut tick } = handed;
+        let HandedTick {
+            room,
+            mut tick,
+            bytes,
+        } = handed;
+        self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
         if !self.rooms.contains_key(&room) {
             // It was opened after the last look.
             self.listen();
