@@ -4,6 +4,7 @@
 //! which becomes a [`World`](crate::World) there. All memory is used again for later ticks.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use tickwire_sync::frame::{Frame, OwnedRows};
 use tickwire_sync::lagcomp::{ResolvedView, Trace};
@@ -157,6 +158,9 @@ pub struct Participant {
     pub is_connected: bool,
 }
 
+/// Those who are there.
+pub(crate) type Roster = BTreeMap<PlayerId, Participant>;
+
 /// Who gets a message of the game.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Addressee {
@@ -282,15 +286,14 @@ impl Note {
     }
 
     /// What the note does to the list of those who are there.
-    pub(crate) fn apply(&self, roster: &mut Vec<Participant>) {
+    pub(crate) fn apply(&self, roster: &mut Roster) {
         match self {
             Self::Present(one) | Self::Joined(one) => {
-                match roster.binary_search_by_key(&one.player, |one| one.player) {
-                    Ok(at) => roster[at] = one.clone(),
-                    Err(at) => roster.insert(at, one.clone()),
-                }
+                roster.insert(one.player, one.clone());
             }
-            Self::Left(player) => roster.retain(|one| one.player != *player),
+            Self::Left(player) => {
+                roster.remove(player);
+            }
             Self::Resumed(player) => change(roster, *player, |one| one.is_connected = true),
             Self::Away(player) => change(roster, *player, |one| one.is_connected = false),
             Self::Renamed(player, name) => {
@@ -305,8 +308,8 @@ impl Note {
     }
 }
 
-fn change(roster: &mut [Participant], player: PlayerId, change: impl FnOnce(&mut Participant)) {
-    if let Ok(at) = roster.binary_search_by_key(&player, |one| one.player) {
-        change(&mut roster[at]);
+fn change(roster: &mut Roster, player: PlayerId, change: impl FnOnce(&mut Participant)) {
+    if let Some(one) = roster.get_mut(&player) {
+        change(one);
     }
 }
