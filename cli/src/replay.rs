@@ -32,9 +32,10 @@ fn write_info(out: &mut String, info: &Info) -> std::fmt::Result {
     writeln!(
         out,
         "game      {} (rules {:016x})",
-        head.game, head.rules_hash
+        printable(&head.game),
+        head.rules_hash
     )?;
-    writeln!(out, "room      {}", head.room)?;
+    writeln!(out, "room      {}", printable(&head.room))?;
     writeln!(out, "began     {} ms since 1970", info.unix_ms)?;
     match info.ticks {
         Some((first, last)) => writeln!(
@@ -61,7 +62,8 @@ fn write_info(out: &mut String, info: &Info) -> std::fmt::Result {
             true => " (watches)",
             false => "",
         };
-        writeln!(out, "  {:>8}  {}{kind}", one.player.0, one.name)?;
+        let name = printable(&one.name);
+        writeln!(out, "  {:>8}  {name}{kind}", one.player.0)?;
     }
     writeln!(out, "bytes     {}", info.chunk_bytes)?;
     let minutes = info.player_minutes();
@@ -87,6 +89,15 @@ fn write_info(out: &mut String, info: &Info) -> std::fmt::Result {
         "  {:<22}{raw:>12}  {}",
         "rows, 4 bytes a lane",
         per_minute(raw)
+    )
+}
+
+/// A name of a file that may be anybody's. A terminal would obey its control characters, and marks of direction would turn the line around.
+fn printable(name: &str) -> String {
+    let is_direction = |one: char| matches!(one, '\u{200E}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    name.replace(
+        |one: char| one.is_control() || is_direction(one),
+        "\u{FFFD}",
     )
 }
 
@@ -230,6 +241,12 @@ fn opened(path: &Path) -> anyhow::Result<Recording<File>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_cannot_command_the_terminal() {
+        let name = printable("A\u{1b}[2Jda\n\u{9b}1m\u{202e}Jörg 名");
+        assert_eq!(name, "A\u{FFFD}[2Jda\u{FFFD}\u{FFFD}1m\u{FFFD}Jörg 名");
+    }
 
     #[test]
     fn ranges_are_of_ticks_or_seconds() {

@@ -66,6 +66,12 @@ impl Damage {
             what: what.into(),
         }
     }
+
+    /// A block that begins at `offset` goes on for `missing` bytes behind the end of its file.
+    pub(crate) fn ends_early(offset: u64, missing: u64) -> Self {
+        let what = format!("the file ends {missing} bytes before the end of this block");
+        Self::new(offset, what)
+    }
 }
 
 /// A whole block.
@@ -132,8 +138,7 @@ pub(crate) fn payload_of(
     let payload = read_at(source, start, block.payload_bytes)?;
     Ok(if payload.len() < block.payload_bytes {
         let missing = block.payload_bytes - payload.len();
-        let what = format!("the file ends {missing} bytes before the end of this block");
-        Err(Damage::new(block.offset, what))
+        Err(Damage::ends_early(block.offset, missing as u64))
     } else if crc32c(&payload) != block.checksum {
         let what = format!(
             "the checksum of this block of {} bytes is wrong",
@@ -150,6 +155,10 @@ pub(crate) fn next_block(
     source: &mut (impl Read + Seek),
     mut offset: u64,
 ) -> io::Result<Option<FoundBlock>> {
+    // Mostly it is here, and nothing has to be searched.
+    if let Some(found) = block_at(source, offset)? {
+        return Ok(Some(found));
+    }
     loop {
         let bytes = read_at(source, offset, SEARCH_BYTES)?;
         let is_last = bytes.len() < SEARCH_BYTES;

@@ -13,7 +13,7 @@ use tickwire_sync::Schema;
 /// A column shorter than this is not compressed: that would save nothing.
 const MIN_COMPRESSED_BYTES: usize = 48;
 /// All columns of a chunk together, unpacked, at most.
-const MAX_CHUNK_BYTES: usize = 256 << 20;
+pub(crate) const MAX_CHUNK_BYTES: usize = 64 << 20;
 /// The level of compression: docs/decisions/2026-11-30-recordings.md has the sizes and times of others.
 const LEVEL: u32 = 6;
 

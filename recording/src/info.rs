@@ -81,9 +81,7 @@ impl Info {
             for (part, bytes) in summary.parts {
                 *info.part_bytes.entry(part).or_default() += bytes as u64;
             }
-            for one in summary.participants {
-                players.insert(one.player, one);
-            }
+            players.extend(summary.participants);
         }
         info.players = players.into_values().collect();
         Ok(info)

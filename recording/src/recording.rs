@@ -7,10 +7,11 @@ use crate::block::{
     BlockKind, Damage, FoundBlock, HEADER_BYTES, block_at, next_block, payload_of, read_at,
 };
 use crate::column::{ColumnReader, Layout, Named, PackedColumns, Part, unpack};
-use crate::decode::{Playing, open_chunk, read_head, read_notes};
+use crate::decode::{Playing, check_roster, open_chunk, read_head, read_notes};
 use crate::encode::ChunkHead;
 use crate::file::{ChunkPlace, FOOTER, FOOTER_BYTES, Index};
 use crate::head::{Head, Mark};
+use crate::tick::{Note, Roster};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use thiserror::Error;
@@ -53,7 +54,7 @@ pub struct Recording<S> {
 pub(crate) struct ChunkSummary {
     pub head: ChunkHead,
     pub parts: Vec<(Part, usize)>,
-    pub participants: Vec<crate::tick::Participant>,
+    pub participants: Roster,
 }
 
 impl<S: Read + Seek> Recording<S> {
@@ -100,14 +101,17 @@ impl<S: Read + Seek> Recording<S> {
             }
             offset = block.end();
             has_index |= block.kind == BlockKind::Index;
+            if let Some(missing @ 1..) = block.end().checked_sub(size) {
+                // The length itself was checked, so the file was torn; there may still be something behind a hole. The rest of the file is not
+                // read for each block that says so.
+                damages.push(Damage::ends_early(block.offset, missing));
+                offset = block.offset + HEADER_BYTES as u64;
+                continue;
+            }
             let payload = match payload_of(&mut source, &block)? {
                 Ok(payload) => payload,
                 Err(damage) => {
                     damages.push(damage);
-                    if block.end() > size {
-                        // The length itself was checked, so the file was torn; there may still be something behind a hole.
-                        offset = block.offset + HEADER_BYTES as u64;
-                    }
                     continue;
                 }
             };
@@ -253,13 +257,7 @@ impl<S: Read + Seek> Recording<S> {
         };
         let (head, columns) = open_chunk(payload, &self.layout).map_err(damaged)?;
         let parts = columns.sizes().collect();
-        let mut participants = Vec::new();
-        let notes = notes_of(columns, head.tick_count).map_err(damaged)?;
-        for note in notes {
-            if let crate::Note::Present(one) | crate::Note::Joined(one) = note {
-                participants.push(one);
-            }
-        }
+        let participants = participants_of(columns, head.tick_count).map_err(damaged)?;
         Ok(ChunkSummary {
             head,
             parts,
@@ -268,17 +266,21 @@ impl<S: Read + Seek> Recording<S> {
     }
 }
 
-/// All notes of a chunk.
-fn notes_of(columns: PackedColumns, ticks: u32) -> Result<Vec<crate::Note>, crate::Malformed> {
+/// Everybody who was there in a chunk.
+fn participants_of(columns: PackedColumns, ticks: u32) -> Result<Roster, crate::Malformed> {
     let mut columns = columns.unpack(|column| column == Named::Notes as usize)?;
     let column = &mut columns[Named::Notes as usize];
-    let mut notes = Vec::new();
+    let mut participants = Roster::new();
     for _ in 0..ticks {
-        let mut roster = Vec::new();
-        read_notes(column, &mut roster, &mut notes)?;
-        notes.extend(roster.into_iter().map(crate::Note::Present));
+        read_notes(column, |note| {
+            // Nobody leaves this list.
+            if let Note::Present(_) | Note::Joined(_) = note {
+                note.apply(&mut participants);
+            }
+            check_roster(&participants)
+        })?;
     }
-    Ok(notes)
+    Ok(participants)
 }
 
 /// Where the ticks of a chunk are.
@@ -302,13 +304,18 @@ fn read_index(source: &mut (impl Read + Seek), size: u64) -> io::Result<Option<I
     }) else {
         return Ok(None);
     };
+    // Beyond the largest offset of a file, a seek would fail.
+    if offset >= footer_offset {
+        return Ok(None);
+    }
     let block = block_at(source, offset)?.filter(|block| block.kind == BlockKind::Index);
     let Some(block) = block else { return Ok(None) };
     let Ok(payload) = payload_of(source, &block)? else {
         return Ok(None);
     };
     let index = unpack(&payload, MAX_INDEX_BYTES);
-    Ok(index.and_then(|index| postcard::from_bytes(&index).ok()))
+    let index: Option<Index> = index.and_then(|index| postcard::from_bytes(&index).ok());
+    Ok(index.filter(|index| index.head < size))
 }
 
 /// The head at this offset; `None`: there is none, or it is damaged.

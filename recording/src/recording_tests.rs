@@ -43,7 +43,7 @@ fn round_trip(seed: u64, ticks: usize, break_at: usize) {
     let mut recorded = RecordedTick::new(&schema);
     let mut out = RecordingFile::begin(Vec::new(), &head(&schema)).unwrap();
     let mut expected: Vec<(Frame, tickwire_sync::frame::OwnedRows, TickFacts)> = Vec::new();
-    let mut roster = Vec::new();
+    let mut roster = crate::tick::Roster::new();
     for tick in 0..ticks {
         recorded.clear();
         recorded.begins = tick % break_at == 0;
@@ -51,7 +51,7 @@ fn round_trip(seed: u64, ticks: usize, break_at: usize) {
             if let Some(chunk) = encoder.finish() {
                 out.append(&chunk).unwrap();
             }
-            let present = roster.iter().cloned().map(Note::Present);
+            let present = roster.values().cloned().map(Note::Present);
             recorded.facts.notes.extend(present);
         }
         world.step(&mut recorded);
@@ -93,7 +93,7 @@ fn round_trip(seed: u64, ticks: usize, break_at: usize) {
             assert!(now.events()[event].cells.contains(&cell));
         }
     }
-    assert_eq!(playback.now().unwrap().roster(), roster);
+    assert!(playback.now().unwrap().roster().eq(roster.values()));
     assert!(!playback.advance().unwrap());
     // Any tick can be reached, from any other.
     let mut random = fastrand::Rng::with_seed(seed);
@@ -210,7 +210,7 @@ fn info_adds_up() {
         expected.0 += 1;
         let here = |one: &&crate::SessionTick| one.sending != crate::Sending::Away;
         expected.1 += now.facts().sessions.iter().filter(here).count() as u64;
-        expected.2.extend(now.roster().iter().map(|one| one.player));
+        expected.2.extend(now.roster().map(|one| one.player));
     }
     expected.2.sort_unstable();
     expected.2.dedup();
@@ -222,4 +222,72 @@ fn info_adds_up() {
     assert_eq!(players, expected.2);
     let parts: u64 = info.part_bytes.values().sum();
     assert!(parts <= info.chunk_bytes && parts * 2 > info.chunk_bytes);
+}
+
+#[test]
+fn an_index_beyond_the_file_is_not_followed() {
+    let whole = file(7, 60);
+    let folder = std::env::temp_dir();
+    for offset in [whole.len() as u64, u64::MAX, i64::MAX as u64 + 1] {
+        let mut bytes = whole.clone();
+        let at = bytes.len() - crate::file::FOOTER_BYTES;
+        bytes[at..at + 8].copy_from_slice(&offset.to_le_bytes());
+        // A file refuses a seek that a Cursor takes.
+        let path = folder.join(format!("tickwire-{}-{offset}", std::process::id()));
+        std::fs::write(&path, &bytes).unwrap();
+        let opened = Recording::open(std::fs::File::open(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(opened.unwrap().ticks(), self::opened(&whole).ticks());
+    }
+}
+
+/// A source that counts the bytes that are read.
+struct Counted<S>(S, u64);
+
+impl<S: Read> Read for Counted<S> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(out)?;
+        self.1 += read as u64;
+        Ok(read)
+    }
+}
+
+impl<S: Seek> Seek for Counted<S> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn blocks_that_end_beyond_the_file_are_not_read() {
+    // Headers of long blocks, one after the other.
+    let header = &crate::block::seal(BlockKind::Chunk, &vec![0; 1 << 20])[..HEADER_BYTES];
+    let mut bytes = file(7, 60);
+    let length = bytes.len() as u64;
+    for _ in 0..2_000 {
+        bytes.extend_from_slice(header);
+    }
+    let recording = Recording::scan(Counted(Cursor::new(bytes), 0)).unwrap();
+    assert!(recording.damages().len() >= 2_000);
+    let read = recording.source.1;
+    assert!(read < 3 * length + (1 << 20), "{read}");
+}
+
+#[test]
+fn a_roster_that_no_room_has_is_refused() {
+    let check = |players: u32| {
+        let mut column = Vec::new();
+        crate::column::put(&mut column, players.into());
+        for player in 0..players {
+            let one = crate::test_world::participant(tickwire_sync::PlayerId(player));
+            crate::column::put_value(&mut column, &Note::Present(one));
+        }
+        let mut roster = crate::tick::Roster::new();
+        read_notes(&mut ColumnReader::new(column), |note| {
+            note.apply(&mut roster);
+            check_roster(&roster)
+        })
+    };
+    assert!(check(1 << 16).is_ok());
+    assert!(check((1 << 16) + 1).is_err());
 }

@@ -4,10 +4,16 @@
 //! which becomes a [`World`](crate::World) there. All memory is used again for later ticks.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use tickwire_sync::frame::{Frame, OwnedRows};
 use tickwire_sync::lagcomp::{ResolvedView, Trace};
 use tickwire_sync::{CellId, EntityId, PlayerId, Schema, Seq, Tick};
+
+/// What a row takes beside its lanes and the pointers to its texts, in a frame and in its cell's list, in bytes.
+const ROW_HEAD_BYTES: usize = 32;
+/// What an event takes beside its payload, in bytes.
+const EVENT_BYTES: usize = 32;
 
 /// One tick of a room.
 #[derive(Debug)]
@@ -152,6 +158,9 @@ pub struct Participant {
     pub is_connected: bool,
 }
 
+/// Those who are there.
+pub(crate) type Roster = BTreeMap<PlayerId, Participant>;
+
 /// Who gets a message of the game.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Addressee {
@@ -203,6 +212,20 @@ impl RecordedTick {
         }
     }
 
+    /// An upper estimate of the memory that this tick keeps from being used again, in bytes. Rows that it shares with other ticks count as its own.
+    #[must_use]
+    pub fn memory_bytes(&self, schema: &Schema) -> usize {
+        let row_bytes = schema.kinds.iter().map(|kind| {
+            let lanes = kind.lanes.len() + kind.private_lanes.len();
+            ROW_HEAD_BYTES + lanes * size_of::<i32>() + kind.texts.len() * size_of::<&str>()
+        });
+        let rows = self.frame.entity_count() * row_bytes.max().unwrap_or(0);
+        let events = self.frame.events();
+        let event_bytes = events.all().map(|event| EVENT_BYTES + event.payload.len());
+        let touched = events.touched().count() * size_of::<(CellId, u32)>();
+        rows + event_bytes.sum::<usize>() + touched + self.facts.memory_bytes()
+    }
+
     /// Empties it, and keeps its memory. The frame's rows go back to the room.
     pub fn clear(&mut self) {
         self.begins = false;
@@ -212,6 +235,22 @@ impl RecordedTick {
 }
 
 impl TickFacts {
+    fn memory_bytes(&self) -> usize {
+        let notes = self
+            .notes
+            .iter()
+            .map(|note| size_of::<Note>() + note.text_bytes());
+        let traces = self.traces.iter();
+        let traces = traces.map(|trace| size_of::<Trace>() + size_of_val(&trace.targets[..]));
+        size_of_val(&self.sessions[..])
+            + size_of_val(&self.cells[..])
+            + self.payloads.len()
+            + size_of_val(&self.dropped[..])
+            + size_of_val(&self.shots[..])
+            + notes.sum::<usize>()
+            + traces.sum::<usize>()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.sessions.clear();
         self.cells.clear();
@@ -236,16 +275,25 @@ impl TickFacts {
 }
 
 impl Note {
+    /// The length of its text or payload.
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Present(one) | Self::Joined(one) => one.name.len(),
+            Self::Renamed(_, text) | Self::Kicked(_, text) | Self::Chat(_, text) => text.len(),
+            Self::Command(_, _, payload) | Self::Message(_, payload) => payload.len(),
+            Self::Resumed(_) | Self::Away(_) | Self::Left(_) | Self::Mismatch(_) => 0,
+        }
+    }
+
     /// What the note does to the list of those who are there.
-    pub(crate) fn apply(&self, roster: &mut Vec<Participant>) {
+    pub(crate) fn apply(&self, roster: &mut Roster) {
         match self {
             Self::Present(one) | Self::Joined(one) => {
-                match roster.binary_search_by_key(&one.player, |one| one.player) {
-                    Ok(at) => roster[at] = one.clone(),
-                    Err(at) => roster.insert(at, one.clone()),
-                }
+                roster.insert(one.player, one.clone());
             }
-            Self::Left(player) => roster.retain(|one| one.player != *player),
+            Self::Left(player) => {
+                roster.remove(player);
+            }
             Self::Resumed(player) => change(roster, *player, |one| one.is_connected = true),
             Self::Away(player) => change(roster, *player, |one| one.is_connected = false),
             Self::Renamed(player, name) => {
@@ -260,8 +308,8 @@ impl Note {
     }
 }
 
-fn change(roster: &mut [Participant], player: PlayerId, change: impl FnOnce(&mut Participant)) {
-    if let Ok(at) = roster.binary_search_by_key(&player, |one| one.player) {
-        change(&mut roster[at]);
+fn change(roster: &mut Roster, player: PlayerId, change: impl FnOnce(&mut Participant)) {
+    if let Some(one) = roster.get_mut(&player) {
+        change(one);
     }
 }

@@ -371,7 +371,7 @@ fn clip_answer(clip: Result<Clip, ClipError>) -> Answer {
     let status = match error {
         ClipError::NoRoom => StatusCode::NOT_FOUND,
         ClipError::Off | ClipError::Nothing => StatusCode::CONFLICT,
-        ClipError::Ended => StatusCode::SERVICE_UNAVAILABLE,
+        ClipError::Ended | ClipError::Behind => StatusCode::SERVICE_UNAVAILABLE,
         ClipError::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     text(status, &error.to_string())

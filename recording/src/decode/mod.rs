@@ -10,12 +10,18 @@ pub use rows::{Row, World};
 
 use crate::column::{ColumnReader, Layout, Named, PackedColumns};
 use crate::encode::ChunkHead;
-use crate::tick::{Note, Participant, TickFacts};
+use crate::tick::{Note, Participant, Roster, TickFacts};
 use crate::world_hash::folded;
 use sessions::SessionDecoder;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire_sync::{CellId, Schema, Tick};
+
+/// Sessions of a tick, and those who are there, at most. A byte of a hostile file can stand for hundreds in memory, so lists of a tick have bounds
+/// that no room reaches.
+const MAX_PLAYERS: usize = 1 << 16;
+/// Notes of a tick, at most.
+const MAX_NOTES: usize = 1 << 20;
 
 /// The contents of a chunk are not what a chunk can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -48,7 +54,7 @@ pub struct Playing {
     facts: TickFacts,
     events: Vec<RecordedEvent>,
     next_event: u32,
-    roster: Vec<Participant>,
+    roster: Roster,
     is_first: bool,
 }
 
@@ -99,7 +105,7 @@ impl Playing {
             facts: TickFacts::default(),
             events: Vec::new(),
             next_event: 0,
-            roster: Vec::new(),
+            roster: Roster::new(),
             is_first: true,
         })
     }
@@ -119,11 +125,15 @@ impl Playing {
         self.tick = Tick(self.tick.0.checked_add(gap).ok_or(Malformed)?);
         let hash = ticks.bytes(4)?.try_into().map_err(|_| Malformed)?;
         self.recorded_hash = u32::from_le_bytes(hash);
-        read_notes(
-            &mut self.columns[Named::Notes as usize],
-            &mut self.roster,
-            &mut self.facts.notes,
-        )?;
+        let (roster, notes) = (&mut self.roster, &mut self.facts.notes);
+        read_notes(&mut self.columns[Named::Notes as usize], |note| {
+            note.apply(roster);
+            // Those of players who are there already only fill the roster.
+            if !matches!(note, Note::Present(_)) {
+                notes.push(note);
+            }
+            check_roster(roster)
+        })?;
         read_list(&mut self.columns, Named::Shots, &mut self.facts.shots)?;
         read_list(&mut self.columns, Named::Traces, &mut self.facts.traces)?;
         read_list(&mut self.columns, Named::Dropped, &mut self.facts.dropped)?;
@@ -186,9 +196,8 @@ impl Playing {
     }
 
     /// Who is there, by ascending player.
-    #[must_use]
-    pub fn roster(&self) -> &[Participant] {
-        &self.roster
+    pub fn roster(&self) -> impl Iterator<Item = &Participant> {
+        self.roster.values()
     }
 
     /// Whether the rows have the hash that the room's had.
@@ -198,20 +207,28 @@ impl Playing {
     }
 }
 
-/// Reads the notes of a tick. Those of players who are there already only fill the roster.
+/// Reads the notes of a tick, and has each taken.
 pub(crate) fn read_notes(
     column: &mut ColumnReader,
-    roster: &mut Vec<Participant>,
-    notes: &mut Vec<Note>,
+    mut take: impl FnMut(Note) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
-    for _ in 0..column.count()? {
-        let note: Note = column.value()?;
-        note.apply(roster);
-        if !matches!(note, Note::Present(_)) {
-            notes.push(note);
-        }
+    for _ in 0..check_length(column.count()?, MAX_NOTES)? {
+        take(column.value()?)?;
     }
     Ok(())
+}
+
+/// Refuses a roster that no room has.
+pub(crate) fn check_roster(roster: &Roster) -> Result<(), Malformed> {
+    check_length(roster.len(), MAX_PLAYERS).map(|_| ())
+}
+
+/// Refuses a list that is too long.
+fn check_length(length: usize, max: usize) -> Result<usize, Malformed> {
+    match length <= max {
+        true => Ok(length),
+        false => Err(Malformed),
+    }
 }
 
 fn read_list<T: serde::de::DeserializeOwned>(

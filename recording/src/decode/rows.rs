@@ -1,6 +1,6 @@
 //! Columns to rows: the world again, tick by tick, with its hash.
 
-use super::Malformed;
+use super::{Malformed, check_length};
 use crate::column::{ColumnReader, Layout, Named, OfRows};
 use crate::encode::{CAME, CHANGED, GONE, OTHER_ROWS, SAME, SAME_ROWS, WITH_SCOPE, WITH_TEXTS};
 use crate::world_hash;
@@ -8,6 +8,9 @@ use glam::IVec2;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tickwire_sync::{CellId, EntityId, Kind, KindId, Layer, PlayerId, Schema};
+
+/// Owned rows of a tick, at most: more than the rooms have that fit a server, and not more memory than a hundred times their columns.
+const MAX_OWNED_ROWS: usize = 1 << 20;
 
 /// The world at one tick of a recording.
 #[derive(Clone, PartialEq, Debug)]
@@ -196,15 +199,16 @@ impl World {
         layout: &Layout,
         columns: &mut [ColumnReader],
     ) -> Result<(), Malformed> {
-        let list = &mut columns[Named::OwnedList as usize];
-        match list.byte()? {
+        let list_column = Named::OwnedList as usize;
+        match columns[list_column].byte()? {
             SAME => return Ok(()),
             SAME_ROWS => {}
             OTHER_ROWS => {
-                let count = list.count()?;
+                let count = check_length(columns[list_column].count()?, MAX_OWNED_ROWS)?;
                 self.owned.clear();
                 let mut owner = 0_u32;
                 for _ in 0..count {
+                    let list = &mut columns[list_column];
                     owner = owner.checked_add(list.word()?).ok_or(Malformed)?;
                     let id = EntityId {
                         kind: KindId(list.byte()?),
@@ -212,17 +216,16 @@ impl World {
                         generation: list.word()?,
                     };
                     let kind = schema.kind(id.kind).ok_or(Malformed)?;
+                    // Each value is read before the next takes memory, so there is none without a byte in its column.
+                    let lanes = (0..kind.private_lanes.len()).map(|lane| {
+                        let column = layout.private_lane(id.kind.index(), lane);
+                        Ok(columns[column].signed()? as i32)
+                    });
                     self.owned.push(OwnedRow {
                         owner: PlayerId(owner),
                         id,
-                        lanes: vec![0; kind.private_lanes.len()],
+                        lanes: lanes.collect::<Result<_, Malformed>>()?,
                     });
-                }
-                for row in &mut self.owned {
-                    for (lane, value) in row.lanes.iter_mut().enumerate() {
-                        let column = layout.private_lane(row.id.kind.index(), lane);
-                        *value = columns[column].signed()? as i32;
-                    }
                 }
                 self.owned_hash = hash_of(&self.owned);
                 return Ok(());

@@ -1,6 +1,6 @@
 //! Columns to sessions: each player's input, and what became of the player's snapshot.
 
-use super::Malformed;
+use super::{MAX_PLAYERS, Malformed, check_length};
 use crate::column::{ColumnReader, Named};
 use crate::encode::{SessionState, input_flags, send_flags};
 use crate::tick::{AppliedInput, InputSource, Sending, SessionTick, TickFacts};
@@ -9,7 +9,7 @@ use tickwire_sync::lagcomp::{ClampedBy, ResolvedView};
 use tickwire_sync::{CellId, PlayerId, Seq, Tick, ViewTick};
 
 /// Cells and payloads of one tick, at most: a damaged file can repeat long lists at a byte for each.
-const MAX_REPEATED: usize = 1 << 20;
+const MAX_REPEATED: usize = 1 << 24;
 
 /// Decodes sessions, each tick against the one before.
 #[derive(Clone, Default, Debug)]
@@ -37,6 +37,7 @@ impl SessionDecoder {
         let Some(count) = list.count_plus_one()? else {
             return Ok(());
         };
+        check_length(count, MAX_PLAYERS)?;
         let mut old = std::mem::take(&mut self.sessions);
         let mut player = 0_u32;
         for index in 0..count {
@@ -96,7 +97,7 @@ fn read_input(
     }
     let start = payloads.len();
     payloads.extend_from_slice(&state.payload);
-    limit(payloads.len())?;
+    check_length(payloads.len(), MAX_REPEATED)?;
     Ok(AppliedInput {
         source,
         seq,
@@ -180,7 +181,7 @@ fn read_sending(
         }
         let start = cells.len();
         cells.extend_from_slice(&state.cells);
-        limit(cells.len())?;
+        check_length(cells.len(), MAX_REPEATED)?;
         session.cells = start..cells.len();
         if flags & send_flags::HAS_HASH != 0 {
             let bytes = columns[Named::Hashes as usize].bytes(8)?;
@@ -225,11 +226,4 @@ fn read_cells(column: &mut ColumnReader, cells: &mut Vec<CellId>) -> Result<(), 
         cells.push(CellId(u32::try_from(cell).map_err(|_| Malformed)?));
     }
     Ok(())
-}
-
-fn limit(length: usize) -> Result<(), Malformed> {
-    match length <= MAX_REPEATED {
-        true => Ok(()),
-        false => Err(Malformed),
-    }
 }

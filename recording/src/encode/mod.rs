@@ -12,7 +12,7 @@ pub(crate) use sessions::{SessionState, input_flags, send_flags};
 use crate::block::{BlockKind, HEADER_BYTES, seal};
 use crate::column::{Layout, Named, pack_columns, put, put_signed, put_value};
 use crate::head::{Mark, MarkKind};
-use crate::tick::{Note, Participant, RecordedTick, Sending, TickFacts};
+use crate::tick::{Note, RecordedTick, Roster, Sending, TickFacts};
 use crate::world_hash::folded;
 use rows::{OwnedEncoder, RowEncoder};
 use sessions::SessionEncoder;
@@ -22,7 +22,8 @@ use tickwire_sync::{Schema, Tick};
 
 /// A chunk ends after so many seconds: a reader decodes no more than that to get to any tick.
 pub const MAX_CHUNK_SECONDS: u32 = 5;
-/// A chunk ends once its columns have so many bytes before compression, which leaves about 1 MiB.
+/// A chunk ends once its columns have so many bytes before compression, which leaves about 1 MiB. Its last tick, or its only one, may go beyond
+/// that; what a reader takes, [`crate::column::MAX_CHUNK_BYTES`], has space for a tick of some million rows.
 const MAX_COLUMN_BYTES: usize = 4 << 20;
 
 /// A chunk, ready to be written.
@@ -80,7 +81,7 @@ pub struct ChunkEncoder {
     rows: RowEncoder,
     owned: OwnedEncoder,
     sessions: SessionEncoder,
-    roster: Vec<Participant>,
+    roster: Roster,
     columns: Vec<Vec<u8>>,
     head: ChunkHead,
     marks: Vec<Mark>,
@@ -98,7 +99,7 @@ impl ChunkEncoder {
             rows: RowEncoder::new(Arc::clone(&schema)),
             owned: OwnedEncoder::default(),
             sessions: SessionEncoder::default(),
-            roster: Vec::new(),
+            roster: Roster::new(),
             columns: vec![Vec::new(); layout.count],
             layout,
             head: ChunkHead::default(),
@@ -170,7 +171,7 @@ impl ChunkEncoder {
     fn encode_facts(&mut self, tick: Tick, facts: &TickFacts, is_first: bool) {
         let columns = &mut self.columns;
         let notes = &mut columns[Named::Notes as usize];
-        let present = self.roster.iter().filter(|_| is_first);
+        let present = self.roster.values().filter(|_| is_first);
         put(notes, (present.clone().count() + facts.notes.len()) as u64);
         for one in present {
             put_value(notes, &Note::Present(one.clone()));

@@ -40,6 +40,11 @@ pub enum ClipError {
     /// The process ends.
     #[error("the server is going away")]
     Ended,
+    /// The recorder's thread did not get to it in time.
+    #[error(
+        "the recorder is more than 10 s behind its rooms, so the clip was given up: the disk or the recorder's CPU is too slow; try again when tickwire_recording_dropped_total stands still"
+    )]
+    Behind,
     /// The disk does not take it.
     #[error("the clip cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -63,14 +68,23 @@ pub(super) fn save_clip(files: &RoomFiles, folder: &mut Folder) -> Result<Clip, 
         let range = range.map(|(first, last)| (first.first, last.last));
         Ok::<_, io::Error>((range, clip.finish()?.1))
     })();
-    folder.closed(&path, written.as_ref().map_or(0, |(_, bytes)| *bytes));
-    match written? {
-        (Some((first, last)), bytes) => Ok(Clip {
-            file: path,
-            from_tick: first.0,
-            to_tick: last.0,
-            bytes,
-        }),
-        (None, _) => Err(ClipError::Nothing),
+    match written {
+        Ok((Some((first, last)), bytes)) => {
+            folder.closed(&path);
+            Ok(Clip {
+                file: path,
+                from_tick: first.0,
+                to_tick: last.0,
+                bytes,
+            })
+        }
+        Ok((None, _)) => {
+            folder.discard(&path);
+            Err(ClipError::Nothing)
+        }
+        Err(error) => {
+            folder.discard(&path);
+            Err(error.into())
+        }
     }
 }

@@ -22,18 +22,26 @@ use crate::thread_end::end_process_on_panic;
 use folder::Folder;
 use metrics::RecorderMetrics;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use thread::{Control, Controls, HandedTick, RecorderThread};
+use std::time::Duration;
+use thread::{Control, Controls, HandedTick, RecorderThread, WaitingTicks};
 use tokio::sync::oneshot;
 
-/// Ticks of all rooms that may wait for the thread: some seconds of a few rooms, and some ticks of a thousand.
-const MAX_WAITING_TICKS: usize = 4096;
+/// Ticks of all rooms that may wait for the thread: a second of a thousand rooms.
+const MAX_WAITING_TICKS: usize = 65_536;
+/// Memory of all ticks that may wait, in bytes, by an upper estimate: while the disk stalls, the rooms' histories cannot use it again.
+const MAX_WAITING_BYTES: usize = 256 << 20;
+
+/// How long a clip is waited for.
+const CLIP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Records rooms, on a thread of its own.
 pub(crate) struct Recorder {
     ticks: SyncSender<HandedTick>,
+    /// Of the ticks that wait.
+    waiting_bytes: Arc<AtomicUsize>,
     controls: Arc<Controls>,
     next_room: AtomicU64,
     metrics: RecorderMetrics,
@@ -71,15 +79,22 @@ impl Recorder {
         folder: Folder,
         metrics: RecorderMetrics,
     ) -> (Arc<Self>, RecorderThread) {
-        let (ticks, handed) = sync_channel(ticks);
+        let max_ticks = ticks;
+        let (ticks, handed) = sync_channel(max_ticks);
         let recorder = Arc::new(Self {
             ticks,
+            waiting_bytes: Arc::default(),
             controls: Arc::new(Mutex::new(Some(Vec::new()))),
             next_room: AtomicU64::new(0),
             metrics: metrics.clone(),
         });
+        let waiting = WaitingTicks {
+            ticks: handed,
+            max_ticks,
+            bytes: Arc::clone(&recorder.waiting_bytes),
+        };
         let controls = Arc::clone(&recorder.controls);
-        let thread = RecorderThread::new(handed, controls, folder, metrics);
+        let thread = RecorderThread::new(waiting, controls, folder, metrics);
         (recorder, thread)
     }
 
@@ -89,17 +104,35 @@ impl Recorder {
         RoomRecording::new(Arc::clone(self), number)
     }
 
+    /// Hands a tick to the thread, unless too many wait, or too many bytes of them.
+    fn hand_over(&self, handed: HandedTick) -> Result<(), TrySendError<HandedTick>> {
+        let bytes = handed.bytes;
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        // A tick that is too large by itself is taken where no other waits.
+        let sent = match before == 0 || before.saturating_add(bytes) <= MAX_WAITING_BYTES {
+            true => self.ticks.try_send(handed),
+            false => Err(TrySendError::Full(handed)),
+        };
+        if sent.is_err() {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        sent
+    }
+
     /// Saves the newest minute of a room as a file of its own.
     ///
     /// # Errors
-    /// If nothing of the room is recorded, or the file cannot be written.
+    /// If nothing of the room is recorded, the file cannot be written, or the thread does not get to it in time.
     pub async fn clip(&self, room: &str) -> Result<Clip, ClipError> {
         let (answer, answered) = oneshot::channel();
         self.tell(Control::Clip {
             room: room.to_owned(),
             answer,
         });
-        answered.await.unwrap_or(Err(ClipError::Ended))
+        match tokio::time::timeout(CLIP_TIMEOUT, answered).await {
+            Ok(answer) => answer.unwrap_or(Err(ClipError::Ended)),
+            Err(_) => Err(ClipError::Behind),
+        }
     }
 
     /// Writes all that was handed over, and closes all files. What is handed over later is lost.

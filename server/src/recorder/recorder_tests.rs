@@ -7,7 +7,6 @@ use crate::room::tests::room;
 use crate::worker::PlayerLink;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tickwire_recording::{Recording, Verdict, verify};
 use tickwire_sync::bench_policies::WindowPolicy;
 use tickwire_sync::{Micros, Tick};
@@ -46,6 +45,7 @@ fn make_ticks(room: &mut TestRoom, recording: &mut RoomRecording, count: u32) {
 fn files(folder: &TestFolder) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(&folder.0).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|one| one == "tickwire"));
     // In the order in which they were made.
     files.sort_by_key(|path| {
         let name = path
@@ -114,7 +114,7 @@ fn files_are_bounded_one_by_one_and_together() {
     }
     drop(recording);
     assert!(thread.turn());
-    std::fs::remove_file(folder.0.join("notes.txt")).unwrap();
+    assert!(folder.0.join("notes.txt").exists());
     let files = files(&folder);
     let sizes: Vec<u64> = (files.iter())
         .map(|path| std::fs::metadata(path).unwrap().len())
@@ -187,4 +187,130 @@ fn a_room_that_nobody_is_connected_to_is_not_recorded() {
     assert!(thread.turn());
     let verdict = verified(&files(&folder)[0]);
     assert_eq!((verdict.chunks, verdict.missing.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_no_empty_files() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    thread.folder.is_full = true;
+    make_ticks(&mut room, &mut recording, 650);
+    assert!(thread.turn());
+    assert_eq!(recorder.metrics.dropped.get(), 2);
+    assert_eq!(files(&folder), [] as [PathBuf; 0]);
+    thread.folder.is_full = false;
+    make_ticks(&mut room, &mut recording, 300);
+    assert!(thread.turn());
+    assert_eq!(chunks_of(&files(&folder)), [1]);
+    // A clip that cannot be written is removed, too.
+    thread.folder.is_full = true;
+    let clip = {
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move { recorder.clip("tested").await })
+    };
+    tokio::task::yield_now().await;
+    assert!(thread.turn());
+    assert!(matches!(clip.await.unwrap(), Err(ClipError::Io(_))));
+    assert_eq!(files(&folder).len(), 1);
+}
+
+/// How many chunks each file has. They need not be closed.
+fn chunks_of(files: &[PathBuf]) -> Vec<usize> {
+    let chunks = files.iter().map(|path| {
+        let recording = Recording::open(File::open(path).unwrap());
+        recording.unwrap().chunks().len()
+    });
+    chunks.collect()
+}
+
+#[tokio::test]
+async fn what_is_told_does_not_wait_for_all_ticks() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 100);
+    let clip = {
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move { recorder.clip("tested").await })
+    };
+    tokio::task::yield_now().await;
+    thread.waiting.max_ticks = 30;
+    assert!(thread.turn());
+    let clip = clip.await.unwrap().unwrap();
+    assert_eq!(clip.to_tick - clip.from_tick + 1, 30);
+    // The room ends, and keeps its other ticks.
+    thread.waiting.max_ticks = 1_000;
+    drop(recording);
+    assert!(thread.turn());
+    assert_eq!(verified(&files(&folder)[0]).ticks, 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clip_is_not_waited_for_for_ever() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 100);
+    let clip = recorder.clip("tested").await;
+    assert!(matches!(clip, Err(ClipError::Behind)));
+    // Nor is it made later.
+    assert!(thread.turn());
+    assert_eq!(files(&folder), [] as [PathBuf; 0]);
+}
+
+#[tokio::test]
+async fn a_clip_outlives_a_long_recording() {
+    let folder = TestFolder::new();
+    let config = RecordConfig {
+        keep_bytes: 300_000,
+        ..config(&folder)
+    };
+    let (recorder, mut thread) = recorder(1_000, &config);
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 300);
+    let clip = {
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move { recorder.clip("tested").await })
+    };
+    tokio::task::yield_now().await;
+    assert!(thread.turn());
+    let clip = clip.await.unwrap().unwrap();
+    for _ in 0..40 {
+        make_ticks(&mut room, &mut recording, 300);
+        assert!(thread.turn());
+    }
+    drop(recording);
+    assert!(thread.turn());
+    assert_eq!(verified(&clip.file).chunks, 1);
+    let files = files(&folder);
+    let sizes = files.iter().map(|path| std::fs::metadata(path).unwrap());
+    assert!(sizes.map(|file| file.len()).sum::<u64>() <= 300_000);
+    // Removing one file has left the newest of the recording.
+    assert!(recorder.metrics.bytes.get() > 600_000 && files.len() > 2);
+    let newest = Recording::open(File::open(files.last().unwrap()).unwrap()).unwrap();
+    assert_eq!(newest.ticks().unwrap().1, room.tick_now());
+}
+
+#[test]
+fn ticks_that_wait_are_bounded_by_their_memory() {
+    let folder = TestFolder::new();
+    let (recorder, mut thread) = recorder(1_000, &config(&folder));
+    let (mut room, mut recording) = (test_room(), recorder.room());
+    make_ticks(&mut room, &mut recording, 11);
+    let ten = recorder.waiting_bytes.load(Ordering::Relaxed);
+    assert!((1_000..1 << 20).contains(&ten), "{ten}");
+    recorder
+        .waiting_bytes
+        .fetch_add(MAX_WAITING_BYTES - ten, Ordering::Relaxed);
+    make_ticks(&mut room, &mut recording, 10);
+    assert_eq!(recorder.metrics.dropped.get(), 1);
+    assert!(thread.turn());
+    recorder
+        .waiting_bytes
+        .fetch_sub(MAX_WAITING_BYTES - ten, Ordering::Relaxed);
+    assert_eq!(recorder.waiting_bytes.load(Ordering::Relaxed), 0);
+    make_ticks(&mut room, &mut recording, 310);
+    assert!(recorder.waiting_bytes.load(Ordering::Relaxed) > 0);
+    assert_eq!(recorder.metrics.dropped.get(), 1);
 }

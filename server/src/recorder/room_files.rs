@@ -82,10 +82,7 @@ impl RoomFiles {
                     let (room, folder) = (&self.head.room, folder.path().display());
                     tracing::error!(room, "--record {folder}: five seconds are lost: {error}");
                 }
-                // It ends in a torn block. The next chunk begins a new file.
-                if let Some(open) = self.open.take() {
-                    folder.closed(&open.path, open.file.length());
-                }
+                self.give_up(folder);
                 Err(error)
             }
         }
@@ -110,14 +107,9 @@ impl RoomFiles {
             none => {
                 self.head.tick = chunk.first;
                 self.head.unix_ms = crate::clock::unix_ms();
-                let (path, file) = folder.create(&self.head.room, "")?;
-                let file = RecordingFile::begin(file, &self.head)?;
-                begun = file.length();
-                none.insert(OpenFile {
-                    path: Arc::new(path),
-                    file,
-                    opened: Instant::now(),
-                })
+                let open = none.insert(OpenFile::begin(&self.head, folder)?);
+                begun = open.file.length();
+                open
             }
         };
         let place = open.file.append(chunk)?;
@@ -125,13 +117,24 @@ impl RoomFiles {
         Ok((Arc::clone(&open.path), place, begun + place.bytes))
     }
 
+    /// Leaves the file to which a chunk could not be written. The file ends in a torn block, so the next chunk begins a new one. A file
+    /// without a chunk is removed: on a full disk, there would be one more every five seconds.
+    fn give_up(&mut self, folder: &mut Folder) {
+        let Some(open) = self.open.take() else { return };
+        let has_chunks = !open.file.chunks().is_empty();
+        drop(open.file);
+        match has_chunks {
+            true => folder.closed(&open.path),
+            false => folder.discard(&open.path),
+        }
+    }
+
     /// Ends the file, if there is one.
     pub fn close(&mut self, folder: &mut Folder) {
         let Some(open) = self.open.take() else { return };
-        let length = open.file.length();
         // Without its index a file can be read all the same.
-        let length = open.file.finish().map_or(length, |(_, length)| length);
-        folder.closed(&open.path, length);
+        let _ = open.file.finish();
+        folder.closed(&open.path);
     }
 
     /// Ends a file that is too old.
@@ -139,6 +142,24 @@ impl RoomFiles {
         let max_age = folder.limits().max_age;
         if (self.open.as_ref()).is_some_and(|open| open.opened.elapsed() >= max_age) {
             self.close(folder);
+        }
+    }
+}
+
+impl OpenFile {
+    /// Begins a file, of which nothing is left if its head cannot be written.
+    fn begin(head: &Head, folder: &mut Folder) -> io::Result<Self> {
+        let (path, file) = folder.create(&head.room, "")?;
+        match RecordingFile::begin(file, head) {
+            Ok(file) => Ok(Self {
+                path: Arc::new(path),
+                file,
+                opened: Instant::now(),
+            }),
+            Err(error) => {
+                folder.discard(&path);
+                Err(error)
+            }
         }
     }
 }

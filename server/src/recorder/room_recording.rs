@@ -9,12 +9,12 @@ use super::thread::{Control, HandedTick, OpenedRoom};
 use crate::clock::unix_ms;
 use crate::room::{Link, Room};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use tickwire_recording::{MAX_CHUNK_SECONDS, RecordedTick};
 use tickwire_sync::{Schema, Tick};
 
-/// Empty ticks that wait to be used again. More are in use only while the thread is behind.
-const MAX_RETURNED_TICKS: usize = 16;
+/// Empty ticks that wait to be used again, at least. More are in use only while the thread is behind.
+const MIN_RETURNED_TICKS: usize = 16;
 
 /// Records one room.
 pub(crate) struct RoomRecording {
@@ -22,9 +22,8 @@ pub(crate) struct RoomRecording {
     number: u64,
     state: State,
     spare: Option<Box<RecordedTick>>,
-    returned: Receiver<Box<RecordedTick>>,
-    /// Given to the thread with the first tick.
-    returns: Option<SyncSender<Box<RecordedTick>>>,
+    /// Where empty ticks come back, once the room was opened.
+    returned: Option<Receiver<Box<RecordedTick>>>,
 }
 
 /// What the recording of a room does.
@@ -43,14 +42,12 @@ enum State {
 
 impl RoomRecording {
     pub(super) fn new(recorder: Arc<Recorder>, number: u64) -> Self {
-        let (returns, returned) = sync_channel(MAX_RETURNED_TICKS);
         Self {
             recorder,
             number,
             state: State::Waiting,
             spare: None,
-            returned,
-            returns: Some(returns),
+            returned: None,
         }
     }
 
@@ -70,7 +67,11 @@ impl RoomRecording {
     }
 
     fn begin<L: Link>(&mut self, room: &mut Room<L>) {
-        if let Some(returns) = self.returns.take() {
+        if self.returned.is_none() {
+            // A disk that stalls for half a second costs no allocations later.
+            let ticks = room.tick_clock().tick_rate as usize / 2;
+            let (returns, returned) = sync_channel(ticks.max(MIN_RETURNED_TICKS));
+            self.returned = Some(returned);
             self.recorder.tell(Control::Open(Box::new(OpenedRoom {
                 number: self.number,
                 head: room.recording_head(unix_ms()),
@@ -92,9 +93,10 @@ impl RoomRecording {
         tick.unix_ms = unix_ms();
         let handed = HandedTick {
             room: self.number,
+            bytes: tick.memory_bytes(room.schema()),
             tick,
         };
-        match self.recorder.ticks.try_send(handed) {
+        match self.recorder.hand_over(handed) {
             Ok(()) if players > 0 => {
                 let buffer = self.empty_tick(room.schema());
                 room.go_on_recording(buffer);
@@ -120,7 +122,8 @@ impl RoomRecording {
     }
 
     fn empty_tick(&mut self, schema: &Schema) -> Box<RecordedTick> {
-        let spare = self.spare.take().or_else(|| self.returned.try_recv().ok());
+        let returned = self.returned.as_ref();
+        let spare = (self.spare.take()).or_else(|| returned?.try_recv().ok());
         match spare {
             Some(mut tick) => {
                 tick.clear();

@@ -8,6 +8,7 @@ use super::folder::Folder;
 use super::metrics::RecorderMetrics;
 use super::room_files::RoomFiles;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,17 @@ pub(super) struct HandedTick {
     /// The room's number among all that were ever recorded by this process.
     pub room: u64,
     pub tick: Box<RecordedTick>,
+    /// What the tick counts for while it waits; see [`RecordedTick::memory_bytes`].
+    pub bytes: usize,
+}
+
+/// The ticks that wait for the thread.
+pub(super) struct WaitingTicks {
+    pub ticks: Receiver<HandedTick>,
+    /// The most ticks of one turn: as many as may wait. All that waited when something was told are taken in the same turn.
+    pub max_ticks: usize,
+    /// What they count for together.
+    pub bytes: Arc<AtomicUsize>,
 }
 
 /// A room whose first tick follows.
@@ -65,25 +77,25 @@ struct Room {
 
 /// The state of the thread.
 pub(super) struct RecorderThread {
-    ticks: Receiver<HandedTick>,
+    pub(super) waiting: WaitingTicks,
     controls: Arc<Controls>,
     /// What was told, but for rooms that were opened.
     told: Vec<Control>,
     rooms: BTreeMap<u64, Room>,
-    folder: Folder,
+    pub(super) folder: Folder,
     metrics: RecorderMetrics,
     looked_at_files: Instant,
 }
 
 impl RecorderThread {
     pub fn new(
-        ticks: Receiver<HandedTick>,
+        waiting: WaitingTicks,
         controls: Arc<Controls>,
         folder: Folder,
         metrics: RecorderMetrics,
     ) -> Self {
         Self {
-            ticks,
+            waiting,
             controls,
             told: Vec::new(),
             rooms: BTreeMap::new(),
@@ -102,16 +114,12 @@ impl RecorderThread {
         *controls.unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Takes all ticks that wait, and does what was told before. `false`: the thread ends.
+    /// Takes the ticks that wait, and does what was told before. `false`: the thread ends.
     pub fn turn(&mut self) -> bool {
         self.listen();
-        let is_over = loop {
-            match self.ticks.try_recv() {
-                Ok(handed) => self.take(handed),
-                Err(TryRecvError::Empty) => break false,
-                Err(TryRecvError::Disconnected) => break true,
-            }
-        };
+        // What is told from now on is for the next turn: ticks before it may still wait when this one ends.
+        let due = self.told.len();
+        let is_over = self.take_waiting();
         if self.looked_at_files.elapsed() >= LOOK_AT_FILES {
             self.looked_at_files = Instant::now();
             for room in self.rooms.values_mut() {
@@ -119,7 +127,8 @@ impl RecorderThread {
             }
             self.make_place();
         }
-        for control in std::mem::take(&mut self.told) {
+        let later = self.told.split_off(due);
+        for control in std::mem::replace(&mut self.told, later) {
             if let Some(closed) = self.obey(control) {
                 self.close_all();
                 let _ = closed.send(());
@@ -130,6 +139,18 @@ impl RecorderThread {
             self.close_all();
         }
         !is_over
+    }
+
+    /// Takes the ticks that wait. Under overload others come meanwhile, so there is a bound. `true`: none will ever come again.
+    fn take_waiting(&mut self) -> bool {
+        for _ in 0..self.waiting.max_ticks {
+            match self.waiting.ticks.try_recv() {
+                Ok(handed) => self.take(handed),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+        false
     }
 
     /// Hears what was told since the last time. Ticks that were handed over before it may still wait, so only rooms are opened at once.
@@ -163,7 +184,12 @@ impl RecorderThread {
     }
 
     fn take(&mut self, handed: HandedTick) {
-        let HandedTick { room, mut tick } = handed;
+        let HandedTick {
+            room,
+            mut tick,
+            bytes,
+        } = handed;
+        self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
         if !self.rooms.contains_key(&room) {
             // It was opened after the last look.
             self.listen();
@@ -185,14 +211,22 @@ impl RecorderThread {
         }
     }
 
-    /// Removes the oldest files while there are too many bytes. Where all files are being written, the largest ends first.
+    /// Makes place while there are too many bytes: the oldest recordings go first, then clips. Where running files take more than half, clips
+    /// would go for ticks that nobody asked for, so the largest of these files ends instead, and goes.
     fn make_place(&mut self) {
-        while !self.folder.make_place() {
+        let folder = &mut self.folder;
+        while folder.is_over() {
+            let is_made = folder.remove_oldest(false)
+                || (!folder.is_mostly_open() && folder.remove_oldest(true));
+            if is_made {
+                continue;
+            }
             let rooms = self.rooms.values_mut().filter(|room| room.files.is_open());
-            let Some(largest) = rooms.max_by_key(|room| room.files.open_bytes()) else {
-                return;
-            };
-            largest.files.close(&mut self.folder);
+            match rooms.max_by_key(|room| room.files.open_bytes()) {
+                Some(largest) => largest.files.close(folder),
+                None if folder.remove_oldest(true) => {}
+                None => return,
+            }
         }
     }
 
@@ -212,9 +246,11 @@ impl RecorderThread {
                     self.make_place();
                 }
             }
-            Control::Clip { room, answer } => {
+            // Who asked may have given up.
+            Control::Clip { room, answer } if !answer.is_closed() => {
                 let _ = answer.send(self.clip(&room));
             }
+            Control::Clip { .. } => {}
             Control::Close(closed) => return Some(closed),
         }
         None

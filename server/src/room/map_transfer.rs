@@ -55,6 +55,11 @@ impl RoomMap {
         }
     }
 
+    /// The map, in the game's own encoding.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Begins to send the map to a client, unless it goes with `Welcome`.
     pub fn transfer_to(&self, known: &KnownMap) -> Option<MapTransfer> {
         if self.id.is_empty() || !known.takes_parts {

@@ -54,7 +54,8 @@ impl<L: Link> Room<L> {
             tick: self.tick,
             unix_ms,
             tick_zero_us: self.tick_clock.tick_zero_us,
-            map: self.game.map(),
+            // Not made anew by the game: that may take longer than a tick.
+            map: self.welcome_parts.map.bytes().to_vec(),
         }
     }
 
