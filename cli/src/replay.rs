@@ -220,6 +220,13 @@ pub fn cut_out(path: &Path, range: Range, out: Option<PathBuf>) -> anyhow::Resul
             path.display()
         );
     };
+    if done.chunks == 0 {
+        std::fs::remove_file(&out)?;
+        bail!(
+            "all chunks of {} from {from} to {to} are damaged; --verify says where",
+            path.display()
+        );
+    }
     let left_out = match done.left_out {
         0 => String::new(),
         chunks => format!("; {chunks} damaged chunks were left out"),

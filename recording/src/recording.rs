@@ -93,14 +93,16 @@ impl<S: Read + Seek> Recording<S> {
     pub fn scan(mut source: S) -> Result<Self, ReadError> {
         let size = source.seek(SeekFrom::End(0))?;
         let (mut chunks, mut damages, mut head) = (Vec::<ChunkPlace>::new(), Vec::new(), None);
-        let (mut offset, mut has_index) = (0, false);
+        let (mut offset, mut index_offset) = (0, None);
         while let Some(block) = next_block(&mut source, offset)? {
             if block.offset > offset {
                 let what = format!("{} bytes are no block", block.offset - offset);
                 damages.push(Damage::new(offset, what));
             }
             offset = block.end();
-            has_index |= block.kind == BlockKind::Index;
+            if block.kind == BlockKind::Index {
+                index_offset = Some(block.offset);
+            }
             if let Some(missing @ 1..) = block.end().checked_sub(size) {
                 // The length itself was checked, so the file was torn; there may still be something behind a hole. The rest of the file is not
                 // read for each block that says so.
@@ -131,13 +133,14 @@ impl<S: Read + Seek> Recording<S> {
         }
         let rest = size.saturating_sub(offset);
         let footer = read_at(&mut source, offset, FOOTER_BYTES + 1)?;
-        let is_whole = has_index && rest == FOOTER_BYTES as u64 && footer[8..] == FOOTER;
+        let is_whole = index_offset
+            .is_some_and(|index| footer == [&index.to_le_bytes()[..], &FOOTER].concat());
         let is_torn_already = damages
             .last()
             .is_some_and(|damage| offset == damage.offset + HEADER_BYTES as u64);
         if !is_whole && !is_torn_already {
-            let what = match (has_index, rest) {
-                (false, 0) => "the file ends without an index: it was not closed".to_owned(),
+            let what = match (index_offset, rest) {
+                (None, 0) => "the file ends without an index: it was not closed".to_owned(),
                 _ => format!("the last {rest} bytes are no whole end of a file"),
             };
             damages.push(Damage::new(offset, what));
