@@ -25,9 +25,12 @@ impl Folder {
         format!("--record={}", self.0.display())
     }
 
+    /// The recordings, without the folder's lock.
     fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(&self.0).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let is_recording = |path: &PathBuf| path.extension().is_some_and(|it| it == "tickwire");
+        paths.filter(is_recording).collect()
     }
 }
 
