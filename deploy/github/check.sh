@@ -6,32 +6,13 @@
 #
 # The validator is installed from PyPI, at the versions in requirements.txt, into a virtual environment in the build folder.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-target=${CARGO_TARGET_DIR:-$here/../../target}
-SERVER=${SERVER:-$target/debug/tickwire-server}
-BOTS=${BOTS:-$target/debug/tickwire-bot}
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+is_ready() { has_python; }
+begin "$@"
 
-case ${1:-} in
-  "") ;;
-  --ready)
-    python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
-    exit
-    ;;
-  *)
-    sed -n 's/^#   //p' "$0" >&2
-    exit 2
-    ;;
-esac
-
-environment=$target/check-jsonschema
-if ! cmp -s "$here/requirements.txt" "$environment/requirements.txt"; then
-  python3 -m venv --clear "$environment"
-  "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
-  cp "$here/requirements.txt" "$environment/requirements.txt"
-fi
+install_requirements check-jsonschema
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # Schemas; and copies with a mistake, which must be noticed.
 valid() { "$environment/bin/check-jsonschema" --quiet --builtin-schema "vendor.github-$1" "$2"; }

@@ -4,22 +4,9 @@
 #   deploy/grafana/check.sh          checks; SERVER and BOTS (default: target/debug/tickwire-server, tickwire-bot) are the programs
 #   deploy/grafana/check.sh --ready  checks nothing; exit code 0 if this machine has what that needs
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-target=${CARGO_TARGET_DIR:-$here/../../target}
-SERVER=${SERVER:-$target/debug/tickwire-server}
-BOTS=${BOTS:-$target/debug/tickwire-bot}
-
-case ${1:-} in
-  "") ;;
-  --ready)
-    command -v prometheus >/dev/null && command -v redis-server >/dev/null && command -v python3 >/dev/null
-    exit
-    ;;
-  *)
-    sed -n 's/^#   //p' "$0" >&2
-    exit 2
-    ;;
-esac
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+is_ready() { command -v prometheus >/dev/null && command -v redis-server >/dev/null && command -v python3 >/dev/null; }
+begin "$@"
 
 folder=$(mktemp -d)
 pids=()

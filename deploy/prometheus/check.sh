@@ -5,22 +5,9 @@
 #   deploy/prometheus/check.sh          checks; SERVER (default: target/debug/tickwire-server) is the live server
 #   deploy/prometheus/check.sh --ready  checks nothing; exit code 0 if this machine has what that needs
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$here/../..
-target=${CARGO_TARGET_DIR:-$root/target}
-SERVER=${SERVER:-$target/debug/tickwire-server}
-
-case ${1:-} in
-  "") ;;
-  --ready)
-    command -v promtool >/dev/null
-    exit
-    ;;
-  *)
-    sed -n 's/^#   //p' "$0" >&2
-    exit 2
-    ;;
-esac
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+is_ready() { command -v promtool >/dev/null; }
+begin "$@"
 
 cd "$here"
 promtool check config --lint=all prometheus.yml
@@ -28,7 +15,6 @@ promtool test rules tickwire.rules.test.yml
 folder=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*" >&2; exit 1; }
 
 for alert in $(sed -n 's/^ *- alert: //p' tickwire.rules.yml); do
   grep -q "^  # $alert fires$" tickwire.rules.test.yml || fail "no test fires $alert"

@@ -4,25 +4,13 @@
 #   deploy/systemd/check.sh          checks; SERVER (default: target/debug/tickwire-server) tells which flags there are
 #   deploy/systemd/check.sh --ready  checks nothing; exit code 0 if this machine has what that needs
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-target=${CARGO_TARGET_DIR:-$here/../../target}
-SERVER=$(realpath "${SERVER:-$target/debug/tickwire-server}")
-
-case ${1:-} in
-  "") ;;
-  --ready)
-    command -v systemd-analyze >/dev/null && [ "$(systemd-analyze --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')" -ge 250 ]
-    exit
-    ;;
-  *)
-    sed -n 's/^#   //p' "$0" >&2
-    exit 2
-    ;;
-esac
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+is_ready() { command -v systemd-analyze >/dev/null && [ "$(systemd-analyze --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')" -ge 250 ]; }
+begin "$@"
+SERVER=$(realpath "$SERVER")
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # The program must exist where the unit says.
 sed "s#/usr/local/bin/tickwire-server#$SERVER#" "$here/tickwire.service" >"$folder/tickwire.service"

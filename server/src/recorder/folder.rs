@@ -152,18 +152,13 @@ impl Folder {
         self.files.insert(path, file);
     }
 
-    /// A file has another length now.
-    fn set_bytes(&mut self, path: &Path, bytes: u64) {
+    /// A file has so many bytes now.
+    pub fn set_bytes(&mut self, path: &Path, bytes: u64) {
         if let Some(file) = self.files.get_mut(path) {
             self.cost -= file.cost();
             file.bytes = bytes;
             self.cost += file.cost();
         }
-    }
-
-    /// A file that is being written has so many bytes now.
-    pub fn grown(&mut self, path: &Path, bytes: u64) {
-        self.set_bytes(path, bytes);
     }
 
     /// A file that was written has ended. Its length is asked of the system, because a write that failed may have left a part.

@@ -113,7 +113,7 @@ impl RoomFiles {
             }
         };
         let place = open.file.append(chunk)?;
-        folder.grown(&open.path, open.file.length());
+        folder.set_bytes(&open.path, open.file.length());
         Ok((Arc::clone(&open.path), place, begun + place.bytes))
     }
 

@@ -72,19 +72,19 @@ impl PostBox {
 
     /// Puts a message in, unless it is too long or too many wait. Never waits.
     pub fn put(&self, post: RoomPost, metrics: &Metrics, now: Micros) {
-        let room = post.from.clone();
-        let bytes = post.payload.len();
-        let problem = if bytes > MAX_ROOM_MESSAGE_BYTES {
-            "it is too long"
-        } else {
-            match self.0.as_ref().map(|sender| sender.try_send(post)) {
-                Some(Ok(())) => return metrics.room_messages.get(RoomMessageOutcome::Sent).inc(),
-                Some(Err(_)) => "too many wait",
-                None => "there is no post",
+        let (post, problem) = if post.payload.len() > MAX_ROOM_MESSAGE_BYTES {
+            (post, "it is too long")
+        } else if let Some(sender) = &self.0 {
+            match sender.try_send(post) {
+                Ok(()) => return metrics.room_messages.get(RoomMessageOutcome::Sent).inc(),
+                Err(refused) => (refused.into_inner(), "too many wait"),
             }
+        } else {
+            (post, "there is no post")
         };
         metrics.room_messages.get(RoomMessageOutcome::Dropped).inc();
         if log_limit::admits("room_message_dropped", now) {
+            let (room, bytes) = (post.from, post.payload.len());
             tracing::warn!(
                 room,
                 bytes,

@@ -17,6 +17,18 @@ use tickwire_proto::v1::{ServerMessage, server_message::Body};
 use tickwire_sync::bench_policies::WindowPolicy;
 use tokio::sync::oneshot;
 
+/// A worker that is alone, with these metrics.
+fn worker_of(receiver: Receiver<Command>, metrics: &Arc<Metrics>) -> WorkerLoop {
+    let (lease, post_box) = (RoomLease::default(), PostBox::default());
+    WorkerLoop::new(
+        receiver,
+        Arc::clone(metrics),
+        Arc::default(),
+        lease,
+        post_box,
+    )
+}
+
 fn open_command(room: ServerRoom) -> Command {
     Command::Open {
         name: room.name().to_owned(),
@@ -40,14 +52,7 @@ fn a_due_tick_waits_for_one_command_at_most() {
     }
     // All commands are sent before the loop begins, and it ends when none is left.
     drop(commands);
-    WorkerLoop::new(
-        receiver,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    )
-    .run();
+    worker_of(receiver, &metrics).run();
     assert!(
         metrics.ticks.get() > 0,
         "a thousand commands came before the tick"
@@ -77,13 +82,7 @@ fn run_until(worker: &mut WorkerLoop, key: RoomKey, is_done: impl Fn(&RoomRunner
 #[test]
 fn a_woken_room_that_ends_leaves_the_others_alone() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        metrics,
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let (one, other) = (open(&mut worker), open(&mut worker));
     run_until(&mut worker, one, |room| room.activity == Activity::Resting);
     run_until(&mut worker, other, |room| {
@@ -102,13 +101,7 @@ fn a_woken_room_that_ends_leaves_the_others_alone() {
 #[test]
 fn a_woken_room_ticks_again_and_is_not_late() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let key = open(&mut worker);
     run_until(&mut worker, key, |room| room.activity == Activity::Resting);
     let last_tick = worker.rooms[key].room.tick_now();
@@ -124,13 +117,7 @@ fn a_woken_room_ticks_again_and_is_not_late() {
 #[test]
 fn a_game_whose_drop_panics_harms_no_other_room() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let game = Wanderers::with_fault(1, Fault::Drop);
     game.is_armed.store(true, Ordering::Relaxed);
     let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
@@ -153,27 +140,14 @@ fn a_drop_that_panics_does_not_fail_the_end_of_the_process() {
     let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
     commands.send(open_command(broken)).unwrap();
     drop(commands);
-    WorkerLoop::new(
-        receiver,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    )
-    .run();
+    worker_of(receiver, &metrics).run();
     assert_eq!(metrics.rooms_failed.get(), 1);
 }
 
 #[test]
 fn a_game_that_is_slow_to_make_has_skipped_no_ticks() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        metrics,
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     // Its tick zero was two seconds ago, when somebody asked for the room.
     let room = room(now().0 as i64 - 2_000_000, WindowPolicy::default());
     worker.handle(open_command(room));
@@ -184,13 +158,7 @@ fn a_game_that_is_slow_to_make_has_skipped_no_ticks() {
 #[test]
 fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let game = Box::new(Wanderers::new(1));
     let resting = room_of(game, now().0 as i64, WindowPolicy::Open);
     worker.handle(Command::Open {
@@ -220,13 +188,7 @@ fn a_slow_room_beside_rooms_that_rest_is_not_held_back() {
 #[test]
 fn a_slow_room_beside_one_that_ticks_is_held_back() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let mut game = Wanderers::new(1);
     game.step_takes = Duration::from_millis(40);
     let slow = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
@@ -260,13 +222,7 @@ fn a_slow_room_beside_one_that_ticks_is_held_back() {
 #[test]
 fn a_game_that_cannot_be_made_harms_no_other_room() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let other = open(&mut worker);
     let entry: Arc<RoomEntry> = Arc::default();
     worker.handle(Command::Open {
@@ -286,13 +242,7 @@ fn a_game_that_cannot_be_made_harms_no_other_room() {
 #[test]
 fn a_state_that_panics_ends_its_room_alone() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let game = Wanderers::with_fault(1, Fault::Name);
     game.is_armed.store(true, Ordering::Relaxed);
     let broken = room_of(Box::new(game), now().0 as i64, WindowPolicy::Open);
@@ -317,13 +267,7 @@ fn a_state_that_panics_ends_its_room_alone() {
 #[tokio::test]
 async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        metrics,
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let key = open(&mut worker);
     let entry = Arc::clone(&worker.rooms[key].entry);
     let after = worker.rooms[key].room.tick_now();
@@ -362,13 +306,7 @@ async fn an_awaited_tick_is_shown_and_a_resting_room_makes_no_state() {
 #[test]
 fn a_room_ends_well_before_its_ticks_are_used_up() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     // As if it ran for two years.
     let ticks = i64::from(u32::MAX - (1 << 20));
     let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
@@ -399,13 +337,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 #[test]
 fn a_player_of_a_room_out_of_ticks_gets_a_goodbye() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let mut worker = WorkerLoop::new(
-        channel().1,
-        Arc::clone(&metrics),
-        Arc::default(),
-        RoomLease::default(),
-        PostBox::default(),
-    );
+    let mut worker = worker_of(channel().1, &metrics);
     let ticks = i64::from(u32::MAX - (1 << 20));
     let room = room(now().0 as i64 - ticks * 1_000_000 / 60, WindowPolicy::Open);
     let entry: Arc<RoomEntry> = Arc::default();
