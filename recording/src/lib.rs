@@ -6,7 +6,7 @@
 //! and files are arguments.
 //!
 //! The modules in the order of the data: [`tick`] is what a room hands over, `encode` makes chunks of it, [`file`](mod@file) puts chunks into
-//! a file, [`recording`] reads a file, and `decode` makes ticks of chunks. [`verify`], [`info`] and [`cut`](mod@cut) are what
+//! a file, [`recording`] reads a file, and `decode` makes ticks of chunks. [`verify`](mod@verify), [`info`] and [`cut`](mod@cut) are what
 //! people do with a file. docs/design/recordings.md describes the format.
 
 mod block;
